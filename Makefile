@@ -1,0 +1,54 @@
+# Every command of the portal; `make` alone lists them.
+# Python 3.11 or later is looked for by bin/find-python; name another with PYTHON=/path/to/python3.
+
+PYTHON ?=
+VENV := .venv
+RUN := $(VENV)/bin/python -m
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check format browser up down build logs
+
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.installed ## Make the virtual environment and install what the portal runs on
+
+run: setup ## Start the portal here: database, demo data, web and worker, until Ctrl-C
+	@bin/run
+
+test: $(VENV)/.installed-dev browser ## Install what tests need, then run every test
+	$(RUN) pytest
+
+check: $(VENV)/.installed-dev ## Lint, formatting, types, who imports whom, migrations against models
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+	$(VENV)/bin/lint-imports --no-logo
+	bin/check-migrations
+
+format: $(VENV)/.installed-dev ## Let ruff put the code into shape
+	$(RUN) ruff check --fix .
+	$(RUN) ruff format .
+
+browser: $(VENV)/.installed-dev
+	@bin/ensure-chromium
+
+up: ## Start everything with Docker Compose, in the background
+	docker compose up --build --detach
+
+down: ## Stop it; the data stays
+	docker compose down
+
+build: ## Build the image
+	docker compose build
+
+logs: ## Follow what the containers say
+	docker compose logs --follow
+
+$(VENV)/.installed: requirements.txt bin/install bin/find-python
+	@PYTHON='$(PYTHON)' bin/install requirements.txt
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
+	@PYTHON='$(PYTHON)' bin/install requirements-dev.txt
+	@touch $@

