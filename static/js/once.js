@@ -1,0 +1,36 @@
+// Lets a form marked data-once be sent once: its buttons wait until the answer is there. The server's keys are what holds; this is courtesy.
+(() => {
+  const pressed = new WeakMap();
+  const buttons = (form) => form.querySelectorAll('button[type="submit"], input[type="submit"]');
+
+  const release = (form) => {
+    form.removeAttribute("aria-busy");
+    buttons(form).forEach((button) => { button.disabled = false; });
+    const button = pressed.get(form);
+    pressed.delete(form);
+    if (button?.isConnected && document.activeElement === document.body) button.focus({ preventScroll: true });
+  };
+
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (!form.matches("[data-once]")) return;
+    if (form.getAttribute("aria-busy") === "true") {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      return;
+    }
+    form.setAttribute("aria-busy", "true");
+    if (event.submitter && document.activeElement === event.submitter) pressed.set(form, event.submitter);
+    // A disabled button is left out of what is sent, so it is disabled only after the browser has gathered the fields.
+    setTimeout(() => { if (form.hasAttribute("aria-busy")) buttons(form).forEach((button) => { button.disabled = true; }); });
+  }, true);
+
+  document.addEventListener("htmx:afterRequest", (event) => {
+    const form = event.detail.elt.closest?.("form[data-once]");
+    if (form) release(form);
+  });
+
+  window.addEventListener("pageshow", (event) => {
+    if (event.persisted) document.querySelectorAll("form[data-once]").forEach(release);
+  });
+})();

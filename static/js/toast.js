@@ -1,0 +1,30 @@
+// Says what happened in the page's live region: the server's "toast" event ({text, kind}), or that a request failed.
+(() => {
+  const region = document.getElementById("toasts");
+  const stay = 8000;
+
+  const show = (text, kind) => {
+    const toast = document.createElement("div");
+    toast.className = kind === "error" ? "toast toast-error" : "toast";
+    const words = document.createElement("span");
+    words.textContent = text;
+    const close = document.createElement("button");
+    close.type = "button";
+    close.textContent = "\u00d7";
+    close.setAttribute("aria-label", region.dataset.close);
+    close.addEventListener("click", () => toast.remove());
+    toast.append(words, close);
+    region.append(toast);
+    const leave = () => setTimeout(() => (toast.matches(":hover, :focus-within") ? leave() : toast.remove()), stay);
+    if (kind !== "error") leave();
+  };
+
+  document.addEventListener("toast", (event) => show(event.detail.text, event.detail.kind));
+  document.addEventListener("htmx:sendError", () => show(region.dataset.offline, "error"));
+  document.addEventListener("htmx:responseError", (event) => {
+    const xhr = event.detail.xhr;
+    if (xhr.getResponseHeader("HX-Trigger")?.includes("toast")) return;
+    const answer = new DOMParser().parseFromString(xhr.responseText, "text/html");
+    show(answer.querySelector("[data-notice-text]")?.textContent || region.dataset.failed, "error");
+  });
+})();
