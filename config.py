@@ -1,0 +1,107 @@
+"""Settings from the environment; a missing or senseless one is refused with one clear line."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from portal.core.calendar import is_time_zone
+from portal.core.money import EXPONENTS
+
+ROOT = Path(__file__).parent
+
+
+class ConfigError(Exception):
+    """A setting that the portal cannot start with; the message names it and what it should be."""
+
+
+def load_settings(environ: Mapping[str, str]) -> dict[str, Any]:
+    """The Flask configuration for this environment; raises ``ConfigError``.
+
+    ``PORTAL_INSTANCE`` is the folder of the SQLite file, Huey's file and the generated key (default ``instance/``).
+    """
+    instance = Path(environ.get("PORTAL_INSTANCE") or ROOT / "instance").resolve()
+    portal_url = _url(environ, "PORTAL_URL", ("http", "https")) or f"http://127.0.0.1:{_port(environ)}"
+    return {
+        "INSTANCE": instance,
+        "SECRET_KEY": environ.get("SECRET_KEY") or _kept_key(instance),
+        "SQLALCHEMY_DATABASE_URI": _database(environ, instance),
+        "REDIS_URL": _url(environ, "REDIS_URL", ("redis", "rediss")),
+        "MAIL_URL": _url(environ, "MAIL_URL", ("smtp", "smtps")),
+        "PORTAL_URL": portal_url.rstrip("/"),
+        "PORTAL_CURRENCY": _one_of(
+            environ, "PORTAL_CURRENCY", "USD", EXPONENTS.__contains__, "a currency such as USD"
+        ),
+        "PORTAL_TIMEZONE": _one_of(
+            environ, "PORTAL_TIMEZONE", "UTC", is_time_zone, "a zone such as Europe/Paris"
+        ),
+        "CHEAP_PASSWORDS": environ.get("PORTAL_PASSWORDS") == "cheap",
+        "SESSION_COOKIE_SECURE": portal_url.startswith("https:"),
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "WTF_CSRF_TIME_LIMIT": None,
+        "MAX_CONTENT_LENGTH": 1_000_000,
+        "RATELIMIT_HEADERS_ENABLED": True,
+        "BABEL_TRANSLATION_DIRECTORIES": str(ROOT / "translations"),
+    }
+
+
+def _database(environ: Mapping[str, str], instance: Path) -> str:
+    """SQLAlchemy 2.1 reads ``postgresql://`` as psycopg 3, so the driver is named."""
+    url = environ.get("DATABASE_URL", "")
+    if not url:
+        instance.mkdir(parents=True, exist_ok=True)
+        return f"sqlite:///{instance / 'portal.sqlite3'}"
+    scheme, separator, rest = url.partition("://")
+    if scheme in ("postgresql", "postgres", "postgresql+psycopg2") and separator and rest:
+        return f"postgresql+psycopg2://{rest}"
+    if scheme == "sqlite" and rest.startswith("/"):
+        return url
+    raise ConfigError(
+        "DATABASE_URL must look like postgresql://user:password@host/name or sqlite:////path/to/file."
+    )
+
+
+def _kept_key(instance: Path) -> str:
+    """The key made at the first start and kept, so that a restart signs nobody out."""
+    path = instance / "secret_key"
+    try:
+        instance.mkdir(parents=True, exist_ok=True)
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    except OSError as error:
+        raise ConfigError(f"SECRET_KEY is not set and {path} cannot be written: {error.strerror}.") from None
+    key = secrets.token_hex(32)
+    with os.fdopen(file, "w") as handle:
+        handle.write(key)
+    return key
+
+
+def _port(environ: Mapping[str, str]) -> int:
+    text = environ.get("PORT") or "8000"
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise ConfigError(f"PORT must be a number from 1 to 65535, not {text!r}.")
+    return int(text)
+
+
+def _url(environ: Mapping[str, str], name: str, schemes: tuple[str, ...]) -> str | None:
+    text = environ.get(name)
+    if not text:
+        return None
+    parts = urlsplit(text)
+    if parts.scheme not in schemes or not parts.netloc:
+        raise ConfigError(
+            f"{name} must start with {' or '.join(s + '://' for s in schemes)} and name a host, not {text!r}."
+        )
+    return text
+
+
+def _one_of(environ: Mapping[str, str], name: str, default: str, known: Any, example: str) -> str:
+    text = environ.get(name) or default
+    if not known(text):
+        raise ConfigError(f"{name} must be {example}, not {text!r}.")
+    return text

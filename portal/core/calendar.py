@@ -1,0 +1,45 @@
+"""Which day it is where the merchant lives, and the days that follow from a day; the clock is an argument."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
+
+OFFER_DAYS = 30
+REMINDERS_FROM = time(8, 0)
+
+
+@cache
+def time_zones() -> tuple[str, ...]:
+    """The IANA zones that a merchant may choose, in the order of a list for people."""
+    return tuple(
+        sorted(z for z in available_timezones() if "/" in z and not z.startswith(("Etc/", "posix", "right")))
+    ) + ("UTC",)
+
+
+def is_time_zone(name: str) -> bool:
+    return name in time_zones()
+
+
+def business_date(now: datetime, zone: str) -> date:
+    """The date in ``zone`` at the instant ``now``: what "today" means for that merchant."""
+    return now.astimezone(ZoneInfo(zone)).date()
+
+
+def local_time(now: datetime, zone: str) -> time:
+    return now.astimezone(ZoneInfo(zone)).time()
+
+
+def offer_last_day(sent_on: date) -> date:
+    """The last day on which an offer can be accepted, thirty days after it was sent."""
+    return sent_on + timedelta(days=OFFER_DAYS)
+
+
+def instant_of(day: date, at: time, zone: str) -> datetime:
+    """The UTC instant at which ``zone`` shows that day and time (the earlier one where a clock goes back)."""
+    return datetime.combine(day, at, ZoneInfo(zone)).astimezone(UTC)
+
+
+def days_between(start: datetime, end: datetime) -> float:
+    return (end - start).total_seconds() / 86400

@@ -1,0 +1,95 @@
+"""The closed set of ways in which the portal says no; each has a code, and a field when one is at fault.
+
+Messages are English sentences marked with ``N_``; a face translates them when it answers.
+"""
+
+from __future__ import annotations
+
+
+def N_(message: str) -> str:
+    """Mark a sentence for translation without translating it here."""
+    return message
+
+
+class PortalError(Exception):
+    """A refusal that a person or a program can act on.
+
+    ``message`` is a ``%(name)s`` template and ``params`` fills it; ``code`` is stable for programs.
+    """
+
+    code = "error"
+
+    def __init__(self, message: str, *, code: str | None = None, **params: object) -> None:
+        super().__init__(message % params if params else message)
+        self.message = message
+        self.params = params
+        if code:
+            self.code = code
+
+
+class InvalidInput(PortalError):
+    """One or more fields are at fault: ``errors`` maps a field's name to its refusal."""
+
+    code = "invalid"
+
+    def __init__(self, errors: dict[str, PortalError]) -> None:
+        super().__init__(N_("Some answers need another look."))
+        self.errors = errors
+
+    @classmethod
+    def at(cls, field: str, message: str, **params: object) -> InvalidInput:
+        return cls({field: PortalError(message, **params)})
+
+
+class NotFound(PortalError):
+    """It does not exist, or belongs to somebody else: both look alike."""
+
+    code = "not_found"
+
+    def __init__(self) -> None:
+        super().__init__(N_("There is nothing here that you can see."))
+
+
+class Forbidden(PortalError):
+    """The role of the actor does not allow this."""
+
+    code = "forbidden"
+
+
+class Conflict(PortalError):
+    """The state, read under the lock, does not allow this. ``figure`` is a new amount in minor units, if any."""
+
+    code = "conflict"
+
+    def __init__(self, message: str, *, code: str | None = None, figure: int | None = None, **params: object):
+        super().__init__(message, code=code, **params)
+        self.figure = figure
+
+
+class KeyReused(PortalError):
+    """An idempotency key came back with another request."""
+
+    code = "key_reused"
+
+    def __init__(self) -> None:
+        super().__init__(N_("This key was already used for another request. Nothing was changed."))
+
+
+class TooMany(PortalError):
+    """Too many tries; ``retry_after`` is in seconds."""
+
+    code = "too_many"
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Busy(PortalError):
+    """The database could not be reached or locked in time; nothing was changed."""
+
+    code = "busy"
+    retry_after = 2
+
+    def __init__(self) -> None:
+        super().__init__(N_("The portal is busy just now and nothing was changed. Please try again."))

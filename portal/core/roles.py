@@ -1,0 +1,42 @@
+"""Who may act: the roles, and the actor that every service is given; refuses nothing by itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+# The merchant row to which messages and events of no shop belong: the portal itself.
+PORTAL_ID = UUID(int=0)
+
+
+class Role(StrEnum):
+    MERCHANT = "merchant"
+    CUSTOMER = "customer"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """A signed-in person. ``currency`` and ``timezone`` are a merchant's own, None for others.
+
+    A merchant's id is also the id of its row in ``merchants``.
+    """
+
+    id: UUID
+    role: Role
+    name: str
+    email: str
+    username: str
+    language: str
+    session_version: int
+    currency: str | None = None
+    timezone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a request came from, kept as evidence: network address and user agent."""
+
+    address: str
+    user_agent: str

@@ -1,0 +1,76 @@
+"""A plan's schedule: amounts and due dates from four answers; refuses what could not be kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from dateutil.relativedelta import relativedelta
+
+from .errors import InvalidInput, N_, PortalError
+from .money import check_amount, decimal_text, split
+
+MAX_INSTALLMENTS = 60
+YEARS_BACK = 5
+YEARS_AHEAD = 10
+
+
+class Frequency(StrEnum):
+    WEEKLY = "weekly"
+    BIWEEKLY = "biweekly"
+    MONTHLY = "monthly"
+
+
+PERIODS = {
+    Frequency.WEEKLY: relativedelta(weeks=1),
+    Frequency.BIWEEKLY: relativedelta(weeks=2),
+    Frequency.MONTHLY: relativedelta(months=1),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Installment ``number`` (from 1): ``amount`` minor units, due on a plain date."""
+
+    number: int
+    amount: int
+    due_on: date
+
+
+def due_dates(first: date, frequency: Frequency, count: int) -> tuple[date, ...]:
+    """``count`` due dates, each counted from ``first`` (never chained) and clamped to the month's end."""
+    return tuple(first + PERIODS[frequency] * k for k in range(count))
+
+
+def build_schedule(
+    total: int, currency: str, count: int, first: date, frequency: Frequency, today: date
+) -> tuple[Line, ...]:
+    """The schedule of a new plan: ``total`` minor units in ``count`` lines from ``first`` on.
+
+    Raises one ``InvalidInput`` naming every field at fault: ``total_amount``, ``num_installments``, ``start_date``.
+    """
+    errors: dict[str, PortalError] = {}
+    try:
+        check_amount(total, currency)
+    except InvalidInput as invalid:
+        errors |= invalid.errors
+    if not 1 <= count <= MAX_INSTALLMENTS:
+        errors["num_installments"] = PortalError(
+            N_("Choose 1 to %(most)s installments."), most=MAX_INSTALLMENTS
+        )
+    elif not errors and total < count:
+        errors["total_amount"] = PortalError(
+            N_("%(total)s cannot be split into %(count)s installments: each must be above zero."),
+            total=decimal_text(total, currency), count=count)  # fmt: skip
+    earliest, latest = today - relativedelta(years=YEARS_BACK), today + relativedelta(years=YEARS_AHEAD)
+    if not earliest <= first <= latest:
+        errors["start_date"] = PortalError(
+            N_("Choose a first due date from %(earliest)s to %(latest)s."),
+            earliest=earliest.isoformat(), latest=latest.isoformat())  # fmt: skip
+    if errors:
+        raise InvalidInput(errors)
+    dates = due_dates(first, frequency, count)
+    return tuple(
+        Line(n, a, d) for n, (a, d) in enumerate(zip(split(total, count), dates, strict=True), start=1)
+    )

@@ -1,0 +1,77 @@
+"""The terms of a plan as both sides see them: one canonical text and its hash; refuses no content, changes none."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from datetime import date
+
+from .money import decimal_text
+from .schedule import Line
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What is agreed, frozen when the offer is sent, in the order in which it is shown.
+
+    ``total`` and every line are minor units of ``currency``; ``last_day`` is the last day to accept.
+    """
+
+    seller: str
+    support: str
+    buyer: str
+    description: str
+    currency: str
+    total: int
+    frequency: str
+    lines: tuple[Line, ...]
+    last_day: date
+    timezone: str
+    late: str
+    early: str
+    refund: str
+
+    def canonical(self) -> str:
+        """JSON with sorted keys, no spaces, amounts as decimal strings: the same terms give the same text."""
+        document = asdict(self)
+        document["total"] = decimal_text(self.total, self.currency)
+        document["cash_price"] = document["total"]
+        document["lines"] = [
+            {
+                "number": line.number,
+                "amount": decimal_text(line.amount, self.currency),
+                "due_on": line.due_on.isoformat(),
+            }
+            for line in self.lines
+        ]
+        document["last_day"] = self.last_day.isoformat()
+        return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+LATE = (
+    "If an installment is not paid on its due date it is marked late and we remind you by e-mail. "
+    "No fee and no interest is added, and the amounts do not change."
+)
+EARLY = "You may pay any installment, or everything that is left, earlier than its due date. Paying early is free."
+REFUND = (
+    "If the shop refunds you, what you still owe is cancelled first, from the last installment backwards; "
+    "the rest goes back to you on the payments you made, newest first."
+)
+
+
+def write_terms(
+    *, seller: str, support: str, buyer: str, description: str, currency: str, frequency: str,
+    lines: tuple[Line, ...], last_day: date, timezone: str,
+) -> Terms:  # fmt: skip
+    """The terms of an offer with the portal's standard clauses; the total is the sum of the lines."""
+    return Terms(
+        seller=seller, support=support, buyer=buyer, description=description, currency=currency,
+        total=sum(line.amount for line in lines), frequency=frequency, lines=lines, last_day=last_day,
+        timezone=timezone, late=LATE, early=EARLY, refund=REFUND,
+    )  # fmt: skip
+
+
+def hash_text(canonical: str) -> str:
+    """The SHA-256 of a canonical text as 64 hexadecimal digits."""
+    return hashlib.sha256(canonical.encode()).hexdigest()

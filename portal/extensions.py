@@ -1,0 +1,65 @@
+"""Flask's extensions, made here and bound in ``create_app``; and how connections to the database begin."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import UTC, datetime
+from typing import Any
+
+from flask_babel import Babel
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+from flask_login import LoginManager
+from flask_migrate import Migrate
+from flask_sqlalchemy import SQLAlchemy
+from flask_wtf import CSRFProtect
+from htmx_flask import Htmx
+from sqlalchemy import Connection, event
+from sqlalchemy.engine import Engine
+
+from .models import Base
+
+db = SQLAlchemy(metadata=Base.metadata, session_options={"expire_on_commit": False})
+migrate = Migrate(render_as_batch=True)
+login_manager = LoginManager()
+csrf = CSRFProtect()
+htmx = Htmx()
+babel = Babel()
+limiter = Limiter(get_remote_address)
+
+
+def now() -> datetime:
+    """The clock of the faces, in UTC; everything below them is given the time."""
+    return datetime.now(UTC)
+
+
+def engine_options(url: str) -> dict[str, Any]:
+    """PostgreSQL gives up a lock after 2 s and a statement after 5 s; SQLite waits 15 s for its one writer."""
+    if url.startswith("sqlite"):
+        return {"connect_args": {"timeout": 15, "isolation_level": None, "check_same_thread": False}}
+    return {
+        "connect_args": {"options": "-c lock_timeout=2000 -c statement_timeout=5000 -c timezone=UTC"},
+        "pool_pre_ping": False,
+        "pool_size": 8,
+        "max_overflow": 4,
+    }
+
+
+@event.listens_for(Engine, "connect")
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    if isinstance(connection, sqlite3.Connection):
+        for pragma in (
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "foreign_keys = ON",
+            "busy_timeout = 15000",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+
+@event.listens_for(Engine, "begin")
+def _begin_sqlite(connection: Connection) -> None:
+    """The driver's own transactions lose updates, so SQLite is told: reads are deferred, writes take the lock at once."""
+    if connection.dialect.name == "sqlite":
+        write = connection.get_execution_options().get("write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN DEFERRED")

@@ -1,0 +1,12 @@
+"""Tables, constraints and relations; no rules."""
+
+from .base import Base, new_id
+from .payments import Payment, Posting, Refund
+from .plans import Acceptance, Installment, Plan
+from .records import Event, IdempotencyKey, JobRun, Message
+from .users import LoginAttempt, Merchant, User
+
+__all__ = [
+    "Acceptance", "Base", "Event", "IdempotencyKey", "Installment", "JobRun", "LoginAttempt", "Merchant", "Message",
+    "Payment", "Plan", "Posting", "Refund", "User", "new_id",
+]  # fmt: skip

@@ -1,0 +1,154 @@
+"""Plans, the acceptance that binds, and installments; every key starts with the merchant."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import date, datetime
+
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from .base import Base, new_id
+
+
+class Plan(Base):
+    """An offer and what became of it. ``total`` is in minor units; ``terms`` is the canonical text that was offered."""
+
+    __tablename__ = "plans"
+
+    merchant_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("merchants.id"), primary_key=True)
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    reference: Mapped[str] = mapped_column(String(8))
+    customer_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    customer_email: Mapped[str] = mapped_column(String(254))
+    description: Mapped[str] = mapped_column(String(200))
+    total: Mapped[int]
+    currency: Mapped[str] = mapped_column(String(3))
+    num_installments: Mapped[int]
+    frequency: Mapped[str] = mapped_column(String(10))
+    start_date: Mapped[date]
+    state: Mapped[str] = mapped_column(String(10))
+    acceptance_id: Mapped[uuid.UUID | None]
+    terms: Mapped[str] = mapped_column(Text)
+    terms_hash: Mapped[str] = mapped_column(String(64))
+    last_day: Mapped[date]
+    accepted_on: Mapped[date | None]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+    __table_args__ = (
+        UniqueConstraint("merchant_id", "reference"),
+        ForeignKeyConstraint(
+            ["merchant_id", "acceptance_id"],
+            ["acceptances.merchant_id", "acceptances.plan_id"],
+            name="fk_plans_acceptance",
+            use_alter=True,
+        ),
+        CheckConstraint("customer_id <> merchant_id", name="not_to_oneself"),
+        CheckConstraint("total BETWEEN 1 AND 1000000000000", name="total"),
+        CheckConstraint(
+            "num_installments BETWEEN 1 AND 60 AND num_installments <= total", name="num_installments"
+        ),
+        CheckConstraint("frequency IN ('weekly', 'biweekly', 'monthly')", name="frequency"),
+        CheckConstraint(
+            "state IN ('offered', 'active', 'completed', 'declined', 'revoked', 'expired', 'cancelled')",
+            name="state",
+        ),
+        CheckConstraint("acceptance_id IS NULL OR acceptance_id = id", name="acceptance_of_this_plan"),
+        CheckConstraint(
+            "(state IN ('active', 'completed', 'cancelled')) = (acceptance_id IS NOT NULL)",
+            name="bound_only_by_acceptance",
+        ),
+        CheckConstraint("(acceptance_id IS NULL) = (accepted_on IS NULL)", name="accepted_on"),
+        Index("ix_plans_id", "id"),
+        Index("ix_plans_merchant_id_state_id", "merchant_id", "state", "id"),
+        Index("ix_plans_customer_id_id", "customer_id", "id"),
+    )
+
+
+class Acceptance(Base):
+    """The evidence that the customer agreed: to which text, when, from where and how. Never changed or removed."""
+
+    __tablename__ = "acceptances"
+
+    merchant_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    plan_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    customer_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    terms: Mapped[str] = mapped_column(Text)
+    terms_hash: Mapped[str] = mapped_column(String(64))
+    accepted_at: Mapped[datetime]
+    address: Mapped[str] = mapped_column(String(64))
+    user_agent: Mapped[str] = mapped_column(String(400))
+    how: Mapped[str] = mapped_column(String(16))
+
+    __table_args__ = (
+        ForeignKeyConstraint(["merchant_id", "plan_id"], ["plans.merchant_id", "plans.id"]),
+        CheckConstraint("how IN ('accepted', 'first payment')", name="how"),
+        CheckConstraint("customer_id <> merchant_id", name="not_by_the_merchant"),
+    )
+
+
+class Installment(Base):
+    """One due date of a plan. ``paid``, ``cancelled`` and ``returned`` only grow; owed = amount - paid - cancelled.
+
+    ``payment_id`` is the payment that is processing it now; it is set by the intent and cleared by the settling.
+    """
+
+    __tablename__ = "installments"
+
+    merchant_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    plan_id: Mapped[uuid.UUID]
+    number: Mapped[int]
+    amount: Mapped[int]
+    due_on: Mapped[date]
+    paid: Mapped[int] = mapped_column(default=0)
+    cancelled: Mapped[int] = mapped_column(default=0)
+    returned: Mapped[int] = mapped_column(default=0)
+    late_on: Mapped[date | None]
+    paid_on: Mapped[date | None]
+    paid_at: Mapped[datetime | None]
+    payment_id: Mapped[uuid.UUID | None]
+
+    __table_args__ = (
+        ForeignKeyConstraint(["merchant_id", "plan_id"], ["plans.merchant_id", "plans.id"]),
+        ForeignKeyConstraint(
+            ["merchant_id", "payment_id"],
+            ["payments.merchant_id", "payments.id"],
+            name="fk_installments_payment",
+            use_alter=True,
+        ),
+        UniqueConstraint("merchant_id", "plan_id", "number"),
+        CheckConstraint("amount > 0 AND number > 0", name="amount"),
+        CheckConstraint("paid >= 0 AND cancelled >= 0 AND returned >= 0", name="not_negative"),
+        CheckConstraint("paid + cancelled <= amount", name="not_paid_over"),
+        CheckConstraint("returned <= paid", name="not_returned_over"),
+        CheckConstraint(
+            "(paid > 0) = (paid_on IS NOT NULL) AND (paid > 0) = (paid_at IS NOT NULL)", name="paid_on"
+        ),
+        Index("ix_installments_id", "id"),
+        Index(
+            "ix_installments_owed",
+            "merchant_id",
+            "due_on",
+            "id",
+            postgresql_where=text("paid + cancelled < amount"),
+            sqlite_where=text("paid + cancelled < amount"),
+        ),
+        Index(
+            "ix_installments_payment",
+            "merchant_id",
+            "payment_id",
+            postgresql_where=text("payment_id IS NOT NULL"),
+            sqlite_where=text("payment_id IS NOT NULL"),
+        ),
+    )

@@ -1,0 +1,118 @@
+"""What was told and what happened: messages (the outbox), events, idempotency keys, and job runs."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from .base import Base, new_id
+
+
+class Message(Base):
+    """A mail to one person, written in the transaction of its ``cause``; a job delivers it.
+
+    ``facts`` holds what the letter says; ``subject`` and ``body`` are kept as they were sent.
+    """
+
+    __tablename__ = "messages"
+
+    merchant_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("merchants.id"), primary_key=True)
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    cause: Mapped[uuid.UUID]
+    kind: Mapped[str] = mapped_column(String(24))
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    plan_id: Mapped[uuid.UUID | None]
+    facts: Mapped[dict[str, Any]]
+    state: Mapped[str] = mapped_column(String(8), default="queued")
+    tries: Mapped[int] = mapped_column(default=0)
+    send_after: Mapped[datetime]
+    created_at: Mapped[datetime]
+    sent_at: Mapped[datetime | None]
+    subject: Mapped[str | None] = mapped_column(String(300))
+    body: Mapped[str | None] = mapped_column(Text)
+    error: Mapped[str | None] = mapped_column(String(300))
+
+    __table_args__ = (
+        UniqueConstraint("merchant_id", "cause", "kind"),
+        ForeignKeyConstraint(["merchant_id", "plan_id"], ["plans.merchant_id", "plans.id"]),
+        CheckConstraint("state IN ('queued', 'sent', 'failed')", name="state"),
+        CheckConstraint("(state = 'sent') = (sent_at IS NOT NULL)", name="sent_at"),
+        Index(
+            "ix_messages_queued",
+            "merchant_id",
+            "send_after",
+            postgresql_where=text("state = 'queued'"),
+            sqlite_where=text("state = 'queued'"),
+        ),
+        Index("ix_messages_id", "id"),
+        Index("ix_messages_merchant_id_plan_id", "merchant_id", "plan_id"),
+    )
+
+
+class Event(Base):
+    """What happened, who did it and when: the audit trail. Never changed or removed."""
+
+    __tablename__ = "events"
+
+    merchant_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("merchants.id"), primary_key=True)
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    kind: Mapped[str] = mapped_column(String(32))
+    actor_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
+    plan_id: Mapped[uuid.UUID | None]
+    facts: Mapped[dict[str, Any]]
+    at: Mapped[datetime]
+
+    __table_args__ = (
+        ForeignKeyConstraint(["merchant_id", "plan_id"], ["plans.merchant_id", "plans.id"]),
+        Index("ix_events_merchant_id_plan_id", "merchant_id", "plan_id", "id"),
+        Index("ix_events_id", "id"),
+    )
+
+
+class IdempotencyKey(Base):
+    """A money request that was seen: what was asked, and once settled the answer that is given again."""
+
+    __tablename__ = "idempotency_keys"
+
+    merchant_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("merchants.id"), primary_key=True)
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    request_hash: Mapped[str] = mapped_column(String(64))
+    payment_id: Mapped[uuid.UUID | None]
+    answer: Mapped[dict[str, Any] | None]
+    created_at: Mapped[datetime]
+
+    __table_args__ = (
+        ForeignKeyConstraint(["merchant_id", "payment_id"], ["payments.merchant_id", "payments.id"]),
+        Index("ix_idempotency_keys_merchant_id_payment_id", "merchant_id", "payment_id"),
+        Index("ix_idempotency_keys_created_at", "created_at"),
+    )
+
+
+class JobRun(Base):
+    """One run of a job: the business day it worked for, what it counted, and its error if it failed."""
+
+    __tablename__ = "job_runs"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    job: Mapped[str] = mapped_column(String(24))
+    business_date: Mapped[date | None]
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    counts: Mapped[dict[str, Any]]
+    error: Mapped[str | None] = mapped_column(Text)
+
+    __table_args__ = (Index("ix_job_runs_job_id", "job", "id"),)

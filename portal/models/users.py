@@ -1,0 +1,71 @@
+"""People and shops: users, their merchants, and the sign-ins that were tried."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from .base import Base, new_id
+
+
+class User(Base):
+    """A person. Without ``password_hash`` it waits to be claimed by signing up with its address."""
+
+    __tablename__ = "users"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    email: Mapped[str] = mapped_column(String(254), unique=True)
+    username: Mapped[str] = mapped_column(String(254))
+    name: Mapped[str] = mapped_column(String(120))
+    password_hash: Mapped[str | None] = mapped_column(String(200))
+    role: Mapped[str] = mapped_column(String(10))
+    session_version: Mapped[int] = mapped_column(default=1)
+    language: Mapped[str] = mapped_column(String(8), default="en")
+    test_card: Mapped[str] = mapped_column(String(24), default="succeeds")
+    created_at: Mapped[datetime]
+    deactivated_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        CheckConstraint("email = lower(email)", name="email_lower"),
+        CheckConstraint("role IN ('merchant', 'customer', 'admin')", name="role"),
+        Index("uq_users_username", func.lower(username), unique=True),
+        Index("ix_users_role", "role", "id"),
+    )
+
+
+class Merchant(Base):
+    """A shop, or the portal itself (id 0, no user), to which messages of no shop belong.
+
+    Its id is its user's id: one shop a user, without a second unique key beside the tenant's.
+    """
+
+    __tablename__ = "merchants"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
+    name: Mapped[str] = mapped_column(String(120))
+    support_email: Mapped[str] = mapped_column(String(254))
+    currency: Mapped[str] = mapped_column(String(3))
+    timezone: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime]
+
+    __table_args__ = (CheckConstraint("user_id = id OR user_id IS NULL", name="user"),)
+
+
+class LoginAttempt(Base):
+    """A wrong password: for which account (as typed, hashed) and from where. Throttling counts these rows."""
+
+    __tablename__ = "login_attempts"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    account: Mapped[str] = mapped_column(String(64))
+    address: Mapped[str] = mapped_column(String(64))
+    at: Mapped[datetime]
+
+    __table_args__ = (
+        Index("ix_login_attempts_account_at", "account", "at"),
+        Index("ix_login_attempts_address_at", "address", "at"),
+    )

@@ -1,0 +1,63 @@
+"""The unit of work: one transaction per use case; refuses to nest, and turns a busy database into ``Busy``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.orm import Session
+
+from portal.core.errors import Busy
+
+# PostgreSQL: lock not available, statement cancelled, deadlock, serialization failure, admin shutdown.
+_BUSY_STATES = {"55P03", "57014", "40P01", "40001", "57P01"}
+
+
+@contextmanager
+def unit_of_work(session: Session) -> Iterator[Session]:
+    """Commit at the end of the block, roll back on any error.
+
+    What was read before belongs to another snapshot and is forgotten: read again what the writing depends on. On
+    SQLite the write lock is taken at once. Raises ``Busy`` when the database cannot be locked or reached in time.
+    """
+    if session.info.get("in_unit_of_work"):
+        raise RuntimeError("a unit of work cannot hold another")
+    session.rollback()
+    session.info["in_unit_of_work"] = True
+    try:
+        session.connection(execution_options={"write": True})
+        yield session
+        session.commit()
+    except DBAPIError as error:
+        session.rollback()
+        if is_busy(error):
+            raise Busy() from error
+        raise
+    except BaseException:
+        session.rollback()
+        raise
+    finally:
+        session.info["in_unit_of_work"] = False
+
+
+def is_busy(error: DBAPIError) -> bool:
+    """Whether trying again later may help: a lock that was not had, a connection that was lost."""
+    if error.connection_invalidated or getattr(error.orig, "pgcode", None) in _BUSY_STATES:
+        return True
+    # Without a code: SQLite's lock, or a PostgreSQL that did not answer at all.
+    return isinstance(error, OperationalError) and getattr(error.orig, "pgcode", None) is None
+
+
+def insert_once(session: Session, table: type[Any], rows: list[dict[str, Any]]) -> list[Any]:
+    """Insert the rows whose unique keys are new, leave the others as they are; returns the first key column of the new.
+
+    ``table`` is a model whose rows are given in full, since defaults of the model do not apply.
+    """
+    if not rows:
+        return []
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(table).values(rows).on_conflict_do_nothing()
+    return list(session.scalars(statement.returning(table.__table__.primary_key.columns.values()[-1])))
