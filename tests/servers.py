@@ -33,7 +33,7 @@ def postgres_server() -> Iterator[str]:
     with workplace() as folder:
         binaries = reachable(postgres_binaries(), folder)
         data = folder / "data"
-        initdb = [binaries / "initdb", "-D", data, "-U", "portal", "-A", "trust", "-E", "UTF8"]
+        initdb = [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8"]
         finish([*initdb, "--locale=C.UTF-8", "--no-sync"])
 
         def command(port: int) -> list[str | Path]:
@@ -56,7 +56,7 @@ def postgres_server() -> Iterator[str]:
             return False
 
         # SIGINT is PostgreSQL's fast shutdown: it ends the sessions and does not wait for them.
-        address = "postgresql://portal@127.0.0.1:{port}/postgres"
+        address = "postgresql://postgres@127.0.0.1:{port}/postgres"
         with listening(folder, command, answers, address, signal.SIGINT) as url:
             yield url
 
@@ -93,12 +93,16 @@ def postgres_binaries() -> Path:
     raise Missing("PostgreSQL is needed and was not found: install Debian's package postgresql.")
 
 
-def reachable(binaries: Path, folder: Path) -> Path:
-    """The binaries where nobody may run them: those of a virtual environment in root's home are copied."""
-    if os.geteuid() or all(parent.stat().st_mode & 0o001 for parent in [binaries, *binaries.parents]):
-        return binaries
-    shutil.copytree(binaries.parent, folder / "install", symlinks=True)
-    return folder / "install" / binaries.name
+def reachable(folder: Path, workplace: Path) -> Path:
+    """The folder, or its copy for the user nobody, to whom a virtual environment in root's home is closed."""
+    if os.geteuid() or all(parent.stat().st_mode & 0o001 for parent in [folder, *folder.parents]):
+        return folder
+    package = next(parent for parent in folder.parents if parent.parent.name == "site-packages")
+    # A wheel keeps its libraries in a folder beside it, where its programs look for them.
+    for part in (package, package.with_name(f"{package.name}.libs")):
+        if part.exists():
+            shutil.copytree(part, workplace / "wheels" / part.name, symlinks=True)
+    return workplace / "wheels" / folder.relative_to(package.parent)
 
 
 def redis_binary() -> Path:

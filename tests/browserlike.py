@@ -1,0 +1,52 @@
+"""A test client that does with forms what a browser does; it knows nothing of what a form is for."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from typing import Any
+
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+
+class Form:
+    """One form of a page: where it goes, and the fields that it would send untouched."""
+
+    def __init__(self, action: str | None) -> None:
+        self.action = action
+        self.fields: dict[str, str] = {}
+
+
+class Forms(HTMLParser):
+    """The forms of a page in their order."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.all: list[Form] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        attributes = dict(attrs)
+        if tag == "form":
+            self.all.append(Form(attributes.get("action")))
+        elif tag == "input" and self.all and attributes.get("name"):
+            ticked = "checked" in attributes or attributes.get("type") not in ("checkbox", "radio", "submit")
+            if ticked:
+                self.all[-1].fields[str(attributes["name"])] = attributes.get("value") or ""
+
+
+class Client(FlaskClient):
+    """Keeps cookies; ``submit`` opens the page, fills in its form and sends it with the page's hidden fields."""
+
+    def submit(
+        self, action: str, fields: dict[str, str], page: str | None = None, **more: Any
+    ) -> TestResponse:
+        """Posts to ``action`` the form that stands on ``page`` (the same path unless given).
+
+        Raises LookupError if that page has no form with this action: a browser could not have sent it either.
+        """
+        shown = self.get(page or action)
+        for form in Forms(shown.get_data(as_text=True)).all:
+            if (form.action or page or action) == action:
+                return self.post(action, data=form.fields | fields, **more)
+        raise LookupError(f"{page or action} answered {shown.status} and has no form that posts to {action}")

@@ -1,0 +1,193 @@
+"""What tests may ask for: the portal on both databases, a browser's forms, mail, Redis, a count of statements.
+
+Nothing is replaced by a mock. Tests in ``unit`` and ``properties`` may not reach a database or a network at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import pytest
+import redis
+import sqlalchemy
+from aiosmtpd.controller import Controller
+from flask import Flask
+from sqlalchemy.orm import Session
+
+from config import load_settings
+from portal import create_app
+from portal.extensions import db
+from tests import browserlike, servers
+from tests.databases import PostgresDatabase, SqliteDatabases, environment
+
+# "quick" is what everyone runs and finds the same each time; HYPOTHESIS_PROFILE=thorough looks further.
+hypothesis.settings.register_profile("quick", max_examples=50, deadline=None, derandomize=True, database=None)
+hypothesis.settings.register_profile("thorough", max_examples=2000, deadline=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """The superuser's address of a private PostgreSQL cluster."""
+    with servers.postgres_server() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def redis_server_url() -> Iterator[str]:
+    with servers.redis_server() as url:
+        yield url
+
+
+@pytest.fixture
+def redis_url(redis_server_url: str) -> str:
+    """The address of a private Redis, emptied for this test."""
+    with redis.Redis.from_url(redis_server_url) as client:
+        client.flushall()
+    return redis_server_url
+
+
+@pytest.fixture(scope="session")
+def sqlite_databases(tmp_path_factory: pytest.TempPathFactory) -> SqliteDatabases:
+    return SqliteDatabases(tmp_path_factory.mktemp("sqlite"))
+
+
+@pytest.fixture(scope="session")
+def postgres_database(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> PostgresDatabase:
+    return PostgresDatabase(postgres_url, tmp_path_factory.mktemp("postgres"))
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def engine_name(request: pytest.FixtureRequest) -> str:
+    """Whatever uses the portal runs on both engines. One only: ``parametrize("engine_name", [...], indirect=True)``."""
+    return request.param
+
+
+@pytest.fixture
+def database_url(engine_name: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a migrated database that holds nothing yet."""
+    made_by = {"sqlite": "sqlite_databases", "postgres": "postgres_database"}[engine_name]
+    return request.getfixturevalue(made_by).fresh(tmp_path)
+
+
+@pytest.fixture
+def environ(database_url: str, tmp_path: Path) -> dict[str, str]:
+    """The environment variables of this test's portal; a test module may override this fixture to add some."""
+    return environment(tmp_path, DATABASE_URL=database_url)
+
+
+@pytest.fixture
+def app(environ: dict[str, str]) -> Iterator[Flask]:
+    """The real portal on a fresh database."""
+    app = create_app(load_settings(environ) | {"TESTING": True})
+    app.test_client_class = browserlike.Client
+    yield app
+    with app.app_context():
+        db.engine.dispose()
+
+
+@pytest.fixture
+def session(app: Flask) -> Iterator[Session]:
+    """A session beside those of requests, for arranging and looking; ``rollback()`` it to see what others wrote."""
+    with app.app_context():
+        engine = db.engine
+    with Session(engine, expire_on_commit=False) as session:
+        yield session
+
+
+@pytest.fixture
+def client(app: Flask) -> browserlike.Client:
+    """A browser without script: keeps cookies, and ``submit`` sends a form with the token of its page."""
+    return app.test_client()
+
+
+@pytest.fixture
+def count_statements(app: Flask) -> Callable[[], contextlib.AbstractContextManager[list[str]]]:
+    """``with count_statements() as statements: ...`` lists the SQL sent meanwhile, but for the transactions' own."""
+    own = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "PRAGMA")
+
+    @contextlib.contextmanager
+    def counting() -> Iterator[list[str]]:
+        statements: list[str] = []
+
+        def note(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+            if not statement.lstrip().upper().startswith(own):
+                statements.append(statement)
+
+        with app.app_context():
+            engine = db.engine
+        sqlalchemy.event.listen(engine, "before_cursor_execute", note)
+        try:
+            yield statements
+        finally:
+            sqlalchemy.event.remove(engine, "before_cursor_execute", note)
+
+    return counting
+
+
+class Mailbox:
+    """A mail server's handler that keeps what it is sent."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.messages: list[EmailMessage] = []
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+        self.messages.append(message_from_bytes(envelope.content, policy=policy.default))
+        return "250 OK"
+
+
+@pytest.fixture
+def smtp_server() -> Iterator[Mailbox]:
+    """A mail server: its address for MAIL_URL is ``url``, what it got is ``messages``."""
+    mailbox = Mailbox()
+    controller = Controller(mailbox, hostname="127.0.0.1", port=servers.free_port())
+    controller.start()
+    mailbox.url = f"smtp://127.0.0.1:{controller.port}"
+    yield mailbox
+    controller.stop()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks tests by what they use, so that ``-m "not browser"`` and the like work without anyone keeping lists."""
+    for item in items:
+        used = set(getattr(item, "fixturenames", ()))
+        engine = getattr(item, "callspec", None) and item.callspec.params.get("engine_name")
+        if engine:
+            item.add_marker(engine)
+        if used & {"postgres_url", "postgres_database"}:
+            item.add_marker("postgres")
+        if "redis_url" in used:
+            item.add_marker("redis")
+        if "page" in used:
+            item.add_marker("browser")
+
+
+PURE = {Path(__file__).parent / folder for folder in ("unit", "properties")}
+confined_to_memory = False
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    global confined_to_memory
+    confined_to_memory = not PURE.isdisjoint(item.path.parents)
+    try:
+        return (yield)
+    finally:
+        confined_to_memory = False
+
+
+def refuse_to_leave_memory(event: str, _: tuple[Any, ...]) -> None:
+    if confined_to_memory and event in {"sqlite3.connect", "socket.connect"}:
+        raise RuntimeError(f"a unit test may not reach a database or a network ({event})")
+
+
+sys.addaudithook(refuse_to_leave_memory)

@@ -1,0 +1,111 @@
+"""Migrated databases for the tests, emptied between them; how they are made and emptied is known here alone."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from pathlib import Path
+
+import flask_migrate
+import psycopg2
+from psycopg2.sql import SQL, Composed, Identifier
+
+from config import load_settings
+from portal import create_app
+from portal.extensions import db
+
+MIGRATIONS = str(Path(__file__).parent.parent / "migrations")
+
+
+def environment(instance: Path, **more: str) -> dict[str, str]:
+    """The environment variables of a portal made for tests, whose passwords are hashed quickly."""
+    return {
+        "PORTAL_INSTANCE": str(instance),
+        "SECRET_KEY": "the same for every test, and for nothing else",
+        "PORTAL_PASSWORDS": "cheap",
+        **more,
+    }
+
+
+def migrate(environ: dict[str, str]) -> None:
+    """Brings the database that the environment names up to the newest migration, as an operator would."""
+    app = create_app(load_settings(environ))
+    with app.app_context():
+        flask_migrate.upgrade(directory=MIGRATIONS)
+        db.engine.dispose()
+
+
+class SqliteDatabases:
+    """Copies of one file that was migrated once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.template = folder / "template.sqlite3"
+        migrate(environment(folder, DATABASE_URL=f"sqlite:///{self.template}"))
+        leftover = self.template.with_name(f"{self.template.name}-wal")
+        if leftover.exists() and leftover.stat().st_size:
+            raise RuntimeError("the migrations left a connection open: the template is not in one file")
+
+    def fresh(self, folder: Path) -> str:
+        """The address of an unused database in this folder."""
+        path = folder / "portal.sqlite3"
+        shutil.copyfile(self.template, path)
+        return f"sqlite:///{path}"
+
+
+class PostgresDatabase:
+    """One database, owned by an ordinary user as in production, set back to what the migrations left."""
+
+    def __init__(self, superuser_url: str, folder: Path) -> None:
+        name = f"portal_{uuid.uuid4().hex[:8]}"
+        with Superuser(superuser_url) as run:
+            run(SQL("CREATE ROLE {0} LOGIN").format(Identifier(name)))
+            run(SQL("CREATE DATABASE {0} OWNER {0}").format(Identifier(name)))
+        server = superuser_url.rpartition("/")[0]
+        self.superuser_url = f"{server}/{name}"
+        self.url = self.superuser_url.replace("//postgres@", f"//{name}@")
+        migrate(environment(folder, DATABASE_URL=self.url))
+        with Superuser(self.superuser_url) as run:
+            self.statements = remember(run)
+
+    def fresh(self, folder: Path) -> str:
+        """The address of the database, emptied; connections that an earlier test left are cut."""
+        with Superuser(self.superuser_url) as run:
+            run(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            # As a replica the server fires no trigger: neither the append-only ones nor those of foreign keys.
+            run(SQL("; ").join([SQL("SET session_replication_role = replica"), *self.statements]))
+        return self.url
+
+
+class Superuser:
+    """A connection that runs statements one by one and returns their rows."""
+
+    def __init__(self, url: str) -> None:
+        self.connection = psycopg2.connect(url)
+        self.connection.autocommit = True
+
+    def __enter__(self) -> Superuser:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.connection.close()
+
+    def __call__(self, statement: str | Composed) -> list[tuple]:
+        with self.connection.cursor() as cursor:
+            cursor.execute(statement)
+            return cursor.fetchall() if cursor.description else []
+
+
+def remember(run: Superuser) -> list[Composed]:
+    """Copies the rows that the migrations made, and returns the statements that bring back just these."""
+    run("CREATE SCHEMA migrated")
+    tables = run("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
+    names = [Identifier(table) for (table,) in tables]
+    for name in names:
+        run(SQL("CREATE TABLE migrated.{0} AS TABLE public.{0}").format(name))
+    filled = [name for name in names if run(SQL("SELECT 1 FROM migrated.{0} LIMIT 1").format(name))]
+    return [SQL("DELETE FROM public.{0}").format(name) for name in names] + [
+        SQL("INSERT INTO public.{0} SELECT * FROM migrated.{0}").format(name) for name in filled
+    ]
