@@ -12,6 +12,7 @@ help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.installed ## Make the virtual environment and install what the portal runs on
+	@:
 
 run: setup ## Start the portal here: database, demo data, web and worker, until Ctrl-C
 	@bin/run

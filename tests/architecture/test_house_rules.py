@@ -74,9 +74,14 @@ def literals_are_translated(text: str) -> Iterator[str]:
         if isinstance(call.node, jinja2.nodes.Name) and call.node.name in TRANSLATORS
         for argument in call.args
     }
+    compared = {
+        id(literal)
+        for comparison in tree.find_all(jinja2.nodes.Compare)
+        for literal in comparison.find_all(jinja2.nodes.Const)
+    }
     for literal in tree.find_all(jinja2.nodes.Const):
         is_words = isinstance(literal.value, str) and re.match(r"[A-Z][a-z]", literal.value)
-        if is_words and id(literal) not in translated and literal.value != "Tallystick":
+        if is_words and id(literal) not in translated | compared and literal.value != "Tallystick":
             yield f"line {literal.lineno}: {literal.value!r} outside of _()"
 
 
@@ -157,6 +162,7 @@ KEPT: list[tuple[Rule, str]] = [
         words_are_translated,
         "{% trans %}Signed in{% endtrans %}{{ ngettext('One plan', '%(num)s plans', n) }}",
     ),
+    (words_are_translated, "{% if field.type == 'BooleanField' %}{% endif %}"),
     (css_is_logical, "a:hover { margin-inline-start: 1rem; width: 50%; text-align: start }"),
 ]
 
