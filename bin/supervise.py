@@ -7,6 +7,7 @@ import ctypes
 import errno
 import http.client
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -101,7 +102,8 @@ def flask(*arguments: str) -> str:
     command = [sys.executable, "-m", "flask", "--app", "wsgi", *arguments]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode:
-        errors = [line for line in done.stderr.splitlines() if "rror" in line and not line.startswith(" ")]
+        # The line that ends a traceback, or a command's own word; not the hints around them.
+        errors = [line for line in done.stderr.splitlines() if re.match(r"[\w.]*(Error|Exception)\b", line)]
         told = errors[-1] if errors else (done.stderr.strip().splitlines() or ["no word of why"])[-1]
         raise Failed(f"'flask --app wsgi {' '.join(arguments)}' failed: {told}")
     return done.stdout
