@@ -1,9 +1,12 @@
 """The portal: ``create_app`` puts its parts together and holds no logic."""
 
 from __future__ import annotations
+
 from typing import Any
+
 from flask import Flask
-from .extensions import db, migrate, engine_options
+
+from .extensions import db, engine_options, migrate
 
 
 def create_app(settings: dict[str, Any]) -> Flask:

@@ -7,7 +7,7 @@ import re
 from email_validator import EmailNotValidError, validate_email
 from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
-from .errors import InvalidInput, N_
+from .errors import N_, InvalidInput
 from .text import clean_line
 
 PASSWORD_SHORTEST = 8

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 
-from .errors import InvalidInput, N_
+from .errors import N_, InvalidInput
 
 # ISO 4217, list one: how many decimals the currency has. This table is the only list of currencies.
 EXPONENTS = {

@@ -18,7 +18,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A signed-in person. ``currency`` and ``timezone`` are a merchant's own, None for others.
+    """A signed-in person. ``currency`` and ``timezone`` are a merchant's own, empty and UTC for others.
 
     A merchant's id is also the id of its row in ``merchants``.
     """
@@ -30,8 +30,8 @@ class Actor:
     username: str
     language: str
     session_version: int
-    currency: str | None = None
-    timezone: str | None = None
+    currency: str = ""
+    timezone: str = "UTC"
 
 
 @dataclass(frozen=True, slots=True)

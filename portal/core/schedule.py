@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from dateutil.relativedelta import relativedelta
 
-from .errors import InvalidInput, N_, PortalError
+from .errors import N_, InvalidInput, PortalError
 from .money import check_amount, decimal_text, split
 
 MAX_INSTALLMENTS = 60

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from enum import StrEnum
 
-from .errors import Conflict, N_
+from .errors import N_, Conflict
 
 
 class PlanState(StrEnum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from .errors import InvalidInput, N_
+from .errors import N_, InvalidInput
 
 # Runs of 13 to 19 digits, perhaps in groups, are what payment cards look like (ISO/IEC 7812).
 _CARD = re.compile(r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)")

@@ -96,7 +96,13 @@ class IdempotencyKey(Base):
     created_at: Mapped[datetime]
 
     __table_args__ = (
-        ForeignKeyConstraint(["merchant_id", "payment_id"], ["payments.merchant_id", "payments.id"]),
+        # Deferred, because the key is claimed before its payment is written.
+        ForeignKeyConstraint(
+            ["merchant_id", "payment_id"],
+            ["payments.merchant_id", "payments.id"],
+            deferrable=True,
+            initially="DEFERRED",
+        ),
         Index("ix_idempotency_keys_merchant_id_payment_id", "merchant_id", "payment_id"),
         Index("ix_idempotency_keys_created_at", "created_at"),
     )

@@ -1,0 +1,64 @@
+"""The payment provider: what the portal asks of one, and the simulator that stands in for it. No card number enters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+from uuid import UUID
+
+
+class Outcome(StrEnum):
+    SUCCEEDED = "succeeded"
+    DECLINED = "declined"
+    INSUFFICIENT_FUNDS = "insufficient_funds"
+
+
+class TestCard(StrEnum):
+    """What a customer of the simulator can choose to pay with, named by what will happen."""
+
+    SUCCEEDS = "succeeds"
+    DECLINED = "declined"
+    INSUFFICIENT_FUNDS = "insufficient_funds"
+    TIMES_OUT = "times_out"
+
+
+class NoAnswer(Exception):
+    """The provider did not answer in time: the money may or may not have moved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What is asked of the provider: ``amount`` minor units, under a ``reference`` that makes asking twice harmless."""
+
+    reference: UUID
+    amount: int
+    currency: str
+    card: str
+
+
+class Gateway(Protocol):
+    def charge(self, charge: Charge) -> Outcome:
+        """Take the money once per reference; raises ``NoAnswer``."""
+
+    def find(self, charge: Charge) -> Outcome | None:
+        """What became of an earlier charge, or None if the provider never heard of it; raises ``NoAnswer``."""
+
+
+class Simulator:
+    """A provider whose answer follows from the test card alone, so the same reference always gets the same answer."""
+
+    _OUTCOMES = {
+        TestCard.SUCCEEDS: Outcome.SUCCEEDED,
+        TestCard.DECLINED: Outcome.DECLINED,
+        TestCard.INSUFFICIENT_FUNDS: Outcome.INSUFFICIENT_FUNDS,
+        TestCard.TIMES_OUT: Outcome.SUCCEEDED,
+    }
+
+    def charge(self, charge: Charge) -> Outcome:
+        if charge.card == TestCard.TIMES_OUT:
+            raise NoAnswer()
+        return self._OUTCOMES[TestCard(charge.card)]
+
+    def find(self, charge: Charge) -> Outcome | None:
+        return self._OUTCOMES[TestCard(charge.card)]

@@ -1,0 +1,78 @@
+"""Letters leave here: by SMTP, or nowhere when no mail server is set; refuses to lose one silently."""
+
+from __future__ import annotations
+
+import logging
+import smtplib
+import ssl
+from dataclasses import dataclass
+from email.message import EmailMessage
+from email.utils import formataddr
+from typing import Protocol
+from urllib.parse import parse_qs, unquote, urlsplit
+
+log = logging.getLogger(__name__)
+
+TIMEOUT = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A mail as it will look: one subject, the same words as text and as HTML."""
+
+    subject: str
+    text: str
+    html: str
+
+
+class MailRefused(Exception):
+    """The server did not take the letter; the message may be tried again."""
+
+
+class Mailer(Protocol):
+    def send(self, letter: Letter, *, to: str, reply_to: str, sender: str, message_id: str) -> None:
+        """Hand the letter over; raises ``MailRefused``. The same ``message_id`` marks the same letter."""
+
+
+class KeptMailer:
+    """The simulated default: the letter is logged by its subject and stays in the portal for an admin to read."""
+
+    def send(self, letter: Letter, *, to: str, reply_to: str, sender: str, message_id: str) -> None:
+        log.info("message kept, no mail server is set", extra={"to": to, "subject": letter.subject})
+
+
+class SmtpMailer:
+    """``smtp://user:password@host:port?from=address`` (STARTTLS when offered) or ``smtps://`` (TLS from the start)."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self._tls = parts.scheme == "smtps"
+        self._host = parts.hostname or "localhost"
+        self._port = parts.port or (465 if self._tls else 587)
+        self._user, self._password = unquote(parts.username or ""), unquote(parts.password or "")
+        self._from = parse_qs(parts.query).get("from", [f"portal@{self._host}"])[0]
+
+    def send(self, letter: Letter, *, to: str, reply_to: str, sender: str, message_id: str) -> None:
+        mail = EmailMessage()
+        mail["Subject"], mail["To"], mail["Reply-To"] = letter.subject, to, reply_to
+        mail["From"] = formataddr((sender, self._from))
+        mail["Message-ID"] = f"<{message_id}@{self._from.rpartition('@')[2]}>"
+        mail.set_content(letter.text)
+        mail.add_alternative(letter.html, subtype="html")
+        try:
+            with self._connect() as server:
+                if self._user:
+                    server.login(self._user, self._password)
+                server.send_message(mail)
+        except (smtplib.SMTPException, OSError) as error:
+            raise MailRefused(f"{type(error).__name__}: {error}"[:300]) from error
+
+    def _connect(self) -> smtplib.SMTP:
+        tls = ssl.create_default_context()
+        if self._tls:
+            return smtplib.SMTP_SSL(self._host, self._port, timeout=TIMEOUT, context=tls)
+        server = smtplib.SMTP(self._host, self._port, timeout=TIMEOUT)
+        server.ehlo()
+        if server.has_extn("starttls"):
+            server.starttls(context=tls)
+        return server

@@ -1,0 +1,56 @@
+"""Who is signed in, and what an account page shows; refuses ended sessions and deactivated users."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from portal.core.roles import Actor, Role
+from portal.models import Merchant, User
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """What a merchant tells its customers."""
+
+    name: str
+    support_email: str
+    currency: str
+    timezone: str
+
+
+def find_actor(session: Session, user_id: UUID, session_version: int) -> Actor | None:
+    """The user behind a session, or None once the password changed or the user was deactivated. One statement."""
+    row = session.execute(
+        select(User.id, User.role, User.name, User.email, User.username, User.language, User.session_version,
+               Merchant.currency, Merchant.timezone)
+        .outerjoin(Merchant, Merchant.id == User.id)
+        .where(User.id == user_id, User.session_version == session_version, User.deactivated_at.is_(None))
+    ).one_or_none()  # fmt: skip
+    return Actor(row[0], Role(row.role), *row[2:]) if row else None
+
+
+def session_version(session: Session, user_id: UUID) -> int:
+    """The version that a new session of this user carries."""
+    return session.scalars(select(User.session_version).where(User.id == user_id)).one()
+
+
+def test_card(session: Session, user_id: UUID) -> str:
+    """Which test card pays for this customer."""
+    return session.scalars(select(User.test_card).where(User.id == user_id)).one()
+
+
+def password_hash(session: Session, user_id: UUID) -> str | None:
+    return session.scalars(select(User.password_hash).where(User.id == user_id)).one()
+
+
+def get_shop(session: Session, merchant: Actor) -> Shop:
+    row = session.execute(
+        select(Merchant.name, Merchant.support_email, Merchant.currency, Merchant.timezone).where(
+            Merchant.id == merchant.id
+        )
+    ).one()
+    return Shop(*row)

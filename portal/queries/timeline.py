@@ -1,0 +1,120 @@
+"""What happened to a plan: its payments and its events, oldest first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from portal.models import Event, Installment, Merchant, Payment, Plan, Posting, User
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentView:
+    """A payment with what it was for; ``amount`` in minor units, ``receipt`` once it succeeded (reference-1)."""
+
+    id: UUID
+    plan_id: UUID
+    reference: str
+    description: str
+    merchant_name: str
+    support_email: str
+    timezone: str
+    customer_name: str
+    customer_email: str
+    amount: int
+    currency: str
+    state: str
+    outcome: str | None
+    number: int | None
+    created_at: datetime
+    settled_at: datetime | None
+    settled_on: date | None
+
+    @property
+    def receipt(self) -> str | None:
+        return f"{self.reference}-{self.number}" if self.number else None
+
+
+@dataclass(frozen=True, slots=True)
+class EventView:
+    """Something that happened; ``actor`` is None when the portal itself did it. ``facts``: amounts in minor units."""
+
+    id: UUID
+    kind: str
+    actor: str | None
+    facts: dict[str, Any]
+    at: datetime
+    reference: str | None
+    plan_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptLine:
+    """One installment on a receipt; ``amount`` in minor units."""
+
+    number: int
+    due_on: date
+    amount: int
+
+
+def payments_query() -> Select[Any]:
+    """Payments with their plan and parties, newest first; the caller says whose."""
+    return (
+        select(
+            Payment.id, Payment.plan_id, Plan.reference, Plan.description, Merchant.name, Merchant.support_email,
+            Merchant.timezone, User.name, Plan.customer_email, Payment.amount, Payment.currency, Payment.state,
+            Payment.outcome, Payment.number, Payment.created_at, Payment.settled_at, Payment.settled_on,
+        )
+        .join(Plan, (Plan.merchant_id == Payment.merchant_id) & (Plan.id == Payment.plan_id))
+        .join(Merchant, Merchant.id == Payment.merchant_id)
+        .join(User, User.id == Payment.customer_id)
+        .order_by(Payment.id.desc())
+    )  # fmt: skip
+
+
+def payments(session: Session, query: Select[Any]) -> list[PaymentView]:
+    return [PaymentView(*row) for row in session.execute(query)]
+
+
+def payments_of_plan(session: Session, merchant_id: UUID, plan_id: UUID) -> list[PaymentView]:
+    """All payments of a plan whose ownership the caller has checked, newest first."""
+    return payments(
+        session, payments_query().where(Payment.merchant_id == merchant_id, Payment.plan_id == plan_id)
+    )
+
+
+def receipt_lines(session: Session, payment_id: UUID) -> list[ReceiptLine]:
+    """What a payment paid, from its postings. The caller has checked whose payment it is."""
+    query = (
+        select(Installment.number, Installment.due_on, Posting.amount)
+        .join(
+            Installment,
+            (Installment.merchant_id == Posting.merchant_id) & (Installment.id == Posting.installment_id),
+        )
+        .join(Payment, (Payment.merchant_id == Posting.merchant_id) & (Payment.id == Posting.payment_id))
+        .where(Payment.id == payment_id, Posting.debit == "cash")
+        .order_by(Installment.number)
+    )
+    return [ReceiptLine(*row) for row in session.execute(query)]
+
+
+def events_query() -> Select[Any]:
+    """Events with who and what, oldest first; the caller says whose."""
+    return (
+        select(Event.id, Event.kind, User.name, Event.facts, Event.at, Plan.reference, Event.plan_id)
+        .outerjoin(User, User.id == Event.actor_id)
+        .outerjoin(Plan, (Plan.merchant_id == Event.merchant_id) & (Plan.id == Event.plan_id))
+    )
+
+
+def events_of_plan(session: Session, merchant_id: UUID, plan_id: UUID) -> list[EventView]:
+    """The timeline of a plan whose ownership the caller has checked."""
+    query = (
+        events_query().where(Event.merchant_id == merchant_id, Event.plan_id == plan_id).order_by(Event.id)
+    )
+    return [EventView(*row) for row in session.execute(query)]

@@ -1,0 +1,158 @@
+"""Plans and installments as faces show them: frozen, with statuses of today; loaded in two statements however many."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from portal.core.calendar import business_date
+from portal.core.states import InstallmentStatus, PlanState, installment_status, shown_state
+from portal.models import Installment, Merchant, Plan, User
+
+
+@dataclass(frozen=True, slots=True)
+class InstallmentView:
+    """An installment today; amounts in minor units. ``processing``: a payment for it has no answer yet."""
+
+    id: UUID
+    plan_id: UUID
+    number: int
+    amount: int
+    paid: int
+    cancelled: int
+    returned: int
+    due_on: date
+    paid_on: date | None
+    paid_at: datetime | None
+    status: InstallmentStatus
+    processing: bool
+
+    @property
+    def owed(self) -> int:
+        return self.amount - self.paid - self.cancelled
+
+
+@dataclass(frozen=True, slots=True)
+class PlanView:
+    """A plan today, with its parties and its installments in order; amounts in minor units.
+
+    ``state`` already counts an offer past its last day as expired; ``today`` is the merchant's date.
+    """
+
+    id: UUID
+    reference: str
+    merchant_id: UUID
+    merchant_name: str
+    support_email: str
+    timezone: str
+    customer_id: UUID
+    customer_name: str
+    customer_email: str
+    description: str
+    total: int
+    currency: str
+    num_installments: int
+    frequency: str
+    start_date: date
+    state: PlanState
+    terms: str
+    terms_hash: str
+    last_day: date
+    accepted_on: date | None
+    created_at: datetime
+    updated_at: datetime
+    today: date
+    installments: tuple[InstallmentView, ...]
+
+    @property
+    def overdue(self) -> bool:
+        return any(i.status is InstallmentStatus.LATE for i in self.installments)
+
+    @property
+    def status(self) -> str:
+        """The state, or ``overdue`` for an active plan of which something is late."""
+        return "overdue" if self.overdue else str(self.state)
+
+    @property
+    def paid(self) -> int:
+        return sum(i.paid for i in self.installments)
+
+    @property
+    def owed(self) -> int:
+        """What the customer owes by agreement: nothing unless the plan is active."""
+        return sum(i.owed for i in self.installments) if self.state is PlanState.ACTIVE else 0
+
+    @property
+    def overdue_amount(self) -> int:
+        return sum(i.owed for i in self.installments if i.status is InstallmentStatus.LATE)
+
+    @property
+    def paid_count(self) -> int:
+        return sum(i.status is InstallmentStatus.PAID for i in self.installments)
+
+    @property
+    def count(self) -> int:
+        """How many installments count for progress: cancelled ones are left out."""
+        return sum(i.status is not InstallmentStatus.CANCELLED for i in self.installments)
+
+    @property
+    def next_due(self) -> InstallmentView | None:
+        """The owed installment that is due first, if any."""
+        return next((i for i in self.installments if i.owed and self.state is PlanState.ACTIVE), None)
+
+    @property
+    def processing(self) -> bool:
+        return any(i.processing for i in self.installments)
+
+
+def load_plans(session: Session, query: Select[Any], now: datetime) -> list[PlanView]:
+    """The plans that ``query`` (a select of ``Plan``) finds, in its order."""
+    rows = session.execute(
+        query.join(Merchant, Merchant.id == Plan.merchant_id)
+        .join(User, User.id == Plan.customer_id)
+        .add_columns(Merchant.name, Merchant.support_email, Merchant.timezone, User.name)
+    ).all()
+    if not rows:
+        return []
+    keys = {row[0].merchant_id for row in rows}
+    lines: dict[UUID, list[Installment]] = {}
+    found = session.scalars(
+        select(Installment)
+        .where(Installment.merchant_id.in_(keys), Installment.plan_id.in_([row[0].id for row in rows]))
+        .order_by(Installment.number)
+    )
+    for line in found:
+        lines.setdefault(line.plan_id, []).append(line)
+    return [_plan_view(plan, lines[plan.id], now, *parties) for plan, *parties in rows]
+
+
+def _plan_view(
+    plan: Plan, lines: list[Installment], now: datetime, shop: str, support: str, timezone: str, customer: str
+) -> PlanView:
+    today = business_date(now, timezone)
+    state = shown_state(PlanState(plan.state), plan.last_day, today)
+    return PlanView(
+        id=plan.id, reference=plan.reference, merchant_id=plan.merchant_id, merchant_name=shop, support_email=support,
+        timezone=timezone, customer_id=plan.customer_id, customer_name=customer, customer_email=plan.customer_email,
+        description=plan.description, total=plan.total, currency=plan.currency,
+        num_installments=plan.num_installments, frequency=plan.frequency, start_date=plan.start_date, state=state,
+        terms=plan.terms, terms_hash=plan.terms_hash, last_day=plan.last_day, accepted_on=plan.accepted_on,
+        created_at=plan.created_at, updated_at=plan.updated_at, today=today,
+        installments=tuple(installment_view(line, state, today) for line in lines),
+    )  # fmt: skip
+
+
+def installment_view(line: Installment, state: PlanState, today: date) -> InstallmentView:
+    status = installment_status(
+        state, line.amount, line.paid, line.cancelled, line.due_on, line.late_on, today
+    )
+    return InstallmentView(
+        id=line.id, plan_id=line.plan_id, number=line.number, amount=line.amount, paid=line.paid,
+        cancelled=line.cancelled, returned=line.returned, due_on=line.due_on, paid_on=line.paid_on,
+        paid_at=line.paid_at, status=status, processing=line.payment_id is not None,
+    )  # fmt: skip

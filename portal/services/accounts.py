@@ -1,0 +1,233 @@
+"""Accounts: opened, claimed, signed in to, changed and deactivated; refuses guessing before any hash is computed."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import delete, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from portal.adapters.gateway import TestCard
+from portal.adapters.passwords import Passwords
+from portal.core import accounts as rules
+from portal.core.calendar import is_time_zone
+from portal.core.errors import N_, Conflict, InvalidInput, NotFound, PortalError, TooMany
+from portal.core.money import EXPONENTS
+from portal.core.roles import PORTAL_ID, Actor, Role
+from portal.core.text import clean_line
+from portal.models import LoginAttempt, Merchant, User, new_id
+
+from . import events
+from .transaction import insert_once, unit_of_work
+
+THROTTLE_WINDOW = timedelta(minutes=5)
+MOST_WRONG = 10
+
+
+@dataclass(frozen=True, slots=True)
+class NewAccount:
+    """What a person signs up with; ``currency`` and ``timezone`` count for merchants only."""
+
+    role: Role
+    name: str
+    email: str
+    username: str
+    password: str
+    password2: str
+    currency: str
+    timezone: str
+
+
+def check_account(new: NewAccount) -> NewAccount:
+    """The account in the spelling that is stored. Raises one ``InvalidInput`` naming every field at fault."""
+    errors: dict[str, PortalError] = {}
+    name, email, username = new.name, new.email, new.username
+    try:
+        name = clean_line(new.name, "name", longest=rules.NAME_LONGEST)
+    except InvalidInput as invalid:
+        errors |= invalid.errors
+    try:
+        email = rules.clean_email(new.email)
+        # Who chooses no user name of one's own signs in with the address, which is the only one with an @.
+        username = rules.clean_username(new.username) if new.username != new.email else email
+    except InvalidInput as invalid:
+        errors |= invalid.errors
+    try:
+        rules.check_password(new.password, new.password2, name=name, email=email, username=username)
+    except InvalidInput as invalid:
+        errors |= invalid.errors
+    if new.role is Role.MERCHANT and new.currency not in EXPONENTS:
+        errors["currency"] = PortalError(N_("Choose a currency from the list."))
+    if new.role is Role.MERCHANT and not is_time_zone(new.timezone):
+        errors["timezone"] = PortalError(N_("Choose a time zone from the list."))
+    if errors:
+        raise InvalidInput(errors)
+    return NewAccount(
+        new.role, name, email, username, new.password, new.password2, new.currency, new.timezone
+    )
+
+
+def sign_up(session: Session, new: NewAccount, password_hash: str, now: datetime) -> UUID:
+    """Open the checked account and return its id; an invited address is claimed together with its offers.
+
+    Raises ``InvalidInput`` at ``email`` or ``username`` if somebody has it already.
+    """
+    user = find_or_invite(session, new.email, now)
+    if user.password_hash:
+        raise InvalidInput.at(
+            "email", N_("There is already an account with this e-mail address. Sign in instead.")
+        )
+    user.username, user.name, user.role, user.password_hash = new.username, new.name, new.role, password_hash
+    try:
+        session.flush()
+    except IntegrityError as error:
+        raise InvalidInput.at("username", N_("Somebody has this name already. Choose another.")) from error
+    if new.role is Role.MERCHANT:
+        session.add(
+            Merchant(
+                id=user.id, user_id=user.id, name=new.name, support_email=new.email, currency=new.currency,
+                timezone=new.timezone, created_at=now,
+            )
+        )  # fmt: skip
+    events.record(session, "account_opened", merchant_id=PORTAL_ID, actor_id=user.id, at=now, role=new.role)
+    return user.id
+
+
+def find_or_invite(session: Session, email: str, now: datetime) -> User:
+    """The user with this address, locked; made without a password if there is none: it waits to be claimed."""
+    invited = {"id": new_id(), "email": email, "username": email, "name": email, "role": Role.CUSTOMER,
+               "session_version": 1, "language": "en", "test_card": TestCard.SUCCEEDS, "created_at": now}  # fmt: skip
+    insert_once(session, User, [invited])
+    return session.scalars(select(User).where(User.email == email).with_for_update(key_share=True)).one()
+
+
+def sign_in(
+    session: Session, passwords: Passwords, identifier: str, password: str, address: str, now: datetime
+) -> UUID | None:
+    """The id of the user with this e-mail or user name and password, or None if the two do not fit.
+
+    Raises ``TooMany`` before any hashing after ten wrong passwords in five minutes, per account or per network
+    address. Runs its own unit of work, since no hash is computed inside a transaction.
+    """
+    typed = clean_line(identifier, "email", longest=rules.EMAIL_LONGEST).lower()
+    account = hashlib.sha256(typed.encode()).hexdigest()
+    _check_throttle(session, account, address, now)
+    found = session.execute(
+        select(User.id, User.password_hash, User.deactivated_at).where(
+            or_(User.email == typed, func.lower(User.username) == typed)
+        )
+    ).first()
+    session.rollback()
+    fits = passwords.matches(found.password_hash if found else None, password)
+    if found and fits and found.deactivated_at is None:
+        return found.id
+    with unit_of_work(session):
+        session.execute(
+            insert(LoginAttempt).values(id=new_id(), account=account, address=address[:64], at=now)
+        )
+        session.execute(delete(LoginAttempt).where(LoginAttempt.at < now - timedelta(days=1)))
+    return None
+
+
+def _check_throttle(session: Session, account: str, address: str, now: datetime) -> None:
+    since = now - THROTTLE_WINDOW
+    for column, value in ((LoginAttempt.account, account), (LoginAttempt.address, address[:64])):
+        wrong = session.scalars(
+            select(LoginAttempt.at)
+            .where(column == value, LoginAttempt.at > since)
+            .order_by(LoginAttempt.at.desc())
+            .limit(MOST_WRONG)
+        ).all()
+        if len(wrong) == MOST_WRONG:
+            wait = wrong[-1] + THROTTLE_WINDOW - now
+            raise TooMany(
+                N_("Too many wrong passwords. Wait a few minutes and try again."),
+                int(wait.total_seconds()) + 1,
+            )
+
+
+def change_profile(
+    session: Session, actor: Actor, name: str, language: str, test_card: str, now: datetime
+) -> None:
+    """Change the name a person goes by, the language, and which test card pays. Raises ``InvalidInput``."""
+    name = clean_line(name, "name", longest=rules.NAME_LONGEST)
+    if test_card not in list(TestCard):
+        raise InvalidInput.at("test_card", N_("Choose a test card from the list."))
+    values = {"name": name, "language": language, "test_card": test_card}
+    session.execute(update(User).where(User.id == actor.id).values(**values))
+    events.record(session, "profile_changed", merchant_id=PORTAL_ID, actor_id=actor.id, at=now)
+
+
+def change_password(session: Session, user_id: UUID, password_hash: str, now: datetime) -> int:
+    """Set a new password; every session and token of the user ends. Returns the new session version."""
+    user = session.scalars(select(User).where(User.id == user_id).with_for_update()).one()
+    user.password_hash, user.session_version = password_hash, user.session_version + 1
+    events.record(session, "password_changed", merchant_id=PORTAL_ID, actor_id=user_id, at=now)
+    return user.session_version
+
+
+def change_shop(
+    session: Session, merchant: Actor, name: str, support_email: str, timezone: str, now: datetime
+) -> None:
+    """Change what customers are told about a shop. Its currency stays. Raises ``InvalidInput``."""
+    errors: dict[str, PortalError] = {}
+    try:
+        name = clean_line(name, "name", longest=rules.NAME_LONGEST)
+    except InvalidInput as invalid:
+        errors |= invalid.errors
+    try:
+        support_email = rules.clean_email(support_email, "support_email")
+    except InvalidInput as invalid:
+        errors |= invalid.errors
+    if not is_time_zone(timezone):
+        errors["timezone"] = PortalError(N_("Choose a time zone from the list."))
+    if errors:
+        raise InvalidInput(errors)
+    values = {"name": name, "support_email": support_email, "timezone": timezone}
+    session.execute(update(Merchant).where(Merchant.id == merchant.id).values(**values))
+    events.record(session, "shop_changed", merchant_id=merchant.id, actor_id=merchant.id, at=now)
+
+
+def create_admin(session: Session, email: str, password_hash: str, now: datetime) -> UUID:
+    """Make an admin; only the command line can. Raises ``InvalidInput`` if the address is taken."""
+    if session.scalars(select(User.id).where(User.email == email)).first():
+        raise InvalidInput.at("email", N_("There is already an account with this e-mail address."))
+    user = User(id=new_id(), email=email, username=email, name=N_("Admin"), role=Role.ADMIN,
+                password_hash=password_hash, created_at=now)  # fmt: skip
+    session.add(user)
+    session.flush()
+    events.record(session, "admin_created", merchant_id=PORTAL_ID, at=now, actor_id=user.id)
+    return user.id
+
+
+def deactivate(session: Session, admin: Actor, user_id: UUID, now: datetime) -> None:
+    """End a user's sessions and stop sign-in; plans stay as they are. Raises ``Conflict`` for oneself."""
+    if user_id == admin.id:
+        raise Conflict(N_("You cannot deactivate yourself."))
+    user = _lock_user(session, user_id)
+    if user.deactivated_at is None:
+        user.deactivated_at, user.session_version = now, user.session_version + 1
+        events.record(
+            session, "user_deactivated", merchant_id=PORTAL_ID, actor_id=admin.id, at=now, user=str(user_id)
+        )
+
+
+def reactivate(session: Session, admin: Actor, user_id: UUID, now: datetime) -> None:
+    """Let a deactivated user sign in again."""
+    user = _lock_user(session, user_id)
+    if user.deactivated_at is not None:
+        user.deactivated_at = None
+        events.record(
+            session, "user_reactivated", merchant_id=PORTAL_ID, actor_id=admin.id, at=now, user=str(user_id)
+        )
+
+
+def _lock_user(session: Session, user_id: UUID) -> User:
+    user = session.scalars(select(User).where(User.id == user_id).with_for_update()).one_or_none()
+    if user is None:
+        raise NotFound()
+    return user

@@ -1,0 +1,148 @@
+"""The outbox: messages are written with their cause and delivered later; refuses to say the same thing twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from portal.adapters.mailer import Letter, Mailer, MailRefused
+from portal.models import Merchant, Message, User, new_id
+
+from .transaction import insert_once, unit_of_work
+
+BATCH = 20
+LEASE = timedelta(minutes=5)
+MOST_TRIES = 8
+LONGEST_WAIT = timedelta(hours=6)
+
+
+@dataclass(frozen=True, slots=True)
+class Addressed:
+    """A message with all that writing and sending its letter takes."""
+
+    id: UUID
+    merchant_id: UUID
+    kind: str
+    facts: dict[str, Any]
+    to: str
+    name: str
+    language: str
+    session_version: int
+    user_id: UUID
+    sender: str
+    support: str
+    tries: int
+
+
+def queue(
+    session: Session, kind: str, *, merchant_id: UUID, cause: UUID, user_id: UUID, at: datetime,
+    plan_id: UUID | None = None, send_after: datetime | None = None, **facts: object,
+) -> None:  # fmt: skip
+    """Write one message for ``user_id``, unless the same cause already has one of this kind."""
+    row = {"merchant_id": merchant_id, "cause": cause, "user_id": user_id, "plan_id": plan_id, "facts": facts}
+    queue_many(session, [row | {"kind": kind, "created_at": at, "send_after": send_after or at}])
+
+
+def queue_many(session: Session, rows: list[dict[str, Any]]) -> int:
+    """Write many messages at once; returns how many were new. A worker is woken after the commit."""
+    whole = [row | {"id": new_id(), "state": "queued", "tries": 0} for row in rows]
+    written = sum(len(insert_once(session, Message, whole[k : k + 500])) for k in range(0, len(whole), 500))
+    if written:
+        session.info["messages_queued"] = True
+    return written
+
+
+def deliver(
+    session: Session, mailer: Mailer, write: Callable[[Addressed], Letter], now: datetime
+) -> dict[str, int]:
+    """Send what is due, merchant by merchant; each letter is sent outside any transaction and then recorded.
+
+    A claim is a lease: a crash between sending and recording repeats a letter (with the same id), and loses none.
+    """
+    counts = {"sent": 0, "refused": 0}
+    for merchant_id in _merchants_with_mail(session, now):
+        while batch := _claim(session, merchant_id, now):
+            for message in batch:
+                counts[_deliver_one(session, mailer, write, message, now)] += 1
+    return counts
+
+
+def _merchants_with_mail(session: Session, now: datetime) -> list[UUID]:
+    due = select(Message.merchant_id).where(Message.state == "queued", Message.send_after <= now).distinct()
+    return list(session.scalars(due))
+
+
+def _claim(session: Session, merchant_id: UUID, now: datetime) -> list[Addressed]:
+    with unit_of_work(session):
+        rows = session.execute(
+            select(Message.id, Message.kind, Message.facts, Message.tries, Message.user_id,
+                   User.email, User.name, User.language, User.session_version, Merchant.name, Merchant.support_email)
+            .join(User, User.id == Message.user_id)
+            .join(Merchant, Merchant.id == Message.merchant_id)
+            .where(Message.merchant_id == merchant_id, Message.state == "queued", Message.send_after <= now)
+            .order_by(Message.send_after, Message.id)
+            .limit(BATCH)
+            .with_for_update(of=Message, skip_locked=True)
+        ).all()  # fmt: skip
+        if rows:
+            session.execute(
+                update(Message)
+                .where(Message.merchant_id == merchant_id, Message.id.in_([row.id for row in rows]))
+                .values(tries=Message.tries + 1, send_after=now + LEASE)
+                .execution_options(synchronize_session=False)
+            )
+    return [
+        Addressed(
+            id=row.id, merchant_id=merchant_id, kind=row.kind, facts=row.facts, to=row.email, name=row[6],
+            language=row.language, session_version=row.session_version, user_id=row.user_id, sender=row[9],
+            support=row.support_email, tries=row.tries + 1,
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+def _deliver_one(
+    session: Session, mailer: Mailer, write: Callable[[Addressed], Letter], message: Addressed, now: datetime
+) -> str:
+    letter = write(message)
+    try:
+        mailer.send(
+            letter, to=message.to, reply_to=message.support, sender=message.sender, message_id=str(message.id)
+        )
+    except MailRefused as refused:
+        _record(session, message, _after_refusal(message.tries, str(refused), now))
+        return "refused"
+    # A link that lets its reader set a password is not kept where an admin could read it.
+    body = None if message.kind == "password_reset" else letter.text
+    _record(
+        session,
+        message,
+        {"state": "sent", "sent_at": now, "subject": letter.subject, "body": body, "error": None},
+    )
+    return "sent"
+
+
+def _after_refusal(tries: int, error: str, now: datetime) -> dict[str, Any]:
+    if tries >= MOST_TRIES:
+        return {"state": "failed", "error": error}
+    return {"error": error, "send_after": now + min(timedelta(minutes=4 ** (tries - 1)), LONGEST_WAIT)}
+
+
+def _record(session: Session, message: Addressed, values: dict[str, Any]) -> None:
+    with unit_of_work(session):
+        session.execute(
+            update(Message)
+            .where(
+                Message.merchant_id == message.merchant_id,
+                Message.id == message.id,
+                Message.state == "queued",
+            )
+            .values(**values)
+            .execution_options(synchronize_session=False)
+        )

@@ -1,0 +1,188 @@
+"""An offer's life: sent with frozen terms, accepted, declined, revoked or expired; refuses every other way."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from portal.core import states, terms
+from portal.core.accounts import clean_email
+from portal.core.calendar import business_date, offer_last_day
+from portal.core.errors import N_, Conflict, Forbidden, InvalidInput, PortalError
+from portal.core.roles import Actor, Origin, Role
+from portal.core.schedule import Frequency, Line, build_schedule
+from portal.core.states import PlanState
+from portal.core.text import clean_line
+from portal.models import Acceptance, Installment, Merchant, Plan, new_id
+
+from .accounts import find_or_invite
+from .plans import installments_of, lock_for_customer, lock_for_merchant, post, tell, write_to
+
+# Without 0, 1, I, L and O, which people mix up when they read a reference aloud.
+_REFERENCE_SIGNS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What a merchant asks for: ``total`` in minor units of its own currency, the first due date, how often, how many."""
+
+    customer_email: str
+    description: str
+    total: int
+    num_installments: int
+    start_date: date
+    frequency: Frequency
+
+
+def preview(merchant: Actor, proposal: Proposal, now: datetime) -> tuple[Line, ...]:
+    """The schedule that ``offer`` would write. Raises ``InvalidInput`` naming every field at fault."""
+    assert merchant.currency and merchant.timezone
+    today = business_date(now, merchant.timezone)
+    return build_schedule(
+        proposal.total,
+        merchant.currency,
+        proposal.num_installments,
+        proposal.start_date,
+        proposal.frequency,
+        today,
+    )
+
+
+def offer(session: Session, merchant: Actor, proposal: Proposal, now: datetime) -> UUID:
+    """Send an offer with frozen terms; returns the plan's id. Raises ``InvalidInput`` and changes nothing.
+
+    A customer who is not registered is invited, so the merchant learns nothing about who is.
+    """
+    if merchant.role is not Role.MERCHANT:
+        raise Forbidden(N_("Only a shop can offer a plan."))
+    email, description, lines = _checked(merchant, proposal, now)
+    shop = session.get_one(Merchant, merchant.id)
+    customer = find_or_invite(session, email, now)
+    if customer.role != Role.CUSTOMER:
+        message = N_("This address belongs to an account that cannot buy on installments.")
+        raise InvalidInput.at("customer_email", message)
+    last_day = offer_last_day(business_date(now, shop.timezone))
+    text = terms.write_terms(
+        seller=shop.name, support=shop.support_email, buyer=email, description=description, currency=shop.currency,
+        frequency=proposal.frequency, lines=lines, last_day=last_day, timezone=shop.timezone,
+    ).canonical()  # fmt: skip
+    plan = Plan(
+        merchant_id=shop.id, id=new_id(), reference=_new_reference(), customer_id=customer.id, customer_email=email,
+        description=description, total=proposal.total, currency=shop.currency, num_installments=len(lines),
+        frequency=proposal.frequency, start_date=proposal.start_date, state=PlanState.OFFERED, terms=text,
+        terms_hash=terms.hash_text(text), last_day=last_day, created_at=now, updated_at=now,
+    )  # fmt: skip
+    session.add(plan)
+    session.flush()
+    rows = [
+        {"merchant_id": shop.id, "id": new_id(), "plan_id": plan.id, "number": line.number, "amount": line.amount,
+         "due_on": line.due_on}
+        for line in lines
+    ]  # fmt: skip
+    session.execute(insert(Installment), rows)
+    tell(session, plan, "plan_offered", "offer_sent", customer.id, merchant.id, now)
+    return plan.id
+
+
+def _checked(merchant: Actor, proposal: Proposal, now: datetime) -> tuple[str, str, tuple[Line, ...]]:
+    """Every field at fault is named at once, not one after the other."""
+    errors: dict[str, PortalError] = {}
+    email = description = ""
+    lines: tuple[Line, ...] = ()
+    try:
+        email = clean_email(proposal.customer_email, "customer_email")
+        if email == merchant.email:
+            raise InvalidInput.at("customer_email", N_("You cannot offer a plan to yourself."))
+    except InvalidInput as invalid:
+        errors |= invalid.errors
+    try:
+        description = clean_line(proposal.description, "description", longest=200)
+    except InvalidInput as invalid:
+        errors |= invalid.errors
+    try:
+        lines = preview(merchant, proposal, now)
+    except InvalidInput as invalid:
+        errors |= invalid.errors
+    if errors:
+        raise InvalidInput(errors)
+    return email, description, lines
+
+
+def _new_reference() -> str:
+    return "".join(secrets.choice(_REFERENCE_SIGNS) for _ in range(8))
+
+
+def accept(
+    session: Session, customer: Actor, plan_id: UUID, terms_hash: str, origin: Origin, now: datetime
+) -> None:
+    """Bind the customer to exactly the terms whose hash was shown, and post the debt, in one transaction.
+
+    Raises ``Conflict`` for other terms or an offer that is no longer open. Only the plan's customer can do this.
+    """
+    plan, today = lock_for_customer(session, customer, plan_id, now)
+    event = states.transition(
+        states.shown_state(PlanState(plan.state), plan.last_day, today), PlanState.ACTIVE
+    )
+    if terms_hash != plan.terms_hash:
+        raise Conflict(
+            N_("These are not the terms of this offer. Read it again before you accept."), code="other_terms"
+        )
+    session.add(
+        Acceptance(
+            merchant_id=plan.merchant_id, plan_id=plan.id, customer_id=customer.id, terms=plan.terms,
+            terms_hash=plan.terms_hash, accepted_at=now, address=origin.address[:64],
+            user_agent=origin.user_agent[:400], how="accepted",
+        )
+    )  # fmt: skip
+    session.flush()
+    plan.state, plan.acceptance_id, plan.accepted_on, plan.updated_at = PlanState.ACTIVE, plan.id, today, now
+    session.flush()
+    amounts = [(i.id, i.amount) for i in installments_of(session, plan)]
+    post(session, plan, "receivable", "sales", amounts, now, today)
+    tell(session, plan, event, "plan_accepted", customer.id, customer.id, now)
+    write_to(session, plan, "plan_accepted_shop", plan.merchant_id, now)
+
+
+def decline(session: Session, customer: Actor, plan_id: UUID, now: datetime) -> None:
+    """The customer says no to an open offer. Raises ``Conflict`` if it is not open."""
+    plan, today = lock_for_customer(session, customer, plan_id, now)
+    event = states.transition(
+        states.shown_state(PlanState(plan.state), plan.last_day, today), PlanState.DECLINED
+    )
+    plan.state, plan.updated_at = PlanState.DECLINED, now
+    session.flush()
+    tell(session, plan, event, "offer_declined", plan.merchant_id, customer.id, now)
+
+
+def revoke(session: Session, merchant: Actor, plan_id: UUID, now: datetime) -> None:
+    """The merchant takes back an open offer. Raises ``Conflict`` if it is not open."""
+    plan, today = lock_for_merchant(session, merchant, plan_id, now)
+    event = states.transition(
+        states.shown_state(PlanState(plan.state), plan.last_day, today), PlanState.REVOKED
+    )
+    plan.state, plan.updated_at = PlanState.REVOKED, now
+    session.flush()
+    tell(session, plan, event, "offer_revoked", plan.customer_id, merchant.id, now)
+
+
+def expire(session: Session, merchant_id: UUID, today: date, now: datetime, batch: int = 200) -> int:
+    """End offers whose last day is before ``today``; returns how many, at most ``batch``."""
+    past = (
+        select(Plan)
+        .where(Plan.merchant_id == merchant_id, Plan.state == PlanState.OFFERED, Plan.last_day < today)
+        .order_by(Plan.id)
+        .limit(batch)
+        .with_for_update(key_share=True)
+    )
+    plans = list(session.scalars(past))
+    for plan in plans:
+        event = states.transition(PlanState(plan.state), PlanState.EXPIRED)
+        plan.state, plan.updated_at = PlanState.EXPIRED, now
+        session.flush()
+        tell(session, plan, event, "offer_expired", plan.merchant_id, None, now)
+    return len(plans)

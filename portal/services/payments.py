@@ -1,0 +1,148 @@
+"""Paying: intent, call, settle, each its own unit of work; refuses to charge twice or another amount than was shown."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
+
+from portal.adapters.gateway import Charge, Gateway, NoAnswer
+from portal.core.errors import N_, Conflict, Forbidden, KeyReused, NotFound
+from portal.core.roles import Actor, Role
+from portal.core.states import REFUSALS, InstallmentStatus, PaymentState, PlanState, installment_status
+from portal.models import IdempotencyKey, Installment, Payment, Plan, User, new_id
+
+from .plans import installments_of, lock
+from .settlement import Answer, settle
+from .transaction import insert_once, unit_of_work
+
+
+class Scope(StrEnum):
+    INSTALLMENT = "installment"
+    OVERDUE = "overdue"
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a customer asks to pay, and the amount in minor units that was shown beside the button."""
+
+    plan_id: UUID
+    scope: Scope
+    shown: int
+    installment_id: UUID | None = None
+
+    def fingerprint(self) -> str:
+        return hashlib.sha256(json.dumps(asdict(self), default=str, sort_keys=True).encode()).hexdigest()
+
+
+def pay(
+    session: Session, gateway: Gateway, customer: Actor, order: Order, key: str | None, now: datetime
+) -> Answer:
+    """Pay the whole of what the order covers with the customer's card, exactly once per key.
+
+    Runs three units of work: the intent is committed before the provider is called, and the answer after. Raises
+    ``NotFound``, ``Conflict`` (with the new figure if another amount is owed), ``KeyReused``.
+    """
+    if customer.role is not Role.CUSTOMER:
+        raise Forbidden(N_("Only the customer of a plan can do this."))
+    with unit_of_work(session):
+        begun = _intend(session, customer, order, key, now)
+    if isinstance(begun, Answer):
+        return begun
+    merchant_id, charge = begun
+    try:
+        outcome = gateway.charge(charge)
+    except NoAnswer:
+        return Answer("processing", charge.reference, order.plan_id, charge.amount, charge.currency)
+    return settle(session, merchant_id, order.plan_id, charge.reference, outcome, now)
+
+
+def _intend(
+    session: Session, customer: Actor, order: Order, key: str | None, now: datetime
+) -> Answer | tuple[UUID, Charge]:
+    found = session.execute(
+        select(Plan.merchant_id, User.test_card)
+        .join(User, User.id == Plan.customer_id)
+        .where(Plan.id == order.plan_id, Plan.customer_id == customer.id)
+    ).one_or_none()
+    if found is None:
+        raise NotFound()
+    plan, today = lock(session, found.merchant_id, order.plan_id, now)
+    payment_id = new_id()
+    if key is not None and not _claim_key(session, plan, customer, order, key, payment_id, now):
+        return _replay(session, plan, customer, order, key)
+    if plan.state != PlanState.ACTIVE:
+        raise Conflict(REFUSALS[PlanState(plan.state)], code=f"plan_{plan.state}")
+    covered = _covered(installments_of(session, plan), order, today)
+    amount = sum(i.amount - i.paid - i.cancelled for i in covered)
+    if amount != order.shown:
+        raise Conflict(
+            N_("Another amount is owed by now. Check it and pay again."), code="other_amount", figure=amount
+        )
+    session.execute(
+        insert(Payment).values(
+            merchant_id=plan.merchant_id, id=payment_id, plan_id=plan.id, customer_id=customer.id, amount=amount,
+            currency=plan.currency, test_card=found.test_card, state=PaymentState.PROCESSING, created_at=now,
+        )
+    )  # fmt: skip
+    session.execute(
+        update(Installment)
+        .where(Installment.merchant_id == plan.merchant_id, Installment.id.in_([i.id for i in covered]))
+        .values(payment_id=payment_id)
+        .execution_options(synchronize_session=False)
+    )
+    return plan.merchant_id, Charge(payment_id, amount, plan.currency, found.test_card)
+
+
+def _covered(installments: Sequence[Installment], order: Order, today: date) -> list[Installment]:
+    """The installments that the order pays, each owed and none being processed; else ``Conflict`` or ``NotFound``."""
+    if order.scope is Scope.INSTALLMENT:
+        covered = [i for i in installments if i.id == order.installment_id]
+        if not covered:
+            raise NotFound()
+    else:
+        covered = [i for i in installments if i.amount > i.paid + i.cancelled]
+    if order.scope is Scope.OVERDUE:
+        covered = [i for i in covered if _status(i, today) is InstallmentStatus.LATE]
+    if any(i.payment_id for i in covered):
+        raise Conflict(
+            N_("This payment is already being processed. Nothing was charged again."), code="processing"
+        )
+    if not covered or any(i.amount == i.paid + i.cancelled for i in covered):
+        paid = not covered or covered[0].paid
+        message = (
+            N_("This was already paid. Nothing was charged again.") if paid else N_("This was cancelled.")
+        )
+        raise Conflict(message, code="already_paid" if paid else "cancelled")
+    return covered
+
+
+def _status(i: Installment, today: date) -> InstallmentStatus:
+    return installment_status(PlanState.ACTIVE, i.amount, i.paid, i.cancelled, i.due_on, i.late_on, today)
+
+
+def _claim_key(
+    session: Session, plan: Plan, customer: Actor, order: Order, key: str, payment_id: UUID, now: datetime
+) -> bool:
+    """Whether the key is new; it is stored with the payment that is about to begin."""
+    row = {"merchant_id": plan.merchant_id, "user_id": customer.id, "key": key, "request_hash": order.fingerprint(),
+           "payment_id": payment_id, "created_at": now}  # fmt: skip
+    return bool(insert_once(session, IdempotencyKey, [row]))
+
+
+def _replay(session: Session, plan: Plan, customer: Actor, order: Order, key: str) -> Answer:
+    """The answer that this key got; ``processing`` while there is none."""
+    seen = session.get_one(IdempotencyKey, (plan.merchant_id, customer.id, key))
+    if seen.request_hash != order.fingerprint():
+        raise KeyReused()
+    if seen.answer is not None:
+        return Answer.restored(seen.answer)
+    return Answer("processing", seen.payment_id or plan.id, plan.id, order.shown, plan.currency)

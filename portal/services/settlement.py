@@ -1,0 +1,201 @@
+"""The third step of paying: the provider's answer is booked, once, whoever brings it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session, aliased
+
+from portal.adapters.gateway import Charge, Gateway, NoAnswer, Outcome
+from portal.core.states import PaymentState, PlanState, transition
+from portal.models import IdempotencyKey, Installment, Payment, Plan
+
+from . import events, messages
+from .plans import lock, plan_facts, post
+from .transaction import unit_of_work
+
+# A payment younger than this may still be in the hands of the request that began it.
+SETTLE_AFTER = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How a payment stands: ``paid``, ``declined`` or ``processing``; ``amount`` in minor units."""
+
+    status: str
+    payment_id: UUID
+    plan_id: UUID
+    amount: int
+    currency: str
+    outcome: str | None = None
+
+    def stored(self) -> dict[str, object]:
+        return asdict(self) | {"payment_id": str(self.payment_id), "plan_id": str(self.plan_id)}
+
+    @classmethod
+    def restored(cls, stored: dict[str, str]) -> Answer:
+        ids = {"payment_id": UUID(stored["payment_id"]), "plan_id": UUID(stored["plan_id"])}
+        return cls(**(stored | ids))  # type: ignore[arg-type]
+
+
+def settle(
+    session: Session, merchant_id: UUID, plan_id: UUID, payment_id: UUID, outcome: Outcome, now: datetime
+) -> Answer:
+    """Book the provider's answer: postings, installments, plan, event, message and the key's answer in one unit of work.
+
+    A payment that was settled before stays as it is, and its answer is given again.
+    """
+    with unit_of_work(session):
+        plan, today = lock(session, merchant_id, plan_id, now)
+        settled = session.execute(
+            update(Payment)
+            .where(
+                Payment.merchant_id == merchant_id, Payment.id == payment_id, Payment.state == "processing"
+            )
+            .values(**_settled_values(plan, outcome, now, today))
+            .returning(Payment.amount, Payment.number, _owed_by(plan))
+            .execution_options(synchronize_session=False)
+        ).one_or_none()
+        if settled is None:
+            return _answer(session.get_one(Payment, (merchant_id, payment_id)))
+        amount, number, owed = settled
+        if outcome is Outcome.SUCCEEDED:
+            answer = Answer("paid", payment_id, plan_id, amount, plan.currency, outcome)
+            _book(session, plan, answer, number, now, today)
+            if owed == amount:
+                _complete(session, plan, now)
+        else:
+            answer = Answer("declined", payment_id, plan_id, amount, plan.currency, outcome)
+            _release(session, plan, answer, now)
+        session.execute(
+            update(IdempotencyKey)
+            .where(IdempotencyKey.merchant_id == merchant_id, IdempotencyKey.payment_id == payment_id)
+            .values(answer=answer.stored())
+            .execution_options(synchronize_session=False)
+        )
+        return answer
+
+
+def settle_pending(
+    session: Session, gateway: Gateway, now: datetime, after: timedelta = SETTLE_AFTER
+) -> dict[str, int]:
+    """Ask the provider about every payment still ``processing`` after a while, and book what it says.
+
+    A charge that the provider never heard of, because a crash came before the call, is made now.
+    """
+    waiting = session.execute(
+        select(
+            Payment.merchant_id,
+            Payment.plan_id,
+            Payment.id,
+            Payment.amount,
+            Payment.currency,
+            Payment.test_card,
+        )
+        .where(Payment.state == PaymentState.PROCESSING, Payment.created_at <= now - after)
+        .order_by(Payment.id)
+    ).all()
+    session.rollback()
+    counts = {"settled": 0, "waiting": 0}
+    for row in waiting:
+        charge = Charge(row.id, row.amount, row.currency, row.test_card)
+        try:
+            outcome = gateway.find(charge) or gateway.charge(charge)
+        except NoAnswer:
+            counts["waiting"] += 1
+            continue
+        settle(session, row.merchant_id, row.plan_id, row.id, outcome, now)
+        counts["settled"] += 1
+    return counts
+
+
+def _settled_values(plan: Plan, outcome: Outcome, now: datetime, today: date) -> dict[str, object]:
+    values: dict[str, object] = {"outcome": outcome, "settled_at": now, "settled_on": today}
+    if outcome is not Outcome.SUCCEEDED:
+        return values | {"state": PaymentState.DECLINED}
+    earlier = aliased(Payment)
+    receipts = select(func.count() + 1).where(
+        earlier.merchant_id == plan.merchant_id,
+        earlier.plan_id == plan.id,
+        earlier.state == PaymentState.SUCCEEDED,
+    )
+    return values | {"state": PaymentState.SUCCEEDED, "number": receipts.scalar_subquery()}
+
+
+def _owed_by(plan: Plan) -> object:
+    """What the whole plan owes before this payment is booked; read by the same statement, under the lock."""
+    owed = func.sum(Installment.amount - Installment.paid - Installment.cancelled)
+    return (
+        select(owed)
+        .where(Installment.merchant_id == plan.merchant_id, Installment.plan_id == plan.id)
+        .scalar_subquery()
+        .label("owed")
+    )
+
+
+def _answer(payment: Payment) -> Answer:
+    status = {"succeeded": "paid"}.get(payment.state, payment.state)
+    return Answer(status, payment.id, payment.plan_id, payment.amount, payment.currency, payment.outcome)
+
+
+def _book(session: Session, plan: Plan, answer: Answer, number: int, now: datetime, today: date) -> None:
+    owed = Installment.amount - Installment.paid - Installment.cancelled
+    paid = session.execute(
+        update(Installment)
+        .where(Installment.merchant_id == plan.merchant_id, Installment.payment_id == answer.payment_id)
+        .values(paid=Installment.paid + owed, paid_on=today, paid_at=now, late_on=None, payment_id=None)
+        .returning(Installment.id, Installment.paid, Installment.number)
+        .execution_options(synchronize_session=False)
+    ).all()
+    # A payment takes the whole of what an installment owes, so ``paid`` was zero before.
+    post(session, plan, "cash", "receivable", [(row.id, row.paid) for row in paid], now, today,
+         payment_id=answer.payment_id)  # fmt: skip
+    facts = {"payment": str(answer.payment_id), "amount": answer.amount, "currency": plan.currency,
+             "receipt": f"{plan.reference}-{number}", "installments": sorted(row.number for row in paid)}  # fmt: skip
+    _tell(session, plan, answer, "payment_succeeded", "payment_received", now, facts)
+
+
+def _release(session: Session, plan: Plan, answer: Answer, now: datetime) -> None:
+    session.execute(
+        update(Installment)
+        .where(Installment.merchant_id == plan.merchant_id, Installment.payment_id == answer.payment_id)
+        .values(payment_id=None)
+        .execution_options(synchronize_session=False)
+    )
+    facts = {"payment": str(answer.payment_id), "amount": answer.amount, "currency": plan.currency,
+             "outcome": answer.outcome}  # fmt: skip
+    _tell(session, plan, answer, "payment_declined", "payment_declined", now, facts)
+
+
+def _tell(
+    session: Session,
+    plan: Plan,
+    answer: Answer,
+    event: str,
+    letter: str,
+    now: datetime,
+    facts: dict[str, object],
+) -> None:
+    events.record(
+        session,
+        event,
+        merchant_id=plan.merchant_id,
+        actor_id=plan.customer_id,
+        plan_id=plan.id,
+        at=now,
+        **facts,
+    )
+    messages.queue(
+        session, letter, merchant_id=plan.merchant_id, cause=answer.payment_id, user_id=plan.customer_id,
+        plan_id=plan.id, at=now, **(plan_facts(plan) | facts),
+    )  # fmt: skip
+
+
+def _complete(session: Session, plan: Plan, now: datetime) -> None:
+    event = transition(PlanState(plan.state), PlanState.COMPLETED)
+    plan.state, plan.updated_at = PlanState.COMPLETED, now
+    session.flush()
+    events.record(session, event, merchant_id=plan.merchant_id, plan_id=plan.id, at=now)
