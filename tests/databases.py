@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import uuid
 from pathlib import Path
@@ -57,25 +58,30 @@ class PostgresDatabase:
 
     def __init__(self, superuser_url: str, folder: Path) -> None:
         name = f"portal_{uuid.uuid4().hex[:8]}"
-        with Superuser(superuser_url) as run:
-            run(SQL("CREATE ROLE {0} LOGIN").format(Identifier(name)))
-            run(SQL("CREATE DATABASE {0} OWNER {0}").format(Identifier(name)))
+        with Superuser(superuser_url) as superuser:
+            superuser(SQL("CREATE ROLE {0} LOGIN").format(Identifier(name)))
+            superuser(SQL("CREATE DATABASE {0} OWNER {0}").format(Identifier(name)))
         server = superuser_url.rpartition("/")[0]
         self.superuser_url = f"{server}/{name}"
         self.url = self.superuser_url.replace("//postgres@", f"//{name}@")
         migrate(environment(folder, DATABASE_URL=self.url))
-        with Superuser(self.superuser_url) as run:
-            self.statements = remember(run)
+        with Superuser(self.superuser_url) as superuser:
+            tables = superuser("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
+            self.rows = {table: superuser.rows_of(table) for (table,) in tables}
 
     def fresh(self, folder: Path) -> str:
         """The address of the database, emptied; connections that an earlier test left are cut."""
-        with Superuser(self.superuser_url) as run:
-            run(
+        with Superuser(self.superuser_url) as superuser:
+            superuser(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                 "WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
             # As a replica the server fires no trigger: neither the append-only ones nor those of foreign keys.
-            run(SQL("; ").join([SQL("SET session_replication_role = replica"), *self.statements]))
+            superuser("SET session_replication_role = replica")
+            superuser(SQL("; ").join(SQL("DELETE FROM {}").format(Identifier(table)) for table in self.rows))
+            for table, rows in self.rows.items():
+                if rows:
+                    superuser.restore(table, rows)
         return self.url
 
 
@@ -97,15 +103,13 @@ class Superuser:
             cursor.execute(statement)
             return cursor.fetchall() if cursor.description else []
 
+    def rows_of(self, table: str) -> str:
+        """A table's content, as ``restore`` takes it."""
+        rows = io.StringIO()
+        with self.connection.cursor() as cursor:
+            cursor.copy_expert(SQL("COPY {} TO STDOUT").format(Identifier(table)), rows)
+        return rows.getvalue()
 
-def remember(run: Superuser) -> list[Composed]:
-    """Copies the rows that the migrations made, and returns the statements that bring back just these."""
-    run("CREATE SCHEMA migrated")
-    tables = run("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
-    names = [Identifier(table) for (table,) in tables]
-    for name in names:
-        run(SQL("CREATE TABLE migrated.{0} AS TABLE public.{0}").format(name))
-    filled = [name for name in names if run(SQL("SELECT 1 FROM migrated.{0} LIMIT 1").format(name))]
-    return [SQL("DELETE FROM public.{0}").format(name) for name in names] + [
-        SQL("INSERT INTO public.{0} SELECT * FROM migrated.{0}").format(name) for name in filled
-    ]
+    def restore(self, table: str, rows: str) -> None:
+        with self.connection.cursor() as cursor:
+            cursor.copy_expert(SQL("COPY {} FROM STDIN").format(Identifier(table)), io.StringIO(rows))
