@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 
 from .errors import N_, InvalidInput
 
-# Runs of 13 to 19 digits, perhaps in groups, are what payment cards look like (ISO/IEC 7812).
-_CARD = re.compile(r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)")
+# Payment cards have 13 to 19 digits (ISO/IEC 7812), written in one run or in groups.
+_GROUPS = re.compile(r"\d+(?:[ -]\d+)*")
+_CARD_LENGTHS = range(13, 20)
 
 
 def clean_line(text: str, field: str, *, longest: int, required: bool = True) -> str:
@@ -27,7 +29,19 @@ def clean_line(text: str, field: str, *, longest: int, required: bool = True) ->
 
 def holds_card_number(text: str) -> bool:
     """Whether the text holds digits that pass the Luhn check of payment cards (ISO/IEC 7812-1)."""
-    return any(_luhn(re.sub(r"\D", "", match[0])) for match in _CARD.finditer(text))
+    return any(
+        len(digits) in _CARD_LENGTHS and _luhn(digits)
+        for match in _GROUPS.finditer(text)
+        for digits in _neighbours(re.split("[ -]", match[0]))
+    )
+
+
+def _neighbours(groups: list[str]) -> Iterator[str]:
+    """Every row of neighbouring groups as one number, so that another number beside a card's does not hide it."""
+    most = _CARD_LENGTHS[-1]
+    return (
+        "".join(groups[i:j]) for i in range(len(groups)) for j in range(i + 1, min(i + most, len(groups)) + 1)
+    )
 
 
 def _luhn(digits: str) -> bool:
