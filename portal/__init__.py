@@ -6,13 +6,44 @@ from typing import Any
 
 from flask import Flask
 
-from .extensions import db, engine_options, migrate
+from . import cli, http_errors, http_headers, logs
+from .adapters.gateway import Simulator
+from .adapters.letters import Letters
+from .adapters.mailer import KeptMailer, SmtpMailer
+from .adapters.passwords import Passwords
+from .extensions import babel, csrf, db, engine_options, htmx, limiter, login_manager, migrate
+from .tasks import jobs, queue
+from .web import admin, auth, customer, health, merchant, merchant_plans, pages, rendering
 
 
 def create_app(settings: dict[str, Any]) -> Flask:
+    """The portal with these settings, as ``config.load_settings`` gives them."""
     app = Flask(__name__, static_folder="../static", template_folder="../templates")
     app.config.from_mapping(settings)
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(settings["SQLALCHEMY_DATABASE_URI"])
-    db.init_app(app)
+    logs.start()
+    for extension in (db, csrf, htmx, babel, limiter, login_manager):
+        extension.init_app(app)
     migrate.init_app(app, db)
+    _adapters(app)
+    rendering.init_app(app)
+    http_headers.init_app(app)
+    http_errors.init_app(app)
+    for room in (pages, health, auth, customer, merchant, merchant_plans, admin):
+        app.register_blueprint(room.bp)
+    app.cli.add_command(cli.create_admin)
+    app.cli.add_command(cli.demo)
+    app.cli.add_command(cli.run_day)
+    app.cli.add_command(cli.self_check)
     return app
+
+
+def _adapters(app: Flask) -> None:
+    """What stands at the portal's edges, by its settings; and the worker that is woken after a commit."""
+    mail_url = app.config["MAIL_URL"]
+    app.extensions["gateway"] = Simulator()
+    app.extensions["mailer"] = SmtpMailer(mail_url) if mail_url else KeptMailer()
+    app.extensions["letters"] = Letters(app.config["PORTAL_URL"], app.config["SECRET_KEY"])
+    app.extensions["passwords"] = Passwords(cheap=app.config["CHEAP_PASSWORDS"])
+    app.extensions["huey"] = queue.make_huey(app.config["REDIS_URL"], app.config["INSTANCE"])
+    app.extensions["wake_delivery"] = jobs.register(app.extensions["huey"], app)

@@ -59,7 +59,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 @event.listens_for(Engine, "begin")
 def _begin_sqlite(connection: Connection) -> None:
-    """The driver's own transactions lose updates, so SQLite is told: reads are deferred, writes take the lock at once."""
+    """The driver's own transactions lose updates on SQLite, so it is told: reads defer, writes lock at once."""
     if connection.dialect.name == "sqlite":
         write = connection.get_execution_options().get("write", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN DEFERRED")

@@ -45,20 +45,21 @@ class Gateway(Protocol):
         """What became of an earlier charge, or None if the provider never heard of it; raises ``NoAnswer``."""
 
 
+OUTCOMES = {
+    TestCard.SUCCEEDS: Outcome.SUCCEEDED,
+    TestCard.DECLINED: Outcome.DECLINED,
+    TestCard.INSUFFICIENT_FUNDS: Outcome.INSUFFICIENT_FUNDS,
+    TestCard.TIMES_OUT: Outcome.SUCCEEDED,
+}
+
+
 class Simulator:
     """A provider whose answer follows from the test card alone, so the same reference always gets the same answer."""
-
-    _OUTCOMES = {
-        TestCard.SUCCEEDS: Outcome.SUCCEEDED,
-        TestCard.DECLINED: Outcome.DECLINED,
-        TestCard.INSUFFICIENT_FUNDS: Outcome.INSUFFICIENT_FUNDS,
-        TestCard.TIMES_OUT: Outcome.SUCCEEDED,
-    }
 
     def charge(self, charge: Charge) -> Outcome:
         if charge.card == TestCard.TIMES_OUT:
             raise NoAnswer()
-        return self._OUTCOMES[TestCard(charge.card)]
+        return OUTCOMES[TestCard(charge.card)]
 
     def find(self, charge: Charge) -> Outcome | None:
-        return self._OUTCOMES[TestCard(charge.card)]
+        return OUTCOMES[TestCard(charge.card)]

@@ -13,9 +13,8 @@ REMINDERS_FROM = time(8, 0)
 @cache
 def time_zones() -> tuple[str, ...]:
     """The IANA zones that a merchant may choose, in the order of a list for people."""
-    return tuple(
-        sorted(z for z in available_timezones() if "/" in z and not z.startswith(("Etc/", "posix", "right")))
-    ) + ("UTC",)
+    places = (z for z in available_timezones() if "/" in z and not z.startswith(("Etc/", "posix", "right")))
+    return (*sorted(places), "UTC")
 
 
 def is_time_zone(name: str) -> bool:
@@ -39,7 +38,3 @@ def offer_last_day(sent_on: date) -> date:
 def instant_of(day: date, at: time, zone: str) -> datetime:
     """The UTC instant at which ``zone`` shows that day and time (the earlier one where a clock goes back)."""
     return datetime.combine(day, at, ZoneInfo(zone)).astimezone(UTC)
-
-
-def days_between(start: datetime, end: datetime) -> float:
-    return (end - start).total_seconds() / 86400

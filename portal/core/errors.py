@@ -5,8 +5,10 @@ Messages are English sentences marked with ``N_``; a face translates them when i
 
 from __future__ import annotations
 
+from typing import Any
 
-def N_(message: str) -> str:
+
+def N_(message: str) -> str:  # noqa: N802 - the usual name of gettext's marker
     """Mark a sentence for translation without translating it here."""
     return message
 
@@ -37,7 +39,7 @@ class InvalidInput(PortalError):
         self.errors = errors
 
     @classmethod
-    def at(cls, field: str, message: str, **params: object) -> InvalidInput:
+    def at(cls, field: str, message: str, **params: Any) -> InvalidInput:
         return cls({field: PortalError(message, **params)})
 
 

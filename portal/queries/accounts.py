@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from portal.core.roles import Actor, Role
@@ -26,7 +26,7 @@ def find_actor(session: Session, user_id: UUID, session_version: int) -> Actor |
     """The user behind a session, or None once the password changed or the user was deactivated. One statement."""
     row = session.execute(
         select(User.id, User.role, User.name, User.email, User.username, User.language, User.session_version,
-               Merchant.currency, Merchant.timezone)
+               func.coalesce(Merchant.currency, ""), func.coalesce(Merchant.timezone, "UTC"))
         .outerjoin(Merchant, Merchant.id == User.id)
         .where(User.id == user_id, User.session_version == session_version, User.deactivated_at.is_(None))
     ).one_or_none()  # fmt: skip

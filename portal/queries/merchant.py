@@ -56,7 +56,6 @@ def list_plans(
 
 
 def _with_status(query: Select[Any], merchant: Actor, status: str, now: datetime) -> Select[Any]:
-    assert merchant.timezone
     today = business_date(now, merchant.timezone)
     late = exists().where(
         Installment.merchant_id == Plan.merchant_id,

@@ -24,7 +24,7 @@ DEFINITIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """Amounts in minor units of the merchant's ``currency``; the rate in percent with two decimals, None without any."""
+    """Amounts in minor units of ``currency``; the rate in percent with two decimals, None without any."""
 
     currency: str
     total_revenue: int
@@ -37,19 +37,10 @@ class Numbers:
 
 def numbers(session: Session, merchant: Actor, now: datetime) -> Numbers:
     """The dashboard's numbers of this merchant: two statements."""
-    assert merchant.currency and merchant.timezone
-    cash = select(
-        func.coalesce(
-            func.sum(
-                case(
-                    (Posting.debit == "cash", Posting.amount),
-                    (Posting.credit == "cash", -Posting.amount),
-                    else_=0,
-                )
-            ),
-            0,
-        )
-    ).where(Posting.merchant_id == merchant.id)
+    moved = case(
+        (Posting.debit == "cash", Posting.amount), (Posting.credit == "cash", -Posting.amount), else_=0
+    )
+    cash = select(func.coalesce(func.sum(moved), 0)).where(Posting.merchant_id == merchant.id)
     revenue = int(session.scalars(cash).one())
     owed = Installment.amount - Installment.paid - Installment.cancelled
     active = Plan.state == "active"

@@ -35,6 +35,7 @@ class Addressed:
     language: str
     session_version: int
     user_id: UUID
+    plan_id: UUID | None
     sender: str
     support: str
     tries: int
@@ -81,7 +82,7 @@ def _merchants_with_mail(session: Session, now: datetime) -> list[UUID]:
 def _claim(session: Session, merchant_id: UUID, now: datetime) -> list[Addressed]:
     with unit_of_work(session):
         rows = session.execute(
-            select(Message.id, Message.kind, Message.facts, Message.tries, Message.user_id,
+            select(Message.id, Message.kind, Message.facts, Message.tries, Message.user_id, Message.plan_id,
                    User.email, User.name, User.language, User.session_version, Merchant.name, Merchant.support_email)
             .join(User, User.id == Message.user_id)
             .join(Merchant, Merchant.id == Message.merchant_id)
@@ -99,8 +100,8 @@ def _claim(session: Session, merchant_id: UUID, now: datetime) -> list[Addressed
             )
     return [
         Addressed(
-            id=row.id, merchant_id=merchant_id, kind=row.kind, facts=row.facts, to=row.email, name=row[6],
-            language=row.language, session_version=row.session_version, user_id=row.user_id, sender=row[9],
+            id=row.id, merchant_id=merchant_id, kind=row.kind, facts=row.facts, to=row.email, name=row[7],
+            language=row.language, session_version=row.session_version, user_id=row.user_id, plan_id=row.plan_id, sender=row[10],
             support=row.support_email, tries=row.tries + 1,
         )
         for row in rows

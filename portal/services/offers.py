@@ -26,10 +26,12 @@ from .plans import installments_of, lock_for_customer, lock_for_merchant, post, 
 # Without 0, 1, I, L and O, which people mix up when they read a reference aloud.
 _REFERENCE_SIGNS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 
+EXPIRE_BATCH = 200
+
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What a merchant asks for: ``total`` in minor units of its own currency, the first due date, how often, how many."""
+    """What a merchant asks for: ``total`` in minor units of its own currency, how many parts, from when, how often."""
 
     customer_email: str
     description: str
@@ -41,7 +43,6 @@ class Proposal:
 
 def preview(merchant: Actor, proposal: Proposal, now: datetime) -> tuple[Line, ...]:
     """The schedule that ``offer`` would write. Raises ``InvalidInput`` naming every field at fault."""
-    assert merchant.currency and merchant.timezone
     today = business_date(now, merchant.timezone)
     return build_schedule(
         proposal.total,
@@ -170,7 +171,7 @@ def revoke(session: Session, merchant: Actor, plan_id: UUID, now: datetime) -> N
     tell(session, plan, event, "offer_revoked", plan.customer_id, merchant.id, now)
 
 
-def expire(session: Session, merchant_id: UUID, today: date, now: datetime, batch: int = 200) -> int:
+def expire(session: Session, merchant_id: UUID, today: date, now: datetime, batch: int = EXPIRE_BATCH) -> int:
     """End offers whose last day is before ``today``; returns how many, at most ``batch``."""
     past = (
         select(Plan)

@@ -117,7 +117,7 @@ def tell(
     write_to(session, plan, letter, to, now, **facts)
 
 
-def write_to(session: Session, plan: Plan, letter: str, to: UUID, now: datetime, **facts: object) -> None:
+def write_to(session: Session, plan: Plan, letter: str, to: UUID, now: datetime, **facts: Any) -> None:
     """Queue one letter about the plan, once per kind."""
     messages.queue(
         session, letter, merchant_id=plan.merchant_id, cause=plan.id, user_id=to, at=now, plan_id=plan.id,
@@ -125,7 +125,7 @@ def write_to(session: Session, plan: Plan, letter: str, to: UUID, now: datetime,
     )  # fmt: skip
 
 
-def plan_facts(plan: Plan) -> dict[str, object]:
+def plan_facts(plan: Plan) -> dict[str, Any]:
     """What every letter about a plan can name; ``total`` in minor units."""
     return {
         "reference": plan.reference, "description": plan.description, "total": plan.total, "currency": plan.currency,

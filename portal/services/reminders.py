@@ -1,4 +1,4 @@
-"""Queueing reminders: the newest step that today calls for, once per installment and kind; decides from the rows alone."""
+"""Queueing reminders: the newest step that today calls for, once per installment and kind; refuses piles."""
 
 from __future__ import annotations
 

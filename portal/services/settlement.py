@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Label, func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from portal.adapters.gateway import Charge, Gateway, NoAnswer, Outcome
@@ -44,7 +44,7 @@ class Answer:
 def settle(
     session: Session, merchant_id: UUID, plan_id: UUID, payment_id: UUID, outcome: Outcome, now: datetime
 ) -> Answer:
-    """Book the provider's answer: postings, installments, plan, event, message and the key's answer in one unit of work.
+    """Book the provider's answer in one unit of work: postings, installments, plan, event, message, the key's answer.
 
     A payment that was settled before stays as it is, and its answer is given again.
     """
@@ -125,7 +125,7 @@ def _settled_values(plan: Plan, outcome: Outcome, now: datetime, today: date) ->
     return values | {"state": PaymentState.SUCCEEDED, "number": receipts.scalar_subquery()}
 
 
-def _owed_by(plan: Plan) -> object:
+def _owed_by(plan: Plan) -> Label[int]:
     """What the whole plan owes before this payment is booked; read by the same statement, under the lock."""
     owed = func.sum(Installment.amount - Installment.paid - Installment.cancelled)
     return (
@@ -141,7 +141,9 @@ def _answer(payment: Payment) -> Answer:
     return Answer(status, payment.id, payment.plan_id, payment.amount, payment.currency, payment.outcome)
 
 
-def _book(session: Session, plan: Plan, answer: Answer, number: int, now: datetime, today: date) -> None:
+def _book(
+    session: Session, plan: Plan, answer: Answer, number: int | None, now: datetime, today: date
+) -> None:
     owed = Installment.amount - Installment.paid - Installment.cancelled
     paid = session.execute(
         update(Installment)

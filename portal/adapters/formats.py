@@ -1,0 +1,119 @@
+"""Values as words: amounts, days, instants and distances, exact and in the reader's language; refuses floats."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from copy import copy
+from datetime import date, datetime
+from functools import cache, lru_cache
+from zoneinfo import ZoneInfo
+
+from babel import Locale
+from babel.dates import DateTimePattern, parse_pattern
+from babel.lists import format_list
+from babel.numbers import NumberPattern, get_currency_symbol
+
+from portal.core.money import EXPONENTS, to_decimal
+
+NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
+
+# English is read in every country here, so its dates have the order and the clock that nobody misreads.
+_ENGLISH = {"day": "EEEE d MMMM y", "short_day": "d MMM y", "time": "HH:mm"}
+
+
+@lru_cache(maxsize=8192, typed=True)
+def money(minor: int, currency: str, locale: str) -> str:
+    """``minor`` units with the currency's sign and its own digits: 3334 USD is "$33.34" in ``en``.
+
+    Raises ``TypeError`` unless ``minor`` is an integer, and ``KeyError`` for an unknown currency.
+    """
+    pattern = _money_pattern(currency, locale)
+    amount = to_decimal(operator.index(minor), currency)
+    return pattern.apply(amount, _locale(locale), currency=currency, currency_digits=False)
+
+
+@lru_cache(maxsize=8192)
+def day(day: date, locale: str) -> str:
+    """The day in full: "Friday 4 December 2026"."""
+    return _day_pattern("day", locale).apply(day, _locale(locale))
+
+
+@lru_cache(maxsize=8192)
+def short_day(day: date, locale: str) -> str:
+    """The day in little room: "4 Dec 2026"."""
+    return _day_pattern("short_day", locale).apply(day, _locale(locale))
+
+
+def moment(instant: datetime, zone: str, locale: str) -> str:
+    """The instant where ``zone`` is, and the zone's abbreviation: "4 Dec 2026, 14:05 CET".
+
+    Raises ``ValueError`` for an instant without a time zone, which could be any.
+    """
+    if instant.tzinfo is None:
+        raise ValueError("an instant has a time zone")
+    local = instant.astimezone(ZoneInfo(zone))
+    clock = _day_pattern("time", locale).apply(local, _locale(locale))
+    return f"{short_day(local.date(), locale)}, {clock} {_abbreviation(local)}"
+
+
+def distance(
+    day: date, today: date, gettext: Callable[[str], str], ngettext: Callable[[str, str, int], str]
+) -> str:
+    """How far a due day is: "today", "tomorrow", "in 12 days", "3 days late"; in the language of the translators."""
+    days = (day - today).days
+    if days == 0:
+        return gettext("today")
+    if days == 1:
+        return gettext("tomorrow")
+    if days > 0:
+        return ngettext("in %(num)s day", "in %(num)s days", days) % {"num": days}
+    return ngettext("%(num)s day late", "%(num)s days late", -days) % {"num": -days}
+
+
+def listed(parts: Sequence[object], locale: str) -> str:
+    """The parts as a sentence names them: "1, 2 and 3"."""
+    return format_list([str(part) for part in parts], locale=_locale(locale))
+
+
+def direction(locale: str) -> str:
+    """``ltr`` or ``rtl``, as the language is written."""
+    return _locale(locale).text_direction
+
+
+@cache
+def _locale(name: str) -> Locale:
+    return Locale.parse(name)
+
+
+@cache
+def _money_pattern(currency: str, locale: str) -> NumberPattern:
+    """The locale's pattern with the currency's digits, which Babel counts differently for some."""
+    pattern = copy(_locale(locale).currency_formats["standard"])
+    pattern.frac_prec = (EXPONENTS[currency],) * 2
+    symbol = get_currency_symbol(currency, locale=_locale(locale))
+    # CLDR keeps letters and digits apart ("SAR 5.00", but "$5.00"); Babel leaves that to us.
+    if symbol[-1].isalpha():
+        pattern.prefix = _ending_apart(pattern.prefix)
+    return pattern
+
+
+def _ending_apart(prefixes: tuple[str, str]) -> tuple[str, str]:
+    apart = [f"{prefix}{NO_BREAK_SPACE}" if prefix.endswith("¤") else prefix for prefix in prefixes]
+    return apart[0], apart[1]
+
+
+@cache
+def _day_pattern(name: str, locale: str) -> DateTimePattern:
+    known = _locale(locale)
+    if known.language == "en":
+        return parse_pattern(_ENGLISH[name])
+    formats = {"day": known.date_formats["full"], "short_day": known.date_formats["medium"],
+               "time": known.time_formats["short"]}  # fmt: skip
+    return formats[name]
+
+
+def _abbreviation(local: datetime) -> str:
+    """The zone's letters; many zones have none but their distance, such as "+03", which needs a word before it."""
+    name = local.tzname() or ""
+    return name if name.isalpha() else f"UTC{name}"

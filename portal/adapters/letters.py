@@ -1,0 +1,132 @@
+"""Letters from messages: each kind's words stand once in templates/email; refuses unknown kinds and missing facts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any, Protocol
+from uuid import UUID
+
+from babel.support import Translations
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2.environment import TemplateModule
+
+from . import formats, reset_tokens
+from .mailer import Letter
+
+ROOT = Path(__file__).parent.parent.parent
+LONGEST_SUBJECT = 150
+
+
+class Written(Protocol):
+    """What a letter is made from: to whom and from whom, about which plan, and the facts of its kind."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def facts(self) -> Mapping[str, Any]: ...
+    @property
+    def to(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def language(self) -> str: ...
+    @property
+    def user_id(self) -> UUID: ...
+    @property
+    def session_version(self) -> int: ...
+    @property
+    def plan_id(self) -> UUID | None: ...
+    @property
+    def sender(self) -> str: ...
+    @property
+    def support(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a kind's template says, as plain text; the two layouts draw it, and only they know markup.
+
+    ``facts`` are (label, value); ``links`` are (label, address), the first of them the thing to do.
+    """
+
+    subject: str
+    paragraphs: list[str]
+    facts: list[tuple[str, str]]
+    links: list[tuple[str, str]]
+    closing: str
+
+    @classmethod
+    def of(cls, module: TemplateModule) -> Words:
+        said = {name: getattr(module, name) for name in cls.__dataclass_fields__}
+        return cls(**(said | {"subject": one_line(said["subject"])}))
+
+
+class Letters:
+    """Writes letters with links under ``base_url``; ``secret_key`` signs those that set a password.
+
+    ``translations`` is a folder of Babel catalogues; a language without one is written in English.
+    """
+
+    def __init__(self, base_url: str, secret_key: str, translations: Path = ROOT / "translations") -> None:
+        self._base_url = base_url.rstrip("/")
+        self._secret_key = secret_key
+        self._environment = lru_cache(partial(environment, translations))
+
+    def write(self, message: Written) -> Letter:
+        """The letter for this message.
+
+        Raises ``jinja2.TemplateNotFound`` for an unknown kind, ``jinja2.UndefinedError`` for a missing fact.
+        """
+        templates = self._environment(message.language)
+        words = Words.of(templates.get_template(f"{message.kind}.j2").make_module(self._known(message)))
+        text, html = (
+            templates.get_template(layout).render(words=words, sender=message.sender)
+            for layout in ("letter.txt.j2", "letter.html.j2")
+        )
+        return Letter(words.subject, text, html)
+
+    def _known(self, message: Written) -> dict[str, Any]:
+        """All that a template can name. A fact never takes the place of what is known about the message itself."""
+        known: dict[str, Any] = {
+            "to": message.to, "name": message.name, "sender": message.sender, "support": message.support,
+            "sign_up_page": f"{self._base_url}/signup", "payments": f"{self._base_url}/customer/payments",
+        }  # fmt: skip
+        if message.plan_id:
+            known["customer_plan"] = f"{self._base_url}/customer/plans/{message.plan_id}"
+            known["shop_plan"] = f"{self._base_url}/merchant/plans/{message.plan_id}"
+        if message.kind == "password_reset":
+            token = reset_tokens.make(self._secret_key, message.user_id, message.session_version)
+            known["reset_page"] = f"{self._base_url}/reset/{token}"
+        return {**message.facts, **known}
+
+
+def environment(translations: Path, language: str) -> Environment:
+    """The templates in one language. Only the HTML layout escapes, since what the kinds say is plain text."""
+    templates = Environment(
+        loader=FileSystemLoader(ROOT / "templates/email"),
+        autoescape=lambda name: name == "letter.html.j2",
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    catalogue = Translations.load(translations, [language])
+    templates.install_gettext_translations(catalogue, newstyle=True)  # type: ignore[attr-defined]
+    templates.globals |= {"language": language.replace("_", "-"), "direction": formats.direction(language)}
+    templates.filters |= {
+        "money": lambda minor, currency: formats.money(minor, currency, language),
+        "day": lambda day: formats.day(date.fromisoformat(day), language),
+        "shortday": lambda day: formats.short_day(date.fromisoformat(day), language),
+        "listed": lambda parts: formats.listed(parts, language),
+    }
+    return templates
+
+
+def one_line(text: str) -> str:
+    """A subject that fits a header and a list: no line break, nor more of it than anyone reads."""
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST_SUBJECT else f"{line[: LONGEST_SUBJECT - 1].rstrip()}…"

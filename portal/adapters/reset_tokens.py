@@ -1,0 +1,28 @@
+"""Tokens for setting a new password: signed, never stored; refuses those that are old, altered or of another use."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from itsdangerous import BadData, URLSafeTimedSerializer
+
+
+def make(secret: str, user_id: UUID, version: int) -> str:
+    """A token for this user; it holds the version of their sessions, so a new password puts an end to it."""
+    return _serializer(secret).dumps([str(user_id), version])
+
+
+def read(secret: str, token: str, max_age: int) -> tuple[UUID, int] | None:
+    """The user's id and session version, or None for a token not made here or older than ``max_age`` seconds.
+
+    The caller compares the version with the user's own.
+    """
+    try:
+        user_id, version = _serializer(secret).loads(token, max_age=max_age)
+    except (BadData, UnicodeError):
+        return None
+    return UUID(user_id), version
+
+
+def _serializer(secret: str) -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(secret, salt="password-reset")

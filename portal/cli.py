@@ -1,0 +1,70 @@
+"""Commands for the operator: make an admin, load demo data, run a day, check the books."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+
+import click
+from flask import current_app
+from flask.cli import with_appcontext
+
+from .core import accounts as rules
+from .core.errors import InvalidInput
+from .demo import load, sign_ins
+from .extensions import db, now
+from .queries import self_check as checks
+from .services import accounts, day, messages
+from .services.transaction import unit_of_work
+
+
+@click.command("create-admin")
+@click.argument("email")
+@click.option("--password-stdin", is_flag=True, required=True, help="Read the password from standard input.")
+@with_appcontext
+def create_admin(email: str, password_stdin: bool) -> None:
+    """Make an admin, who signs in with EMAIL; no form can do this."""
+    password = sys.stdin.readline().rstrip("\n")
+    try:
+        email = rules.clean_email(email)
+        rules.check_password(password, password, name="", email=email)
+        hashed = current_app.extensions["passwords"].hash(password)
+        with unit_of_work(db.session):
+            accounts.create_admin(db.session, email, hashed, now())
+    except InvalidInput as invalid:
+        field, fault = next(iter(invalid.errors.items()))
+        raise click.ClickException(f"{field}: {fault}") from None
+    click.echo(f"{email} is an admin now.")
+
+
+@click.command("demo")
+@with_appcontext
+def demo() -> None:
+    """Load a year of demo data, once, and print its sign-ins."""
+    loaded = load(db.session, current_app.extensions["passwords"], now())
+    click.echo("Demo data loaded." if loaded else "Demo data is there already.")
+    for role, email, password in sign_ins():
+        click.echo(f"  {role:<10}{email:<28}{password}")
+
+
+@click.command("run-day")
+@click.option("--on", type=click.DateTime(["%Y-%m-%d"]), help="The day to work for; today by default.")
+@with_appcontext
+def run_day(on: datetime | None) -> None:
+    """Mark what is overdue, queue reminders, end old offers for every shop, then deliver messages."""
+    counts = day.run(db.session, now(), on.date() if on else None, at_any_hour=True)
+    extensions = current_app.extensions
+    counts |= messages.deliver(db.session, extensions["mailer"], extensions["letters"].write, now())
+    click.echo(", ".join(f"{name}: {count}" for name, count in counts.items()))
+
+
+@click.command("self-check")
+@with_appcontext
+def self_check() -> None:
+    """Check every invariant of the books; exit with 1 if one is broken."""
+    findings = checks.run(db.session)
+    for finding in findings:
+        click.echo(f"{'ok ' if not finding.broken else 'BROKEN'} {finding.name}: {finding.sentence}"
+                   + (f" ({finding.broken} rows)" if finding.broken else ""))  # fmt: skip
+    if any(finding.broken for finding in findings):
+        sys.exit(1)

@@ -1,0 +1,125 @@
+"""What must always hold, each as one query that finds the rows which break it; finds nothing in a sound portal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from portal.core.errors import N_
+from portal.core.terms import hash_text
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """An invariant's name and sentence, and how many rows break it."""
+
+    name: str
+    sentence: str
+    broken: int
+
+
+_POSTED = """
+    SELECT i.id FROM installments i LEFT JOIN postings p
+    ON p.merchant_id = i.merchant_id AND p.installment_id = i.id AND p.debit = '{debit}' AND p.credit = '{credit}'
+    GROUP BY i.merchant_id, i.id, i.{column} HAVING COALESCE(SUM(p.amount), 0) <> i.{column}
+"""
+
+INVARIANTS: dict[str, tuple[str, str]] = {
+    "amounts_sum": (
+        N_("The installments of every plan add up to its total."),
+        "SELECT p.id FROM plans p JOIN installments i ON i.merchant_id = p.merchant_id AND i.plan_id = p.id "
+        "GROUP BY p.merchant_id, p.id, p.total, p.num_installments "
+        "HAVING SUM(i.amount) <> p.total OR COUNT(*) <> p.num_installments",
+    ),
+    "postings_balance": (
+        N_("Every posting has two different accounts and an amount above zero, in its plan's currency."),
+        "SELECT o.id FROM postings o JOIN installments i ON i.merchant_id = o.merchant_id AND i.id = o.installment_id "
+        "JOIN plans p ON p.merchant_id = i.merchant_id AND p.id = i.plan_id "
+        "WHERE o.debit = o.credit OR o.amount <= 0 OR o.currency <> p.currency",
+    ),
+    "paid_is_posted": (
+        N_("What installments show as paid is what was posted as cash."),
+        _POSTED.format(debit="cash", credit="receivable", column="paid"),
+    ),
+    "cancelled_is_posted": (
+        N_("What installments show as cancelled is what was posted as cancelled."),
+        _POSTED.format(debit="refunds", credit="receivable", column="cancelled"),
+    ),
+    "returned_is_posted": (
+        N_("What installments show as returned is what was posted as returned."),
+        _POSTED.format(debit="refunds", credit="cash", column="returned"),
+    ),
+    "not_overpaid": (
+        N_("Nothing is negative, paid over, or returned over."),
+        "SELECT id FROM installments WHERE paid < 0 OR cancelled < 0 OR returned < 0 OR paid + cancelled > amount "
+        "OR returned > paid",
+    ),
+    "debt_is_accepted": (
+        N_("Debts are posted for accepted plans, whole, and for no other."),
+        "SELECT i.id FROM installments i JOIN plans p ON p.merchant_id = i.merchant_id AND p.id = i.plan_id "
+        "LEFT JOIN postings o ON o.merchant_id = i.merchant_id AND o.installment_id = i.id AND o.debit = 'receivable' "
+        "GROUP BY i.merchant_id, i.id, i.amount, p.acceptance_id "
+        "HAVING COALESCE(SUM(o.amount), 0) <> CASE WHEN p.acceptance_id IS NULL THEN 0 ELSE i.amount END",
+    ),
+    "acceptance_is_the_customers": (
+        N_("Every accepted plan has an acceptance of its own terms by its own customer."),
+        "SELECT p.id FROM plans p LEFT JOIN acceptances a ON a.merchant_id = p.merchant_id AND a.plan_id = p.id "
+        "WHERE (p.state IN ('active', 'completed', 'cancelled')) <> (a.plan_id IS NOT NULL) "
+        "OR a.customer_id <> p.customer_id OR a.terms <> p.terms OR a.terms_hash <> p.terms_hash",
+    ),
+    "active_while_owed": (
+        N_("An accepted plan is active exactly while something is owed."),
+        "SELECT p.id FROM plans p JOIN installments i ON i.merchant_id = p.merchant_id AND i.plan_id = p.id "
+        "WHERE p.acceptance_id IS NOT NULL GROUP BY p.merchant_id, p.id, p.state "
+        "HAVING (SUM(i.amount - i.paid - i.cancelled) > 0) <> (p.state = 'active')",
+    ),
+    "payments_are_booked": (
+        N_("Every payment that succeeded has its postings, and no other payment has any."),
+        "SELECT m.id FROM payments m LEFT JOIN postings o ON o.merchant_id = m.merchant_id AND o.payment_id = m.id "
+        "AND o.debit = 'cash' GROUP BY m.merchant_id, m.id, m.amount, m.state "
+        "HAVING COALESCE(SUM(o.amount), 0) <> CASE WHEN m.state = 'succeeded' THEN m.amount ELSE 0 END",
+    ),
+    "payments_are_told": (
+        N_("Every payment that succeeded has its message, and its plan an event of it."),
+        "SELECT m.id FROM payments m WHERE m.state = 'succeeded' AND (NOT EXISTS (SELECT 1 FROM messages t "
+        "WHERE t.merchant_id = m.merchant_id AND t.cause = m.id AND t.kind = 'payment_received') "
+        "OR NOT EXISTS (SELECT 1 FROM events e WHERE e.merchant_id = m.merchant_id AND e.plan_id = m.plan_id "
+        "AND e.kind = 'payment_succeeded' AND e.at = m.settled_at))",
+    ),
+    "one_plan_one_customer": (
+        N_("Payments and their postings belong to the plan and the customer that they name."),
+        "SELECT m.id FROM payments m JOIN plans p ON p.merchant_id = m.merchant_id AND p.id = m.plan_id "
+        "LEFT JOIN postings o ON o.merchant_id = m.merchant_id AND o.payment_id = m.id "
+        "LEFT JOIN installments i ON i.merchant_id = o.merchant_id AND i.id = o.installment_id "
+        "WHERE m.customer_id <> p.customer_id OR m.currency <> p.currency OR i.plan_id <> m.plan_id",
+    ),
+    "returned_within_received": (
+        N_("No shop has returned more cash than it received."),
+        "SELECT merchant_id FROM postings GROUP BY merchant_id "
+        "HAVING SUM(CASE WHEN debit = 'cash' THEN amount WHEN credit = 'cash' THEN -amount ELSE 0 END) < 0",
+    ),
+    "held_while_processing": (
+        N_("An installment is held exactly by a payment that is being processed."),
+        "SELECT i.id FROM installments i JOIN payments m ON m.merchant_id = i.merchant_id AND m.id = i.payment_id "
+        "WHERE m.state <> 'processing' OR m.plan_id <> i.plan_id",
+    ),
+}
+# No row of one merchant points to another's: the foreign keys carry the merchant, so the database itself refuses it.
+
+
+def run(session: Session) -> list[Finding]:
+    """Every invariant, in order, with the number of rows that break it; reads only."""
+    findings = [
+        Finding(name, sentence, len(session.execute(text(query)).all()))
+        for name, (sentence, query) in INVARIANTS.items()
+    ]
+    return [*findings, _hashes(session)]
+
+
+def _hashes(session: Session) -> Finding:
+    """The one check that SQL cannot make on both engines: the hash is computed again from the stored text."""
+    rows = session.execute(text("SELECT terms, terms_hash FROM acceptances")).yield_per(1000)
+    broken = sum(hash_text(row.terms) != row.terms_hash for row in rows)
+    return Finding("terms_hash", N_("The hash of every acceptance is that of the terms it keeps."), broken)

@@ -1,0 +1,64 @@
+"""A merchant's day: marking what is overdue, queueing reminders, ending old offers, in batches of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from portal.core.calendar import REMINDERS_FROM, business_date, local_time
+from portal.models import Merchant
+
+from . import offers, overdue, reminders
+from .transaction import unit_of_work
+
+
+def run(
+    session: Session, now: datetime, on: date | None = None, *, at_any_hour: bool = False
+) -> dict[str, int]:
+    """Do what every merchant's day calls for; returns how many were marked, reminded and expired.
+
+    The day is the merchant's own date at ``now``, or ``on`` for everyone; reminders wait for eight in the merchant's
+    morning unless ``at_any_hour``. Each batch is a unit of work, so a crash loses at most one, which is done
+    again by the next run.
+    """
+    counts = {"overdue": 0, "reminders": 0, "expired": 0}
+    for merchant_id, zone in _merchants(session):
+        today = on or business_date(now, zone)
+        counts["overdue"] += sum(_batches(session, overdue.mark, overdue.BATCH, merchant_id, today, now))
+        counts["expired"] += sum(
+            _batches(session, offers.expire, offers.EXPIRE_BATCH, merchant_id, today, now)
+        )
+        if at_any_hour or local_time(now, zone) >= REMINDERS_FROM:
+            counts["reminders"] += sum(_reminders(session, merchant_id, today, now))
+    return counts
+
+
+def _merchants(session: Session) -> list[tuple[UUID, str]]:
+    rows = session.execute(select(Merchant.id, Merchant.timezone).where(Merchant.user_id.is_not(None)))
+    return [(row.id, row.timezone) for row in rows]
+
+
+def _batches(
+    session: Session, do: Callable[[Session, UUID, date, datetime], int], size: int, merchant_id: UUID, today: date,
+    now: datetime,
+) -> Iterator[int]:  # fmt: skip
+    """Do it again, each time in a unit of work of its own, until a batch is not full."""
+    done = size
+    while done == size:
+        with unit_of_work(session):
+            done = do(session, merchant_id, today, now)
+        yield done
+
+
+def _reminders(session: Session, merchant_id: UUID, today: date, now: datetime) -> Iterator[int]:
+    after: tuple[date, UUID] | None = None
+    while True:
+        with unit_of_work(session):
+            written, after = reminders.queue(session, merchant_id, today, now, after)
+        yield written
+        if after is None:
+            return

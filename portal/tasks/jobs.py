@@ -1,0 +1,66 @@
+"""The jobs: each is a service call that may be run twice; its run is recorded, and a failure is seen."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask, current_app
+from huey import Huey, crontab
+
+from portal.extensions import db, now
+from portal.services import day, job_runs, messages, settlement
+from portal.services.transaction import unit_of_work
+
+log = logging.getLogger(__name__)
+
+
+def register(huey: Huey, app: Flask) -> Callable[[], Any]:
+    """Put the portal's jobs on this queue; returns the call that wakes delivery."""
+
+    @huey.periodic_task(crontab(minute="0"))
+    def run_day() -> None:
+        _run(app, "run_day", lambda: day.run(db.session, now()))
+
+    @huey.periodic_task(crontab(minute="*/5"))
+    def settle_payments() -> None:
+        _run(
+            app,
+            "settle_payments",
+            lambda: settlement.settle_pending(db.session, app.extensions["gateway"], now()),
+        )
+
+    @huey.periodic_task(crontab(minute="*"))
+    def deliver_messages() -> None:
+        _run(app, "deliver_messages", deliver)
+
+    @huey.task()
+    def deliver_now() -> None:
+        _run(app, "deliver_messages", deliver)
+
+    return deliver_now
+
+
+def deliver() -> dict[str, int]:
+    """Deliver what is due with the portal's own mailer and letters."""
+    extensions = current_app.extensions
+    return messages.deliver(db.session, extensions["mailer"], extensions["letters"].write, now())
+
+
+def _run(app: Flask, job: str, work: Callable[[], dict[str, int]]) -> None:
+    with app.app_context():
+        started_at, counts, failure = now(), {}, None
+        try:
+            counts = work()
+        except Exception as error:
+            failure = error
+            log.error("job failed", exc_info=error, extra={"job": job})
+        # A run that found nothing to do is not worth a row every minute.
+        if failure or any(counts.values()) or job == "run_day":
+            text = f"{type(failure).__name__}: {failure}" if failure else None
+            with unit_of_work(db.session):
+                job_runs.record(db.session, job, started_at, now(), counts, text)
+            log.info("job ended", extra={"job": job, "counts": counts})
+        if failure:
+            raise failure

@@ -1,0 +1,53 @@
+"""Huey's queue: SQLite in a file of its own, or Redis; it only wakes work up, so losing it loses nothing."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+from flask import current_app
+from huey import Huey, PriorityRedisExpireHuey, SqliteHuey
+from redis import ConnectionPool
+from sqlalchemy import event
+from sqlalchemy.orm import Session
+
+from portal.extensions import db
+
+log = logging.getLogger(__name__)
+
+
+def make_huey(redis_url: str | None, instance: Path) -> Huey:
+    """The queue that the settings name; a Redis that does not answer is given up after seconds."""
+    if redis_url:
+        pool = ConnectionPool.from_url(redis_url, socket_timeout=3, socket_connect_timeout=2)
+        return PriorityRedisExpireHuey("portal", results=False, connection_pool=pool)
+    instance.mkdir(parents=True, exist_ok=True)
+    return SqliteHuey("portal", results=False, filename=str(instance / "huey.sqlite3"))
+
+
+@event.listens_for(db.session, "after_commit")
+def wake(session: Session) -> None:
+    """Wake delivery once messages are committed. Without a queue they wait for the next minute's delivery."""
+    if not session.info.pop("messages_queued", False):
+        return
+    try:
+        current_app.extensions["wake_delivery"]()
+    except Exception as error:
+        log.warning("delivery could not be woken", extra={"error": f"{type(error).__name__}: {error}"})
+
+
+@event.listens_for(db.session, "after_rollback")
+def forget(session: Session) -> None:
+    session.info.pop("messages_queued", None)
+
+
+def __getattr__(name: str) -> Any:
+    """``portal.tasks.queue.huey``, for ``huey_consumer``: the queue of the portal that the environment describes."""
+    if name != "huey":
+        raise AttributeError(name)
+    from config import load_settings
+    from portal import create_app
+
+    return create_app(load_settings(os.environ)).extensions["huey"]

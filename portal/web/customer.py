@@ -1,0 +1,3 @@
+from flask import Blueprint
+
+bp = Blueprint("customer", __name__, url_prefix="/customer")

@@ -1,0 +1,116 @@
+"""How pages are drawn: filters for money and dates, the navigation, and one answer for page and fragment alike."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, datetime
+from typing import Any
+from uuid import uuid4
+
+from flask import Flask, Response, flash, make_response, render_template, request, url_for
+from flask_babel import get_locale, ngettext
+from flask_babel import gettext as _
+from flask_login import current_user
+
+from portal.adapters import formats
+from portal.core.roles import Role
+from portal.extensions import htmx
+
+from . import guards
+
+NAVIGATION = {
+    Role.MERCHANT: (
+        ("merchant.dashboard", lambda: _("Dashboard")),
+        ("merchant_plans.index", lambda: _("Plans")),
+        ("merchant.settings", lambda: _("Settings")),
+        ("auth.account", lambda: _("Account")),
+    ),
+    Role.CUSTOMER: (
+        ("customer.home", lambda: _("Your plans")),
+        ("auth.account", lambda: _("Account")),
+    ),
+    Role.ADMIN: (
+        ("admin.overview", lambda: _("Overview")),
+        ("admin.users", lambda: _("Users")),
+        ("admin.plans", lambda: _("Plans")),
+        ("admin.messages", lambda: _("Messages")),
+        ("admin.jobs", lambda: _("Jobs")),
+        ("admin.audit", lambda: _("Audit")),
+        ("admin.self_check", lambda: _("Self-check")),
+        ("auth.account", lambda: _("Account")),
+    ),
+}
+
+
+def init_app(app: Flask) -> None:
+    guards.init_app(app)
+    app.add_template_filter(_money, "money")
+    app.add_template_filter(_day, "day")
+    app.add_template_filter(_short_day, "shortday")
+    app.add_template_filter(_moment, "moment")
+    app.add_template_filter(_distance, "distance")
+    app.context_processor(_shell)
+
+
+def respond(
+    page: str, fragment: str, *, also: tuple[str, ...] = (), status: int = 200, **context: Any
+) -> Response:
+    """The whole ``page``, or for HTMX the ``fragment`` and those of ``also`` to swap in elsewhere (``oob`` is true)."""
+    if htmx:
+        parts = [
+            render_template(fragment, **context),
+            *(render_template(other, oob=True, **context) for other in also),
+        ]
+        response = make_response("\n".join(parts), status)
+    else:
+        response = make_response(render_template(page, **context), status)
+    response.headers["Vary"] = "HX-Request"
+    return response
+
+
+def announce(response: Response, text: str, kind: str = "success") -> Response:
+    """Say what happened in the page's live region once HTMX has swapped the answer in."""
+    response.headers["HX-Trigger"] = json.dumps({"toast": {"text": text, "kind": kind}})
+    return response
+
+
+def done(url: str, text: str, kind: str = "success") -> Response:
+    """After a form: back to a page that says what happened, by redirect (303)."""
+    flash(text, kind)
+    return make_response("", 303, {"Location": url})
+
+
+def new_key() -> str:
+    """An idempotency key for one money form."""
+    return str(uuid4())
+
+
+def _shell() -> dict[str, Any]:
+    """What every page needs: its language, and the navigation of the person's role."""
+    if not current_user or not current_user.is_authenticated:
+        return {"lang": str(get_locale()), "dir": "ltr", "new_key": new_key}
+    entries = [
+        (url_for(endpoint), label(), request.endpoint == endpoint)
+        for endpoint, label in NAVIGATION[current_user.role]
+    ]
+    return {"lang": str(get_locale()), "dir": "ltr", "navigation": entries, "new_key": new_key}
+
+
+def _money(amount: int, currency: str) -> str:
+    return formats.money(amount, currency, str(get_locale()))
+
+
+def _day(day: date) -> str:
+    return formats.day(day, str(get_locale()))
+
+
+def _short_day(day: date) -> str:
+    return formats.short_day(day, str(get_locale()))
+
+
+def _moment(instant: datetime, zone: str = "UTC") -> str:
+    return formats.moment(instant, zone, str(get_locale()))
+
+
+def _distance(day: date, today: date) -> str:
+    return formats.distance(day, today, _, ngettext)
