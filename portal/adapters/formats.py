@@ -30,7 +30,8 @@ def money(minor: int, currency: str, locale: str) -> str:
     """
     pattern = _money_pattern(currency, locale)
     amount = to_decimal(operator.index(minor), currency)
-    return pattern.apply(amount, _locale(locale), currency=currency, currency_digits=False)
+    words: str = pattern.apply(amount, _locale(locale), currency=currency, currency_digits=False)
+    return words
 
 
 @lru_cache(maxsize=8192)
@@ -89,7 +90,7 @@ def _locale(name: str) -> Locale:
 @cache
 def _money_pattern(currency: str, locale: str) -> NumberPattern:
     """The locale's pattern with the currency's digits, which Babel counts differently for some."""
-    pattern = copy(_locale(locale).currency_formats["standard"])
+    pattern: NumberPattern = copy(_locale(locale).currency_formats["standard"])
     pattern.frac_prec = (EXPONENTS[currency],) * 2
     symbol = get_currency_symbol(currency, locale=_locale(locale))
     # CLDR keeps letters and digits apart ("SAR 5.00", but "$5.00"); Babel leaves that to us.
@@ -108,7 +109,7 @@ def _day_pattern(name: str, locale: str) -> DateTimePattern:
     known = _locale(locale)
     if known.language == "en":
         return parse_pattern(_ENGLISH[name])
-    formats = {"day": known.date_formats["full"], "short_day": known.date_formats["medium"],
+    formats: dict[str, DateTimePattern] = {"day": known.date_formats["full"], "short_day": known.date_formats["medium"],
                "time": known.time_formats["short"]}  # fmt: skip
     return formats[name]
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from babel.support import Translations
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from jinja2.environment import TemplateModule
 
 from . import formats, reset_tokens
@@ -108,7 +108,7 @@ def environment(translations: Path, language: str) -> Environment:
     """The templates in one language. Only the HTML layout escapes, since what the kinds say is plain text."""
     templates = Environment(
         loader=FileSystemLoader(ROOT / "templates/email"),
-        autoescape=lambda name: name == "letter.html.j2",
+        autoescape=select_autoescape(["html.j2"]),
         undefined=StrictUndefined,
         extensions=["jinja2.ext.i18n"],
         trim_blocks=True,

@@ -101,8 +101,8 @@ def _claim(session: Session, merchant_id: UUID, now: datetime) -> list[Addressed
     return [
         Addressed(
             id=row.id, merchant_id=merchant_id, kind=row.kind, facts=row.facts, to=row.email, name=row[7],
-            language=row.language, session_version=row.session_version, user_id=row.user_id, plan_id=row.plan_id, sender=row[10],
-            support=row.support_email, tries=row.tries + 1,
+            language=row.language, session_version=row.session_version, user_id=row.user_id,
+            plan_id=row.plan_id, sender=row[10], support=row.support_email, tries=row.tries + 1,
         )
         for row in rows
     ]  # fmt: skip

@@ -1,0 +1,250 @@
+"""Letters: every kind, in text and HTML, with the right amounts, days and links."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.mofile import write_mo
+from jinja2 import TemplateNotFound, UndefinedError
+
+from portal.adapters import reset_tokens
+from portal.adapters.letters import LONGEST_SUBJECT, Letters
+from portal.core.reminders import ORDER
+
+TEMPLATES = Path(__file__).parent.parent.parent / "templates/email"
+KINDS = sorted(p.stem for p in TEMPLATES.glob("*.j2") if not p.name.startswith(("_", "letter.")))
+SECRET = "a key of the tests"
+PLAN_ID = UUID("01930000-0000-7000-8000-000000000001")
+USER_ID = UUID("01930000-0000-7000-8000-000000000002")
+PAYMENT_ID = UUID("01930000-0000-7000-8000-000000000003")
+BASE = "https://pay.example.com"
+
+PLAN = {
+    "reference": "7KQ2MW4X", "description": "Walnut desk", "total": 10000, "currency": "USD", "num_installments": 3,
+    "customer_email": "rosa@example.com", "last_day": "2026-12-20", "start_date": "2026-12-04",
+}  # fmt: skip
+PAYMENT = PLAN | {"payment": str(PAYMENT_ID), "amount": 6667}
+REMINDER = {
+    "number": 2, "amount": 3333, "currency": "USD", "due_on": "2027-01-04", "reference": "7KQ2MW4X",
+    "description": "Walnut desk",
+}  # fmt: skip
+PLAN_PAGE, SHOP_PAGE = f"{BASE}/customer/plans/{PLAN_ID}", f"{BASE}/merchant/plans/{PLAN_ID}"
+
+# What the services put into each kind, and what its reader must find.
+CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "offer_sent": (PLAN, ["$100.00", "Installments: 3", "4 December 2026", "20 December 2026", PLAN_PAGE,
+                          f"{BASE}/signup", "rosa@example.com"]),
+    "plan_accepted": (PLAN, ["$100.00", "Installments: 3", "Friday 4 December 2026", PLAN_PAGE]),
+    "plan_accepted_shop": (PLAN, ["$100.00", "rosa@example.com", "Friday 4 December 2026", SHOP_PAGE]),
+    "offer_declined": (PLAN, ["$100.00", "rosa@example.com", "Nothing is owed", SHOP_PAGE]),
+    "offer_revoked": (PLAN, ["$100.00", "You owe nothing", PLAN_PAGE]),
+    "offer_expired": (PLAN, ["$100.00", "rosa@example.com", "Sunday 20 December 2026", SHOP_PAGE]),
+    "plan_cancelled": (PLAN | {"owed": 3333}, ["$33.33", "$100.00", "nothing more to pay", PLAN_PAGE]),
+    "payment_received": (PAYMENT | {"receipt": "7KQ2MW4X-1", "installments": [1, 2]},
+                         ["7KQ2MW4X-1", "$66.67", "1 and 2 of 3", PLAN_PAGE, f"{BASE}/customer/payments/{PAYMENT_ID}"]),
+    "payment_declined": (PAYMENT | {"outcome": "insufficient_funds"},
+                         ["$66.67", "not enough money", "Nothing was taken", PLAN_PAGE]),
+    "password_reset": ({}, [f"{BASE}/reset/", "one hour", "rosa@example.com"]),
+} | {
+    step: (REMINDER, ["$33.33", "Monday 4 January 2027", "Installment: 2", "No fee and no interest", PLAN_PAGE])
+    for step in ORDER
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Message:
+    kind: str
+    facts: dict[str, Any] = field(default_factory=dict)
+    to: str = "rosa@example.com"
+    name: str = "Rosa Lind"
+    language: str = "en"
+    user_id: UUID = USER_ID
+    session_version: int = 4
+    plan_id: UUID | None = PLAN_ID
+    sender: str = "North & Oak"
+    support: str = "help@example.com"
+
+
+def message(kind: str, **changes: Any) -> Message:
+    plan_id = None if kind == "password_reset" else PLAN_ID
+    return replace(Message(kind, CASES[kind][0], plan_id=plan_id), **changes)
+
+
+class Shown(HTMLParser):
+    """What a reader of the HTML part sees: its words, the addresses of its links, and its tags."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.words, self.links, self.tags = "", [], [""]
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.links += [value for name, value in attrs if name == "href"]
+
+    def handle_endtag(self, tag: str) -> None:
+        self.words += ": " if tag == "th" else ""
+
+    def handle_data(self, data: str) -> None:
+        self.words += "" if self.tags[-1] == "style" else data
+
+
+@pytest.fixture
+def letters() -> Letters:
+    return Letters(f"{BASE}/", SECRET)
+
+
+def test_every_kind_has_a_case():
+    assert sorted(CASES) == KINDS
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_both_parts_say_the_same(letters: Letters, kind: str):
+    letter = letters.write(message(kind))
+    shown = Shown(letter.html)
+    for said in CASES[kind][1]:
+        assert said in letter.text
+        assert said in shown.words or any(said in link for link in shown.links), said
+    assert "North & Oak" in letter.text
+    assert "North & Oak" in shown.words
+    assert letter.subject in shown.words
+    assert set(shown.links) == set(re.findall(r"https://\S+", letter.text))
+    assert not {"script", "img", "link"} & set(shown.tags)
+
+
+@pytest.mark.parametrize(
+    "kind", sorted(set(KINDS) - {"plan_accepted_shop", "offer_declined", "offer_expired"})
+)
+def test_customers_learn_whom_to_ask(letters: Letters, kind: str):
+    assert "help@example.com" in letters.write(message(kind)).text
+
+
+def test_the_five_reminders_differ(letters: Letters):
+    written = [letters.write(message(step)) for step in ORDER]
+    assert len({letter.subject for letter in written}) == len({letter.text for letter in written}) == 5
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_people_typed_is_escaped(letters: Letters, kind: str):
+    hostile = "<b>&{{ 7*7 }}%(x)s"
+    facts = CASES[kind][0] | {"description": hostile}
+    letter = letters.write(message(kind, facts=facts, name=hostile, sender=hostile))
+    assert "<b>" not in letter.html
+    assert hostile in Shown(letter.html).words
+    assert hostile in letter.text
+    assert "49" not in letter.text + letter.html
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_subject_is_one_line_of_bearable_length(letters: Letters, kind: str):
+    facts = CASES[kind][0] | {"description": "A\r\nBcc: all@example.com\u2028" + "x" * 200}
+    letter = letters.write(message(kind, facts=facts, sender="N\n" + "y" * 120))
+    assert len(letter.subject.splitlines()) == 1
+    assert len(letter.subject) <= LONGEST_SUBJECT
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_names_of_sixty_characters_are_whole(letters: Letters, kind: str):
+    name, shop = "Wilhelmina " * 5 + "Smith", "Nørrebro Cykelværksted og Reservedele " + "A" * 22
+    letter = letters.write(message(kind, name=name, sender=shop))
+    assert f"Hello {name}," in letter.text
+    assert shop in letter.text
+    assert shop in Shown(letter.html).words
+
+
+def test_an_invited_person_is_not_called_by_their_address(letters: Letters):
+    assert letters.write(message("offer_sent", name="rosa@example.com")).text.startswith("Hello,\n")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"), [("declined", "card was declined"), ("insufficient_funds", "not enough")]
+)
+def test_a_declined_payment_says_why(letters: Letters, outcome: str, said: str):
+    facts = CASES["payment_declined"][0] | {"outcome": outcome}
+    assert said in letters.write(message("payment_declined", facts=facts)).text
+
+
+def test_one_installment_is_one(letters: Letters):
+    facts = CASES["payment_received"][0] | {"installments": [3]}
+    assert "Installment: 3 of 3\n" in letters.write(message("payment_received", facts=facts)).text
+
+
+def test_an_unknown_kind_is_refused(letters: Letters):
+    with pytest.raises(TemplateNotFound):
+        letters.write(Message("birthday", PLAN))
+
+
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"password_reset"}))
+def test_a_missing_fact_or_plan_is_refused(letters: Letters, kind: str):
+    facts = {name: value for name, value in CASES[kind][0].items() if name != "currency"}
+    with pytest.raises(UndefinedError):
+        letters.write(message(kind, facts=facts))
+    with pytest.raises(UndefinedError):
+        letters.write(message(kind, plan_id=None))
+
+
+def test_a_fact_does_not_take_the_place_of_the_addressee(letters: Letters):
+    forged = CASES["offer_sent"][0] | {
+        "support": "thief@example.com",
+        "customer_plan": "https://example.com/",
+    }
+    letter = letters.write(message("offer_sent", facts=forged))
+    assert "thief" not in letter.text
+    assert "https://example.com/" not in letter.html
+
+
+def test_a_catalogue_is_chosen_by_the_language(tmp_path: Path):
+    """Every word of every letter is shouted by a catalogue; words outside of _() would stay as they are."""
+    catalogue = Catalog(locale="de")
+    for _, _, said, _, _ in extract_from_dir(TEMPLATES, [("**.j2", "jinja2.ext:babel_extract")]):
+        singular, plural = said if isinstance(said, tuple) else (said, None)
+        shouted = tuple(
+            re.sub(r"(%\(\w+\)s)|(\w+)", lambda m: m[1] or m[2].upper(), s) for s in (singular, plural) if s
+        )
+        catalogue.add(said if plural else singular, shouted if plural else shouted[0])
+    folder = tmp_path / "de/LC_MESSAGES"
+    folder.mkdir(parents=True)
+    with (folder / "messages.mo").open("wb") as file:
+        write_mo(file, catalogue)
+    letters = Letters(BASE, SECRET, tmp_path)
+    for kind in KINDS:
+        text = letters.write(
+            message(kind, language="de", facts=CASES[kind][0] | {"description": "DESK"})
+        ).text
+        mine = re.sub(
+            r"https://\S+|\S+@\S+|Rosa Lind|North & Oak|Dezember|Dez|Januar|Jan|[A-Z][a-z]+tag|und", "", text
+        )
+        assert not re.findall(r"[A-Za-z]*[a-z]{2,}[A-Za-z]*", mine), kind
+    assert "Freitag, 4. Dezember 2026" in letters.write(message("offer_sent", language="de")).text
+    assert "100,00\xa0$" in letters.write(message("offer_sent", language="de")).text
+
+
+def test_arabic_is_written_from_the_right(letters: Letters):
+    assert '<html lang="ar" dir="rtl">' in letters.write(message("due_soon", language="ar")).html
+
+
+def test_the_reset_link_holds_the_user_and_dies_with_the_password(letters: Letters):
+    text = letters.write(message("password_reset")).text
+    token = re.search(rf"{BASE}/reset/(\S+)", text)[1]
+    assert reset_tokens.read(SECRET, token, 3600) == (USER_ID, 4)
+    assert reset_tokens.read(SECRET, token, -1) is None
+    assert reset_tokens.read("another key", token, 3600) is None
+
+
+@pytest.mark.parametrize("token", ["", "x", "a.b.c", "é", "\ud800", "." * 9999, "WyIwIiwxXQ.x.y"])
+def test_a_token_not_made_here_is_none(token: str):
+    assert reset_tokens.read(SECRET, token, 3600) is None
+
+
+def test_no_other_letter_can_set_a_password(letters: Letters):
+    assert not [
+        kind for kind in KINDS if kind != "password_reset" and "/reset/" in letters.write(message(kind)).text
+    ]
