@@ -45,6 +45,7 @@ def load_settings(environ: Mapping[str, str]) -> dict[str, Any]:
         "WTF_CSRF_TIME_LIMIT": None,
         "MAX_CONTENT_LENGTH": 1_000_000,
         "RATELIMIT_HEADERS_ENABLED": True,
+        "RATELIMIT_STORAGE_URI": "memory://",
         "BABEL_TRANSLATION_DIRECTORIES": str(ROOT / "translations"),
     }
 

@@ -56,9 +56,7 @@ def upgrade() -> None:
             name="state",
         ),
         sa.CheckConstraint("(acceptance_id IS NULL) = (accepted_on IS NULL)", name="accepted_on"),
-        sa.CheckConstraint(
-            "acceptance_id IS NULL OR acceptance_id = id", name="acceptance_of_this_plan"
-        ),
+        sa.CheckConstraint("acceptance_id IS NULL OR acceptance_id = id", name="acceptance_of_this_plan"),
         sa.CheckConstraint("customer_id <> merchant_id", name="not_to_oneself"),
         sa.CheckConstraint(
             "num_installments BETWEEN 1 AND 60 AND num_installments <= total",
@@ -118,9 +116,7 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("amount > 0 AND number > 0", name="amount"),
         sa.CheckConstraint("paid + cancelled <= amount", name="not_paid_over"),
-        sa.CheckConstraint(
-            "paid >= 0 AND cancelled >= 0 AND returned >= 0", name="not_negative"
-        ),
+        sa.CheckConstraint("paid >= 0 AND cancelled >= 0 AND returned >= 0", name="not_negative"),
         sa.CheckConstraint("returned <= paid", name="not_returned_over"),
         *inline_on_sqlite(PAYMENT),
         sa.ForeignKeyConstraint(

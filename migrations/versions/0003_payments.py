@@ -57,14 +57,19 @@ def upgrade() -> None:
         sa.Column("plan_id", sa.Uuid(), nullable=False),
         sa.Column("amount", sa.BigInteger(), nullable=False),
         sa.Column("cancelled", sa.BigInteger(), nullable=False),
+        sa.Column("to_return", sa.BigInteger(), nullable=False),
         sa.Column("returned", sa.BigInteger(), nullable=False),
+        sa.Column("split", sa.JSON(), nullable=False),
         sa.Column("currency", sa.String(length=3), nullable=False),
         sa.Column("state", sa.String(length=10), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("state IN ('processing', 'succeeded', 'declined')", name="state"),
-        sa.CheckConstraint("amount > 0 AND cancelled >= 0 AND returned >= 0", name="amount"),
-        sa.CheckConstraint("cancelled + returned = amount", name="sum"),
+        sa.CheckConstraint("amount > 0 AND cancelled >= 0 AND to_return >= 0", name="amount"),
+        sa.CheckConstraint("cancelled + to_return = amount", name="sum"),
+        sa.CheckConstraint("returned BETWEEN 0 AND to_return", name="returned"),
+        sa.CheckConstraint("state <> 'succeeded' OR returned = to_return", name="succeeded"),
+        sa.CheckConstraint("(state = 'processing') = (settled_at IS NULL)", name="settled_at"),
         sa.ForeignKeyConstraint(
             ["merchant_id", "plan_id"],
             ["plans.merchant_id", "plans.id"],
@@ -73,6 +78,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("merchant_id", "id", name="pk_refunds"),
     )
     op.create_index("ix_refunds_merchant_id_plan_id", "refunds", ["merchant_id", "plan_id"])
+    op.create_index("ix_refunds_id", "refunds", ["id"])
+    op.create_index(
+        "ix_refunds_processing",
+        "refunds",
+        ["merchant_id", "id"],
+        postgresql_where=sa.text("state = 'processing'"),
+        sqlite_where=sa.text("state = 'processing'"),
+    )
 
     op.create_table(
         "postings",
@@ -92,7 +105,8 @@ def upgrade() -> None:
             name="cash_names_its_cause",
         ),
         sa.CheckConstraint(
-            "(debit = 'receivable' AND credit = 'sales') OR (debit = 'cash' AND credit = 'receivable') OR (debit = 'refunds' AND credit = 'receivable') OR (debit = 'refunds' AND credit = 'cash')",
+            "(debit = 'receivable' AND credit = 'sales') OR (debit = 'cash' AND credit = 'receivable')"
+            " OR (debit = 'refunds' AND credit = 'receivable') OR (debit = 'refunds' AND credit = 'cash')",
             name="accounts",
         ),
         sa.CheckConstraint("amount > 0", name="amount"),

@@ -75,12 +75,22 @@ def upgrade() -> None:
         sa.Column("key", sa.String(length=255), nullable=False),
         sa.Column("request_hash", sa.String(length=64), nullable=False),
         sa.Column("payment_id", sa.Uuid(), nullable=True),
+        sa.Column("refund_id", sa.Uuid(), nullable=True),
         sa.Column("answer", sa.JSON(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["merchant_id", "payment_id"],
             ["payments.merchant_id", "payments.id"],
             name="fk_idempotency_keys_merchant_id_payment_id",
+            deferrable=True,
+            initially="DEFERRED",
+        ),
+        sa.ForeignKeyConstraint(
+            ["merchant_id", "refund_id"],
+            ["refunds.merchant_id", "refunds.id"],
+            name="fk_idempotency_keys_merchant_id_refund_id",
+            deferrable=True,
+            initially="DEFERRED",
         ),
         sa.ForeignKeyConstraint(["merchant_id"], ["merchants.id"], name="fk_idempotency_keys_merchant_id"),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="fk_idempotency_keys_user_id"),
@@ -89,6 +99,9 @@ def upgrade() -> None:
     op.create_index("ix_idempotency_keys_created_at", "idempotency_keys", ["created_at"])
     op.create_index(
         "ix_idempotency_keys_merchant_id_payment_id", "idempotency_keys", ["merchant_id", "payment_id"]
+    )
+    op.create_index(
+        "ix_idempotency_keys_merchant_id_refund_id", "idempotency_keys", ["merchant_id", "refund_id"]
     )
 
     op.create_table(

@@ -37,12 +37,29 @@ class Charge:
     card: str
 
 
+@dataclass(frozen=True, slots=True)
+class GiveBack:
+    """Money to return on an earlier charge: ``amount`` minor units, under a reference of its own."""
+
+    reference: UUID
+    charge: UUID
+    amount: int
+    currency: str
+    card: str
+
+
 class Gateway(Protocol):
     def charge(self, charge: Charge) -> Outcome:
         """Take the money once per reference; raises ``NoAnswer``."""
 
     def find(self, charge: Charge) -> Outcome | None:
         """What became of an earlier charge, or None if the provider never heard of it; raises ``NoAnswer``."""
+
+    def give_back(self, give_back: GiveBack) -> Outcome:
+        """Return the money once per reference; raises ``NoAnswer``."""
+
+    def find_given_back(self, give_back: GiveBack) -> Outcome | None:
+        """What became of an earlier return, or None if the provider never heard of it; raises ``NoAnswer``."""
 
 
 OUTCOMES = {
@@ -63,3 +80,11 @@ class Simulator:
 
     def find(self, charge: Charge) -> Outcome | None:
         return OUTCOMES[TestCard(charge.card)]
+
+    def give_back(self, give_back: GiveBack) -> Outcome:
+        if give_back.card == TestCard.TIMES_OUT:
+            raise NoAnswer()
+        return OUTCOMES[TestCard(give_back.card)]
+
+    def find_given_back(self, give_back: GiveBack) -> Outcome | None:
+        return OUTCOMES[TestCard(give_back.card)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import (
     CheckConstraint,
@@ -63,7 +64,10 @@ class Payment(Base):
 
 
 class Refund(Base):
-    """``amount`` minor units given up by the merchant: ``cancelled`` of what was owed, ``returned`` in cash."""
+    """``amount`` minor units given up by the merchant: ``cancelled`` of what was owed, ``to_return`` in cash.
+
+    ``split`` says per installment and payment what that means; ``returned`` is what the provider has sent back.
+    """
 
     __tablename__ = "refunds"
 
@@ -72,7 +76,9 @@ class Refund(Base):
     plan_id: Mapped[uuid.UUID]
     amount: Mapped[int]
     cancelled: Mapped[int]
-    returned: Mapped[int]
+    to_return: Mapped[int]
+    returned: Mapped[int] = mapped_column(default=0)
+    split: Mapped[dict[str, Any]]
     currency: Mapped[str] = mapped_column(String(3))
     state: Mapped[str] = mapped_column(String(10))
     created_at: Mapped[datetime]
@@ -80,10 +86,21 @@ class Refund(Base):
 
     __table_args__ = (
         ForeignKeyConstraint(["merchant_id", "plan_id"], ["plans.merchant_id", "plans.id"]),
-        CheckConstraint("amount > 0 AND cancelled >= 0 AND returned >= 0", name="amount"),
-        CheckConstraint("cancelled + returned = amount", name="sum"),
+        CheckConstraint("amount > 0 AND cancelled >= 0 AND to_return >= 0", name="amount"),
+        CheckConstraint("cancelled + to_return = amount", name="sum"),
+        CheckConstraint("returned BETWEEN 0 AND to_return", name="returned"),
+        CheckConstraint("state <> 'succeeded' OR returned = to_return", name="succeeded"),
+        CheckConstraint("(state = 'processing') = (settled_at IS NULL)", name="settled_at"),
         CheckConstraint("state IN ('processing', 'succeeded', 'declined')", name="state"),
         Index("ix_refunds_merchant_id_plan_id", "merchant_id", "plan_id"),
+        Index("ix_refunds_id", "id"),
+        Index(
+            "ix_refunds_processing",
+            "merchant_id",
+            "id",
+            postgresql_where=text("state = 'processing'"),
+            sqlite_where=text("state = 'processing'"),
+        ),
     )
 
 

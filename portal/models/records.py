@@ -92,18 +92,26 @@ class IdempotencyKey(Base):
     key: Mapped[str] = mapped_column(String(255), primary_key=True)
     request_hash: Mapped[str] = mapped_column(String(64))
     payment_id: Mapped[uuid.UUID | None]
+    refund_id: Mapped[uuid.UUID | None]
     answer: Mapped[dict[str, Any] | None]
     created_at: Mapped[datetime]
 
     __table_args__ = (
-        # Deferred, because the key is claimed before its payment is written.
+        # Deferred, because the key is claimed before its payment or refund is written.
         ForeignKeyConstraint(
             ["merchant_id", "payment_id"],
             ["payments.merchant_id", "payments.id"],
             deferrable=True,
             initially="DEFERRED",
         ),
+        ForeignKeyConstraint(
+            ["merchant_id", "refund_id"],
+            ["refunds.merchant_id", "refunds.id"],
+            deferrable=True,
+            initially="DEFERRED",
+        ),
         Index("ix_idempotency_keys_merchant_id_payment_id", "merchant_id", "payment_id"),
+        Index("ix_idempotency_keys_merchant_id_refund_id", "merchant_id", "refund_id"),
         Index("ix_idempotency_keys_created_at", "created_at"),
     )
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
@@ -14,14 +12,15 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from portal.adapters.gateway import Charge, Gateway, NoAnswer
-from portal.core.errors import N_, Conflict, Forbidden, KeyReused, NotFound
+from portal.core.errors import N_, Conflict, Forbidden, NotFound
 from portal.core.roles import Actor, Role
 from portal.core.states import REFUSALS, InstallmentStatus, PaymentState, PlanState, installment_status
 from portal.models import IdempotencyKey, Installment, Payment, Plan, User, new_id
 
+from . import keys
 from .plans import installments_of, lock
 from .settlement import Answer, settle
-from .transaction import insert_once, unit_of_work
+from .transaction import unit_of_work
 
 
 class Scope(StrEnum):
@@ -38,9 +37,6 @@ class Order:
     scope: Scope
     shown: int
     installment_id: UUID | None = None
-
-    def fingerprint(self) -> str:
-        return hashlib.sha256(json.dumps(asdict(self), default=str, sort_keys=True).encode()).hexdigest()
 
 
 def pay(
@@ -77,8 +73,10 @@ def _intend(
         raise NotFound()
     plan, today = lock(session, found.merchant_id, order.plan_id, now)
     payment_id = new_id()
-    if key is not None and not _claim_key(session, plan, customer, order, key, payment_id, now):
-        return _replay(session, plan, customer, order, key)
+    if key is not None:
+        seen = keys.claim(session, plan.merchant_id, customer.id, key, order, now, payment_id=payment_id)
+        if seen:
+            return _replay(seen, plan, order)
     if plan.state != PlanState.ACTIVE:
         raise Conflict(REFUSALS[PlanState(plan.state)], code=f"plan_{plan.state}")
     covered = _covered(installments_of(session, plan), order, today)
@@ -129,20 +127,8 @@ def _status(i: Installment, today: date) -> InstallmentStatus:
     return installment_status(PlanState.ACTIVE, i.amount, i.paid, i.cancelled, i.due_on, i.late_on, today)
 
 
-def _claim_key(
-    session: Session, plan: Plan, customer: Actor, order: Order, key: str, payment_id: UUID, now: datetime
-) -> bool:
-    """Whether the key is new; it is stored with the payment that is about to begin."""
-    row = {"merchant_id": plan.merchant_id, "user_id": customer.id, "key": key, "request_hash": order.fingerprint(),
-           "payment_id": payment_id, "created_at": now}  # fmt: skip
-    return bool(insert_once(session, IdempotencyKey, [row]))
-
-
-def _replay(session: Session, plan: Plan, customer: Actor, order: Order, key: str) -> Answer:
+def _replay(seen: IdempotencyKey, plan: Plan, order: Order) -> Answer:
     """The answer that this key got; ``processing`` while there is none."""
-    seen = session.get_one(IdempotencyKey, (plan.merchant_id, customer.id, key))
-    if seen.request_hash != order.fingerprint():
-        raise KeyReused()
     if seen.answer is not None:
         return Answer.restored(seen.answer)
     return Answer("processing", seen.payment_id or plan.id, plan.id, order.shown, plan.currency)

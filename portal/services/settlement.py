@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session, aliased
 
 from portal.adapters.gateway import Charge, Gateway, NoAnswer, Outcome
 from portal.core.states import PaymentState, PlanState, transition
-from portal.models import IdempotencyKey, Installment, Payment, Plan
+from portal.models import Installment, Payment, Plan
 
-from . import events, messages
+from . import events, keys, messages
 from .plans import lock, plan_facts, post
 from .transaction import unit_of_work
 
@@ -70,12 +70,7 @@ def settle(
         else:
             answer = Answer("declined", payment_id, plan_id, amount, plan.currency, outcome)
             _release(session, plan, answer, now)
-        session.execute(
-            update(IdempotencyKey)
-            .where(IdempotencyKey.merchant_id == merchant_id, IdempotencyKey.payment_id == payment_id)
-            .values(answer=answer.stored())
-            .execution_options(synchronize_session=False)
-        )
+        keys.answer(session, merchant_id, answer.stored(), payment_id=payment_id)
         return answer
 
 
