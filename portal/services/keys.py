@@ -1,0 +1,63 @@
+"""Idempotency keys: a money request is claimed once per user and merchant; refuses a key used for another."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, update
+from sqlalchemy.orm import Session
+
+from portal.core.errors import KeyReused
+from portal.models import IdempotencyKey
+
+from .transaction import insert_once
+
+KEPT = timedelta(days=30)
+
+
+def fingerprint(request: Any) -> str:
+    """What makes two requests the same: the SHA-256 of a request's kind and fields (a dataclass)."""
+    fields = {"kind": type(request).__name__} | asdict(request)
+    return hashlib.sha256(json.dumps(fields, default=str, sort_keys=True).encode()).hexdigest()
+
+
+def claim(
+    session: Session, merchant_id: UUID, user_id: UUID, key: str, request: Any, now: datetime, **cause: UUID
+) -> IdempotencyKey | None:
+    """None if the key is new and now belongs to this request and its ``payment_id`` or ``refund_id``.
+
+    Else the row of the request that had it, whose ``answer`` is None while it is being processed. Raises
+    ``KeyReused`` if that was another request.
+    """
+    row = {"merchant_id": merchant_id, "user_id": user_id, "key": key, "request_hash": fingerprint(request),
+           "created_at": now} | cause  # fmt: skip
+    if insert_once(session, IdempotencyKey, [row]):
+        return None
+    seen = session.get_one(IdempotencyKey, (merchant_id, user_id, key), populate_existing=True)
+    if seen.request_hash != row["request_hash"]:
+        raise KeyReused()
+    return seen
+
+
+def answer(session: Session, merchant_id: UUID, stored: dict[str, Any], **cause: UUID) -> None:
+    """Store the answer with the key, if there is one, of this ``payment_id`` or ``refund_id``."""
+    ((column, value),) = cause.items()
+    session.execute(
+        update(IdempotencyKey)
+        .where(IdempotencyKey.merchant_id == merchant_id, getattr(IdempotencyKey, column) == value)
+        .values(answer=stored)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def forget_old(session: Session, now: datetime) -> int:
+    """Remove keys older than thirty days; returns how many."""
+    removed = (
+        delete(IdempotencyKey).where(IdempotencyKey.created_at < now - KEPT).returning(IdempotencyKey.key)
+    )
+    return len(session.scalars(removed).all())
