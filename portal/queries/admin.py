@@ -79,9 +79,9 @@ class RunRow:
 
 def counts(session: Session) -> Counts:
     """Five statements whatever the size of the tables' rows shown."""
-    users = dict(session.execute(select(User.role, func.count()).group_by(User.role)).tuples().all())
-    plans = dict(session.execute(select(Plan.state, func.count()).group_by(Plan.state)).tuples().all())
-    sent = dict(session.execute(select(Message.state, func.count()).group_by(Message.state)).tuples().all())
+    users = dict(session.execute(select(User.role, func.count()).group_by(User.role)).all())
+    plans = dict(session.execute(select(Plan.state, func.count()).group_by(Plan.state)).all())
+    sent = dict(session.execute(select(Message.state, func.count()).group_by(Message.state)).all())
     processing = session.scalars(select(func.count()).where(Payment.state == "processing")).one()
     oldest = session.scalars(select(func.min(Message.created_at)).where(Message.state == "queued")).one()
     return Counts(sum(users.values()), users.get("merchant", 0), plans, processing, sent, oldest)

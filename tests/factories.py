@@ -1,0 +1,162 @@
+"""People, shops and plans for tests, made by the real services under names at example.com; nothing is faked."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from functools import cache
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from portal.adapters.gateway import Gateway, Simulator
+from portal.adapters.passwords import Passwords
+from portal.core.roles import Actor, Origin, Role
+from portal.core.schedule import Frequency
+from portal.models import Base, User
+from portal.queries import customer as customer_queries
+from portal.queries import self_check
+from portal.queries.accounts import find_actor, session_version
+from portal.queries.views import PlanView
+from portal.services import accounts, offers, payments
+from portal.services.payments import Order, Scope
+from portal.services.settlement import Answer
+from portal.services.transaction import unit_of_work
+
+# A Monday, noon in UTC; whoever tests pages against the real clock passes ``now``.
+NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+TODAY = NOW.date()
+PASSWORD = "correct-horse-battery"
+ORIGIN = Origin("192.0.2.7", "Test Browser 1.0")
+
+
+@cache
+def passwords() -> Passwords:
+    return Passwords(cheap=True)
+
+
+@cache
+def password_hash() -> str:
+    return passwords().hash(PASSWORD)
+
+
+def email_of(name: str) -> str:
+    return f"{name.lower().replace(' ', '.')}@example.com"
+
+
+def account(role: Role, name: str, **more: str) -> accounts.NewAccount:
+    """What ``name`` signs up with: its address at example.com is the user name too."""
+    email = more.get("email", email_of(name))
+    answers = {"email": email, "username": email, "password": PASSWORD, "password2": PASSWORD,
+               "currency": "USD", "timezone": "UTC"}  # fmt: skip
+    return accounts.NewAccount(role, name, **(answers | more))
+
+
+def sign_up(session: Session, new: accounts.NewAccount, now: datetime = NOW) -> Actor:
+    checked = accounts.check_account(new)
+    with unit_of_work(session):
+        user_id = accounts.sign_up(session, checked, password_hash(), now)
+    return actor(session, user_id)
+
+
+def make_merchant(session: Session, name: str = "Corner Shop", *, now: datetime = NOW, **more: str) -> Actor:
+    """A shop; ``currency`` and ``timezone`` are USD and UTC unless given."""
+    return sign_up(session, account(Role.MERCHANT, name, **more), now)
+
+
+def make_customer(session: Session, name: str = "Ada Buyer", *, now: datetime = NOW) -> Actor:
+    return sign_up(session, account(Role.CUSTOMER, name), now)
+
+
+def make_admin(session: Session, name: str = "Portal Admin", *, now: datetime = NOW) -> Actor:
+    with unit_of_work(session):
+        user_id = accounts.create_admin(session, email_of(name), password_hash(), now)
+    return actor(session, user_id)
+
+
+def actor(session: Session, user_id: UUID) -> Actor:
+    """The user as a new session of theirs would be."""
+    found = find_actor(session, user_id, session_version(session, user_id))
+    session.rollback()
+    if found is None:
+        raise LookupError(f"{user_id} cannot sign in")
+    return found
+
+
+def proposal(
+    customer_email: str, *, total: int = 10000, parts: int = 3, first: date = TODAY,
+    frequency: Frequency = Frequency.MONTHLY, description: str = "Oak table",
+) -> offers.Proposal:  # fmt: skip
+    return offers.Proposal(customer_email, description, total, parts, first, frequency)
+
+
+def offered_plan(
+    session: Session, merchant: Actor, customer_email: str, *, now: datetime = NOW, **more: object
+) -> UUID:
+    """An offer of 100.00 in 3 from today on, unless ``total``, ``parts``, ``first``, ``frequency`` or
+    ``description`` say otherwise."""
+    with unit_of_work(session):
+        return offers.offer(session, merchant, proposal(customer_email, **more), now)
+
+
+def accept(session: Session, customer: Actor, plan_id: UUID, *, now: datetime = NOW) -> None:
+    """The customer reads the offer and agrees to the terms it shows."""
+    terms_hash = plan_of(session, customer, plan_id, now).terms_hash
+    with unit_of_work(session):
+        offers.accept(session, customer, plan_id, terms_hash, ORIGIN, now)
+
+
+def accepted_plan(
+    session: Session, merchant: Actor, customer: Actor, *, now: datetime = NOW, **more: object
+) -> UUID:
+    plan_id = offered_plan(session, merchant, customer.email, now=now, **more)
+    accept(session, customer, plan_id, now=now)
+    return plan_id
+
+
+def plan_of(session: Session, customer: Actor, plan_id: UUID, now: datetime = NOW) -> PlanView:
+    """The plan as its customer sees it now, whoever changed it last."""
+    session.rollback()
+    view = customer_queries.get_plan(session, customer, plan_id, now)
+    session.rollback()
+    return view
+
+
+def choose_card(session: Session, customer: Actor, card: str) -> None:
+    """``succeeds``, ``declined``, ``insufficient_funds`` or ``times_out``."""
+    with unit_of_work(session):
+        session.execute(update(User).where(User.id == customer.id).values(test_card=card))
+
+
+def order_for(plan: PlanView, number: int | None = None) -> Order:
+    """The order behind the button: one installment by its number, or everything that is left."""
+    if number is None:
+        return Order(plan.id, Scope.ALL, plan.owed)
+    line = plan.installments[number - 1]
+    return Order(plan.id, Scope.INSTALLMENT, line.owed, line.id)
+
+
+def pay(
+    session: Session, customer: Actor, plan_id: UUID, number: int | None = None, *, key: str | None = None,
+    gateway: Gateway | None = None, now: datetime = NOW,
+) -> Answer:  # fmt: skip
+    """Pay what the customer is shown now: one installment by its number, or everything that is left."""
+    order = order_for(plan_of(session, customer, plan_id, now), number)
+    return payments.pay(session, gateway or Simulator(), customer, order, key, now)
+
+
+def broken_invariants(session: Session) -> list[str]:
+    """The names of what the self-check finds broken; an empty list is a sound portal."""
+    session.rollback()
+    findings = self_check.run(session)
+    session.rollback()
+    return [finding.name for finding in findings if finding.broken]
+
+
+def row_counts(session: Session) -> dict[str, int]:
+    """How many rows each table holds, to see that a refusal left nothing behind."""
+    session.rollback()
+    tables = Base.metadata.sorted_tables
+    counts = {table.name: session.scalar(select(func.count()).select_from(table)) for table in tables}
+    session.rollback()
+    return counts
