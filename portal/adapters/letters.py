@@ -115,6 +115,10 @@ def environment(translations: Path, language: str) -> Environment:
         lstrip_blocks=True,
     )
     catalogue = Translations.load(translations, [language])
+    if not isinstance(catalogue, Translations):
+        language = (
+            "en"  # Without a catalogue the words are English, and so are the days and amounts among them.
+        )
     templates.install_gettext_translations(catalogue, newstyle=True)  # type: ignore[attr-defined]
     templates.globals |= {"language": language.replace("_", "-"), "direction": formats.direction(language)}
     templates.filters |= {
