@@ -70,11 +70,7 @@ def test_an_overlong_user_agent_is_cut_and_does_not_prevent_accepting(session, s
 def test_both_parties_are_told_and_the_timeline_says_so(session, shop, ada):
     plan_id = offered_plan(session, shop, ada.email)
     factories.accept(session, ada, plan_id)
-    told = (
-        session.execute(select(Message.kind, Message.user_id).where(Message.plan_id == plan_id))
-        .tuples()
-        .all()
-    )
+    told = session.execute(select(Message.kind, Message.user_id).where(Message.plan_id == plan_id)).all()
     assert set(told) >= {("plan_accepted", ada.id), ("plan_accepted_shop", shop.id)}
     events = session.execute(select(Event.kind, Event.actor_id).where(Event.plan_id == plan_id)).all()
     assert ("plan_accepted", ada.id) in events

@@ -31,11 +31,7 @@ def expire(session, shop, today, now=NOW, **more):
 
 
 def letters(session, plan_id):
-    return (
-        session.execute(select(Message.kind, Message.user_id).where(Message.plan_id == plan_id))
-        .tuples()
-        .all()
-    )
+    return session.execute(select(Message.kind, Message.user_id).where(Message.plan_id == plan_id)).all()
 
 
 def test_declining_ends_the_offer_and_tells_the_shop(session, shop, ada):

@@ -1,0 +1,164 @@
+"""Declined, unanswered or cut off by a crash: nothing is charged twice, nothing stays stuck, nothing is lost."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from portal.adapters.gateway import NoAnswer, Outcome, Simulator
+from portal.core.errors import Conflict
+from portal.models import Event, Message, Payment
+from portal.services import settlement
+from tests import factories
+from tests.factories import NOW, accepted_plan, choose_card, pay, plan_of
+
+SOON = NOW + timedelta(minutes=5)
+
+
+class Provider(Simulator):
+    """A simulator that counts the charges it made, one per reference as a real provider does."""
+
+    def __init__(self):
+        self.charged = {}
+
+    def charge(self, charge):
+        self.charged[charge.reference] = charge.amount
+        return super().charge(charge)
+
+    def find(self, charge):
+        return super().find(charge) if charge.reference in self.charged else None
+
+
+class Crash(Exception):
+    """The process dies."""
+
+
+class CrashBeforeTheCall(Provider):
+    def charge(self, charge):
+        raise Crash
+
+
+class CrashAfterTheCall(Provider):
+    def charge(self, charge):
+        super().charge(charge)
+        raise Crash
+
+
+class Silent(Provider):
+    def charge(self, charge):
+        raise NoAnswer
+
+    def find(self, charge):
+        raise NoAnswer
+
+
+@pytest.mark.parametrize("card", ["declined", "insufficient_funds"])
+def test_a_declined_payment_frees_the_installments_and_posts_nothing(session, shop, ada, card):
+    plan_id = accepted_plan(session, shop, ada)
+    choose_card(session, ada, card)
+    answer = pay(session, ada, plan_id)
+    assert (answer.status, answer.outcome) == ("declined", card)
+    plan = plan_of(session, ada, plan_id)
+    assert (plan.state, plan.owed, plan.processing) == ("active", 10000, False)
+    payment = session.scalars(select(Payment)).one()
+    assert (payment.state, payment.number, payment.outcome) == ("declined", None, card)
+    assert session.scalars(select(Message.kind).where(Message.cause == payment.id)).all() == [
+        "payment_declined"
+    ]
+    assert factories.row_counts(session)["postings"] == 3
+    choose_card(session, ada, "succeeds")
+    assert pay(session, ada, plan_id).status == "paid"
+    assert session.scalars(select(Payment.number).where(Payment.state == "succeeded")).all() == [1]
+
+
+def test_a_payment_without_an_answer_is_processing_until_the_job_settles_it(session, shop, ada):
+    plan_id = accepted_plan(session, shop, ada)
+    choose_card(session, ada, "times_out")
+    answer = pay(session, ada, plan_id, 1)
+    assert answer.status == "processing"
+    plan = plan_of(session, ada, plan_id)
+    assert [i.processing for i in plan.installments] == [True, False, False]
+    assert plan.owed == 10000
+    assert settlement.settle_pending(session, Simulator(), SOON) == {"settled": 1, "waiting": 0}
+    line = plan_of(session, ada, plan_id).installments[0]
+    assert (line.status, line.processing, line.paid_at) == ("paid", False, SOON)
+
+
+def test_while_processing_the_same_installments_cannot_be_paid_but_others_can(session, shop, ada):
+    plan_id = accepted_plan(session, shop, ada)
+    choose_card(session, ada, "times_out")
+    pay(session, ada, plan_id, 1)
+    choose_card(session, ada, "succeeds")
+    for number in (1, None):
+        with pytest.raises(Conflict) as refused:
+            pay(session, ada, plan_id, number)
+        assert refused.value.code == "processing"
+    assert pay(session, ada, plan_id, 2).status == "paid"
+
+
+@pytest.mark.parametrize(("gateway", "calls"), [(CrashBeforeTheCall, 1), (CrashAfterTheCall, 1)])
+def test_after_a_crash_between_intent_and_settling_the_job_finishes_the_payment_once(
+    session, shop, ada, gateway, calls
+):
+    plan_id = accepted_plan(session, shop, ada)
+    cut_off = gateway()
+    with pytest.raises(Crash):
+        pay(session, ada, plan_id, gateway=cut_off)
+    assert plan_of(session, ada, plan_id).processing
+    provider = Provider()
+    provider.charged = cut_off.charged
+    assert settlement.settle_pending(session, provider, SOON) == {"settled": 1, "waiting": 0}
+    assert list(provider.charged.values()) == [10000]
+    assert plan_of(session, ada, plan_id).state == "completed"
+    assert settlement.settle_pending(session, provider, SOON) == {"settled": 0, "waiting": 0}
+    assert len(provider.charged) == calls
+
+
+def test_a_payment_that_may_still_be_in_the_hands_of_its_request_is_left_to_it(session, shop, ada):
+    plan_id = accepted_plan(session, shop, ada)
+    with pytest.raises(Crash):
+        pay(session, ada, plan_id, 1, gateway=CrashBeforeTheCall())
+    for seconds, settled in ((0, 0), (59, 0), (60, 1)):
+        now = NOW + timedelta(seconds=seconds)
+        assert settlement.settle_pending(session, Provider(), now)["settled"] == settled
+
+
+def test_a_provider_that_stays_silent_is_asked_again_and_one_payment_does_not_hold_up_another(
+    session, shop, ada
+):
+    silent, talking = accepted_plan(session, shop, ada), accepted_plan(session, shop, ada)
+    choose_card(session, ada, "times_out")
+    reference = pay(session, ada, silent).payment_id
+    pay(session, ada, talking)
+
+    class Moody(Simulator):
+        def find(self, charge):
+            if charge.reference == reference:
+                raise NoAnswer
+            return super().find(charge)
+
+    assert settlement.settle_pending(session, Moody(), SOON) == {"settled": 1, "waiting": 1}
+    assert [plan_of(session, ada, plan_id).state for plan_id in (silent, talking)] == ["active", "completed"]
+    assert settlement.settle_pending(session, Simulator(), SOON) == {"settled": 1, "waiting": 0}
+    assert plan_of(session, ada, silent).state == "completed"
+
+
+def test_settling_twice_changes_nothing_whoever_brings_the_answer(session, shop, ada):
+    plan_id = accepted_plan(session, shop, ada)
+    first = pay(session, ada, plan_id, 1)
+    before = factories.row_counts(session)
+    for outcome in (Outcome.SUCCEEDED, Outcome.DECLINED):
+        again = settlement.settle(session, shop.id, plan_id, first.payment_id, outcome, SOON)
+        assert (again.status, again.payment_id, again.amount) == ("paid", first.payment_id, 3334)
+    assert factories.row_counts(session) == before
+    assert plan_of(session, ada, plan_id).installments[0].paid_at == NOW
+
+
+def test_a_declined_payment_cannot_be_settled_as_paid_afterwards(session, shop, ada):
+    plan_id = accepted_plan(session, shop, ada)
+    choose_card(session, ada, "declined")
+    first = pay(session, ada, plan_id, 1)
+    again = settlement.settle(session, shop.id, plan_id, first.payment_id, Outcome.SUCCEEDED, SOON)
+    assert again.status == "declined"
+    assert plan_of(session, ada, plan_id).owed == 10000
+    assert "payment_succeeded" not in session.scalars(select(Event.kind)).all()
