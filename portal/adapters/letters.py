@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache, partial
@@ -12,7 +12,6 @@ from uuid import UUID
 
 from babel.support import Translations
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-from jinja2.environment import TemplateModule
 
 from . import formats, reset_tokens
 from .mailer import Letter
@@ -50,7 +49,8 @@ class Written(Protocol):
 class Words:
     """What a kind's template says, as plain text; the two layouts draw it, and only they know markup.
 
-    ``facts`` are (label, value); ``links`` are (label, address), the first of them the thing to do.
+    ``facts`` are (label, value); ``links`` are (label, address), the first of them the thing to do. ``schedule``, in
+    the few letters that have one, is the rows of a table, the headings first.
     """
 
     subject: str
@@ -58,11 +58,14 @@ class Words:
     facts: list[tuple[str, str]]
     links: list[tuple[str, str]]
     closing: str
+    schedule: Sequence[tuple[str, ...]]
 
     @classmethod
-    def of(cls, module: TemplateModule) -> Words:
-        said = {name: getattr(module, name) for name in cls.__dataclass_fields__}
-        return cls(**(said | {"subject": one_line(said["subject"])}))
+    def of(cls, module: Any) -> Words:
+        return cls(
+            one_line(module.subject), module.paragraphs, module.facts, module.links, module.closing,
+            getattr(module, "schedule", ()),
+        )  # fmt: skip
 
 
 class Letters:
@@ -125,9 +128,25 @@ def environment(translations: Path, language: str) -> Environment:
         "money": lambda minor, currency: formats.money(minor, currency, language),
         "day": lambda day: formats.day(date.fromisoformat(day), language),
         "shortday": lambda day: formats.short_day(date.fromisoformat(day), language),
+        "compared": partial(compared, language=language),
         "listed": lambda parts: formats.listed(parts, language),
     }
     return templates
+
+
+def compared(
+    before: list[dict[str, Any]], after: list[dict[str, Any]], currency: str, *, language: str
+) -> list[tuple[str, ...]]:
+    """The rows of two states of one schedule: number, due day, and what the installment was and is worth."""
+    return [
+        (
+            str(was["number"]),
+            formats.short_day(date.fromisoformat(was["due_on"]), language),
+            formats.money(was["amount"], currency, language),
+            formats.money(now["amount"], currency, language),
+        )
+        for was, now in zip(before, after, strict=True)
+    ]
 
 
 def one_line(text: str) -> str:

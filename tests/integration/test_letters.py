@@ -25,6 +25,7 @@ SECRET = "a key of the tests"
 PLAN_ID = UUID("01930000-0000-7000-8000-000000000001")
 USER_ID = UUID("01930000-0000-7000-8000-000000000002")
 PAYMENT_ID = UUID("01930000-0000-7000-8000-000000000003")
+TO_SHOPS = {"plan_accepted_shop", "offer_declined", "offer_expired", "refund_declined"}
 BASE = "https://pay.example.com"
 
 PLAN = {
@@ -36,6 +37,11 @@ REMINDER = {
     "number": 2, "amount": 3333, "currency": "USD", "due_on": "2027-01-04", "reference": "7KQ2MW4X",
     "description": "Walnut desk",
 }  # fmt: skip
+# The worked example: the first of three installments is paid, then 50.00 is refunded.
+BEFORE = [{"number": n, "due_on": f"2026-{9 + n}-04", "amount": a, "paid": p} for n, a, p in
+          ((1, 3334, 3334), (2, 3333, 0), (3, 3333, 0))]  # fmt: skip
+AFTER = [BEFORE[0], BEFORE[1] | {"amount": 1666}, BEFORE[2] | {"amount": 0}]
+SCHEDULES = {"before": BEFORE, "after": AFTER}
 PLAN_PAGE, SHOP_PAGE = f"{BASE}/customer/plans/{PLAN_ID}", f"{BASE}/merchant/plans/{PLAN_ID}"
 
 # What the services put into each kind, and what its reader must find.
@@ -47,11 +53,16 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "offer_declined": (PLAN, ["$100.00", "rosa@example.com", "Nothing is owed", SHOP_PAGE]),
     "offer_revoked": (PLAN, ["$100.00", "You owe nothing", PLAN_PAGE]),
     "offer_expired": (PLAN, ["$100.00", "rosa@example.com", "Sunday 20 December 2026", SHOP_PAGE]),
-    "plan_cancelled": (PLAN | {"owed": 3333}, ["$33.33", "$100.00", "nothing more to pay", PLAN_PAGE]),
+    "plan_cancelled": (PLAN | SCHEDULES | {"owed": 3333},
+                       ["$33.33", "$16.66", "$100.00", "nothing more to pay", PLAN_PAGE]),
     "payment_received": (PAYMENT | {"receipt": "7KQ2MW4X-1", "installments": [1, 2]},
                          ["7KQ2MW4X-1", "$66.67", "1 and 2 of 3", PLAN_PAGE, f"{BASE}/customer/payments/{PAYMENT_ID}"]),
     "payment_declined": (PAYMENT | {"outcome": "insufficient_funds"},
                          ["$66.67", "not enough money", "Nothing was taken", PLAN_PAGE]),
+    "refund_made": (PLAN | SCHEDULES | {"amount": 6000, "cancelled": 5000, "to_return": 1000},
+                    ["$60.00", "$50.00 of what", "$10.00 goes back", "4 Dec 2026", "$16.66", "$0.00", PLAN_PAGE]),
+    "refund_declined": (PLAN | {"returned": 1000, "to_return": 1500},
+                        ["$15.00", "$5.00 could not", "Returned: $10.00", "rosa@example.com", SHOP_PAGE]),
     "password_reset": ({}, [f"{BASE}/reset/", "one hour", "rosa@example.com"]),
 } | {
     step: (REMINDER, ["$33.33", "Monday 4 January 2027", "Installment: 2", "No fee and no interest", PLAN_PAGE])
@@ -120,9 +131,7 @@ def test_both_parts_say_the_same(letters: Letters, kind: str):
     assert not {"script", "img", "link"} & set(shown.tags)
 
 
-@pytest.mark.parametrize(
-    "kind", sorted(set(KINDS) - {"plan_accepted_shop", "offer_declined", "offer_expired"})
-)
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - TO_SHOPS))
 def test_customers_learn_whom_to_ask(letters: Letters, kind: str):
     assert "help@example.com" in letters.write(message(kind)).text
 
@@ -170,6 +179,20 @@ def test_an_invited_person_is_not_called_by_their_address(letters: Letters):
 def test_a_declined_payment_says_why(letters: Letters, outcome: str, said: str):
     facts = CASES["payment_declined"][0] | {"outcome": outcome}
     assert said in letters.write(message("payment_declined", facts=facts)).text
+
+
+def test_both_schedules_stand_side_by_side(letters: Letters):
+    for kind in ("plan_cancelled", "refund_made"):
+        letter = letters.write(message(kind))
+        assert "\n2 | 4 Nov 2026 | $33.33 | $16.66\n" in letter.text
+        assert "<td><bdi>$33.33</bdi></td><td><bdi>$16.66</bdi></td></tr>" in letter.html
+
+
+def test_a_refund_says_only_what_happened(letters: Letters):
+    facts = CASES["refund_made"][0] | {"amount": 5000, "to_return": 0}
+    assert "on the payments you made" not in letters.write(message("refund_made", facts=facts)).text
+    facts = CASES["refund_made"][0] | {"amount": 1000, "cancelled": 0}
+    assert "what you still owed" not in letters.write(message("refund_made", facts=facts)).text
 
 
 def test_one_installment_is_one(letters: Letters):
