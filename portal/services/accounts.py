@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from sqlalchemy import delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -21,7 +21,7 @@ from portal.core.roles import PORTAL_ID, Actor, Role
 from portal.core.text import clean_line
 from portal.models import LoginAttempt, Merchant, User, new_id
 
-from . import events
+from . import events, messages
 from .transaction import insert_once, unit_of_work
 
 THROTTLE_WINDOW = timedelta(minutes=5)
@@ -108,6 +108,17 @@ def find_or_invite(session: Session, email: str, now: datetime) -> User:
 def sign_in(
     session: Session, passwords: Passwords, identifier: str, password: str, address: str, now: datetime
 ) -> UUID | None:
+    """As ``recognize``, and a sign-in is recorded."""
+    user_id = recognize(session, passwords, identifier, password, address, now)
+    if user_id:
+        with unit_of_work(session):
+            events.record(session, "signed_in", merchant_id=PORTAL_ID, actor_id=user_id, at=now)
+    return user_id
+
+
+def recognize(
+    session: Session, passwords: Passwords, identifier: str, password: str, address: str, now: datetime
+) -> UUID | None:
     """The id of the user with this e-mail or user name and password, or None if the two do not fit.
 
     Raises ``TooMany`` before any hashing after ten wrong passwords in five minutes, per account or per network
@@ -168,6 +179,35 @@ def change_password(session: Session, user_id: UUID, password_hash: str, now: da
     user.password_hash, user.session_version = password_hash, user.session_version + 1
     events.record(session, "password_changed", merchant_id=PORTAL_ID, actor_id=user_id, at=now)
     return user.session_version
+
+
+def request_reset(session: Session, email: str, now: datetime) -> None:
+    """Queue a letter with a link to a new password, at most one a minute, for whoever can sign in with this address.
+
+    It says nothing about whether there is such a user. Raises ``InvalidInput`` for what is no address at all.
+    """
+    user_id = session.scalars(
+        select(User.id).where(
+            User.email == rules.clean_email(email), User.password_hash.is_not(None), User.deactivated_at.is_(None)
+        )
+    ).first()  # fmt: skip
+    if user_id:
+        # The same minute has the same cause, of which the outbox takes one letter only.
+        cause = uuid5(user_id, f"{now:%Y-%m-%d %H:%M}")
+        messages.queue(session, "password_reset", merchant_id=PORTAL_ID, cause=cause, user_id=user_id, at=now)
+
+
+def reset_password(
+    session: Session, user_id: UUID, session_version: int, password_hash: str, now: datetime
+) -> None:
+    """Set a new password by a letter's link, which holds the ``session_version`` it was written for.
+
+    Raises ``Conflict`` once the password was changed or the user deactivated since: a link works once.
+    """
+    user = _lock_user(session, user_id)
+    if user.session_version != session_version or user.deactivated_at is not None:
+        raise Conflict(N_("This link has been used or replaced. Ask for a new one."), code="link_spent")
+    change_password(session, user_id, password_hash, now)
 
 
 def change_shop(

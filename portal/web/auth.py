@@ -1,3 +1,262 @@
-from flask import Blueprint
+"""Accounts on the web: signing up, in and out, a forgotten password, one's own account; leads nowhere but here."""
+
+from __future__ import annotations
+
+import re
+
+from babel import Locale
+from flask import Blueprint, current_app, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import get_locale
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_login import current_user, logout_user
+from wtforms import EmailField, PasswordField, RadioField, SelectField, StringField
+from wtforms.validators import AnyOf
+
+from portal.adapters import reset_tokens
+from portal.adapters.gateway import TestCard
+from portal.core.accounts import check_password
+from portal.core.calendar import time_zones
+from portal.core.errors import InvalidInput
+from portal.core.money import EXPONENTS
+from portal.core.roles import Actor, Role
+from portal.extensions import db, limiter, now
+from portal.queries.accounts import find_actor, test_card
+from portal.services import accounts
+from portal.services.transaction import unit_of_work
+
+from .forms import PageForm, add_errors, typed
+from .guards import actor, home_url, open_session, public, signed_in
+from .rendering import done
 
 bp = Blueprint("auth", __name__)
+
+RESET_SECONDS = 3600
+OPEN_TO_ALL = "120 per minute"
+
+# A browser reads a second slash or a backslash as the start of another host, and drops control characters.
+LOCAL_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")
+
+
+class SignUpForm(PageForm):
+    role = RadioField(
+        _l("What is the account for?"),
+        choices=[(Role.MERCHANT, _l("Merchant")), (Role.CUSTOMER, _l("Customer"))],
+        validators=[AnyOf([Role.MERCHANT, Role.CUSTOMER], message=_l("Choose merchant or customer."))],
+        validate_choice=False,
+    )
+    name = StringField(_l("Name"), filters=[typed])
+    email = EmailField(_l("E-mail"), filters=[typed])
+    password = PasswordField(_l("Password"), filters=[typed])
+    password2 = PasswordField(_l("Password again"), filters=[typed])
+    currency = SelectField(_l("Currency"), validate_choice=False, filters=[typed])
+    timezone = SelectField(_l("Time zone"), choices=time_zones(), validate_choice=False, filters=[typed])
+
+    def account(self) -> accounts.NewAccount:
+        """What was typed. Without a role it is taken for a customer's, so that every other fault is named too."""
+        role = Role.MERCHANT if self.role.data == Role.MERCHANT else Role.CUSTOMER
+        return accounts.NewAccount(
+            role, self.name.data, self.email.data, self.email.data, self.password.data, self.password2.data,
+            self.currency.data, self.timezone.data,
+        )  # fmt: skip
+
+
+@bp.route("/signup", methods=["GET", "POST"])
+@public
+@limiter.limit(OPEN_TO_ALL, methods=["POST"])
+def signup() -> ResponseReturnValue:
+    if current_user.is_authenticated:
+        return redirect(home_url(current_user.role), 303)
+    defaults = {
+        "currency": current_app.config["PORTAL_CURRENCY"],
+        "timezone": current_app.config["PORTAL_TIMEZONE"],
+    }
+    form = SignUpForm(role=request.args.get("role"), **defaults)
+    names = Locale.parse(str(get_locale())).currencies
+    form.currency.choices = [(code, f"{code} · {names[code]}") for code in EXPONENTS]
+    if form.is_submitted():
+        form.validate()
+        try:
+            new = accounts.check_account(form.account())
+            if not form.errors:
+                return _open_account(new)
+        except InvalidInput as invalid:
+            add_errors(form, invalid)
+    return render_template("auth/signup.html", form=form), 422 if form.errors else 200
+
+
+def _open_account(new: accounts.NewAccount) -> ResponseReturnValue:
+    hashed = _hash(new.password)
+    with unit_of_work(db.session):
+        user_id = accounts.sign_up(db.session, new, hashed, now())
+    person = open_session(user_id)
+    return done(home_url(person.role), _("Welcome, %(name)s. Your account is ready.", name=person.name))
+
+
+class SignInForm(PageForm):
+    email = StringField(_l("E-mail or user name"), filters=[typed])
+    password = PasswordField(_l("Password"), filters=[typed])
+
+
+@bp.route("/login", methods=["GET", "POST"])
+@public
+def login() -> ResponseReturnValue:
+    if current_user.is_authenticated:
+        return redirect(home_url(current_user.role), 303)
+    form, target = SignInForm(), _local(request.args.get("next"))
+    if form.validate_on_submit():
+        try:
+            user_id = accounts.sign_in(
+                db.session, current_app.extensions["passwords"], form.email.data, form.password.data,
+                request.remote_addr or "", now(),
+            )  # fmt: skip
+            if user_id:
+                person = open_session(user_id)
+                return redirect(target or home_url(person.role), 303)
+            form.form_errors = [_("This name and password do not belong together. Check both and try again.")]
+        except InvalidInput as invalid:
+            add_errors(form, invalid)
+    return render_template("auth/login.html", form=form, target=target), 422 if form.errors else 200
+
+
+def _local(target: str | None) -> str | None:
+    """The address to go on to, if it is one of this portal's own."""
+    return target if target and LOCAL_PATH.fullmatch(target) else None
+
+
+@bp.post("/logout")
+@signed_in
+def logout() -> ResponseReturnValue:
+    logout_user()
+    session.clear()
+    return done(url_for("auth.login"), _("You are signed out."))
+
+
+class ForgotForm(PageForm):
+    email = EmailField(_l("E-mail"), filters=[typed])
+
+
+@bp.route("/forgot", methods=["GET", "POST"])
+@public
+@limiter.limit(OPEN_TO_ALL, methods=["POST"])
+def forgot() -> ResponseReturnValue:
+    form = ForgotForm()
+    if form.validate_on_submit():
+        try:
+            with unit_of_work(db.session):
+                accounts.request_reset(db.session, form.email.data, now())
+            return done(
+                url_for("auth.forgot"),
+                _("If there is an account with this address, a letter with a link is on its way to it."),
+            )
+        except InvalidInput as invalid:
+            add_errors(form, invalid)
+    return render_template("auth/forgot.html", form=form), 422 if form.errors else 200
+
+
+class NewPasswordForm(PageForm):
+    password = PasswordField(_l("New password"), filters=[typed])
+    password2 = PasswordField(_l("New password again"), filters=[typed])
+
+    def check(self, person: Actor) -> None:
+        """Name what is wrong with the new password of this person."""
+        self.validate()
+        try:
+            check_password(
+                self.password.data, self.password2.data, name=person.name, email=person.email,
+                username=person.username,
+            )  # fmt: skip
+        except InvalidInput as invalid:
+            add_errors(self, invalid)
+
+
+@bp.route("/reset/<token>", methods=["GET", "POST"])
+@public
+def reset(token: str) -> ResponseReturnValue:
+    read = reset_tokens.read(current_app.config["SECRET_KEY"], token, RESET_SECONDS)
+    person = find_actor(db.session, *read) if read else None
+    if person is None:
+        return render_template("auth/reset_spent.html"), 410
+    form = NewPasswordForm()
+    if form.is_submitted():
+        form.check(person)
+        if not form.errors:
+            hashed = _hash(form.password.data)
+            with unit_of_work(db.session):
+                accounts.reset_password(db.session, person.id, person.session_version, hashed, now())
+            return done(url_for("auth.login"), _("Your new password is set. Sign in with it."))
+    return render_template("auth/reset.html", form=form, email=person.email), 422 if form.errors else 200
+
+
+class ProfileForm(PageForm):
+    name = StringField(_l("Your name"), filters=[typed])
+    test_card = RadioField(
+        _l("Test card"),
+        choices=[
+            (TestCard.SUCCEEDS, _l("Succeeds")),
+            (TestCard.DECLINED, _l("Declined")),
+            (TestCard.INSUFFICIENT_FUNDS, _l("Insufficient funds")),
+            (TestCard.TIMES_OUT, _l("Times out")),
+        ],
+        validate_choice=False,
+    )
+
+
+class PasswordForm(NewPasswordForm):
+    current_password = PasswordField(_l("Current password"), filters=[typed])
+
+
+@bp.route("/account", methods=["GET", "POST"])
+@signed_in
+def account() -> ResponseReturnValue:
+    person = actor()
+    form = _profile(person)
+    if form.validate_on_submit():
+        try:
+            with unit_of_work(db.session):
+                accounts.change_profile(
+                    db.session, person, form.name.data, person.language, form.test_card.data, now()
+                )
+            return done(url_for("auth.account"), _("Your account is saved."))
+        except InvalidInput as invalid:
+            add_errors(form, invalid)
+    return _account_page(form, PasswordForm(formdata={}))
+
+
+@bp.post("/account/password")
+@signed_in
+def password() -> ResponseReturnValue:
+    person, form = actor(), PasswordForm()
+    form.check(person)
+    recognized = accounts.recognize(
+        db.session, current_app.extensions["passwords"], person.email, form.current_password.data,
+        request.remote_addr or "", now(),
+    )  # fmt: skip
+    if recognized is None:
+        form.current_password.errors = [_("This is not your current password.")]
+    if form.errors:
+        return _account_page(_profile(person, {}), form)
+    hashed = _hash(form.password.data)
+    with unit_of_work(db.session):
+        accounts.change_password(db.session, person.id, hashed, now())
+    open_session(person.id)
+    text = _("Your password is changed. Wherever else you were signed in, you are signed out.")
+    return done(url_for("auth.account"), text)
+
+
+def _profile(person: Actor, formdata: dict[str, str] | None = None) -> ProfileForm:
+    """The profile as it is stored; a field that is not sent keeps what it has."""
+    return ProfileForm(formdata, name=person.name, test_card=test_card(db.session, person.id))
+
+
+def _account_page(profile: ProfileForm, new_password: PasswordForm) -> ResponseReturnValue:
+    page = render_template("auth/account.html", profile=profile, new_password=new_password)
+    return page, 422 if profile.errors or new_password.errors else 200
+
+
+def _hash(password: str) -> str:
+    """Hashing takes a while, and no transaction waits for it."""
+    db.session.rollback()
+    hashed: str = current_app.extensions["passwords"].hash(password)
+    return hashed

@@ -41,6 +41,8 @@ DAYS = ("due_on",)
 def sentence(event: EventView) -> str:
     """The event in the reader's language; amounts and days as they are read."""
     facts = event.facts
-    amounts = {n: formats.money(facts[n], facts["currency"], str(get_locale())) for n in AMOUNTS if n in facts}
+    amounts = {
+        n: formats.money(facts[n], facts["currency"], str(get_locale())) for n in AMOUNTS if n in facts
+    }
     days = {n: formats.day(date.fromisoformat(facts[n]), str(get_locale())) for n in DAYS if n in facts}
-    return _(SENTENCES[event.kind], **(facts | amounts | days))
+    return _(SENTENCES.get(event.kind, event.kind), **(facts | amounts | days))

@@ -1,3 +1,19 @@
-from flask import Blueprint
+"""The landing, for visitors; whoever is signed in is sent home."""
+
+from __future__ import annotations
+
+from flask import Blueprint, redirect, render_template
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from .guards import home_url, public
 
 bp = Blueprint("pages", __name__)
+
+
+@bp.get("/")
+@public
+def home() -> ResponseReturnValue:
+    if current_user.is_authenticated:
+        return redirect(home_url(current_user.role), 303)
+    return render_template("home.html")
