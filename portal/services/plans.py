@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from portal.core import states
@@ -14,36 +16,79 @@ from portal.core.calendar import business_date
 from portal.core.errors import N_, Conflict, Forbidden, NotFound
 from portal.core.roles import Actor, Role
 from portal.core.states import PlanState
-from portal.models import Installment, Merchant, Plan, Posting, new_id
+from portal.models import Installment, Merchant, Plan, Posting, Refund, new_id
 
-from . import events, messages
+from . import events, keys, messages
 
 
-def cancel(session: Session, merchant: Actor, plan_id: UUID, shown: int, now: datetime) -> None:
+@dataclass(frozen=True, slots=True)
+class Cancellation:
+    """What a merchant asks to cancel: the plan, and the owed amount in minor units that was shown."""
+
+    plan_id: UUID
+    shown: int
+
+
+def cancel(
+    session: Session, merchant: Actor, plan_id: UUID, shown: int, now: datetime, key: str | None = None
+) -> None:
     """Cancel all that is still owed on an active plan and return nothing. ``shown`` is what the merchant was shown.
 
-    Raises ``Conflict`` when the plan is not active, a payment is processing, or another amount is owed by now.
+    Raises ``Conflict`` when the plan is not active, money of it is being processed, or another amount is owed by now.
+    The same key again changes nothing.
     """
     plan, today = lock_for_merchant(session, merchant, plan_id, now)
+    request = Cancellation(plan_id, shown)
+    if key is not None and keys.claim(session, plan.merchant_id, merchant.id, key, request, now):
+        return
     event = states.transition(PlanState(plan.state), PlanState.CANCELLED)
-    owing = [i for i in installments_of(session, plan) if i.amount > i.paid + i.cancelled]
-    if any(i.payment_id for i in owing):
-        raise Conflict(N_("A payment is being processed. Try again when it is settled."), code="processing")
-    amounts = [(i.id, i.amount - i.paid - i.cancelled) for i in owing]
-    owed = sum(amount for _, amount in amounts)
+    installments = installments_of(session, plan)
+    refuse_while_processing(session, plan, installments)
+    amounts = {i.id: i.amount - i.paid - i.cancelled for i in installments if i.amount > i.paid + i.cancelled}
+    owed = sum(amounts.values())
     if shown != owed:
         message = N_("Another amount is owed by now. Check it and confirm again.")
         raise Conflict(message, code="other_amount", figure=owed)
-    post(session, plan, "refunds", "receivable", amounts, now, today)
-    session.execute(
-        update(Installment)
-        .where(Installment.merchant_id == plan.merchant_id, Installment.plan_id == plan.id)
-        .values(cancelled=Installment.amount - Installment.paid, late_on=None)
-        .execution_options(synchronize_session=False)
-    )
+    before = schedule_facts(installments)
+    cancel_parts(session, plan, installments, amounts, now, today)
     plan.state, plan.updated_at = PlanState.CANCELLED, now
     session.flush()
-    tell(session, plan, event, "plan_cancelled", plan.customer_id, merchant.id, now, owed=owed)
+    after = schedule_facts(installments)
+    tell(session, plan, event, "plan_cancelled", plan.customer_id, merchant.id, now, owed=owed,
+         before=before, after=after)  # fmt: skip
+
+
+def refuse_while_processing(session: Session, plan: Plan, installments: Sequence[Installment]) -> None:
+    """Raise ``Conflict`` while a payment or a refund of the plan has no answer from the provider yet."""
+    refund = select(Refund.id).where(
+        Refund.merchant_id == plan.merchant_id, Refund.plan_id == plan.id, Refund.state == "processing"
+    )
+    if any(i.payment_id for i in installments) or session.scalars(refund).first():
+        raise Conflict(
+            N_("A payment or refund is being processed. Try again when it is settled."), code="processing"
+        )
+
+
+def cancel_parts(
+    session: Session, plan: Plan, installments: Sequence[Installment], amounts: Mapping[UUID, int], now: datetime,
+    today: date, **cause: Any,
+) -> None:  # fmt: skip
+    """Cancel minor units of what installments owe, by their ids, and post it; the rows are those under the lock."""
+    for i in installments:
+        if i.id in amounts:
+            i.cancelled += amounts[i.id]
+            if i.amount == i.paid + i.cancelled:
+                i.late_on = None
+    session.flush()
+    post(session, plan, "refunds", "receivable", list(amounts.items()), now, today, **cause)
+
+
+def schedule_facts(installments: Sequence[Installment]) -> list[dict[str, Any]]:
+    """The schedule as a letter shows it: what each installment is worth now, in minor units, and when it is due."""
+    return [
+        {"number": i.number, "due_on": i.due_on.isoformat(), "amount": i.amount - i.cancelled, "paid": i.paid}
+        for i in installments
+    ]
 
 
 def lock(session: Session, merchant_id: UUID, plan_id: UUID, now: datetime) -> tuple[Plan, date]:
@@ -82,7 +127,8 @@ def post(
          "credit": credit, "amount": amount, "currency": plan.currency, "posted_at": now, "posted_on": today} | cause
         for installment_id, amount in amounts
     ]  # fmt: skip
-    session.execute(insert(Posting), rows)
+    if rows:
+        session.execute(insert(Posting), rows)
 
 
 def lock_for_customer(session: Session, customer: Actor, plan_id: UUID, now: datetime) -> tuple[Plan, date]:
@@ -108,7 +154,7 @@ def _find_and_lock(session: Session, owned: Any, plan_id: UUID, now: datetime) -
 
 def tell(
     session: Session, plan: Plan, event: str, letter: str, to: UUID, actor_id: UUID | None, now: datetime,
-    **facts: object,
+    **facts: Any,
 ) -> None:  # fmt: skip
     """Record what happened to the plan and write to the person who should know; both in the same transaction."""
     events.record(
@@ -117,11 +163,19 @@ def tell(
     write_to(session, plan, letter, to, now, **facts)
 
 
-def write_to(session: Session, plan: Plan, letter: str, to: UUID, now: datetime, **facts: Any) -> None:
-    """Queue one letter about the plan, once per kind."""
+def write_to(
+    session: Session,
+    plan: Plan,
+    letter: str,
+    to: UUID,
+    now: datetime,
+    cause: UUID | None = None,
+    **facts: Any,
+) -> None:
+    """Queue one letter about the plan, once per kind and cause, which is the plan itself unless another is named."""
     messages.queue(
-        session, letter, merchant_id=plan.merchant_id, cause=plan.id, user_id=to, at=now, plan_id=plan.id,
-        **plan_facts(plan), **facts,
+        session, letter, merchant_id=plan.merchant_id, cause=cause or plan.id, user_id=to, at=now, plan_id=plan.id,
+        **(plan_facts(plan) | facts),
     )  # fmt: skip
 
 

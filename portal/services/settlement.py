@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Label, func, select, update
@@ -13,8 +14,8 @@ from portal.adapters.gateway import Charge, Gateway, NoAnswer, Outcome
 from portal.core.states import PaymentState, PlanState, transition
 from portal.models import Installment, Payment, Plan
 
-from . import events, keys, messages
-from .plans import lock, plan_facts, post
+from . import events, keys
+from .plans import lock, post, write_to
 from .transaction import unit_of_work
 
 # A payment younger than this may still be in the hands of the request that began it.
@@ -42,11 +43,12 @@ class Answer:
 
 
 def settle(
-    session: Session, merchant_id: UUID, plan_id: UUID, payment_id: UUID, outcome: Outcome, now: datetime
-) -> Answer:
+    session: Session, merchant_id: UUID, plan_id: UUID, payment_id: UUID, outcome: Outcome, now: datetime,
+    *, later: bool = False,
+) -> Answer:  # fmt: skip
     """Book the provider's answer in one unit of work: postings, installments, plan, event, message, the key's answer.
 
-    A payment that was settled before stays as it is, and its answer is given again.
+    A payment that was settled before stays as it is, and its answer is given again. ``later``: the customer has left.
     """
     with unit_of_work(session):
         plan, today = lock(session, merchant_id, plan_id, now)
@@ -69,7 +71,7 @@ def settle(
                 _complete(session, plan, now)
         else:
             answer = Answer("declined", payment_id, plan_id, amount, plan.currency, outcome)
-            _release(session, plan, answer, now)
+            _release(session, plan, answer, now, later=later)
         keys.answer(session, merchant_id, answer.stored(), payment_id=payment_id)
         return answer
 
@@ -102,7 +104,7 @@ def settle_pending(
         except NoAnswer:
             counts["waiting"] += 1
             continue
-        settle(session, row.merchant_id, row.plan_id, row.id, outcome, now)
+        settle(session, row.merchant_id, row.plan_id, row.id, outcome, now, later=True)
         counts["settled"] += 1
     return counts
 
@@ -152,10 +154,12 @@ def _book(
          payment_id=answer.payment_id)  # fmt: skip
     facts = {"payment": str(answer.payment_id), "amount": answer.amount, "currency": plan.currency,
              "receipt": f"{plan.reference}-{number}", "installments": sorted(row.number for row in paid)}  # fmt: skip
-    _tell(session, plan, answer, "payment_succeeded", "payment_received", now, facts)
+    _record(session, plan, "payment_succeeded", now, facts)
+    _write(session, plan, "payment_received", answer, now, facts)
 
 
-def _release(session: Session, plan: Plan, answer: Answer, now: datetime) -> None:
+def _release(session: Session, plan: Plan, answer: Answer, now: datetime, *, later: bool) -> None:
+    """Free the installments again; a letter goes only to a customer who is not there to read the answer on the page."""
     session.execute(
         update(Installment)
         .where(Installment.merchant_id == plan.merchant_id, Installment.payment_id == answer.payment_id)
@@ -164,31 +168,20 @@ def _release(session: Session, plan: Plan, answer: Answer, now: datetime) -> Non
     )
     facts = {"payment": str(answer.payment_id), "amount": answer.amount, "currency": plan.currency,
              "outcome": answer.outcome}  # fmt: skip
-    _tell(session, plan, answer, "payment_declined", "payment_declined", now, facts)
+    _record(session, plan, "payment_declined", now, facts)
+    if later:
+        _write(session, plan, "payment_declined", answer, now, facts)
 
 
-def _tell(
-    session: Session,
-    plan: Plan,
-    answer: Answer,
-    event: str,
-    letter: str,
-    now: datetime,
-    facts: dict[str, object],
+def _record(session: Session, plan: Plan, event: str, now: datetime, facts: dict[str, Any]) -> None:
+    about = {"merchant_id": plan.merchant_id, "actor_id": plan.customer_id, "plan_id": plan.id}
+    events.record(session, event, at=now, **about, **facts)
+
+
+def _write(
+    session: Session, plan: Plan, letter: str, answer: Answer, now: datetime, facts: dict[str, Any]
 ) -> None:
-    events.record(
-        session,
-        event,
-        merchant_id=plan.merchant_id,
-        actor_id=plan.customer_id,
-        plan_id=plan.id,
-        at=now,
-        **facts,
-    )
-    messages.queue(
-        session, letter, merchant_id=plan.merchant_id, cause=answer.payment_id, user_id=plan.customer_id,
-        plan_id=plan.id, at=now, **(plan_facts(plan) | facts),
-    )  # fmt: skip
+    write_to(session, plan, letter, plan.customer_id, now, cause=answer.payment_id, **facts)
 
 
 def _complete(session: Session, plan: Plan, now: datetime) -> None:

@@ -20,8 +20,9 @@ _BUSY_STATES = {"55P03", "57014", "40P01", "40001", "57P01"}
 def unit_of_work(session: Session) -> Iterator[Session]:
     """Commit at the end of the block, roll back on any error.
 
-    What was read before belongs to another snapshot and is forgotten: read again what the writing depends on. On
-    SQLite the write lock is taken at once. Raises ``Busy`` when the database cannot be locked or reached in time.
+    What was read before belongs to another snapshot and is forgotten, and so is what the block read: others may
+    change it from then on. On SQLite the write lock is taken at once. Raises ``Busy`` when the database cannot be
+    locked or reached in time.
     """
     if session.info.get("in_unit_of_work"):
         raise RuntimeError("a unit of work cannot hold another")
@@ -31,6 +32,7 @@ def unit_of_work(session: Session) -> Iterator[Session]:
         session.connection(execution_options={"write": True})
         yield session
         session.commit()
+        session.expunge_all()
     except DBAPIError as error:
         session.rollback()
         if is_busy(error):

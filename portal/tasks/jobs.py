@@ -10,7 +10,7 @@ from flask import Flask, current_app
 from huey import Huey, crontab
 
 from portal.extensions import db, now
-from portal.services import day, job_runs, messages, settlement
+from portal.services import day, job_runs, messages, refund_settlement, settlement
 from portal.services.transaction import unit_of_work
 
 log = logging.getLogger(__name__)
@@ -25,11 +25,7 @@ def register(huey: Huey, app: Flask) -> Callable[[], Any]:
 
     @huey.periodic_task(crontab(minute="*/5"))
     def settle_payments() -> None:
-        _run(
-            app,
-            "settle_payments",
-            lambda: settlement.settle_pending(db.session, app.extensions["gateway"], now()),
-        )
+        _run(app, "settle_payments", settle)
 
     @huey.periodic_task(crontab(minute="*"))
     def deliver_messages() -> None:
@@ -46,6 +42,13 @@ def deliver() -> dict[str, int]:
     """Deliver what is due with the portal's own mailer and letters."""
     extensions = current_app.extensions
     return messages.deliver(db.session, extensions["mailer"], extensions["letters"].write, now())
+
+
+def settle() -> dict[str, int]:
+    """Ask the provider about payments and refunds that have no answer yet."""
+    gateway = current_app.extensions["gateway"]
+    payments = settlement.settle_pending(db.session, gateway, now())
+    return payments | refund_settlement.settle_pending(db.session, gateway, now())
 
 
 def _run(app: Flask, job: str, work: Callable[[], dict[str, int]]) -> None:

@@ -1,0 +1,153 @@
+"""The third step of refunding: what the provider returned is booked, once, whoever brings the answer."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID, uuid5
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from portal.adapters.gateway import Gateway, GiveBack, NoAnswer, Outcome
+from portal.core.states import PaymentState
+from portal.models import Installment, Payment, Plan, Refund
+
+from . import events, keys
+from .plans import lock, post, write_to
+from .settlement import SETTLE_AFTER
+from .transaction import unit_of_work
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How a refund stands: ``succeeded``, ``processing`` or ``declined``; amounts in minor units.
+
+    ``split`` names what is cancelled and returned, per installment, as it is stored with the refund.
+    """
+
+    status: str
+    refund_id: UUID
+    plan_id: UUID
+    amount: int
+    cancelled: int
+    to_return: int
+    returned: int
+    currency: str
+    split: dict[str, Any]
+
+    @classmethod
+    def of(cls, row: Refund) -> Answer:
+        return cls(row.state, row.id, row.plan_id, row.amount, row.cancelled, row.to_return, row.returned,
+                   row.currency, row.split)  # fmt: skip
+
+    def stored(self) -> dict[str, Any]:
+        return asdict(self) | {"refund_id": str(self.refund_id), "plan_id": str(self.plan_id)}
+
+    @classmethod
+    def restored(cls, stored: dict[str, Any]) -> Answer:
+        return cls(**(stored | {"refund_id": UUID(stored["refund_id"]), "plan_id": UUID(stored["plan_id"])}))
+
+
+def give_backs(session: Session, merchant_id: UUID, refund_id: UUID) -> dict[UUID, GiveBack]:
+    """What the provider is to be asked, by payment; the reference follows from refund and payment, ever the same."""
+    row = session.get_one(Refund, (merchant_id, refund_id))
+    amounts: dict[UUID, int] = {}
+    for payment, _installment, amount in row.split["returned"]:
+        amounts[UUID(payment)] = amounts.get(UUID(payment), 0) + amount
+    cards = session.execute(
+        select(Payment.id, Payment.test_card).where(
+            Payment.merchant_id == merchant_id, Payment.id.in_(amounts)
+        )
+    )
+    asked = {
+        card.id: GiveBack(
+            uuid5(refund_id, str(card.id)), card.id, amounts[card.id], row.currency, card.test_card
+        )
+        for card in cards
+    }
+    session.rollback()
+    return asked
+
+
+def ask(gateway: Gateway, asked: dict[UUID, GiveBack], *, again: bool) -> dict[UUID, Outcome]:
+    """The provider's answers by payment; when asking ``again``, it is first asked what became of it. ``NoAnswer``."""
+    return {
+        payment: (gateway.find_given_back(back) if again else None) or gateway.give_back(back)
+        for payment, back in asked.items()
+    }
+
+
+def settle(
+    session: Session,
+    merchant_id: UUID,
+    plan_id: UUID,
+    refund_id: UUID,
+    outcomes: dict[UUID, Outcome],
+    now: datetime,
+) -> Answer:
+    """Book what went back: postings, installments, the refund, event and the key's answer in one unit of work.
+
+    A refund that was settled before stays as it is, and its answer is given again.
+    """
+    with unit_of_work(session):
+        plan, today = lock(session, merchant_id, plan_id, now)
+        row = session.get_one(Refund, (merchant_id, refund_id), populate_existing=True)
+        if row.state != PaymentState.PROCESSING:
+            return Answer.of(row)
+        for payment_id, outcome in outcomes.items():
+            if outcome is Outcome.SUCCEEDED:
+                row.returned += _book(session, plan, row, payment_id, now, today)
+        complete = row.returned == row.to_return
+        row.state = PaymentState.SUCCEEDED if complete else PaymentState.DECLINED
+        row.settled_at = plan.updated_at = now
+        session.flush()
+        facts: dict[str, Any] = {
+            "refund": str(row.id),
+            "returned": row.returned,
+            "to_return": row.to_return,
+            "currency": row.currency,
+        }
+        kind = "refund_returned" if complete else "refund_declined"
+        events.record(session, kind, merchant_id=merchant_id, plan_id=plan_id, at=now, **facts)
+        if not complete:
+            write_to(session, plan, kind, merchant_id, now, cause=row.id, **facts)
+        answer = Answer.of(row)
+        keys.answer(session, merchant_id, answer.stored(), refund_id=refund_id)
+        return answer
+
+
+def _book(session: Session, plan: Plan, row: Refund, payment_id: UUID, now: datetime, today: date) -> int:
+    """Post what went back on one payment; returns how much, in minor units."""
+    amounts = [
+        (UUID(i), amount) for payment, i, amount in row.split["returned"] if UUID(payment) == payment_id
+    ]
+    post(session, plan, "refunds", "cash", amounts, now, today, payment_id=payment_id, refund_id=row.id)
+    for installment_id, amount in amounts:
+        session.execute(
+            update(Installment)
+            .where(Installment.merchant_id == plan.merchant_id, Installment.id == installment_id)
+            .values(returned=Installment.returned + amount)
+            .execution_options(synchronize_session=False)
+        )
+    return sum(amount for _, amount in amounts)
+
+
+def settle_pending(session: Session, gateway: Gateway, now: datetime) -> dict[str, int]:
+    """Ask the provider about every refund still ``processing`` after a while, and book what it says."""
+    waiting = session.execute(
+        select(Refund.merchant_id, Refund.plan_id, Refund.id)
+        .where(Refund.state == PaymentState.PROCESSING, Refund.created_at <= now - SETTLE_AFTER)
+        .order_by(Refund.id)
+    ).all()
+    counts = {"refunds_settled": 0, "refunds_waiting": 0}
+    for row in waiting:
+        try:
+            outcomes = ask(gateway, give_backs(session, row.merchant_id, row.id), again=True)
+        except NoAnswer:
+            counts["refunds_waiting"] += 1
+            continue
+        settle(session, row.merchant_id, row.plan_id, row.id, outcomes, now)
+        counts["refunds_settled"] += 1
+    return counts
