@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,6 +17,10 @@ from portal.adapters.mailer import Letter, Mailer, MailRefused
 from portal.models import Merchant, Message, User, new_id
 
 from .transaction import insert_once, unit_of_work
+
+log = logging.getLogger(__name__)
+
+log = logging.getLogger(__name__)
 
 BATCH = 20
 LEASE = timedelta(minutes=5)
@@ -111,14 +117,17 @@ def _claim(session: Session, merchant_id: UUID, now: datetime) -> list[Addressed
 def _deliver_one(
     session: Session, mailer: Mailer, write: Callable[[Addressed], Letter], message: Addressed, now: datetime
 ) -> str:
-    letter = write(message)
     try:
+        letter = write(message)
         mailer.send(
             letter, to=message.to, reply_to=message.support, sender=message.sender, message_id=str(message.id)
         )
     except MailRefused as refused:
-        _record(session, message, _after_refusal(message.tries, str(refused), now))
-        return "refused"
+        return _refuse(session, message, str(refused), now)
+    except Exception as error:
+        # A letter that cannot be written or addressed would otherwise hold up all that are behind it.
+        log.exception("a letter could not be made", extra={"message": str(message.id), "kind": message.kind})
+        return _refuse(session, message, f"{type(error).__name__}: {error}"[:300], now)
     # A link that lets its reader set a password is not kept where an admin could read it.
     body = None if message.kind == "password_reset" else letter.text
     _record(
@@ -129,10 +138,14 @@ def _deliver_one(
     return "sent"
 
 
-def _after_refusal(tries: int, error: str, now: datetime) -> dict[str, Any]:
-    if tries >= MOST_TRIES:
-        return {"state": "failed", "error": error}
-    return {"error": error, "send_after": now + min(timedelta(minutes=4 ** (tries - 1)), LONGEST_WAIT)}
+def _refuse(session: Session, message: Addressed, error: str, now: datetime) -> str:
+    if message.tries >= MOST_TRIES:
+        values: dict[str, Any] = {"state": "failed", "error": error}
+    else:
+        wait = min(timedelta(minutes=4 ** (message.tries - 1)), LONGEST_WAIT)
+        values = {"error": error, "send_after": now + wait}
+    _record(session, message, values)
+    return "refused"
 
 
 def _record(session: Session, message: Addressed, values: dict[str, Any]) -> None:
