@@ -18,7 +18,7 @@ from tests.databases import environment
 
 ROOT = Path(__file__).parent.parent.parent
 CHROMIUM = Path("/usr/bin/chromium")
-START_SECONDS = 60
+START_SECONDS = 180
 
 
 class Portal:
