@@ -7,11 +7,12 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import func, literal, or_, select, true, union_all
+from sqlalchemy.orm import Session, aliased
 
 from portal.core.errors import NotFound
-from portal.models import Event, JobRun, Merchant, Message, Payment, Plan, User
+from portal.core.terms import hash_text
+from portal.models import Acceptance, Event, JobRun, Merchant, Message, Payment, Plan, User
 
 from .timeline import EventView, events_query
 from .views import PlanView, load_plans
@@ -23,11 +24,10 @@ PAGE = 50
 class Counts:
     """How many of each there are now; ``oldest_queued_at`` tells how far behind delivery is."""
 
-    users: int
-    merchants: int
+    users: dict[str, int]
     plans: dict[str, int]
-    payments_processing: int
     messages: dict[str, int]
+    payments_processing: int
     oldest_queued_at: datetime | None
 
 
@@ -65,6 +65,47 @@ class MessageRow:
 
 
 @dataclass(frozen=True, slots=True)
+class MessageView(MessageRow):
+    """A message with all that its letter is written from."""
+
+    facts: dict[str, Any]
+    name: str
+    language: str
+    user_id: UUID
+    session_version: int
+    support: str
+
+    @property
+    def sender(self) -> str:
+        return self.merchant
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """That a customer agreed: when, how, from where, and to which text; ``sound`` if the text has that hash."""
+
+    accepted_at: datetime
+    customer: str
+    how: str
+    address: str
+    user_agent: str
+    terms: str
+    terms_hash: str
+
+    @property
+    def sound(self) -> bool:
+        return hash_text(self.terms) == self.terms_hash
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """An event, and the currency of its plan if it has one."""
+
+    event: EventView
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunRow:
     """One run of a job."""
 
@@ -78,13 +119,23 @@ class RunRow:
 
 
 def counts(session: Session) -> Counts:
-    """Five statements whatever the size of the tables' rows shown."""
-    users = dict(session.execute(select(User.role, func.count()).group_by(User.role)).all())
-    plans = dict(session.execute(select(Plan.state, func.count()).group_by(Plan.state)).all())
-    sent = dict(session.execute(select(Message.state, func.count()).group_by(Message.state)).all())
-    processing = session.scalars(select(func.count()).where(Payment.state == "processing")).one()
-    oldest = session.scalars(select(func.min(Message.created_at)).where(Message.state == "queued")).one()
-    return Counts(sum(users.values()), users.get("merchant", 0), plans, processing, sent, oldest)
+    """One statement: users by role, plans and messages by state, payments without an answer."""
+    tables = ((User.role, User, true()), (Plan.state, Plan, true()), (Message.state, Message, true()),
+              (Payment.state, Payment, Payment.state == "processing"))  # fmt: skip
+    parts = [
+        select(literal(table.__tablename__), word, func.count(), func.min(table.created_at))
+        .where(only)
+        .group_by(word)
+        for word, table, only in tables
+    ]
+    found: dict[str, dict[str, int]] = {table.__tablename__: {} for _, table, _ in tables}
+    oldest = {}
+    for table, word, count, since in session.execute(union_all(*parts)):
+        found[table][word], oldest[table, word] = count, since
+    return Counts(
+        found["users"], found["plans"], found["messages"], found["payments"].get("processing", 0),
+        oldest.get(("messages", "queued")),
+    )  # fmt: skip
 
 
 def list_users(
@@ -152,11 +203,14 @@ def list_messages(session: Session, *, state: str = "", before: UUID | None = No
     return [MessageRow(*row) for row in session.execute(query)]
 
 
-def get_message(session: Session, message_id: UUID) -> MessageRow:
-    row = session.execute(_messages().where(Message.id == message_id)).one_or_none()
+def get_message(session: Session, message_id: UUID) -> MessageView:
+    query = _messages().add_columns(
+        Message.facts, User.name, User.language, User.id, User.session_version, Merchant.support_email
+    )
+    row = session.execute(query.where(Message.id == message_id)).one_or_none()
     if row is None:
         raise NotFound()
-    return MessageRow(*row)
+    return MessageView(*row)
 
 
 def _messages() -> Any:
@@ -180,12 +234,36 @@ def list_runs(session: Session, *, before: UUID | None = None) -> list[RunRow]:
     return [RunRow(*row) for row in session.execute(query)]
 
 
-def list_events(session: Session, *, before: UUID | None = None) -> list[EventView]:
+def last_runs(session: Session) -> list[RunRow]:
+    """The latest recorded run of each job."""
+    newest = func.row_number().over(partition_by=JobRun.job, order_by=JobRun.id.desc())
+    numbered = select(JobRun, newest.label("age")).subquery()
+    latest = aliased(JobRun, numbered)
+    runs = session.scalars(select(latest).where(numbered.c.age == 1).order_by(latest.job))
+    return [
+        RunRow(run.id, run.job, run.business_date, run.started_at, run.ended_at, run.counts, run.error)
+        for run in runs
+    ]
+
+
+def find_evidence(session: Session, plan: PlanView) -> Evidence | None:
+    """The acceptance of a plan, or None while nobody has accepted it."""
+    row = session.execute(
+        select(Acceptance.accepted_at, User.email, Acceptance.how, Acceptance.address, Acceptance.user_agent,
+               Acceptance.terms, Acceptance.terms_hash)
+        .join(User, User.id == Acceptance.customer_id)
+        .where(Acceptance.merchant_id == plan.merchant_id, Acceptance.plan_id == plan.id)
+    ).one_or_none()  # fmt: skip
+    return Evidence(*row) if row else None
+
+
+def list_events(session: Session, *, before: UUID | None = None) -> list[AuditRow]:
     """The audit trail of every shop, newest first, at most one page and one more."""
-    query = events_query().order_by(Event.id.desc()).limit(PAGE + 1)
+    query = events_query().add_columns(func.coalesce(Plan.currency, ""))
+    query = query.order_by(Event.id.desc()).limit(PAGE + 1)
     if before:
         query = query.where(Event.id < before)
-    return [EventView(*row) for row in session.execute(query)]
+    return [AuditRow(EventView(*event), currency) for *event, currency in session.execute(query)]
 
 
 def _part(search: str) -> str:

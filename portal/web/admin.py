@@ -1,3 +1,197 @@
-from flask import Blueprint
+"""The admin's pages: find, open, deactivate, read, watch; an admin never accepts and never pays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from operator import attrgetter
+from typing import Any, TypeVar
+from uuid import UUID
+
+from flask import Blueprint, current_app, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from portal.adapters.mailer import Letter
+from portal.core.errors import N_
+from portal.core.roles import Role
+from portal.core.states import PlanState
+from portal.extensions import db, now
+from portal.queries import admin
+from portal.queries import self_check as checks
+from portal.queries.admin import AuditRow, MessageView
+from portal.queries.timeline import events_of_plan, payments_of_plan
+from portal.services import accounts
+from portal.services.transaction import unit_of_work
+
+from . import health
+from .auth import RESET_SECONDS
+from .events import event_words, timeline_of
+from .forms import searched
+from .guards import actor, requires
+from .rendering import done
 
 bp = Blueprint("admin", __name__, url_prefix="/admin")
+only_admins = requires(Role.ADMIN)
+
+Row = TypeVar("Row")
+
+MESSAGE_STATES = ("queued", "sent", "failed")
+
+# What happens to accounts and shops; what happens to plans has its words in ``events``.
+HAPPENED = {
+    "account_opened": N_("Account opened"),
+    "admin_created": N_("Admin made on the command line"),
+    "password_changed": N_("Password changed"),
+    "profile_changed": N_("Profile changed"),
+    "shop_changed": N_("Shop settings changed"),
+    "signed_in": N_("Signed in"),
+    "user_deactivated": N_("User deactivated"),
+    "user_reactivated": N_("User reactivated"),
+}
+
+
+@bp.get("/")
+@only_admins
+def overview() -> ResponseReturnValue:
+    return render_template(
+        "admin/overview.html", database=health.database_state(), queue=health.queue_state(),
+        counts=admin.counts(db.session), runs=admin.last_runs(db.session),
+    )  # fmt: skip
+
+
+@bp.get("/users")
+@only_admins
+def users() -> ResponseReturnValue:
+    filters = {"search": searched(), "role": _chosen("role", list(Role))}
+    found, next_url = _page(admin.list_users(db.session, before=_before(), **filters), **filters)
+    return render_template("admin/users.html", users=found, next_url=next_url, roles=list(Role), **filters)
+
+
+@bp.get("/users/<uuid:user_id>")
+@only_admins
+def user(user_id: UUID) -> ResponseReturnValue:
+    found = admin.get_user(db.session, user_id)
+    plans, next_url = _page(admin.list_plans(db.session, now(), party=user_id, before=_before()))
+    return render_template("admin/user.html", user=found, plans=plans, next_url=next_url)
+
+
+@bp.post("/users/<uuid:user_id>/deactivate")
+@only_admins
+def deactivate(user_id: UUID) -> ResponseReturnValue:
+    with unit_of_work(db.session):
+        accounts.deactivate(db.session, actor(), user_id, now())
+    return done(
+        url_for(".user", user_id=user_id), _("Deactivated: signed out everywhere, and sign-in is stopped.")
+    )
+
+
+@bp.post("/users/<uuid:user_id>/reactivate")
+@only_admins
+def reactivate(user_id: UUID) -> ResponseReturnValue:
+    with unit_of_work(db.session):
+        accounts.reactivate(db.session, actor(), user_id, now())
+    return done(url_for(".user", user_id=user_id), _("Reactivated: this user can sign in again."))
+
+
+@bp.get("/plans")
+@only_admins
+def plans() -> ResponseReturnValue:
+    filters = {"search": searched(), "status": _chosen("status", list(PlanState))}
+    found, next_url = _page(admin.list_plans(db.session, now(), before=_before(), **filters), **filters)
+    return render_template(
+        "admin/plans.html", plans=found, next_url=next_url, states=list(PlanState), **filters
+    )
+
+
+@bp.get("/plans/<uuid:plan_id>")
+@only_admins
+def plan(plan_id: UUID) -> ResponseReturnValue:
+    found = admin.get_plan(db.session, plan_id, now())
+    key = (found.merchant_id, found.id)
+    return render_template(
+        "admin/plan.html", plan=found, payments=payments_of_plan(db.session, *key),
+        timeline=timeline_of(events_of_plan(db.session, *key), found.currency),
+        evidence=admin.find_evidence(db.session, found),
+    )  # fmt: skip
+
+
+@bp.get("/messages")
+@only_admins
+def messages() -> ResponseReturnValue:
+    state = _chosen("state", MESSAGE_STATES)
+    found, next_url = _page(admin.list_messages(db.session, state=state, before=_before()), state=state)
+    return render_template(
+        "admin/messages.html", messages=found, next_url=next_url, state=state, states=MESSAGE_STATES
+    )
+
+
+@bp.get("/messages/<uuid:message_id>")
+@only_admins
+def message(message_id: UUID) -> ResponseReturnValue:
+    found = admin.get_message(db.session, message_id)
+    return render_template("admin/message.html", message=found, letter=_letter(found))
+
+
+def _letter(message: MessageView) -> Letter | None:
+    """The letter as it was sent, or as it looks now.
+
+    One that lets its reader set a password is nobody else's to read. Only a portal without a mail server shows it,
+    while its link works, because there it can reach its reader in no other way.
+    """
+    if message.body is not None:
+        return Letter(message.subject or "", message.body, "")
+    if message.kind == "password_reset":
+        expired = now() - message.created_at > timedelta(seconds=RESET_SECONDS)
+        if current_app.config["MAIL_URL"] or expired:
+            return None
+    letter: Letter = current_app.extensions["letters"].write(message)
+    return letter
+
+
+@bp.get("/jobs")
+@only_admins
+def jobs() -> ResponseReturnValue:
+    runs, next_url = _page(admin.list_runs(db.session, before=_before()))
+    return render_template("admin/jobs.html", runs=runs, next_url=next_url)
+
+
+@bp.get("/audit")
+@only_admins
+def audit() -> ResponseReturnValue:
+    rows, next_url = _page(admin.list_events(db.session, before=_before()), attrgetter("event.id"))
+    told = [(row.event, _told(row)) for row in rows]
+    return render_template("admin/audit.html", told=told, next_url=next_url)
+
+
+def _told(row: AuditRow) -> str:
+    kind = row.event.kind
+    return _(HAPPENED[kind]) if kind in HAPPENED else event_words(row.event, row.currency)
+
+
+@bp.get("/self-check")
+@only_admins
+def self_check() -> ResponseReturnValue:
+    return render_template("admin/self_check.html", findings=checks.run(db.session))
+
+
+def _before() -> UUID | None:
+    """Where this page of a list goes on from."""
+    return request.args.get("before", type=UUID)
+
+
+def _chosen(name: str, known: Sequence[str]) -> str:
+    """The filter that was chosen, or none."""
+    value = request.args.get(name, "")
+    return value if value in known else ""
+
+
+def _page(
+    rows: list[Row], key: Callable[[Row], Any] = attrgetter("id"), **filters: str
+) -> tuple[list[Row], str | None]:
+    """The rows of this page, and the next one's address if there is one row more than a page holds."""
+    if len(rows) <= admin.PAGE:
+        return rows, None
+    shown = rows[: admin.PAGE]
+    kept = {name: value for name, value in filters.items() if value}
+    return shown, url_for(str(request.endpoint), **(request.view_args or {}), before=key(shown[-1]), **kept)

@@ -1,3 +1,55 @@
-from flask import Blueprint
+"""Whether the portal is alive and ready, for whoever watches it; the queue is told of, but does not decide."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from flask import Blueprint, current_app
+from flask.typing import ResponseReturnValue
+from sqlalchemy.exc import SQLAlchemyError
+
+from portal.extensions import db
+
+from .guards import public
 
 bp = Blueprint("health", __name__)
+
+
+@bp.get("/healthz")
+@public
+def healthz() -> ResponseReturnValue:
+    return {"status": "ok"}
+
+
+@bp.get("/readyz")
+@public
+def readyz() -> ResponseReturnValue:
+    database = database_state()
+    return {"database": database, "queue": queue_state()}, 200 if database == "ok" else 503
+
+
+def database_state() -> str:
+    """``ok``, ``not migrated`` when it is not at the newest migration, or ``unreachable``."""
+    try:
+        found = MigrationContext.configure(db.session.connection()).get_current_heads()
+    except SQLAlchemyError:
+        db.session.rollback()
+        return "unreachable"
+    return "ok" if set(found) == _newest_migrations(Path(current_app.root_path).parent) else "not migrated"
+
+
+def queue_state() -> str:
+    """``ok`` or ``unreachable``. Without its queue the portal goes on, and letters wait for the next minute's tick."""
+    try:
+        current_app.extensions["huey"].pending_count()
+    except Exception:
+        return "unreachable"
+    return "ok"
+
+
+@cache
+def _newest_migrations(root: Path) -> set[str]:
+    return set(ScriptDirectory(str(root / "migrations")).get_heads())
