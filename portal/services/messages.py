@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,8 +16,6 @@ from portal.adapters.mailer import Letter, Mailer, MailRefused
 from portal.models import Merchant, Message, User, new_id
 
 from .transaction import insert_once, unit_of_work
-
-log = logging.getLogger(__name__)
 
 log = logging.getLogger(__name__)
 
@@ -126,7 +123,7 @@ def _deliver_one(
         return _refuse(session, message, str(refused), now)
     except Exception as error:
         # A letter that cannot be written or addressed would otherwise hold up all that are behind it.
-        log.exception("a letter could not be made", extra={"message": str(message.id), "kind": message.kind})
+        log.exception("a letter could not be made", extra={"letter": str(message.id), "kind": message.kind})
         return _refuse(session, message, f"{type(error).__name__}: {error}"[:300], now)
     # A link that lets its reader set a password is not kept where an admin could read it.
     body = None if message.kind == "password_reset" else letter.text
