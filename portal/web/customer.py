@@ -1,3 +1,271 @@
-from flask import Blueprint
+"""What a customer does: reads and answers offers, pays, keeps receipts; nothing is accepted or charged but as shown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, Response, current_app, render_template, request, url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from wtforms import BooleanField, StringField
+from wtforms.validators import DataRequired, InputRequired, Regexp
+
+from portal.core.errors import Conflict, NotFound
+from portal.core.money import parse_amount
+from portal.core.roles import Origin, Role
+from portal.core.states import PlanState
+from portal.extensions import db, htmx, now
+from portal.queries import customer, timeline
+from portal.queries.views import PlanView
+from portal.services import offers, payments
+from portal.services.payments import Order, Scope
+from portal.services.settlement import Answer
+from portal.services.transaction import unit_of_work
+
+from .events import amount_text, timeline_of
+from .fields import WholeNumberField
+from .forms import PageForm, typed
+from .guards import actor, requires
+from .rendering import announce, done, respond
 
 bp = Blueprint("customer", __name__, url_prefix="/customer")
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What became of a form, said on the page or inside the plan's card; ``card_link`` leads to the test cards."""
+
+    text: str
+    kind: str = "error"
+    card_link: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What a customer owes in one currency; amounts in minor units."""
+
+    currency: str
+    owed: int
+    overdue: int
+
+
+# --- The home page
+
+
+@bp.get("/")
+@requires(Role.CUSTOMER)
+def home() -> Response:
+    return _home()
+
+
+def _home(status: int = 200, notice: Notice | None = None, about: UUID | None = None) -> Response:
+    """All plans; for HTMX the card of the plan ``about`` and the totals. The notice stands in that card."""
+    plans = customer.list_plans(db.session, actor(), now())
+    active = sorted((p for p in plans if p.state is PlanState.ACTIVE), key=_next_day)
+    plan = next((p for p in plans if p.id == about), None)
+    if about and not plan:
+        raise NotFound()
+    return respond(
+        "customer/home.html", "customer/_plan_card.html", also=("customer/_totals.html",), status=status,
+        offers=sorted((p for p in plans if p.state is PlanState.OFFERED), key=lambda p: p.last_day),
+        active=active,
+        finished=[p for p in plans if p.state not in (PlanState.ACTIVE, PlanState.OFFERED)],
+        totals=_totals(active), upcoming=active[0] if active else None,
+        plan=plan, notice=notice, about=about,
+    )  # fmt: skip
+
+
+def _next_day(plan: PlanView) -> date:
+    return plan.next_due.due_on if plan.next_due else date.max
+
+
+def _totals(plans: Iterable[PlanView]) -> list[Totals]:
+    sums: dict[str, tuple[int, int]] = {}
+    for plan in plans:
+        owed, overdue = sums.get(plan.currency, (0, 0))
+        sums[plan.currency] = owed + plan.owed, overdue + plan.overdue_amount
+    return [Totals(currency, *amounts) for currency, amounts in sums.items()]
+
+
+# --- One plan: the offer and its answer, then the schedule
+
+
+@bp.get("/plans/<uuid:plan_id>")
+@requires(Role.CUSTOMER)
+def plan(plan_id: UUID) -> Response:
+    return _plan_page(plan_id)
+
+
+def _plan_page(
+    plan_id: UUID, status: int = 200, notice: Notice | None = None, form: AcceptForm | None = None
+) -> Response:
+    """The plan as it is now; for HTMX its card and what happened."""
+    plan = customer.get_plan(db.session, actor(), plan_id, now())
+    events = timeline.events_of_plan(db.session, plan.merchant_id, plan.id)
+    return respond(
+        "customer/plan.html", "customer/_plan_card.html", also=("customer/_history.html",), status=status,
+        plan=plan, terms=agreed_terms(plan.terms), accepted=customer.accepted_at(db.session, plan),
+        payments=timeline.payments_of_plan(db.session, plan.merchant_id, plan.id),
+        happened=timeline_of(events, plan.currency), form=form or AcceptForm(formdata=None),
+        notice=notice, about=plan.id, on_plan_page=True,
+    )  # fmt: skip
+
+
+def agreed_terms(canonical: str) -> dict[str, Any]:
+    """The terms as their canonical text states them: amounts as minor units, days as dates, all else as written."""
+    terms = json.loads(canonical)
+    currency = terms["currency"]
+    lines = [
+        {"number": line["number"], "amount": parse_amount(line["amount"], currency),
+         "due_on": date.fromisoformat(line["due_on"])}
+        for line in terms["lines"]
+    ]  # fmt: skip
+    return terms | {
+        "lines": lines,
+        "sum": sum(line["amount"] for line in lines),
+        "total": parse_amount(terms["total"], currency),
+        "cash_price": parse_amount(terms["cash_price"], currency),
+        "last_day": date.fromisoformat(terms["last_day"]),
+    }
+
+
+class AcceptForm(PageForm):
+    agree = BooleanField(
+        _l("I have read and agree to these terms"),
+        validators=[DataRequired(_l("Tick the box to say that you have read and agree to these terms."))],
+    )
+    terms_hash = StringField(filters=[typed])
+
+
+@bp.post("/plans/<uuid:plan_id>/accept")
+@requires(Role.CUSTOMER)
+def accept(plan_id: UUID) -> Response:
+    form = AcceptForm()
+    if not form.validate():
+        return _plan_page(plan_id, 422, form=form)
+    origin = Origin(request.remote_addr or "", request.user_agent.string)
+    try:
+        with unit_of_work(db.session):
+            offers.accept(db.session, actor(), plan_id, form.terms_hash.data, origin, now())
+    except Conflict as conflict:
+        return _plan_page(plan_id, 409, Notice(_(conflict.message, **conflict.params), "warning"))
+    return done(
+        url_for(".plan", plan_id=plan_id), _("You accepted the plan. Its terms are kept on this page.")
+    )
+
+
+@bp.post("/plans/<uuid:plan_id>/decline")
+@requires(Role.CUSTOMER)
+def decline(plan_id: UUID) -> Response:
+    try:
+        with unit_of_work(db.session):
+            offers.decline(db.session, actor(), plan_id, now())
+    except Conflict as conflict:
+        return _plan_page(plan_id, 409, Notice(_(conflict.message, **conflict.params), "warning"))
+    return done(url_for(".plan", plan_id=plan_id), _("You declined the offer. You owe nothing."), "info")
+
+
+# --- Paying
+
+
+class PayForm(PageForm):
+    """What a money form carries: the amount that it showed in minor units, and the key that makes it safe to repeat."""
+
+    amount = WholeNumberField(validators=[InputRequired()])
+    key = StringField(filters=[typed], validators=[Regexp(r"[!-~]{0,255}\Z")])
+
+
+@bp.post("/installments/<uuid:installment_id>/pay")
+@requires(Role.CUSTOMER)
+def pay_installment(installment_id: UUID) -> Response:
+    plan_id = customer.plan_of_installment(db.session, actor(), installment_id)
+    return _pay(plan_id, Scope.INSTALLMENT, installment_id)
+
+
+@bp.post("/plans/<uuid:plan_id>/pay-overdue")
+@requires(Role.CUSTOMER)
+def pay_overdue(plan_id: UUID) -> Response:
+    return _pay(plan_id, Scope.OVERDUE)
+
+
+@bp.post("/plans/<uuid:plan_id>/pay-off")
+@requires(Role.CUSTOMER)
+def pay_off(plan_id: UUID) -> Response:
+    return _pay(plan_id, Scope.ALL)
+
+
+def _pay(plan_id: UUID, scope: Scope, installment_id: UUID | None = None) -> Response:
+    form = PayForm()
+    if not form.validate():
+        return _back(
+            plan_id, 422, Notice(_("That form was not complete and nothing was charged. Try again."))
+        )
+    order = Order(plan_id, scope, form.amount.data, installment_id)
+    try:
+        answer = payments.pay(
+            db.session, current_app.extensions["gateway"], actor(), order, form.key.data or None, now()
+        )
+    except Conflict as conflict:
+        return _back(plan_id, 409, Notice(_(conflict.message, **conflict.params), "warning"))
+    if answer.status == "paid":
+        return _paid(answer)
+    if answer.status == "processing":
+        return _back(plan_id, 202, _being_processed())
+    return _back(plan_id, 402, _refused(answer))
+
+
+def _paid(answer: Answer) -> Response:
+    text = _("Thank you. %(amount)s is paid.", amount=amount_text(answer.amount, answer.currency))
+    if htmx:
+        return announce(_back(answer.plan_id), text)
+    url = url_for(".plan", plan_id=answer.plan_id) if _from_plan_page() else url_for(".home")
+    return done(url, text)
+
+
+def _being_processed() -> Notice:
+    text = _(
+        "The payment provider has not answered yet. You need not pay again: "
+        "this page shows the answer once it is here."
+    )
+    return Notice(text, "info")
+
+
+def _refused(answer: Answer) -> Notice:
+    amount = amount_text(answer.amount, answer.currency)
+    if answer.outcome == "insufficient_funds":
+        text = _("There is not enough money on your card for %(amount)s, and nothing was taken. "
+                 "Add some and try again, or choose another card.", amount=amount)  # fmt: skip
+    else:
+        text = _("Your card was declined, and nothing was taken. "
+                 "Try to pay %(amount)s again, or choose another card.", amount=amount)  # fmt: skip
+    return Notice(text, card_link=True)
+
+
+def _from_plan_page() -> bool:
+    return "on_plan_page" in request.args
+
+
+def _back(plan_id: UUID, status: int = 200, notice: Notice | None = None) -> Response:
+    """The page that the money form stood on, as things are now."""
+    # What the payment's own statements changed is read anew.
+    db.session.expire_all()
+    if _from_plan_page():
+        return _plan_page(plan_id, status, notice)
+    return _home(status, notice, plan_id)
+
+
+# --- Receipts
+
+
+@bp.get("/payments/<uuid:payment_id>")
+@requires(Role.CUSTOMER)
+def payment(payment_id: UUID) -> str:
+    found = customer.get_payment(db.session, actor(), payment_id)
+    return render_template(
+        "customer/payment.html", payment=found, lines=timeline.receipt_lines(db.session, found.id)
+    )

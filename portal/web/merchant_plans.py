@@ -1,3 +1,192 @@
-from flask import Blueprint
+"""A shop's plans: the list, the builder with its preview, one plan; refuses nothing that the services would allow."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from dateutil.relativedelta import relativedelta
+from flask import Blueprint, Response, current_app, make_response, render_template, request, url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from wtforms import EmailField, SelectField, StringField
+from wtforms.validators import InputRequired, ValidationError
+
+from portal.core.calendar import business_date
+from portal.core.errors import Conflict, InvalidInput
+from portal.core.money import parse_amount
+from portal.core.roles import Role
+from portal.core.schedule import MAX_INSTALLMENTS, Frequency
+from portal.extensions import db, htmx, now
+from portal.queries import merchant, timeline
+from portal.services import offers, plans
+from portal.services.offers import Proposal
+from portal.services.transaction import unit_of_work
+
+from .events import timeline_of
+from .fields import DayField, WholeNumberField
+from .forms import PageForm, add_errors, searched, typed
+from .guards import actor, requires
+from .rendering import done, respond
 
 bp = Blueprint("merchant_plans", __name__, url_prefix="/merchant/plans")
+
+STATES = (
+    ("", _l("All plans")), ("offered", _l("Offered")), ("active", _l("Active, on time")), ("overdue", _l("Overdue")),
+    ("completed", _l("Completed")), ("cancelled", _l("Cancelled")), ("declined", _l("Declined")),
+    ("revoked", _l("Revoked")), ("expired", _l("Expired")),
+)  # fmt: skip
+FREQUENCIES = (
+    (Frequency.WEEKLY, _l("Every week")), (Frequency.BIWEEKLY, _l("Every two weeks")),
+    (Frequency.MONTHLY, _l("Every month")),
+)  # fmt: skip
+
+
+class FilterForm(PageForm):
+    class Meta:
+        csrf = False
+
+    search = StringField(_l("Search"), filters=[typed])
+    status = SelectField(_l("State"), choices=STATES, validate_choice=False, filters=[typed])
+
+
+@bp.get("/")
+@requires(Role.MERCHANT)
+def index() -> Response:
+    """The list, narrowed by what its address says; a state that there is not is no filter."""
+    form = FilterForm(request.args)
+    status = form.status.data if form.status.data in dict(STATES) else ""
+    before = request.args.get("before", type=UUID)
+    page = merchant.list_plans(db.session, actor(), now(), status=status, search=searched(), before=before)
+    narrowed = {"search": searched(), "status": status}
+    return respond(
+        "merchant/plans.html", "merchant/_plans.html", form=form, page=page,
+        filters={name: value for name, value in narrowed.items() if value},
+    )  # fmt: skip
+
+
+class OfferForm(PageForm):
+    customer_email = EmailField(_l("Customer's e-mail address"), filters=[typed])
+    description = StringField(_l("What is sold"), filters=[typed])
+    total_amount = StringField(_l("Total amount"), filters=[typed])
+    num_installments = WholeNumberField(
+        _l("Number of installments"), default=3, validators=[InputRequired(_l("Enter a whole number, such as 3."))]
+    )  # fmt: skip
+    frequency = SelectField(
+        _l("How often"), choices=FREQUENCIES, default=Frequency.MONTHLY, validate_choice=False
+    )
+    start_date = DayField(
+        _l("First due date"), validators=[InputRequired(_l("Enter a date, such as 2026-12-31."))]
+    )
+
+    def validate_total_amount(self, field: StringField) -> None:
+        try:
+            self.total = parse_amount(field.data, actor().currency)
+        except InvalidInput as invalid:
+            error = invalid.errors[field.name]
+            raise ValidationError(_(error.message, **error.params)) from None
+
+    def validate_frequency(self, field: SelectField) -> None:
+        if field.data not in list(Frequency):
+            raise ValidationError(_("Choose how often from the list."))
+
+    def proposal(self) -> Proposal:
+        """What a valid form asks for."""
+        return Proposal(
+            self.customer_email.data, self.description.data, self.total, self.num_installments.data,
+            self.start_date.data, Frequency(self.frequency.data),
+        )  # fmt: skip
+
+
+@bp.route("/new", methods=["GET", "POST"])
+@requires(Role.MERCHANT)
+def new() -> Response:
+    form = OfferForm()
+    if not form.is_submitted():
+        form.start_date.data = business_date(now(), actor().timezone) + relativedelta(months=1)
+        return _builder(form)
+    if form.validate():
+        try:
+            with unit_of_work(db.session):
+                plan_id = offers.offer(db.session, actor(), form.proposal(), now())
+            text = _("The offer is sent to %(email)s.", email=form.customer_email.data.strip())
+            return done(url_for(".show", plan_id=plan_id), text)
+        except InvalidInput as invalid:
+            add_errors(form, invalid)
+    return _builder(form, 422)
+
+
+@bp.post("/preview")
+@requires(Role.MERCHANT)
+def preview() -> Response:
+    """The schedule that the form would write, as far as it is filled in; writes nothing."""
+    form = OfferForm()
+    asked = (form.total_amount, form.num_installments, form.start_date, form.frequency)
+    form.validate()
+    # An address or a description that is still being typed is nobody's fault yet.
+    form.customer_email.errors = form.description.errors = ()
+    if any(field.errors for field in asked):
+        unfinished = htmx and not all(field.raw_data and field.raw_data[0] for field in asked)
+        return _builder(form, 200 if unfinished else 422)
+    try:
+        return _builder(form, lines=offers.preview(actor(), form.proposal(), now()))
+    except InvalidInput as invalid:
+        add_errors(form, invalid)
+        return _builder(form, 422)
+
+
+def _builder(form: OfferForm, status: int = 200, lines: tuple[offers.Line, ...] = ()) -> Response:
+    return respond(
+        "merchant/builder.html", "merchant/_preview.html", status=status, form=form, lines=lines,
+        total=getattr(form, "total", 0), currency=actor().currency, most=MAX_INSTALLMENTS,
+        today=business_date(now(), actor().timezone),
+    )  # fmt: skip
+
+
+@bp.get("/<uuid:plan_id>")
+@requires(Role.MERCHANT)
+def show(plan_id: UUID) -> Response:
+    return _plan_page(plan_id)
+
+
+@bp.post("/<uuid:plan_id>/revoke")
+@requires(Role.MERCHANT)
+def revoke(plan_id: UUID) -> Response:
+    try:
+        with unit_of_work(db.session):
+            offers.revoke(db.session, actor(), plan_id, now())
+    except Conflict as conflict:
+        return _plan_page(plan_id, 409, _(conflict.message, **conflict.params))
+    return done(url_for(".show", plan_id=plan_id), _("The offer is revoked. Nobody can accept it any more."))
+
+
+class CancelForm(PageForm):
+    amount = WholeNumberField(validators=[InputRequired()])
+
+
+@bp.post("/<uuid:plan_id>/cancel")
+@requires(Role.MERCHANT)
+def cancel(plan_id: UUID) -> Response:
+    form = CancelForm()
+    if not form.validate():
+        return _plan_page(plan_id, 422, _("That form was not complete. Check the amount and confirm again."))
+    try:
+        with unit_of_work(db.session):
+            plans.cancel(db.session, actor(), plan_id, form.amount.data, now())
+    except Conflict as conflict:
+        return _plan_page(plan_id, 409, _(conflict.message, **conflict.params))
+    return done(
+        url_for(".show", plan_id=plan_id), _("The plan is cancelled. The customer owes nothing more.")
+    )
+
+
+def _plan_page(plan_id: UUID, status: int = 200, problem: str | None = None) -> Response:
+    """One plan as it is now, perhaps with what stood in the way of changing it."""
+    plan = merchant.get_plan(db.session, actor(), plan_id, now())
+    events = timeline.events_of_plan(db.session, plan.merchant_id, plan.id)
+    page = render_template(
+        "merchant/plan.html", plan=plan, problem=problem,
+        payments=timeline.payments_of_plan(db.session, plan.merchant_id, plan.id),
+        happened=timeline_of(events, plan.currency),
+        link=current_app.config["PORTAL_URL"] + url_for("customer.plan", plan_id=plan.id),
+    )  # fmt: skip
+    return make_response(page, status)

@@ -1,0 +1,66 @@
+"""What happened to a plan in words, for the timelines of both its parties; hides no event that it does not know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+from flask_babel import get_locale
+from flask_babel import gettext as _
+
+from portal.adapters import formats
+from portal.queries.timeline import EventView
+
+Facts = dict[str, Any]
+
+
+def amount_text(minor: int, currency: str) -> str:
+    """``minor`` units as words of a sentence, in the reader's language."""
+    return formats.money(minor, currency, str(get_locale()))
+
+
+def event_words(event: EventView, currency: str) -> str:
+    """What happened, as one short sentence; ``currency`` is the plan's."""
+    words = _WORDS.get(event.kind)
+    return words(event.facts, currency) if words else event.kind.replace("_", " ")
+
+
+def timeline_of(events: list[EventView], currency: str) -> list[tuple[EventView, str]]:
+    """Each event with its words, newest first."""
+    return [(event, event_words(event, currency)) for event in reversed(events)]
+
+
+def _cancelled(facts: Facts, currency: str) -> str:
+    return _("Plan cancelled: %(owed)s is no longer owed", owed=amount_text(facts["owed"], currency))
+
+
+def _paid(facts: Facts, currency: str) -> str:
+    amount = amount_text(facts["amount"], currency)
+    return _("%(amount)s paid, receipt %(receipt)s", amount=amount, receipt=facts["receipt"])
+
+
+def _declined(facts: Facts, currency: str) -> str:
+    amount = amount_text(facts["amount"], currency)
+    if facts["outcome"] == "insufficient_funds":
+        return _("Payment of %(amount)s failed: not enough money on the card", amount=amount)
+    return _("Payment of %(amount)s failed: the card was declined", amount=amount)
+
+
+def _late(facts: Facts, _currency: str) -> str:
+    due_on = formats.short_day(date.fromisoformat(facts["due_on"]), str(get_locale()))
+    return _("Installment %(number)s, due %(day)s, became late", number=facts["number"], day=due_on)
+
+
+_WORDS: dict[str, Callable[[Facts, str], str]] = {
+    "plan_offered": lambda *_facts: _("Offer sent"),
+    "plan_accepted": lambda *_facts: _("Terms accepted"),
+    "plan_declined": lambda *_facts: _("Offer declined"),
+    "plan_revoked": lambda *_facts: _("Offer revoked"),
+    "plan_expired": lambda *_facts: _("Offer expired"),
+    "plan_completed": lambda *_facts: _("Everything is paid"),
+    "plan_cancelled": _cancelled,
+    "payment_succeeded": _paid,
+    "payment_declined": _declined,
+    "installment_late": _late,
+}
