@@ -130,6 +130,9 @@ RULES: dict[Rule, tuple[str, ...]] = {
     css_is_logical: (".css",),
 }
 
+# A migration is a list of columns that is written once; cutting it up would not make it easier to read.
+LISTS = {short_functions: "migrations/versions"}
+
 BREACHES: list[tuple[Rule, str]] = [
     (short_file, "\n" * 301),
     (short_functions, "def f():\n" + "    f()\n" * 40),
@@ -174,6 +177,7 @@ def test_every_file_keeps(rule: Rule):
     assert [
         f"{path.relative_to(ROOT)}: {breach}"
         for path in house_files(RULES[rule])
+        if str(path.relative_to(ROOT).parent) != LISTS.get(rule)
         for breach in rule(path.read_text())
     ] == []
 
