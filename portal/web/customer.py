@@ -63,8 +63,8 @@ def home() -> Response:
     return _home()
 
 
-def _home(status: int = 200, notice: Notice | None = None, about: UUID | None = None) -> Response:
-    """All plans; for HTMX the card of the plan ``about`` and the totals. The notice stands in that card."""
+def _home(status: int = 200, said: Notice | None = None, about: UUID | None = None) -> Response:
+    """All plans; for HTMX the card of the plan ``about`` and the totals. What is ``said`` stands in that card."""
     plans = customer.list_plans(db.session, actor(), now())
     active = sorted((p for p in plans if p.state is PlanState.ACTIVE), key=_next_day)
     plan = next((p for p in plans if p.id == about), None)
@@ -76,7 +76,7 @@ def _home(status: int = 200, notice: Notice | None = None, about: UUID | None = 
         active=active,
         finished=[p for p in plans if p.state not in (PlanState.ACTIVE, PlanState.OFFERED)],
         totals=_totals(active), upcoming=active[0] if active else None,
-        plan=plan, notice=notice, about=about,
+        plan=plan, said=said, about=about,
     )  # fmt: skip
 
 
@@ -102,7 +102,7 @@ def plan(plan_id: UUID) -> Response:
 
 
 def _plan_page(
-    plan_id: UUID, status: int = 200, notice: Notice | None = None, form: AcceptForm | None = None
+    plan_id: UUID, status: int = 200, said: Notice | None = None, form: AcceptForm | None = None
 ) -> Response:
     """The plan as it is now; for HTMX its card and what happened."""
     plan = customer.get_plan(db.session, actor(), plan_id, now())
@@ -112,7 +112,7 @@ def _plan_page(
         plan=plan, terms=agreed_terms(plan.terms), accepted=customer.accepted_at(db.session, plan),
         payments=timeline.payments_of_plan(db.session, plan.merchant_id, plan.id),
         happened=timeline_of(events, plan.currency), form=form or AcceptForm(formdata=None),
-        notice=notice, about=plan.id, on_plan_page=True,
+        said=said, about=plan.id, on_plan_page=True,
     )  # fmt: skip
 
 
@@ -250,13 +250,13 @@ def _from_plan_page() -> bool:
     return "on_plan_page" in request.args
 
 
-def _back(plan_id: UUID, status: int = 200, notice: Notice | None = None) -> Response:
+def _back(plan_id: UUID, status: int = 200, said: Notice | None = None) -> Response:
     """The page that the money form stood on, as things are now."""
     # What the payment's own statements changed is read anew.
     db.session.expire_all()
     if _from_plan_page():
-        return _plan_page(plan_id, status, notice)
-    return _home(status, notice, plan_id)
+        return _plan_page(plan_id, status, said)
+    return _home(status, said, plan_id)
 
 
 # --- Receipts

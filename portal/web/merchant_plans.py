@@ -56,10 +56,10 @@ def index() -> Response:
     form = FilterForm(request.args)
     status = form.status.data if form.status.data in dict(STATES) else ""
     before = request.args.get("before", type=UUID)
-    page = merchant.list_plans(db.session, actor(), now(), status=status, search=searched(), before=before)
+    found = merchant.list_plans(db.session, actor(), now(), status=status, search=searched(), before=before)
     narrowed = {"search": searched(), "status": status}
     return respond(
-        "merchant/plans.html", "merchant/_plans.html", form=form, page=page,
+        "merchant/plans.html", "merchant/_plans.html", form=form, found=found,
         filters={name: value for name, value in narrowed.items() if value},
     )  # fmt: skip
 
