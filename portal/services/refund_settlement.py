@@ -56,16 +56,16 @@ def give_backs(session: Session, merchant_id: UUID, refund_id: UUID) -> dict[UUI
     amounts: dict[UUID, int] = {}
     for payment, _installment, amount in row.split["returned"]:
         amounts[UUID(payment)] = amounts.get(UUID(payment), 0) + amount
-    cards = session.execute(
+    rows = session.execute(
         select(Payment.id, Payment.test_card).where(
             Payment.merchant_id == merchant_id, Payment.id.in_(amounts)
         )
     )
+    cards = {paid.id: paid.test_card for paid in rows}
+    # In the order of the split, newest payment first, whatever the order of the rows.
     asked = {
-        card.id: GiveBack(
-            uuid5(refund_id, str(card.id)), card.id, amounts[card.id], row.currency, card.test_card
-        )
-        for card in cards
+        payment: GiveBack(uuid5(refund_id, str(payment)), payment, amount, row.currency, cards[payment])
+        for payment, amount in amounts.items()
     }
     session.rollback()
     return asked
