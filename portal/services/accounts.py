@@ -52,6 +52,9 @@ def check_account(new: NewAccount) -> NewAccount:
         errors |= invalid.errors
     try:
         email = rules.clean_email(new.email)
+    except InvalidInput as invalid:
+        errors |= invalid.errors
+    try:
         # Who chooses no user name of one's own signs in with the address, which is the only one with an @.
         username = rules.clean_username(new.username) if new.username != new.email else email
     except InvalidInput as invalid:

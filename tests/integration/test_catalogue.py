@@ -1,0 +1,136 @@
+"""The rules of tables that let the program run on many machines, read from PostgreSQL's own catalogue."""
+
+import pytest
+from sqlalchemy import BigInteger, Date, DateTime, Float, Integer, Numeric, Uuid, inspect, text
+
+from portal.extensions import db
+
+pytestmark = pytest.mark.parametrize("engine_name", ["postgres"], indirect=True)
+
+# Every other table belongs to a merchant.
+SHARED = {"users", "login_attempts", "job_runs", "merchants", "alembic_version"}
+MONEY = {"amount", "total", "paid", "cancelled", "returned"}
+DATES = {"start_date", "last_day", "business_date"}
+LOOKED_UP_BY_ID = {"plans", "installments", "payments"}
+
+
+@pytest.fixture
+def catalogue(app):
+    with app.app_context():
+        return inspect(db.engine)
+
+
+@pytest.fixture
+def tenants(catalogue):
+    tables = sorted(set(catalogue.get_table_names()) - SHARED)
+    assert len(tables) >= 9
+    return tables
+
+
+@pytest.fixture
+def columns(catalogue):
+    """Every column as (table, column)."""
+    tables = set(catalogue.get_table_names()) - {"alembic_version"}
+    return [(table, column) for table in tables for column in catalogue.get_columns(table)]
+
+
+def test_every_tenant_row_names_its_merchant(catalogue, tenants):
+    for table in tenants:
+        (merchant,) = [c for c in catalogue.get_columns(table) if c["name"] == "merchant_id"]
+        assert not merchant["nullable"], table
+        assert isinstance(merchant["type"], Uuid), table
+
+
+def test_every_key_of_a_tenant_starts_with_the_merchant(catalogue, tenants):
+    for table in tenants:
+        assert catalogue.get_pk_constraint(table)["constrained_columns"][0] == "merchant_id", table
+        unique = catalogue.get_unique_constraints(table) + [
+            i for i in catalogue.get_indexes(table) if i["unique"]
+        ]
+        for key in unique:
+            assert key["column_names"][0] == "merchant_id", (table, key["name"])
+
+
+def test_no_foreign_key_crosses_merchants(catalogue, tenants):
+    for table in tenants:
+        own = [key for key in catalogue.get_foreign_keys(table) if key["referred_table"] != "users"]
+        assert own, f"{table} hangs in the air"
+        for key in own:
+            start = "id" if key["referred_table"] == "merchants" else "merchant_id"
+            assert (key["constrained_columns"][0], key["referred_columns"][0]) == ("merchant_id", start), key[
+                "name"
+            ]
+            assert key["referred_table"] in {"merchants", *tenants}
+
+
+def test_a_shared_table_points_to_no_tenant(catalogue):
+    for table in SHARED - {"alembic_version"}:
+        assert {key["referred_table"] for key in catalogue.get_foreign_keys(table)} <= {"users"}
+
+
+def test_indexes_serve_a_merchant_or_one_of_the_named_lookups(catalogue, tenants):
+    for table in tenants:
+        for index in catalogue.get_indexes(table):
+            assert index["column_names"][0] in {"merchant_id", "id", "customer_id", "created_at"}, index[
+                "name"
+            ]
+
+
+def test_a_lookup_by_id_alone_has_a_plain_index(catalogue):
+    for table in LOOKED_UP_BY_ID:
+        assert ["id"] in [index["column_names"] for index in catalogue.get_indexes(table)], table
+
+
+def test_ids_are_made_by_the_program(session, columns):
+    assert session.scalars(text("SELECT relname FROM pg_class WHERE relkind = 'S'")).all() == []
+    assert [(table, c["name"]) for table, c in columns if c["default"] or c.get("identity")] == []
+
+
+def test_money_is_whole_minor_units_in_64_bits_and_nothing_is_a_float(columns):
+    money = [(table, c) for table, c in columns if c["name"] in MONEY]
+    assert len(money) >= 9
+    for table, column in money:
+        assert isinstance(column["type"], BigInteger), (table, column["name"])
+        assert not column["nullable"], (table, column["name"])
+    for table, column in columns:
+        assert not isinstance(column["type"], Numeric | Float), (table, column["name"])
+        assert not isinstance(column["type"], Integer) or isinstance(column["type"], BigInteger), (
+            table,
+            column,
+        )
+
+
+def test_money_stands_beside_its_currency(catalogue, columns):
+    # An installment's currency is its plan's.
+    for table in {table for table, column in columns if column["name"] in MONEY} - {"installments"}:
+        assert "currency" in {c["name"] for c in catalogue.get_columns(table)}, table
+
+
+def test_instants_have_a_zone_and_days_are_plain_dates(columns):
+    for table, column in columns:
+        name = column["name"]
+        is_instant = name == "at" or name.endswith(("_at", "_after"))
+        is_day = name in DATES or name.endswith("_on")
+        assert isinstance(column["type"], DateTime) == is_instant, (table, name)
+        assert not is_instant or column["type"].timezone, (table, name)
+        assert isinstance(column["type"], Date) == is_day, (table, name)
+
+
+def test_triggers_do_nothing_but_refuse(session):
+    own = "FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid WHERE NOT t.tgisinternal"
+    assert set(session.scalars(text(f"SELECT p.proname {own}"))) == {"refuse_change"}
+    body = session.scalars(text("SELECT prosrc FROM pg_proc WHERE proname = 'refuse_change'")).one()
+    assert body.strip().removeprefix("BEGIN").strip().startswith("RAISE EXCEPTION")
+    assert "RETURN" not in body
+
+
+def test_what_is_overdue_and_what_waits_have_partial_indexes(catalogue):
+    def partial(table):
+        return {
+            tuple(i["column_names"]) for i in catalogue.get_indexes(table)
+            if i.get("dialect_options", {}).get("postgresql_where")
+        }  # fmt: skip
+
+    assert ("merchant_id", "due_on", "id") in partial("installments")
+    assert ("merchant_id", "send_after") in partial("messages")
+    assert ("merchant_id", "id") in partial("payments")

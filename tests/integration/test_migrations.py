@@ -1,0 +1,103 @@
+"""Migrations go up, down and up again on both engines, and what they make is what the models describe."""
+
+import re
+from pathlib import Path
+
+import flask_migrate
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import CheckConstraint, inspect, select, text
+
+from config import load_settings
+from portal import create_app
+from portal.core.roles import PORTAL_ID
+from portal.extensions import db
+from portal.models import Merchant
+from tests import factories
+from tests.databases import MIGRATIONS, PostgresDatabase, environment, migrate
+
+
+@pytest.fixture
+def migrated(engine_name, request, tmp_path):
+    """The portal on a database of this test's own, which it may take apart."""
+    if engine_name == "postgres":
+        url = PostgresDatabase(request.getfixturevalue("postgres_url"), tmp_path).url
+    else:
+        url = f"sqlite:///{tmp_path / 'own.sqlite3'}"
+        migrate(environment(tmp_path, DATABASE_URL=url))
+    app = create_app(load_settings(environment(tmp_path, DATABASE_URL=url)) | {"TESTING": True})
+    with app.app_context():
+        yield
+        db.session.remove()
+        db.engine.dispose()
+
+
+def described():
+    """Tables, constraints, indexes and triggers, as the database tells them."""
+    if db.engine.dialect.name == "sqlite":
+        query = "SELECT type, tbl_name, name, sql FROM sqlite_master"
+    else:
+        query = """
+            SELECT 'c', conrelid::regclass::text, conname::text, pg_get_constraintdef(oid) FROM pg_constraint
+            WHERE connamespace = 'public'::regnamespace AND contype <> 'n'
+            UNION ALL SELECT 'i', tablename::text, indexname::text, indexdef FROM pg_indexes WHERE schemaname = 'public'
+            UNION ALL SELECT 't', tgrelid::regclass::text, tgname::text, pg_get_triggerdef(oid) FROM pg_trigger
+            WHERE NOT tgisinternal
+        """
+    with db.engine.connect() as connection:
+        return sorted(str(tuple(row)) for row in connection.execute(text(query)))
+
+
+def test_up_down_and_up_again_ends_where_it_began(migrated):
+    first = described()
+    flask_migrate.downgrade(directory=MIGRATIONS, revision="base")
+    assert set(inspect(db.engine).get_table_names()) == {"alembic_version"}
+    flask_migrate.upgrade(directory=MIGRATIONS)
+    assert described() == first
+    assert db.session.scalars(select(Merchant.id)).all() == [PORTAL_ID]
+
+
+def test_each_step_down_can_be_taken_up_again(migrated):
+    steps = len(list(Path(MIGRATIONS, "versions").glob("*.py")))
+    for _ in range(steps):
+        flask_migrate.downgrade(directory=MIGRATIONS, revision="-1")
+        flask_migrate.upgrade(directory=MIGRATIONS, revision="+1")
+        flask_migrate.downgrade(directory=MIGRATIONS, revision="-1")
+    flask_migrate.upgrade(directory=MIGRATIONS)
+
+
+# SQLite cannot tell what the index over lower(username) is made of.
+@pytest.mark.filterwarnings("ignore:.*uq_users_username")
+def test_the_database_is_what_the_models_describe(migrated):
+    with db.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, db.metadata) == []
+
+
+def test_every_check_of_the_models_is_in_the_database_under_its_name(migrated):
+    catalogue = inspect(db.engine)
+    for table in db.metadata.sorted_tables:
+        declared = {str(c.name) for c in table.constraints if isinstance(c, CheckConstraint)}
+        assert {c["name"] for c in catalogue.get_check_constraints(table.name)} == declared
+
+
+def test_a_step_that_is_taken_back_leaves_the_rows_of_earlier_steps(migrated):
+    shop = factories.make_merchant(db.session)
+    db.session.remove()
+    flask_migrate.downgrade(directory=MIGRATIONS, revision="0001_users")
+    assert set(db.session.scalars(select(Merchant.id))) == {PORTAL_ID, shop.id}
+    db.session.remove()
+    flask_migrate.upgrade(directory=MIGRATIONS)
+    assert factories.actor(db.session, shop.id) == shop
+
+
+@pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
+def test_migrations_are_numbered_and_each_follows_the_one_before(engine_name):
+    scripts = sorted(Path(MIGRATIONS, "versions").glob("*.py"))
+    before = None
+    for number, script in enumerate(scripts, start=1):
+        assert script.name.startswith(f"{number:04d}_")
+        named = dict(re.findall(r'^(\w*revision) = "?([\w]+)"?$', script.read_text(), re.MULTILINE))
+        assert named == {"revision": script.stem, "down_revision": str(before)}
+        before = script.stem

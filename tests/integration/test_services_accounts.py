@@ -1,0 +1,125 @@
+"""Accounts: one per address, faults at their fields, and sessions that end with the password or the account."""
+
+import pytest
+from sqlalchemy import select
+
+from portal.core.errors import Conflict, InvalidInput, NotFound
+from portal.core.roles import Role
+from portal.models import Event, Merchant, User, new_id
+from portal.queries.accounts import find_actor, session_version
+from portal.services import accounts
+from portal.services.transaction import unit_of_work
+from tests import factories
+from tests.factories import NOW, account, sign_up
+
+
+def fields_at_fault(session, new):
+    before = factories.row_counts(session)
+    with pytest.raises(InvalidInput) as refused:
+        sign_up(session, new)
+    assert factories.row_counts(session) == before
+    return set(refused.value.errors)
+
+
+def test_a_shop_gets_its_currency_zone_and_support_address(session):
+    shop = sign_up(session, account(Role.MERCHANT, "Kuwait Shop", currency="KWD", timezone="Asia/Kuwait"))
+    assert (shop.role, shop.currency, shop.timezone) == (Role.MERCHANT, "KWD", "Asia/Kuwait")
+    row = session.get_one(Merchant, shop.id)
+    assert (row.user_id, row.name, row.support_email) == (shop.id, "Kuwait Shop", shop.email)
+
+
+def test_a_customer_has_no_shop(session):
+    ada = factories.make_customer(session)
+    assert (ada.role, ada.currency, ada.timezone) == (Role.CUSTOMER, "", "UTC")
+    assert session.get(Merchant, ada.id) is None
+
+
+@pytest.mark.parametrize("spelling", ["ada.buyer@example.com", "ADA.Buyer@example.com"])
+@pytest.mark.parametrize("role", [Role.CUSTOMER, Role.MERCHANT])
+def test_an_address_is_taken_whatever_its_case_and_role(session, ada, spelling, role):
+    assert fields_at_fault(session, account(role, "Somebody Else", email=spelling)) == {"email"}
+
+
+def test_a_user_name_is_taken_whatever_its_case(session):
+    sign_up(session, account(Role.CUSTOMER, "Ada Buyer", username="Countess"))
+    assert fields_at_fault(session, account(Role.CUSTOMER, "Eve Other", username="countess")) == {"username"}
+
+
+def test_a_user_name_cannot_be_somebodys_address(session, ada):
+    assert fields_at_fault(session, account(Role.CUSTOMER, "Eve Other", username=ada.email)) == {"username"}
+
+
+def test_every_field_at_fault_is_named_at_once(session, app):
+    bad = accounts.NewAccount(Role.MERCHANT, "", "nobody", "no body", "short", "other", "XXX", "Mars/Olympus")
+    assert fields_at_fault(session, bad) == {"name", "email", "username", "password", "currency", "timezone"}
+
+
+def test_a_customer_is_not_asked_for_currency_and_zone(session):
+    assert (
+        sign_up(session, account(Role.CUSTOMER, "Ada Buyer", currency="", timezone="")).role is Role.CUSTOMER
+    )
+
+
+def test_a_new_password_ends_every_session(session, ada):
+    with unit_of_work(session):
+        version = accounts.change_password(
+            session, ada.id, factories.passwords().hash("another password"), NOW
+        )
+    assert find_actor(session, ada.id, ada.session_version) is None
+    assert find_actor(session, ada.id, version).id == ada.id
+    assert session_version(session, ada.id) == version
+
+
+def test_deactivating_ends_every_session_for_good(session, ada):
+    admin = factories.make_admin(session)
+    with unit_of_work(session):
+        accounts.deactivate(session, admin, ada.id, NOW)
+    for version in (ada.session_version, session_version(session, ada.id)):
+        assert find_actor(session, ada.id, version) is None
+    with unit_of_work(session):
+        accounts.reactivate(session, admin, ada.id, NOW)
+    assert find_actor(session, ada.id, ada.session_version) is None
+    assert find_actor(session, ada.id, session_version(session, ada.id)).id == ada.id
+
+
+def test_deactivating_twice_is_one_event_and_nobody_deactivates_oneself(session, ada):
+    admin = factories.make_admin(session)
+    for _ in range(2):
+        with unit_of_work(session):
+            accounts.deactivate(session, admin, ada.id, NOW)
+    kinds = session.scalars(select(Event.kind).where(Event.actor_id == admin.id)).all()
+    assert kinds.count("user_deactivated") == 1
+    with pytest.raises(Conflict), unit_of_work(session):
+        accounts.deactivate(session, admin, admin.id, NOW)
+    with pytest.raises(NotFound), unit_of_work(session):
+        accounts.deactivate(session, admin, new_id(), NOW)
+
+
+def test_an_admin_is_made_once_per_address(session, ada):
+    factories.make_admin(session)
+    for name in ("Portal Admin", "Ada Buyer"):
+        with pytest.raises(InvalidInput) as refused:
+            factories.make_admin(session, name)
+        assert list(refused.value.errors) == ["email"]
+
+
+def test_a_profile_is_changed_or_refused_at_its_field(session, ada):
+    with unit_of_work(session):
+        accounts.change_profile(session, ada, " Ada Lovelace ", "en", "times_out", NOW)
+    user = session.get_one(User, ada.id, populate_existing=True)
+    assert (user.name, user.test_card) == ("Ada Lovelace", "times_out")
+    for name, card, field in (("", "succeeds", "name"), ("Ada", "4111111111111111", "test_card")):
+        with pytest.raises(InvalidInput) as refused, unit_of_work(session):
+            accounts.change_profile(session, ada, name, "en", card, NOW)
+        assert list(refused.value.errors) == [field]
+
+
+def test_a_shop_keeps_its_currency_and_names_every_fault(session, shop):
+    with unit_of_work(session):
+        accounts.change_shop(session, shop, "New Name", "Help@Example.com", "Asia/Tokyo", NOW)
+    row = session.get_one(Merchant, shop.id, populate_existing=True)
+    assert (row.name, row.support_email, row.timezone) == ("New Name", "help@example.com", "Asia/Tokyo")
+    assert row.currency == "USD"
+    with pytest.raises(InvalidInput) as refused, unit_of_work(session):
+        accounts.change_shop(session, shop, "\0", "nobody", "Mars/Olympus", NOW)
+    assert set(refused.value.errors) == {"name", "support_email", "timezone"}
