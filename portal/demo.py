@@ -1,6 +1,0 @@
-def load(session, passwords, now):
-    return False
-
-
-def sign_ins():
-    return []

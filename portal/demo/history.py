@@ -1,0 +1,208 @@
+"""How the demo's stories come true: every step at its own instant, through the services; writes no row itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, time, timedelta
+from functools import partial
+from operator import itemgetter
+from random import Random
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from portal.adapters.gateway import Simulator, TestCard
+from portal.adapters.mailer import Letter
+from portal.core.calendar import REMINDERS_FROM, business_date, instant_of
+from portal.core.roles import Actor, Origin, Role
+from portal.queries import customer as customer_queries
+from portal.queries import merchant as merchant_queries
+from portal.queries.accounts import find_actor
+from portal.queries.views import PlanView
+from portal.services import accounts, job_runs, messages, offers, overdue, payments, plans, reminders
+from portal.services.payments import Order, Scope
+from portal.services.transaction import unit_of_work
+
+from .outbox import DELIVERY, deliver_the_past
+from .people import ADMIN, CUSTOMERS, OPENING, PASSWORD, PEOPLE, SHOPS, Person
+from .stories import HANGING, STORIES, Answer, Story
+
+Step = tuple[datetime, Callable[[datetime], None]]
+
+# How long a customer waits for the next try with another card.
+NEXT_TRY = timedelta(minutes=12)
+RUNS_SHOWN = timedelta(days=7)
+
+BROWSERS = (
+    "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 Version/18.5 Mobile/15E148 Safari",
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/138.0.0.0 Safari/537.36",
+)
+
+
+class History:
+    """The steps of all stories up to ``now``, in the order in which they happened."""
+
+    def __init__(
+        self, session: Session, write: Callable[[messages.Addressed], Letter], password_hash: str, now: datetime
+    ) -> None:  # fmt: skip
+        self._session, self._write, self._password_hash, self._now = session, write, password_hash, now
+        self._actors: dict[Person, Actor] = {}
+        self._plans: dict[Story, UUID] = {}
+        self._runs: list[tuple[datetime, str, dict[str, int]]] = []
+        self._dice = Random("tally")  # noqa: S311 - times of day, not secrets
+
+    def happen(self) -> None:
+        steps: list[Step] = [*self._arrivals(), *self._mornings(), *self._now_at_last()]
+        for story in STORIES:
+            steps += self._offering(story)
+            steps += self._paying(story)
+        for at, do in sorted(steps, key=itemgetter(0)):
+            do(at)
+        self._deliver()
+        self._record_runs()
+
+    # What happens when.
+
+    def _at(self, person: Person, day: int, hour: int, minute: int) -> datetime:
+        """The instant of this time on that day, counted from today, where the person lives."""
+        today = business_date(self._now, person.timezone)
+        return instant_of(today + timedelta(day), time(hour, minute), person.timezone)
+
+    def _sometime(self, person: Person, day: int) -> datetime:
+        return self._at(person, day, self._dice.randint(9, 20), self._dice.randint(0, 59))
+
+    def _arrivals(self) -> Iterator[Step]:
+        yield self._at(SHOPS[0], OPENING, 9, 0), self._make_admin
+        for person in PEOPLE:
+            if person.joined is not None:
+                yield self._sometime(person, person.joined), partial(self._sign_up, person)
+
+    def _mornings(self) -> Iterator[Step]:
+        """Eight o'clock in each shop, on the days on which the daily job finds something, and lately on every day."""
+        for shop in SHOPS:
+            today = business_date(self._now, shop.timezone)
+            busy = {day for story in STORIES if story.shop is shop for day in story.busy_days(today)}
+            busy |= {today - timedelta(days) for days in range(RUNS_SHOWN.days + 1)}
+            for day in busy:
+                at = instant_of(day, REMINDERS_FROM, shop.timezone)
+                if at + DELIVERY < self._now:
+                    yield at, partial(self._morning, shop)
+
+    def _offering(self, story: Story) -> Iterator[Step]:
+        yield self._sometime(story.shop, story.sent), partial(self._offer, story)
+        answered = self._sometime(story.shop, story.answered)
+        answers = {
+            Answer.ACCEPTED: self._accept, Answer.DECLINED: self._decline, Answer.REVOKED: self._revoke
+        }  # fmt: skip
+        if story.answer in answers:
+            yield answered, partial(answers[story.answer], story)
+        if story.cancelled is not None:
+            yield self._sometime(story.shop, story.cancelled), partial(self._cancel, story)
+
+    def _paying(self, story: Story) -> Iterator[Step]:
+        today = business_date(self._now, story.shop.timezone)
+        if story.answer is not Answer.ACCEPTED:
+            return
+        for number, day, scope in story.payments(today):
+            at = self._sometime(story.shop, (day - today).days)
+            if number == story.fails:
+                yield at, partial(self._choose_card, story.customer, TestCard.DECLINED)
+                yield at, partial(self._pay, story, scope, number)
+                at += NEXT_TRY
+                yield at, partial(self._choose_card, story.customer, TestCard.SUCCEEDS)
+            yield at, partial(self._pay, story, scope, number)
+
+    def _now_at_last(self) -> Iterator[Step]:
+        """A payment just now, which the provider leaves without an answer: the worker will settle it."""
+        at = self._now - timedelta(seconds=10)
+        yield at, partial(self._choose_card, HANGING.customer, TestCard.TIMES_OUT)
+        yield at, partial(self._pay, HANGING, Scope.INSTALLMENT, HANGING.count)
+
+    # What is done.
+
+    def _make_admin(self, at: datetime) -> None:
+        with unit_of_work(self._session):
+            accounts.create_admin(self._session, ADMIN, self._password_hash, at)
+
+    def _sign_up(self, person: Person, at: datetime) -> None:
+        new = accounts.NewAccount(
+            person.role, person.name, person.email, person.email, PASSWORD, PASSWORD, person.currency, person.timezone
+        )  # fmt: skip
+        with unit_of_work(self._session):
+            user_id = accounts.sign_up(self._session, accounts.check_account(new), self._password_hash, at)
+            actor = find_actor(self._session, user_id, session_version=1)
+        assert actor is not None  # noqa: S101 - has just signed up
+        self._actors[person] = actor
+
+    def _morning(self, shop: Person, at: datetime) -> None:
+        """What the daily job does for one shop, as one batch: no shop of the demo is larger."""
+        merchant, today = self._actors[shop].id, business_date(at, shop.timezone)
+        with unit_of_work(self._session):
+            counts = {
+                "overdue": overdue.mark(self._session, merchant, today, at),
+                "expired": offers.expire(self._session, merchant, today, at),
+                "reminders": reminders.queue(self._session, merchant, today, at, None)[0],
+            }
+        self._runs.append((at, "run_day", counts))
+
+    def _deliver(self) -> None:
+        with unit_of_work(self._session):
+            sent = deliver_the_past(self._session, self._write)
+        self._runs += [(at, "deliver_messages", {"sent": count, "refused": 0}) for at, count in sent.items()]
+
+    def _record_runs(self) -> None:
+        with unit_of_work(self._session):
+            for at, job, counts in sorted(self._runs, key=itemgetter(0)):
+                if at > self._now - RUNS_SHOWN:
+                    ended_at = at + timedelta(milliseconds=40 + 15 * sum(counts.values()))
+                    job_runs.record(self._session, job, at, ended_at, counts)
+
+    def _offer(self, story: Story, at: datetime) -> None:
+        start = business_date(self._now, story.shop.timezone) + timedelta(story.first)
+        proposal = offers.Proposal(
+            story.customer.email, story.what, story.total, story.count, start, story.every
+        )
+        with unit_of_work(self._session):
+            self._plans[story] = offers.offer(self._session, self._actors[story.shop], proposal, at)
+
+    def _accept(self, story: Story, at: datetime) -> None:
+        shown = self._plan(story, story.customer, at)
+        number = CUSTOMERS.index(story.customer)
+        # An address of the block for documentation, RFC 5737.
+        origin = Origin(f"203.0.113.{10 + number}", BROWSERS[number % len(BROWSERS)])
+        with unit_of_work(self._session):
+            offers.accept(self._session, self._actors[story.customer], shown.id, shown.terms_hash, origin, at)
+
+    def _decline(self, story: Story, at: datetime) -> None:
+        with unit_of_work(self._session):
+            offers.decline(self._session, self._actors[story.customer], self._plans[story], at)
+
+    def _revoke(self, story: Story, at: datetime) -> None:
+        with unit_of_work(self._session):
+            offers.revoke(self._session, self._actors[story.shop], self._plans[story], at)
+
+    def _cancel(self, story: Story, at: datetime) -> None:
+        shown = self._plan(story, story.shop, at)
+        with unit_of_work(self._session):
+            plans.cancel(self._session, self._actors[story.shop], shown.id, shown.owed, at)
+
+    def _choose_card(self, customer: Person, card: TestCard, at: datetime) -> None:
+        actor = self._actors[customer]
+        with unit_of_work(self._session):
+            accounts.change_profile(self._session, actor, actor.name, actor.language, card, at)
+
+    def _pay(self, story: Story, scope: Scope, number: int, at: datetime) -> None:
+        """Pay installment ``number`` of the plan, or all that ``scope`` covers."""
+        shown = self._plan(story, story.customer, at)
+        amount, installment = {Scope.OVERDUE: shown.overdue_amount, Scope.ALL: shown.owed}.get(scope), None
+        if amount is None:
+            amount, installment = shown.installments[number - 1].owed, shown.installments[number - 1].id
+        order = Order(shown.id, scope, amount, installment)
+        payments.pay(self._session, Simulator(), self._actors[story.customer], order, None, at)
+
+    def _plan(self, story: Story, reader: Person, at: datetime) -> PlanView:
+        read = merchant_queries.get_plan if reader.role is Role.MERCHANT else customer_queries.get_plan
+        self._session.expunge_all()
+        with unit_of_work(self._session):
+            return read(self._session, self._actors[reader], self._plans[story], at)
