@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, Response, current_app, render_template, request, url_for
+from flask import Blueprint, Response, current_app, make_response, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import BooleanField, StringField
@@ -19,7 +19,7 @@ from portal.core.errors import Conflict, NotFound
 from portal.core.money import parse_amount
 from portal.core.roles import Origin, Role
 from portal.core.states import PlanState
-from portal.extensions import db, htmx, now
+from portal.extensions import db, now
 from portal.queries import customer, timeline
 from portal.queries.views import PlanView
 from portal.services import offers, payments
@@ -104,11 +104,11 @@ def plan(plan_id: UUID) -> Response:
 def _plan_page(
     plan_id: UUID, status: int = 200, said: Notice | None = None, form: AcceptForm | None = None
 ) -> Response:
-    """The plan as it is now; for HTMX its card and what happened."""
+    """The plan as it is now; for HTMX its history."""
     plan = customer.get_plan(db.session, actor(), plan_id, now())
     events = timeline.events_of_plan(db.session, plan.merchant_id, plan.id)
     return respond(
-        "customer/plan.html", "customer/_plan_card.html", also=("customer/_history.html",), status=status,
+        "customer/plan.html", "customer/_history.html", status=status,
         plan=plan, terms=agreed_terms(plan.terms), accepted=customer.accepted_at(db.session, plan),
         payments=timeline.payments_of_plan(db.session, plan.merchant_id, plan.id),
         happened=timeline_of(events, plan.currency), form=form or AcceptForm(formdata=None),
@@ -183,7 +183,10 @@ class PayForm(PageForm):
 @bp.post("/installments/<uuid:installment_id>/pay")
 @requires(Role.CUSTOMER)
 def pay_installment(installment_id: UUID) -> Response:
-    plan_id = customer.plan_of_installment(db.session, actor(), installment_id)
+    # The page's forms name the plan, which spares looking it up; that it is the customer's own is checked in any case.
+    plan_id = request.form.get("plan", type=UUID)
+    if plan_id is None:
+        plan_id = customer.plan_of_installment(db.session, actor(), installment_id)
     return _pay(plan_id, Scope.INSTALLMENT, installment_id)
 
 
@@ -221,9 +224,9 @@ def _pay(plan_id: UUID, scope: Scope, installment_id: UUID | None = None) -> Res
 
 def _paid(answer: Answer) -> Response:
     text = _("Thank you. %(amount)s is paid.", amount=amount_text(answer.amount, answer.currency))
-    if htmx:
+    if request.htmx:
         return announce(_back(answer.plan_id), text)
-    url = url_for(".plan", plan_id=answer.plan_id) if _from_plan_page() else url_for(".home")
+    url = url_for(".plan", plan_id=answer.plan_id) if _on_plan_page() else url_for(".home")
     return done(url, text)
 
 
@@ -246,17 +249,24 @@ def _refused(answer: Answer) -> Notice:
     return Notice(text, card_link=True)
 
 
-def _from_plan_page() -> bool:
-    return "on_plan_page" in request.args
+def _on_plan_page() -> bool:
+    return request.form.get("page") == "plan"
 
 
 def _back(plan_id: UUID, status: int = 200, said: Notice | None = None) -> Response:
     """The page that the money form stood on, as things are now."""
     # What the payment's own statements changed is read anew.
     db.session.expire_all()
-    if _from_plan_page():
+    if not _on_plan_page():
+        return _home(status, said, plan_id)
+    if not request.htmx:
         return _plan_page(plan_id, status, said)
-    return _home(status, said, plan_id)
+    plan = customer.get_plan(db.session, actor(), plan_id, now())
+    card = render_template("customer/_plan_card.html", plan=plan, said=said, about=plan.id, on_plan_page=True)
+    response = make_response(card, status)
+    # The history beside the card listens for this and asks for itself anew.
+    response.headers["HX-Trigger-After-Settle"] = "plan-changed"
+    return response
 
 
 # --- Receipts

@@ -16,7 +16,7 @@ from portal.core.errors import Conflict, InvalidInput
 from portal.core.money import parse_amount
 from portal.core.roles import Role
 from portal.core.schedule import MAX_INSTALLMENTS, Frequency
-from portal.extensions import db, htmx, now
+from portal.extensions import db, now
 from portal.queries import merchant, timeline
 from portal.services import offers, plans
 from portal.services.offers import Proposal
@@ -125,7 +125,7 @@ def preview() -> Response:
     # An address or a description that is still being typed is nobody's fault yet.
     form.customer_email.errors = form.description.errors = ()
     if any(field.errors for field in asked):
-        unfinished = htmx and not all(field.raw_data and field.raw_data[0] for field in asked)
+        unfinished = request.htmx and not all(field.raw_data and field.raw_data[0] for field in asked)
         return _builder(form, 200 if unfinished else 422)
     try:
         return _builder(form, lines=offers.preview(actor(), form.proposal(), now()))
