@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from .core import errors
 from .core.errors import N_
-from .extensions import db, htmx
+from .extensions import db
 from .services.transaction import is_busy
 
 log = logging.getLogger(__name__)
@@ -84,7 +84,7 @@ def _answer(status: int, text: str | None, *, retry_after: int | str | None = No
     if status >= 500:
         db.session.rollback()
     title, next_step = WORDS.get(status, WORDS[400 if status < 500 else 500])
-    template = "errors/_fragment.html" if htmx else "errors/page.html"
+    template = "errors/_fragment.html" if request.htmx else "errors/page.html"
     response = make_response(
         render_template(
             template, status=status, title=_(title), text=text or _(next_step), action_url=url_for("pages.home"),
@@ -92,7 +92,7 @@ def _answer(status: int, text: str | None, *, retry_after: int | str | None = No
         ),
         status,
     )  # fmt: skip
-    if htmx:
+    if request.htmx:
         response.headers["HX-Retarget"], response.headers["HX-Reswap"] = "#notices", "innerHTML"
     if retry_after is not None:
         response.headers["Retry-After"] = str(retry_after)

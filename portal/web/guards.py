@@ -14,7 +14,7 @@ from flask_login import UserMixin, current_user, login_user
 
 from portal.core.errors import N_, Forbidden
 from portal.core.roles import Actor, Role
-from portal.extensions import db, htmx, login_manager, now
+from portal.extensions import db, login_manager, now
 from portal.queries import accounts
 
 View = Callable[..., Any]
@@ -113,7 +113,7 @@ def _check() -> Response | None:
 def _sign_in_first() -> Response:
     target = request.full_path.rstrip("?") if request.method == "GET" else request.referrer or "/"
     url = url_for("auth.login", next=target if target.startswith("/") else None)
-    if htmx:
+    if request.htmx:
         response = make_response("", 204)
         response.headers["HX-Redirect"] = url
         return response

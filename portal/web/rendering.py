@@ -14,7 +14,6 @@ from flask_login import current_user
 
 from portal.adapters import formats
 from portal.core.roles import Role
-from portal.extensions import htmx
 
 from . import guards
 
@@ -56,7 +55,7 @@ def respond(
     page: str, fragment: str, *, also: tuple[str, ...] = (), status: int = 200, **context: Any
 ) -> Response:
     """The whole ``page``, or for HTMX the ``fragment`` and those of ``also`` to swap in elsewhere (``oob`` is true)."""
-    if htmx:
+    if request.htmx:
         parts = [
             render_template(fragment, **context),
             *(render_template(other, oob=True, **context) for other in also),
