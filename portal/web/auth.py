@@ -12,6 +12,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user, logout_user
 from wtforms import EmailField, PasswordField, RadioField, SelectField, StringField
+from wtforms.fields import SelectChoice
 from wtforms.validators import AnyOf
 
 from portal.adapters import reset_tokens
@@ -42,7 +43,7 @@ LOCAL_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")
 class SignUpForm(PageForm):
     role = RadioField(
         _l("What is the account for?"),
-        choices=[(Role.MERCHANT, _l("Merchant")), (Role.CUSTOMER, _l("Customer"))],
+        choices=[SelectChoice(Role.MERCHANT, _l("Merchant")), SelectChoice(Role.CUSTOMER, _l("Customer"))],
         validators=[AnyOf([Role.MERCHANT, Role.CUSTOMER], message=_l("Choose merchant or customer."))],
         validate_choice=False,
     )
@@ -74,7 +75,7 @@ def signup() -> ResponseReturnValue:
     }
     form = SignUpForm(role=request.args.get("role"), **defaults)
     names = Locale.parse(str(get_locale())).currencies
-    form.currency.choices = [(code, f"{code} · {names[code]}") for code in EXPONENTS]
+    form.currency.choices = {code: f"{code} · {names[code]}" for code in EXPONENTS}
     if form.is_submitted():
         form.validate()
         try:
@@ -194,10 +195,10 @@ class ProfileForm(PageForm):
     test_card = RadioField(
         _l("Test card"),
         choices=[
-            (TestCard.SUCCEEDS, _l("Succeeds")),
-            (TestCard.DECLINED, _l("Declined")),
-            (TestCard.INSUFFICIENT_FUNDS, _l("Insufficient funds")),
-            (TestCard.TIMES_OUT, _l("Times out")),
+            SelectChoice(TestCard.SUCCEEDS, _l("Succeeds")),
+            SelectChoice(TestCard.DECLINED, _l("Declined")),
+            SelectChoice(TestCard.INSUFFICIENT_FUNDS, _l("Insufficient funds")),
+            SelectChoice(TestCard.TIMES_OUT, _l("Times out")),
         ],
         validate_choice=False,
     )
