@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from dateutil.relativedelta import relativedelta
@@ -9,6 +10,7 @@ from flask import Blueprint, Response, current_app, make_response, render_templa
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import EmailField, SelectField, StringField
+from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired, ValidationError
 
 from portal.core.calendar import business_date
@@ -30,15 +32,20 @@ from .rendering import done, respond
 
 bp = Blueprint("merchant_plans", __name__, url_prefix="/merchant/plans")
 
-STATES = (
-    ("", _l("All plans")), ("offered", _l("Offered")), ("active", _l("Active, on time")), ("overdue", _l("Overdue")),
-    ("completed", _l("Completed")), ("cancelled", _l("Cancelled")), ("declined", _l("Declined")),
-    ("revoked", _l("Revoked")), ("expired", _l("Expired")),
-)  # fmt: skip
-FREQUENCIES = (
-    (Frequency.WEEKLY, _l("Every week")), (Frequency.BIWEEKLY, _l("Every two weeks")),
-    (Frequency.MONTHLY, _l("Every month")),
-)  # fmt: skip
+STATES = {
+    "": _l("All plans"), "offered": _l("Offered"), "active": _l("Active, on time"), "overdue": _l("Overdue"),
+    "completed": _l("Completed"), "cancelled": _l("Cancelled"), "declined": _l("Declined"), "revoked": _l("Revoked"),
+    "expired": _l("Expired"),
+}  # fmt: skip
+FREQUENCIES = {
+    Frequency.WEEKLY: _l("Every week"),
+    Frequency.BIWEEKLY: _l("Every two weeks"),
+    Frequency.MONTHLY: _l("Every month"),
+}
+
+
+def _choices(labels: Mapping[str, str]) -> list[SelectChoice]:
+    return [SelectChoice(value, label) for value, label in labels.items()]
 
 
 class FilterForm(PageForm):
@@ -46,7 +53,7 @@ class FilterForm(PageForm):
         csrf = False
 
     search = StringField(_l("Search"), filters=[typed])
-    status = SelectField(_l("State"), choices=STATES, validate_choice=False, filters=[typed])
+    status = SelectField(_l("State"), choices=_choices(STATES), validate_choice=False, filters=[typed])
 
 
 @bp.get("/")
@@ -54,7 +61,7 @@ class FilterForm(PageForm):
 def index() -> Response:
     """The list, narrowed by what its address says; a state that there is not is no filter."""
     form = FilterForm(request.args)
-    status = form.status.data if form.status.data in dict(STATES) else ""
+    status = form.status.data if form.status.data in STATES else ""
     before = request.args.get("before", type=UUID)
     found = merchant.list_plans(db.session, actor(), now(), status=status, search=searched(), before=before)
     narrowed = {"search": searched(), "status": status}
@@ -72,7 +79,7 @@ class OfferForm(PageForm):
         _l("Number of installments"), default=3, validators=[InputRequired(_l("Enter a whole number, such as 3."))]
     )  # fmt: skip
     frequency = SelectField(
-        _l("How often"), choices=FREQUENCIES, default=Frequency.MONTHLY, validate_choice=False
+        _l("How often"), choices=_choices(FREQUENCIES), default=Frequency.MONTHLY, validate_choice=False
     )
     start_date = DayField(
         _l("First due date"), validators=[InputRequired(_l("Enter a date, such as 2026-12-31."))]
