@@ -16,7 +16,9 @@ from sqlalchemy.orm import Session
 
 from config import load_settings
 from portal import create_app, demo
+from portal.core.calendar import business_date
 from portal.core.errors import Conflict
+from portal.core.reminders import STEPS
 from portal.core.roles import Role
 from portal.demo.people import AMARA, HUGO, INVITED, MARIA, PEOPLE, SHOPS
 from portal.demo.stories import HANGING, STORIES, Answer, Story
@@ -162,6 +164,26 @@ def test_no_day_of_history_left_work_undone(year, loaded):
     assert done == {"overdue": 0, "reminders": 0, "expired": 0}
     year.rollback()
     assert counts(year) == before
+
+
+def test_marks_and_reminders_came_on_their_days(year):
+    """History runs the daily job only where it expects work; a morning that is missing would show as a late mark."""
+    marks = year.scalars(select(Event).where(Event.kind == "installment_late")).all()
+    marked = {(mark.plan_id, mark.facts["number"]) for mark in marks}
+    assert all(next_day(mark.facts["due_on"]) == mark.facts["day"] for mark in marks)
+    paid_late = year.scalars(select(Installment).where(Installment.paid_on > Installment.due_on)).all()
+    assert {(line.plan_id, line.number) for line in paid_late} < marked
+    reminders = (
+        select(Message.kind, Message.created_at, Merchant.timezone, Installment.due_on)
+        .join(Installment, Installment.id == Message.cause)
+        .join(Merchant, Merchant.id == Message.merchant_id)
+    )
+    for kind, at, zone, due_on in year.execute(reminders):
+        assert business_date(at, zone) == due_on + timedelta(STEPS[kind])
+
+
+def next_day(day: str) -> str:
+    return (date.fromisoformat(day) + timedelta(1)).isoformat()
 
 
 def test_job_runs_are_in_order_and_recent(year):
