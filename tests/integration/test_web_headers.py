@@ -1,4 +1,4 @@
-"""The headers of every answer, errors too: a strict content policy, no caching for who is signed in, guarded cookies."""
+"""The headers of every answer, errors too: strict content policy, nothing stored of the signed in, guarded cookies."""
 
 from __future__ import annotations
 
