@@ -1,0 +1,121 @@
+"""Jobs: on time, woken by a commit, recorded when they did something or failed; a dead queue stops nobody."""
+
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import select
+
+from portal.core.roles import PORTAL_ID
+from portal.extensions import db, now
+from portal.models import JobRun, Message
+from portal.services import messages
+from portal.services.transaction import unit_of_work
+from tests import factories
+
+
+@pytest.fixture
+def huey(app):
+    return app.extensions["huey"]
+
+
+def queue_message(app, user, fail=False):
+    """What a request does: a message written in its transaction, by the portal's own session."""
+    with app.app_context(), unit_of_work(db.session):
+        cause = uuid4()
+        messages.queue(
+            db.session, "password_reset", merchant_id=PORTAL_ID, cause=cause, user_id=user.id, at=now()
+        )
+        if fail:
+            raise ZeroDivisionError
+
+
+def run_all(huey):
+    """What a worker does until nothing is waiting; returns how many tasks it ran."""
+    count = 0
+    while task := huey.dequeue():
+        huey.execute(task)
+        count += 1
+    return count
+
+
+def run_periodic(huey, name):
+    (task,) = [task for task in huey._registry.periodic_tasks if task.name == name]
+    huey.execute(task)
+
+
+def runs(session):
+    session.rollback()
+    return session.scalars(select(JobRun).order_by(JobRun.id)).all()
+
+
+@pytest.mark.parametrize(
+    ("minute", "due"),
+    [
+        (0, {"run_day", "settle_payments", "deliver_messages"}),
+        (5, {"settle_payments", "deliver_messages"}),
+        (7, {"deliver_messages"}),
+    ],
+)
+def test_the_clock_starts_each_job_at_its_minute(huey, minute, due):
+    at = datetime(2026, 3, 2, 12, minute)  # noqa: DTZ001 - Huey's clock has no zone
+    assert {task.name for task in huey.read_periodic(at)} == due
+
+
+def test_a_commit_wakes_delivery_and_the_letter_goes_out(app, session, huey, ada):
+    queue_message(app, ada)
+    assert run_all(huey) == 1
+    session.rollback()
+    assert session.scalars(select(Message.state)).all() == ["sent"]
+    (run,) = runs(session)
+    assert (run.job, run.counts["sent"], run.error) == ("deliver_messages", 1, None)
+
+
+def test_what_was_rolled_back_wakes_nobody(app, huey, ada):
+    with pytest.raises(ZeroDivisionError):
+        queue_message(app, ada, fail=True)
+    assert run_all(huey) == 0
+
+
+def test_when_the_queue_is_dead_the_commit_stands_and_the_minutes_delivery_makes_up(app, session, huey, ada):
+    def dead():
+        raise ConnectionError("no queue")
+
+    app.extensions["wake_delivery"] = dead
+    queue_message(app, ada)
+    assert run_all(huey) == 0
+    run_periodic(huey, "deliver_messages")
+    session.rollback()
+    assert session.scalars(select(Message.state)).all() == ["sent"]
+
+
+def test_a_run_that_found_nothing_leaves_no_row_but_the_day_does(huey, session, shop):
+    for job in ("deliver_messages", "settle_payments", "run_day"):
+        run_periodic(huey, job)
+    assert [run.job for run in runs(session)] == ["run_day"]
+
+
+def test_a_payment_without_an_answer_is_settled_by_its_job(app, session, huey, shop, ada):
+    earlier = now() - timedelta(minutes=2)
+    plan_id = factories.accepted_plan(session, shop, ada, now=earlier)
+    factories.choose_card(session, ada, "times_out")
+    factories.pay(session, ada, plan_id, now=earlier)
+    run_periodic(huey, "settle_payments")
+    assert factories.plan_of(session, ada, plan_id, now()).state == "completed"
+    assert [run.counts["settled"] for run in runs(session)] == [1]
+
+
+def test_a_job_that_fails_is_recorded_with_its_error(app, session, huey, shop, ada):
+    earlier = now() - timedelta(minutes=2)
+    plan_id = factories.accepted_plan(session, shop, ada, now=earlier)
+    factories.choose_card(session, ada, "times_out")
+    factories.pay(session, ada, plan_id, now=earlier)
+
+    class Broken:
+        def find(self, charge):
+            raise RuntimeError("the provider speaks gibberish")
+
+    app.extensions["gateway"] = Broken()
+    run_periodic(huey, "settle_payments")
+    (run,) = runs(session)
+    assert (run.job, run.error) == ("settle_payments", "RuntimeError: the provider speaks gibberish")
