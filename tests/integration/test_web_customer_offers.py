@@ -214,8 +214,8 @@ def test_what_is_due_next_is_said_first(session, reader, shop, ada):
 def test_the_home_page_takes_the_same_statements_however_many_plans(
     session, reader, shop, ada, count_statements
 ):
-    for plans in (1, 6):
-        for _ in range(plans):
+    for more in (1, 6):
+        for _ in range(more):
             factories.accepted_plan(session, shop, ada, now=now(), first=now().date())
         with count_statements() as statements:
             assert reader.get("/customer/").status_code == 200

@@ -88,7 +88,7 @@ def test_the_preview_is_what_the_offer_becomes(session, merchant, ada, count_sta
         for line in plan.installments:
             assert filters["day"](line.due_on) in preview
             assert filters["money"](line.amount, "USD") in preview
-    assert preview.count("<tr>") == 1 + 7 + 2
+    assert preview.count("<tr>") == 1 + 7 + 2, "a head, the lines, the total and the difference"
     assert "$1,000.01" in preview
     assert "Difference to the total" in preview
     assert "$0.00" in preview
