@@ -13,7 +13,7 @@ from .adapters.mailer import KeptMailer, SmtpMailer
 from .adapters.passwords import Passwords
 from .extensions import babel, csrf, db, engine_options, htmx, limiter, login_manager, migrate
 from .tasks import jobs, queue
-from .web import admin, auth, customer, health, merchant, merchant_plans, pages, rendering
+from .web import admin, auth, customer, health, merchant, merchant_plans, merchant_refunds, pages, rendering
 
 
 def create_app(settings: dict[str, Any]) -> Flask:
@@ -29,7 +29,7 @@ def create_app(settings: dict[str, Any]) -> Flask:
     rendering.init_app(app)
     http_headers.init_app(app)
     http_errors.init_app(app)
-    for room in (pages, health, auth, customer, merchant, merchant_plans, admin):
+    for room in (pages, health, auth, customer, merchant, merchant_plans, merchant_refunds, admin):
         app.register_blueprint(room.bp)
     app.cli.add_command(cli.create_admin)
     app.cli.add_command(cli.demo)

@@ -88,6 +88,11 @@ class PlanView:
         return sum(i.owed for i in self.installments) if self.state is PlanState.ACTIVE else 0
 
     @property
+    def refundable(self) -> int:
+        """What the merchant could still give up: what is owed, and what was paid and not returned."""
+        return self.owed + sum(i.paid - i.returned for i in self.installments)
+
+    @property
     def overdue_amount(self) -> int:
         return sum(i.owed for i in self.installments if i.status is InstallmentStatus.LATE)
 

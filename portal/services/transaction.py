@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from sqlalchemy.dialects import postgresql, sqlite
@@ -26,7 +26,7 @@ def unit_of_work(session: Session) -> Iterator[Session]:
     """
     if session.info.get("in_unit_of_work"):
         raise RuntimeError("a unit of work cannot hold another")
-    session.rollback()
+    let_go(session)
     session.info["in_unit_of_work"] = True
     try:
         session.connection(execution_options={"write": True})
@@ -34,15 +34,21 @@ def unit_of_work(session: Session) -> Iterator[Session]:
         session.commit()
         session.expunge_all()
     except DBAPIError as error:
-        session.rollback()
+        let_go(session)
         if is_busy(error):
             raise Busy() from error
         raise
     except BaseException:
-        session.rollback()
+        let_go(session)
         raise
     finally:
         session.info["in_unit_of_work"] = False
+
+
+def let_go(session: Session) -> None:
+    """End the session's transaction and forget its changes; a database that cannot be told so has done it already."""
+    with suppress(DBAPIError):
+        session.rollback()
 
 
 def is_busy(error: DBAPIError) -> bool:
@@ -61,5 +67,6 @@ def insert_once(session: Session, table: type[Any], rows: list[dict[str, Any]]) 
     if not rows:
         return []
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(table).values(rows).on_conflict_do_nothing()
-    return list(session.scalars(statement.returning(table.__table__.primary_key.columns.values()[-1])))
+    key = table.__table__.primary_key.columns.values()[-1]
+    # The rows go as parameters, so that the statement is compiled once and not for every call.
+    return list(session.scalars(dialect.insert(table).on_conflict_do_nothing().returning(key), rows))

@@ -52,6 +52,24 @@ def _late(facts: Facts, _currency: str) -> str:
     return _("Installment %(number)s, due %(day)s, became late", number=facts["number"], day=due_on)
 
 
+def _refunded(facts: Facts, currency: str) -> str:
+    amounts = {name: amount_text(facts[name], currency) for name in ("amount", "cancelled", "to_return")}
+    if not facts["to_return"]:
+        return _("%(amount)s refunded: all of it cancelled", **amounts)
+    if not facts["cancelled"]:
+        return _("%(amount)s refunded: all of it goes back", **amounts)
+    return _("%(amount)s refunded: %(cancelled)s cancelled, %(to_return)s goes back", **amounts)
+
+
+def _returned(facts: Facts, currency: str) -> str:
+    return _("%(amount)s returned to the customer", amount=amount_text(facts["returned"], currency))
+
+
+def _not_returned(facts: Facts, currency: str) -> str:
+    missing = amount_text(facts["to_return"] - facts["returned"], currency)
+    return _("%(amount)s could not be returned: the provider refused", amount=missing)
+
+
 _WORDS: dict[str, Callable[[Facts, str], str]] = {
     "plan_offered": lambda *_facts: _("Offer sent"),
     "plan_accepted": lambda *_facts: _("Terms accepted"),
@@ -62,5 +80,8 @@ _WORDS: dict[str, Callable[[Facts, str], str]] = {
     "plan_cancelled": _cancelled,
     "payment_succeeded": _paid,
     "payment_declined": _declined,
+    "refund_made": _refunded,
+    "refund_returned": _returned,
+    "refund_declined": _not_returned,
     "installment_late": _late,
 }

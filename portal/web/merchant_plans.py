@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import EmailField, SelectField, StringField
 from wtforms.fields import SelectChoice
-from wtforms.validators import InputRequired, ValidationError
+from wtforms.validators import InputRequired, Regexp, ValidationError
 
 from portal.core.calendar import business_date
 from portal.core.errors import Conflict, InvalidInput
@@ -168,6 +168,7 @@ def revoke(plan_id: UUID) -> Response:
 
 class CancelForm(PageForm):
     amount = WholeNumberField(validators=[InputRequired()])
+    key = StringField(filters=[typed], validators=[Regexp(r"[!-~]{0,255}\Z")])
 
 
 @bp.post("/<uuid:plan_id>/cancel")
@@ -178,7 +179,7 @@ def cancel(plan_id: UUID) -> Response:
         return _plan_page(plan_id, 422, _("That form was not complete. Check the amount and confirm again."))
     try:
         with unit_of_work(db.session):
-            plans.cancel(db.session, actor(), plan_id, form.amount.data, now())
+            plans.cancel(db.session, actor(), plan_id, form.amount.data, now(), form.key.data or None)
     except Conflict as conflict:
         return _plan_page(plan_id, 409, _(conflict.message, **conflict.params))
     return done(

@@ -1,0 +1,128 @@
+"""Refunding a plan: an amount, a preview by the code that will do it, and the doing; refuses what was not shown."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from flask import Blueprint, Response, current_app, request, url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from wtforms import StringField
+from wtforms.validators import Regexp, ValidationError
+
+from portal.core.errors import Conflict, InvalidInput
+from portal.core.money import decimal_text, parse_amount
+from portal.core.roles import Role
+from portal.extensions import db, now
+from portal.queries import merchant
+from portal.queries.views import PlanView
+from portal.services import refunds
+from portal.services.refund_settlement import Answer
+
+from .events import amount_text
+from .forms import PageForm, add_errors, typed
+from .guards import actor, requires
+from .rendering import done, respond
+
+bp = Blueprint("merchant_refunds", __name__, url_prefix="/merchant/plans/<uuid:plan_id>/refund")
+
+
+class RefundForm(PageForm):
+    """The amount as typed, the fingerprint of the preview that was shown, and the key that makes it safe to repeat."""
+
+    amount = StringField(_l("Amount to refund"), filters=[typed])
+    preview = StringField(filters=[typed])
+    key = StringField(filters=[typed], validators=[Regexp(r"[!-~]{0,255}\Z")])
+
+    def __init__(self, currency: str, **given: object) -> None:
+        super().__init__(**given)
+        self.currency = currency
+
+    def validate_amount(self, field: StringField) -> None:
+        try:
+            self.minor = parse_amount(field.data, self.currency, "amount")
+        except InvalidInput as invalid:
+            error = invalid.errors["amount"]
+            raise ValidationError(_(error.message, **error.params)) from None
+
+
+@bp.get("")
+@requires(Role.MERCHANT)
+def show(plan_id: UUID) -> Response:
+    """The form, and once it names an amount what refunding it would do; writes nothing."""
+    plan = merchant.get_plan(db.session, actor(), plan_id, now())
+    form = RefundForm(plan.currency, formdata=request.args, meta={"csrf": False})
+    if "amount" not in request.args:
+        return _page(plan, form)
+    return _page(plan, form, asked=form.validate())
+
+
+@bp.post("")
+@requires(Role.MERCHANT)
+def refund(plan_id: UUID) -> Response:
+    plan = merchant.get_plan(db.session, actor(), plan_id, now())
+    form = RefundForm(plan.currency)
+    if not form.validate():
+        return _page(plan, form, 422)
+    asked = refunds.Request(plan_id, form.minor, form.preview.data)
+    gateway = current_app.extensions["gateway"]
+    try:
+        answer = refunds.refund(db.session, gateway, actor(), asked, form.key.data or None, now())
+    except InvalidInput as invalid:
+        add_errors(form, invalid)
+        return _page(plan, form, 422)
+    except Conflict as conflict:
+        plan = merchant.get_plan(db.session, actor(), plan_id, now())
+        return _page(plan, form, 409, _(conflict.message, **conflict.params), asked=True)
+    return done(url_for("merchant_plans.show", plan_id=plan_id), *_words(answer))
+
+
+def _page(
+    plan: PlanView, form: RefundForm, status: int = 200, problem: str | None = None, *, asked: bool = False
+) -> Response:
+    preview = None
+    most = 0
+    try:
+        most = refunds.most_refundable(db.session, actor(), plan.id)
+        if asked:
+            preview = refunds.preview(db.session, actor(), plan.id, form.minor)
+    except InvalidInput as invalid:
+        add_errors(form, invalid)
+    except Conflict as conflict:
+        problem = _(conflict.message, **conflict.params)
+    if form.errors and status == 200:
+        status = 422
+    return respond(
+        "merchant/refund.html", "merchant/_refund_preview.html", status=status, plan=plan, form=form, most=most,
+        preview=preview, problem=problem, rows=_rows(plan, preview), typed=_typed(form, plan.currency),
+    )  # fmt: skip
+
+
+def _rows(plan: PlanView, preview: refunds.Preview | None) -> list[tuple[object, int, int]]:
+    """Each installment with what the refund would cancel and return of it, in minor units."""
+    if preview is None:
+        return []
+    cancelled = dict(preview.split.cancelled)
+    returned = {part.installment_id: part.amount for part in preview.split.returned}
+    return [(i, cancelled.get(i.id, 0), returned.get(i.id, 0)) for i in plan.installments]
+
+
+def _typed(form: RefundForm, currency: str) -> str:
+    return decimal_text(form.minor, currency) if hasattr(form, "minor") else ""
+
+
+def _words(answer: Answer) -> tuple[str, str]:
+    """What became of it, and the kind of notice."""
+    amounts = {
+        "cancelled": amount_text(answer.cancelled, answer.currency),
+        "to_return": amount_text(answer.to_return, answer.currency),
+    }
+    if answer.status == "processing":
+        return _("%(cancelled)s is cancelled. %(to_return)s is on its way back; the provider has not confirmed it yet.",
+                 **amounts), "info"  # fmt: skip
+    if answer.status == "declined":
+        return _("%(cancelled)s is cancelled, but the provider refused to return all of %(to_return)s. Try again.",
+                 **amounts), "error"  # fmt: skip
+    return _(
+        "Refunded: %(cancelled)s cancelled, %(to_return)s returned. The customer has been told.", **amounts
+    ), "success"
