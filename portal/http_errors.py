@@ -6,6 +6,7 @@ import logging
 
 from flask import Flask, Response, g, make_response, render_template, request, url_for
 from flask_babel import gettext as _
+from flask_login import AnonymousUserMixin
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException
@@ -13,7 +14,7 @@ from werkzeug.exceptions import HTTPException
 from .core import errors
 from .core.errors import N_
 from .extensions import db
-from .services.transaction import is_busy
+from .services.transaction import is_busy, let_go
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ WORDS = {
     422: (N_("Something needs another look"), N_("Go back and check what you entered.")),
     429: (N_("Too many tries"), N_("Wait a little, then try again.")),
     500: (N_("Something broke on our side"), N_("Nothing was charged twice. Try again in a moment.")),
-    503: (N_("The portal is busy"), N_("Nothing was changed. Try again in a moment.")),
+    503: (N_("The portal is busy"), N_("Try again in a moment: no payment is ever taken twice.")),
 }
 
 
@@ -48,6 +49,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(DBAPIError, _database)
     app.register_error_handler(Exception, _broken)
+    app.teardown_appcontext(_let_go)
 
 
 def refuse(error: errors.PortalError) -> Response:
@@ -75,6 +77,18 @@ def _database(error: DBAPIError) -> Response:
     return _broken(error)
 
 
+def _let_go(_error: BaseException | None) -> None:
+    """A connection that was lost once the answer was ready must not turn it into an error."""
+    if db.session.registry.has():
+        let_go(db.session)
+
+
+def _ask_nothing_more() -> None:
+    """Draw the page without the database: whoever is not known by now stays unknown."""
+    let_go(db.session)
+    g.setdefault("_login_user", AnonymousUserMixin())
+
+
 def _broken(error: Exception) -> Response:
     log.error("unexpected error", exc_info=error, extra={"path": request.path})
     return _answer(500, None)
@@ -82,7 +96,7 @@ def _broken(error: Exception) -> Response:
 
 def _answer(status: int, text: str | None, *, retry_after: int | str | None = None) -> Response:
     if status >= 500:
-        db.session.rollback()
+        _ask_nothing_more()
     title, next_step = WORDS.get(status, WORDS[400 if status < 500 else 500])
     template = "errors/_fragment.html" if request.htmx else "errors/page.html"
     response = make_response(

@@ -88,10 +88,13 @@ class TooMany(PortalError):
 
 
 class Busy(PortalError):
-    """The database could not be reached or locked in time; nothing was changed."""
+    """The database could not be reached or locked in time.
+
+    As a rule nothing was changed; a commit whose answer was lost may stand, so the words do not promise it.
+    """
 
     code = "busy"
     retry_after = 2
 
     def __init__(self) -> None:
-        super().__init__(N_("The portal is busy just now and nothing was changed. Please try again."))
+        super().__init__(N_("The portal is busy just now. Try again in a moment: no payment is ever taken twice."))

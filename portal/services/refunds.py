@@ -13,7 +13,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from portal.adapters.gateway import Gateway, NoAnswer
-from portal.core.errors import N_, Conflict, NotFound
+from portal.core.errors import N_, Busy, Conflict, NotFound
 from portal.core.refund_split import Part, Split, refundable, split_refund
 from portal.core.roles import Actor
 from portal.core.states import ACCEPTED, REFUSALS, PaymentState, PlanState, transition
@@ -80,9 +80,9 @@ def refund(
     asked = give_backs(session, merchant.id, begun.id)
     try:
         outcomes = ask(gateway, asked, again=False)
-    except NoAnswer:
-        return Answer.of(begun)
-    return settle(session, merchant.id, begun.plan_id, begun.id, outcomes, now)
+        return settle(session, merchant.id, begun.plan_id, begun.id, outcomes, now)
+    except (NoAnswer, Busy):
+        return Answer.of(begun)  # The settling job goes on from here.
 
 
 def _intend(

@@ -1,0 +1,145 @@
+"""PostgreSQL ends the portal's connections at bad moments: the answer is 503 with Retry-After, or the right one."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+
+import psycopg2
+import pytest
+import sqlalchemy
+from flask import after_this_request
+
+from portal.adapters.gateway import Simulator
+from portal.extensions import db, now
+from portal.services import settlement
+from tests import factories
+from tests.browserlike import Forms
+from tests.factories import plan_of
+
+pytestmark = pytest.mark.parametrize("engine_name", ["postgres"], indirect=True)
+
+
+@pytest.fixture
+def cut(database_url):
+    """Ends every other connection to the portal's database, from a connection of its own."""
+
+    def end_all() -> int:
+        with contextlib.closing(psycopg2.connect(database_url)) as own, own.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            return cursor.rowcount
+
+    return end_all
+
+
+@pytest.fixture
+def ada(session):
+    return factories.make_customer(session, now=now())
+
+
+@pytest.fixture
+def signed_in(client, ada):
+    client.submit("/login", {"email": ada.email, "password": factories.PASSWORD})
+    return client
+
+
+def pay_first(client, session, ada, plan_id):
+    """The call that sends the first Pay button of the plan, every time with the same key."""
+    line = plan_of(session, ada, plan_id, now()).installments[0]
+    page = client.get("/customer/").get_data(as_text=True)
+    form = next(form for form in Forms(page).all if f"/{line.id}/" in (form.action or ""))
+    return lambda: client.post(form.action, data=form.fields)
+
+
+def assert_busy(response):
+    assert response.status_code == 503
+    assert int(response.headers["Retry-After"]) > 0
+    assert "busy" in response.get_data(as_text=True)
+
+
+def test_connections_cut_while_idle_cost_one_503(signed_in, cut):
+    assert signed_in.get("/customer/").status_code == 200
+    assert cut() > 0
+    assert_busy(signed_in.get("/customer/"))
+    assert signed_in.get("/customer/").status_code == 200
+
+
+def test_the_page_that_says_busy_asks_nothing_of_the_database(signed_in, app, cut):
+    """Every connection is cut as soon as it is taken, so no statement can succeed while the page is drawn either."""
+    with app.app_context():
+        engine = db.engine
+
+    def cut_at_once(*_: object) -> None:
+        cut()
+
+    sqlalchemy.event.listen(engine, "checkout", cut_at_once)
+    assert_busy(signed_in.get("/customer/"))
+    assert_busy(signed_in.get("/customer/", headers={"HX-Request": "true"}))
+    sqlalchemy.event.remove(engine, "checkout", cut_at_once)
+    assert signed_in.get("/customer/").status_code in (200, 503)
+    assert signed_in.get("/customer/").status_code == 200
+
+
+def test_a_connection_cut_when_the_page_is_ready_does_not_spoil_it(app, client, signed_in, cut):
+    view = app.view_functions["customer.home"]
+
+    def home_and_cut():
+        @after_this_request
+        def cut_now(response):
+            assert cut() > 0
+            return response
+
+        return view()
+
+    home_and_cut.guard = view.guard
+    app.view_functions["customer.home"] = home_and_cut
+    assert signed_in.get("/customer/").status_code == 200
+    assert signed_in.get("/customer/").status_code == 200
+
+
+class Cutter:
+    """Cuts all connections before the statement, or the commit, of this number."""
+
+    def __init__(self, engine, cut, number):
+        self.engine, self.cut, self.left = engine, cut, number
+
+    def __enter__(self):
+        for moment in ("before_cursor_execute", "commit"):
+            sqlalchemy.event.listen(self.engine, moment, self.count)
+        return self
+
+    def __exit__(self, *_: object):
+        for moment in ("before_cursor_execute", "commit"):
+            sqlalchemy.event.remove(self.engine, moment, self.count)
+
+    def count(self, *_: object):
+        self.left -= 1
+        if self.left == 0:
+            self.cut()
+
+
+def test_a_payment_cut_before_any_of_its_statements_is_made_once(signed_in, session, ada, cut):
+    """Wherever it is cut, the same request again and the settling job bring it to its end, and to one payment."""
+    shop = factories.make_merchant(session, "Second Shop", now=now())
+    seen = set()
+    for number in itertools.count(1):
+        plan_id = factories.accepted_plan(session, shop, ada, now=now(), first=now().date())
+        pay = pay_first(signed_in, session, ada, plan_id)
+        with Cutter(session.get_bind(), cut, number) as cutter:
+            response = pay()
+        if cutter.left > 0:
+            break
+        assert response.status_code in (303, 202, 503), f"cut before statement {number}"
+        if response.status_code == 503:
+            assert_busy(response)
+        seen.add(response.status_code)
+        assert pay().status_code in (303, 202)
+        settlement.settle_pending(session, Simulator(), now() + 2 * settlement.SETTLE_AFTER)
+        assert pay().status_code == 303
+        assert plan_of(session, ada, plan_id, now()).paid == 3334
+    # Cut before the intent stands it is refused; after that it is being processed.
+    assert seen == {202, 503}
+    assert factories.broken_invariants(session) == []
