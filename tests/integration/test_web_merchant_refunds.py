@@ -43,8 +43,8 @@ def previewed(client, plan, amount):
 def refund(merchant, plan):
     """Asks for a preview of an amount and sends the form that it shows."""
 
-    def send(amount, **changed):
-        url, fields = previewed(merchant, plan, amount)
+    def send(shown, **changed):
+        url, fields = previewed(merchant, plan, shown)
         return merchant.post(url, data=fields | changed)
 
     return send
