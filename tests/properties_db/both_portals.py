@@ -1,0 +1,191 @@
+"""Does one thing in the model and in the portal, and refuses to go on where what they answer or hold differs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from portal.core.roles import Actor
+from portal.services import day, keys, messages, offers, payments, plans, refunds, settlement
+from portal.services import refund_settlement as refund_settling
+from portal.services.transaction import unit_of_work
+from tests import factories
+from tests.properties_db import comparison, model
+from tests.properties_db.comparison import outcome, same_payment, same_refund
+from tests.properties_db.model_rows import Line, Plan, Provider, Shop, schedule
+from tests.properties_db.outside import Ledger, Postman, write
+
+
+class BothPortals:
+    """The model, the portal on its database, and the world around them; ``now`` is everybody's clock."""
+
+    def __init__(self, session: Session) -> None:
+        self.session, self.model, self.now = session, model.Portal(), factories.NOW
+        self.ledger, self.postman = Ledger(), Postman()
+        self.shops: list[Shop] = []
+        self.people: dict[str, Actor] = {}
+        self.cards: dict[str, str] = {}
+        self.stranger = factories.make_customer(session, "Eve")
+        self.other_shop = factories.make_merchant(session, "Eves Shop")
+
+    def both(self, predict: Callable[[], Any], act: Callable[[], Any]) -> tuple[Any, Any]:
+        """What the model predicts and what the portal does; (None, None) if both refuse for the same reason."""
+        (reasons, expected), (refusal, actual) = outcome(predict), outcome(act)
+        assert bool(refusal) == bool(reasons), (reasons, refusal)
+        assert set(refusal) <= set(reasons)
+        return expected, actual
+
+    def unit(self, act: Callable[..., Any], *args: Any) -> Callable[[], Any]:
+        def run() -> Any:
+            with unit_of_work(self.session):
+                return act(self.session, *args)
+
+        return run
+
+    def open_shop(self, zone: str, currency: str) -> None:
+        name = f"Shop {len(self.shops)}"
+        actor = factories.make_merchant(self.session, name, timezone=zone, currency=currency)
+        self.shops.append(Shop(actor, zone))
+
+    def sign_up(self, name: str) -> None:
+        customer = factories.make_customer(self.session, name)
+        self.people[customer.email] = customer
+
+    def offer(
+        self, shop: Shop, email: str, total: int, parts: int, first: date, frequency: str
+    ) -> Plan | None:
+        last_day = shop.today(self.now) + timedelta(days=30)
+        plan = Plan(None, shop, email, schedule(total, parts, first, frequency), last_day)
+        proposal = factories.proposal(
+            email, total=total, parts=parts, first=first, frequency=offers.Frequency(frequency)
+        )
+
+        def predict() -> Plan:
+            if total < parts:
+                raise model.Refused("invalid")
+            self.model.offer(plan)
+            return plan
+
+        made, plan.id = self.both(predict, self.unit(offers.offer, shop.actor, proposal, self.now))
+        return made
+
+    def accept(self, plan: Plan, *, the_terms_shown: bool = True) -> None:
+        customer = self.people[plan.email]
+        shown = factories.plan_of(self.session, customer, plan.id, self.now).terms_hash
+        terms = shown if the_terms_shown else "0" * 64
+        act = self.unit(offers.accept, customer, plan.id, terms, factories.ORIGIN, self.now)
+        self.both(lambda: self.model.accept(plan, the_terms_shown, self.now), act)
+
+    def decline(self, plan: Plan) -> None:
+        act = self.unit(offers.decline, self.people[plan.email], plan.id, self.now)
+        self.both(lambda: self.model.end_offer(plan, "declined", self.now), act)
+
+    def revoke(self, plan: Plan) -> None:
+        act = self.unit(offers.revoke, plan.shop.actor, plan.id, self.now)
+        self.both(lambda: self.model.end_offer(plan, "revoked", self.now), act)
+
+    def choose_card(self, email: str, card: str) -> None:
+        if self.cards.get(email) != card:
+            factories.choose_card(self.session, self.people[email], card)
+            self.cards[email] = card
+
+    def pay(
+        self,
+        plan: Plan,
+        scope: str,
+        line: Line | None,
+        shown: int | None,
+        key: str | None,
+        provider: Provider,
+    ) -> None:
+        """Without an amount it is a program that pays, over the API, where paying an offer accepts it."""
+        customer, now = self.people[plan.email], self.now
+        lines = factories.plan_of(self.session, customer, plan.id, now).installments
+        order = payments.Order(plan.id, payments.Scope(scope), shown, line and lines[line.number - 1].id)
+        origin = factories.ORIGIN if shown is None else None
+        card, known = self.cards[plan.email], key and (plan.shop, plan.email, key)
+        gateway = self.ledger.being(provider)
+        predicted, answer = self.both(
+            lambda: self.model.pay(plan, scope, line, shown, known, provider, card, now),
+            lambda: payments.pay(self.session, gateway, customer, order, key, now, origin),
+        )
+        if predicted:
+            same_payment(predicted, answer)
+
+    def preview(self, plan: Plan, amount: int) -> Any:
+        """(the preview's fingerprint, what the model previewed, the plan's state afterwards), None if refused."""
+        expected, shown = self.both(
+            lambda: self.model.split(plan, amount),
+            lambda: refunds.preview(self.session, plan.shop.actor, plan.id, amount),
+        )
+        self.session.rollback()
+        if shown is None:
+            return None
+        assert comparison.split_in_numbers(self.session, shown.split) == comparison.expected_split(expected)
+        return shown.fingerprint, expected, shown.state
+
+    def refund(self, plan: Plan, amount: int, shown: Any, key: str | None, provider: Provider) -> None:
+        made, known = len(plan.refunds), key and (plan.shop, "the shop", key)
+        request = refunds.Request(plan.id, amount, shown and shown[0])
+        gateway = self.ledger.being(provider)
+        predicted, answer = self.both(
+            lambda: self.model.refund(plan, amount, shown, known, provider, self.now),
+            lambda: refunds.refund(self.session, gateway, plan.shop.actor, request, key, self.now),
+        )
+        if predicted:
+            same_refund(predicted, answer)
+        if shown and len(plan.refunds) > made:
+            assert plan.state == shown[2]
+
+    def cancel(self, plan: Plan, shown: int | None, key: str | None) -> None:
+        known = key and (plan.shop, "the shop", key)
+        act = self.unit(plans.cancel, plan.shop.actor, plan.id, shown, self.now, key)
+        self.both(lambda: self.model.cancel(plan, shown, known, self.now), act)
+
+    def strangers_meddle(self, plan: Plan) -> None:
+        """For another customer and another shop the plan does not exist, whatever they try."""
+        order, request = payments.Order(plan.id, payments.Scope.ALL, plan.owed), refunds.Request(plan.id, 1)
+        session, ledger, now = self.session, self.ledger, self.now
+        acts = [
+            self.unit(offers.accept, self.stranger, plan.id, "0" * 64, factories.ORIGIN, now),
+            self.unit(offers.decline, self.stranger, plan.id, now),
+            self.unit(offers.revoke, self.other_shop, plan.id, now),
+            self.unit(plans.cancel, self.other_shop, plan.id, plan.owed, now),
+            lambda: payments.pay(session, ledger, self.stranger, order, None, now),
+            lambda: refunds.preview(session, self.other_shop, plan.id, 1),
+            lambda: refunds.refund(session, ledger, self.other_shop, request, None, now),
+        ]
+        assert {outcome(act)[0] for act in acts} == {("not_found",)}
+
+    def settle_pending(self, provider: Provider) -> None:
+        self.model.settle_pending(provider, self.now)
+        gateway = self.ledger.being(provider)
+        settlement.settle_pending(self.session, gateway, self.now)
+        refund_settling.settle_pending(self.session, gateway, self.now)
+
+    def do_the_days_work(self) -> None:
+        """The second run of the same day finds nothing left to do."""
+        expected = self.model.run_day(self.now)
+        counts = day.run(self.session, self.now)
+        assert {name: counts[name] for name in expected} == expected
+        assert set(day.run(self.session, self.now).values()) == {0}
+
+    def deliver(self) -> None:
+        messages.deliver(self.session, self.postman, write, self.now)
+
+    def deliver_in_vain(self) -> None:
+        self.postman.refusing = True
+        self.deliver()
+        self.postman.refusing = False
+
+    def forget_old_keys(self) -> None:
+        assert self.unit(keys.forget_old, self.now)() == self.model.forget_keys(self.now)
+
+    def check(self) -> None:
+        """Everything that the database holds is as predicted, and the self-check finds nothing."""
+        self.session.rollback()
+        comparison.compare(self.session, self.model, self.shops, self.ledger, self.now)
+        assert factories.broken_invariants(self.session) == []

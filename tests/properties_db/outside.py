@@ -1,0 +1,83 @@
+"""The world outside: a provider that keeps its own books and a postman, both as moody as the machine wants them."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from portal.adapters.gateway import OUTCOMES, Charge, GiveBack, NoAnswer, Outcome
+from portal.adapters.mailer import Letter, MailRefused
+from tests.properties_db.model_rows import Provider
+
+
+class Crash(Exception):
+    """The process dies while it speaks to the provider."""
+
+
+class Ledger:
+    """A provider that moves money once per reference, and remembers what it moved: (outcome, minor units)."""
+
+    def __init__(self) -> None:
+        self.charges: dict[UUID, tuple[Outcome, int]] = {}
+        self.returns: dict[UUID, tuple[Outcome, int]] = {}
+        self.being(Provider())
+
+    def being(self, mood: Provider) -> Ledger:
+        self.mood, self.declining = mood, mood.declines_a_return
+        return self
+
+    def charge(self, charge: Charge) -> Outcome:
+        return self._hear(self.charges, charge, OUTCOMES[charge.card])
+
+    def find(self, charge: Charge) -> Outcome | None:
+        return self._look_up(self.charges, charge.reference)
+
+    def give_back(self, give_back: GiveBack) -> Outcome:
+        outcome = Outcome.DECLINED if self.declining else Outcome.SUCCEEDED
+        return self._hear(self.returns, give_back, outcome)
+
+    def find_given_back(self, give_back: GiveBack) -> Outcome | None:
+        return self._look_up(self.returns, give_back.reference)
+
+    def _hear(self, book: dict, asked: Any, outcome: Outcome) -> Outcome:
+        if self.mood.unreachable:
+            raise NoAnswer
+        if self.mood.process_dies == "before":
+            raise Crash
+        assert asked.reference not in book, "asked twice without looking it up"
+        book[asked.reference], self.declining = (outcome, asked.amount), False
+        if self.mood.process_dies == "after":
+            raise Crash
+        if self.mood.slow or asked.card == "times_out":
+            raise NoAnswer
+        return outcome
+
+    def _look_up(self, book: dict, reference: UUID) -> Outcome | None:
+        if self.mood.unreachable:
+            raise NoAnswer
+        return book[reference][0] if reference in book else None
+
+    def kept(self) -> int:
+        """What it took less what it gave back, in minor units."""
+        return moved(self.charges) - moved(self.returns)
+
+
+def moved(book: dict[UUID, tuple[Outcome, int]]) -> int:
+    return sum(amount for outcome, amount in book.values() if outcome is Outcome.SUCCEEDED)
+
+
+class Postman:
+    """A mailer that never takes the same letter twice, and at times takes none."""
+
+    def __init__(self) -> None:
+        self.refusing, self.taken = False, set()
+
+    def send(self, letter: Letter, *, to: str, reply_to: str, sender: str, message_id: str) -> None:
+        if self.refusing:
+            raise MailRefused("451 try again later")
+        assert message_id not in self.taken
+        self.taken.add(message_id)
+
+
+def write(message: Any) -> Letter:
+    return Letter(message.kind, message.kind, message.kind)

@@ -1,0 +1,68 @@
+"""The whole life of plans on a real database, in any order and with everything that goes wrong, as the model predicts.
+
+The ordinary run is small and the same each time. ``TORTURE_EXAMPLES=500 TORTURE_STEPS=50`` looks further: what it
+finds is kept in ``.hypothesis`` and tried first the next time, and the steps that it prints show it again.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+
+import pytest
+from hypothesis import Phase, settings
+from hypothesis.database import DirectoryBasedExampleDatabase
+from hypothesis.stateful import run_state_machine_as_test
+from sqlalchemy import create_engine
+
+from config import load_settings
+from portal.extensions import engine_options
+from tests.databases import environment
+from tests.properties_db.machine import LifeOfPlans
+
+ORDINARY = {"sqlite": 10, "postgres": 5}
+STEPS = int(os.environ.get("TORTURE_STEPS", "30"))
+
+
+def size(engine_name: str) -> settings:
+    if examples := os.environ.get("TORTURE_EXAMPLES"):
+        kept = DirectoryBasedExampleDatabase(".hypothesis/examples")
+        further = {"max_examples": int(examples), "derandomize": False, "database": kept, "print_blob": True}
+    else:
+        # The steps are shown as they were, since looking for fewer that fail too takes minutes.
+        further = {"max_examples": ORDINARY[engine_name], "derandomize": True, "database": None,
+                   "phases": [Phase.generate]}  # fmt: skip
+    return settings(stateful_step_count=STEPS, deadline=None, **further)
+
+
+@pytest.fixture
+def new_life(engine_name, request, tmp_path):
+    """Makes a machine on an emptied database; one that is not the first ends the one before."""
+    databases = request.getfixturevalue(
+        {"sqlite": "sqlite_databases", "postgres": "postgres_database"}[engine_name]
+    )
+    engine, numbers = None, itertools.count()
+
+    def begin() -> LifeOfPlans:
+        nonlocal engine
+        end()
+        folder = tmp_path / f"life-{next(numbers)}"
+        folder.mkdir()
+        environ = environment(folder, DATABASE_URL=databases.fresh(folder))
+        url = load_settings(environ)["SQLALCHEMY_DATABASE_URI"]
+        engine = create_engine(url, **engine_options(url))
+        return LifeOfPlans(engine)
+
+    def end() -> None:
+        if engine is not None:
+            engine.dispose()
+        for folder in tmp_path.glob("life-*"):
+            shutil.rmtree(folder)
+
+    yield begin
+    end()
+
+
+def test_the_portal_does_what_the_model_predicts(new_life, engine_name):
+    run_state_machine_as_test(new_life, settings=size(engine_name))
