@@ -34,10 +34,10 @@ def test_a_customer_has_no_shop(session):
     assert session.get(Merchant, ada.id) is None
 
 
-@pytest.mark.parametrize("spelling", ["ada.buyer@example.com", "ADA.Buyer@example.com"])
-@pytest.mark.parametrize("role", [Role.CUSTOMER, Role.MERCHANT])
-def test_an_address_is_taken_whatever_its_case_and_role(session, ada, spelling, role):
-    assert fields_at_fault(session, account(role, "Somebody Else", email=spelling)) == {"email"}
+def test_an_address_is_taken_whatever_its_case_and_role(session, ada):
+    for spelling in ("ada.buyer@example.com", "ADA.Buyer@example.com"):
+        for role in (Role.CUSTOMER, Role.MERCHANT):
+            assert fields_at_fault(session, account(role, "Somebody Else", email=spelling)) == {"email"}
 
 
 def test_a_user_name_is_taken_whatever_its_case(session):

@@ -97,16 +97,17 @@ def test_an_offer_arrives_by_mail_once(session, shop, ada, smtp_server):
     assert (message.state, message.sent_at, message.tries) == ("sent", NOW, 1)
 
 
-@pytest.mark.parametrize(
-    "name", ["Müller & Söhne", 'The "Best", Shop', "متجر الزاوية", "a" * 120, "Shop <x@example.com>"]
-)
-def test_any_shops_name_can_be_a_sender(session, shop, ada, smtp_server, name):
-    with unit_of_work(session):
-        factories.accounts.change_shop(session, shop, name, shop.email, "UTC", NOW)
-    queue(session, ada, merchant_id=shop.id)
-    assert deliver(session, SmtpMailer(f"{smtp_server.url}?from=portal@example.com"))["sent"] == 1
-    (sender,) = smtp_server.messages[0]["From"].addresses
-    assert (sender.display_name, sender.addr_spec) == (name, "portal@example.com")
+def test_any_shops_name_can_be_a_sender(session, shop, ada, smtp_server):
+    names = ["Müller & Söhne", 'The "Best", Shop', "متجر الزاوية", "a" * 120, "Shop <x@example.com>"]
+    mailer = SmtpMailer(f"{smtp_server.url}?from=portal@example.com")
+    for name in names:
+        with unit_of_work(session):
+            factories.accounts.change_shop(session, shop, name, shop.email, "UTC", NOW)
+        queue(session, ada, merchant_id=shop.id)
+        assert deliver(session, mailer)["sent"] == 1
+    senders = [mail["From"].addresses[0] for mail in smtp_server.messages]
+    assert [sender.display_name for sender in senders] == names
+    assert {sender.addr_spec for sender in senders} == {"portal@example.com"}
 
 
 def test_what_is_not_due_yet_waits(session, ada):

@@ -108,12 +108,12 @@ def test_the_last_payment_completes_the_plan_once(session, shop, ada):
     assert sorted(session.scalars(select(Payment.number))) == [1, 2, 3]
 
 
-@pytest.mark.parametrize("shown", [0, 3333, 3335, 10000, -3334])
-def test_another_amount_than_is_owed_is_a_conflict_that_names_the_figure(session, shop, ada, shown):
+def test_another_amount_than_is_owed_is_a_conflict_that_names_the_figure(session, shop, ada):
     plan_id = accepted_plan(session, shop, ada)
     line = plan_of(session, ada, plan_id).installments[0]
-    refusal = refused(session, ada, Order(plan_id, Scope.INSTALLMENT, shown, line.id))
-    assert (refusal.code, refusal.figure) == ("other_amount", 3334)
+    for shown in (0, 3333, 3335, 10000, -3334):
+        refusal = refused(session, ada, Order(plan_id, Scope.INSTALLMENT, shown, line.id))
+        assert (refusal.code, refusal.figure) == ("other_amount", 3334)
 
 
 def test_what_became_overdue_after_the_page_was_shown_is_not_charged_unseen(session, shop, ada):

@@ -41,11 +41,9 @@ def guess(session, hashing, identifier, times=10, **more):
         assert sign_in(session, hashing, identifier, "a wrong guess", **more) is None
 
 
-@pytest.mark.parametrize(
-    "typed", ["ada.buyer@example.com", "Ada.Buyer@EXAMPLE.com", "  ada.buyer@example.com "]
-)
-def test_the_address_signs_in_in_any_case(session, ada, hashing, typed):
-    assert sign_in(session, hashing, typed) == ada.id
+def test_the_address_signs_in_in_any_case(session, ada, hashing):
+    for typed in ("ada.buyer@example.com", "Ada.Buyer@EXAMPLE.com", "  ada.buyer@example.com "):
+        assert sign_in(session, hashing, typed) == ada.id
 
 
 def test_a_user_name_of_ones_own_signs_in_in_any_case_and_so_does_the_address(session, hashing):
@@ -54,16 +52,16 @@ def test_a_user_name_of_ones_own_signs_in_in_any_case_and_so_does_the_address(se
         assert sign_in(session, hashing, typed) == person.id
 
 
-@pytest.mark.parametrize("password", ["", PASSWORD.upper(), f"{PASSWORD} ", "x" * 4000, "a\0b", "\ud800"])
-def test_a_wrong_password_does_not(session, ada, hashing, password):
-    assert sign_in(session, hashing, ada.email, password) is None
+def test_a_wrong_password_does_not(session, ada, hashing):
+    for password in ("", PASSWORD.upper(), f"{PASSWORD} ", "x" * 4000, "a\0b", "\ud800"):
+        assert sign_in(session, hashing, ada.email, password) is None
 
 
-@pytest.mark.parametrize("typed", ["", "\0", "ada\n", "\ud800", "x" * 4000])
-def test_what_can_be_no_name_is_refused_at_its_field(session, ada, hashing, typed):
-    with pytest.raises(InvalidInput) as refused:
-        sign_in(session, hashing, typed)
-    assert list(refused.value.errors) == ["email"]
+def test_what_can_be_no_name_is_refused_at_its_field(session, ada, hashing):
+    for typed in ("", "\0", "ada\n", "\ud800", "x" * 4000):
+        with pytest.raises(InvalidInput) as refused:
+            sign_in(session, hashing, typed)
+        assert list(refused.value.errors) == ["email"]
 
 
 def test_after_ten_wrong_passwords_an_account_is_closed_before_any_hashing(session, ada, hashing):
