@@ -99,12 +99,13 @@ def _page(
 
 
 def _rows(plan: PlanView, preview: refunds.Preview | None) -> list[tuple[object, int, int]]:
-    """Each installment with what the refund would cancel and return of it, in minor units."""
+    """The installments that the refund would change, with what it cancels and returns of each, in minor units."""
     if preview is None:
         return []
     cancelled = dict(preview.split.cancelled)
     returned = {part.installment_id: part.amount for part in preview.split.returned}
-    return [(i, cancelled.get(i.id, 0), returned.get(i.id, 0)) for i in plan.installments]
+    changed = [i for i in plan.installments if i.id in cancelled or i.id in returned]
+    return [(i, cancelled.get(i.id, 0), returned.get(i.id, 0)) for i in changed]
 
 
 def _typed(form: RefundForm, currency: str) -> str:
