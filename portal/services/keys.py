@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
@@ -42,6 +43,30 @@ def claim(
     if seen.request_hash != row["request_hash"]:
         raise KeyReused()
     return seen
+
+
+def once(
+    session: Session, merchant_id: UUID, user_id: UUID, key: str | None, request: Any, now: datetime,
+    act: Callable[[], dict[str, Any]],
+) -> dict[str, Any]:  # fmt: skip
+    """What ``act`` answers (JSON values); the same key again gets the answer that was stored with it, and no act.
+
+    All in the caller's unit of work, so that a key without an answer is never seen. Raises ``KeyReused``.
+    """
+    if key is None:
+        return act()
+    seen = claim(session, merchant_id, user_id, key, request, now)
+    if seen:
+        return seen.answer or {}
+    stored = act()
+    mine = (IdempotencyKey.merchant_id == merchant_id, IdempotencyKey.user_id == user_id)
+    session.execute(
+        update(IdempotencyKey)
+        .where(*mine, IdempotencyKey.key == key)
+        .values(answer=stored)
+        .execution_options(synchronize_session=False)
+    )
+    return stored
 
 
 def answer(session: Session, merchant_id: UUID, stored: dict[str, Any], **cause: UUID) -> None:

@@ -61,7 +61,7 @@ def offer(session: Session, merchant: Actor, proposal: Proposal, now: datetime) 
     """
     if merchant.role is not Role.MERCHANT:
         raise Forbidden(N_("Only a shop can offer a plan."))
-    email, description, lines = _checked(merchant, proposal, now)
+    email, description, lines = check(merchant, proposal, now)
     shop = session.get_one(Merchant, merchant.id)
     customer = find_or_invite(session, email, now)
     if customer.role != Role.CUSTOMER:
@@ -90,8 +90,8 @@ def offer(session: Session, merchant: Actor, proposal: Proposal, now: datetime) 
     return plan.id
 
 
-def _checked(merchant: Actor, proposal: Proposal, now: datetime) -> tuple[str, str, tuple[Line, ...]]:
-    """Every field at fault is named at once, not one after the other."""
+def check(merchant: Actor, proposal: Proposal, now: datetime) -> tuple[str, str, tuple[Line, ...]]:
+    """The address and the description as they are stored, and the schedule; names every field at fault at once."""
     errors: dict[str, PortalError] = {}
     email = description = ""
     lines: tuple[Line, ...] = ()
@@ -119,25 +119,33 @@ def _new_reference() -> str:
 
 
 def accept(
-    session: Session, customer: Actor, plan_id: UUID, terms_hash: str, origin: Origin, now: datetime
+    session: Session, customer: Actor, plan_id: UUID, terms_hash: str | None, origin: Origin, now: datetime
 ) -> None:
     """Bind the customer to exactly the terms whose hash was shown, and post the debt, in one transaction.
 
+    Without a hash, over the API, the customer's own token accepts the terms as they were offered; they never change.
     Raises ``Conflict`` for other terms or an offer that is no longer open. Only the plan's customer can do this.
     """
     plan, today = lock_for_customer(session, customer, plan_id, now)
-    event = states.transition(
-        states.shown_state(PlanState(plan.state), plan.last_day, today), PlanState.ACTIVE
-    )
-    if terms_hash != plan.terms_hash:
+    if terms_hash is not None and terms_hash != plan.terms_hash:
         raise Conflict(
             N_("These are not the terms of this offer. Read it again before you accept."), code="other_terms"
         )
+    bind(session, plan, origin, "accepted", now, today)
+
+
+def bind(session: Session, plan: Plan, origin: Origin, how: str, now: datetime, today: date) -> None:
+    """Make the locked offer a debt of its customer: the evidence, the state, the postings, what is told.
+
+    The caller has made sure that it is the customer who acts. Raises ``Conflict`` for an offer that is not open.
+    """
+    state = states.shown_state(PlanState(plan.state), plan.last_day, today)
+    event = states.transition(state, PlanState.ACTIVE)
     session.add(
         Acceptance(
-            merchant_id=plan.merchant_id, plan_id=plan.id, customer_id=customer.id, terms=plan.terms,
+            merchant_id=plan.merchant_id, plan_id=plan.id, customer_id=plan.customer_id, terms=plan.terms,
             terms_hash=plan.terms_hash, accepted_at=now, address=origin.address[:64],
-            user_agent=origin.user_agent[:400], how="accepted",
+            user_agent=origin.user_agent[:400], how=how,
         )
     )  # fmt: skip
     session.flush()
@@ -145,7 +153,7 @@ def accept(
     session.flush()
     amounts = [(i.id, i.amount) for i in installments_of(session, plan)]
     post(session, plan, "receivable", "sales", amounts, now, today)
-    tell(session, plan, event, "plan_accepted", customer.id, customer.id, now)
+    tell(session, plan, event, "plan_accepted", plan.customer_id, plan.customer_id, now)
     write_to(session, plan, "plan_accepted_shop", plan.merchant_id, now)
 
 

@@ -12,12 +12,12 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from portal.adapters.gateway import Charge, Gateway, NoAnswer
-from portal.core.errors import N_, Conflict, Forbidden, NotFound
-from portal.core.roles import Actor, Role
+from portal.core.errors import N_, Busy, Conflict, Forbidden, NotFound
+from portal.core.roles import Actor, Origin, Role
 from portal.core.states import REFUSALS, InstallmentStatus, PaymentState, PlanState, installment_status
 from portal.models import IdempotencyKey, Installment, Payment, Plan, User, new_id
 
-from . import keys
+from . import keys, offers
 from .plans import installments_of, lock
 from .settlement import Answer, settle
 from .transaction import unit_of_work
@@ -31,38 +31,45 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a customer asks to pay, and the amount in minor units that was shown beside the button."""
+    """What a customer asks to pay, and the amount in minor units that was shown beside the button.
+
+    Without an amount (over the API) whatever is owed is paid.
+    """
 
     plan_id: UUID
     scope: Scope
-    shown: int
+    shown: int | None
     installment_id: UUID | None = None
 
 
 def pay(
-    session: Session, gateway: Gateway, customer: Actor, order: Order, key: str | None, now: datetime
-) -> Answer:
+    session: Session, gateway: Gateway, customer: Actor, order: Order, key: str | None, now: datetime,
+    origin: Origin | None = None,
+) -> Answer:  # fmt: skip
     """Pay the whole of what the order covers with the customer's card, exactly once per key.
 
-    Runs three units of work: the intent is committed before the provider is called, and the answer after. Raises
-    ``NotFound``, ``Conflict`` (with the new figure if another amount is owed), ``KeyReused``.
+    With an ``origin`` (over the API) paying an open offer accepts it, together with the intent: if the payment is then
+    declined, the plan is active and unpaid. Runs three units of work: the intent is committed before the provider is
+    called, and the answer after. Raises ``NotFound``, ``Conflict`` (with the new figure if another amount is owed),
+    ``KeyReused``.
     """
     if customer.role is not Role.CUSTOMER:
         raise Forbidden(N_("Only the customer of a plan can do this."))
     with unit_of_work(session):
-        begun = _intend(session, customer, order, key, now)
+        begun = _intend(session, customer, order, key, now, origin)
     if isinstance(begun, Answer):
         return begun
     merchant_id, charge = begun
     try:
         outcome = gateway.charge(charge)
-    except NoAnswer:
+        return settle(session, merchant_id, order.plan_id, charge.reference, outcome, now)
+    except (NoAnswer, Busy):
+        # The settling job goes on from here.
         return Answer("processing", charge.reference, order.plan_id, charge.amount, charge.currency)
-    return settle(session, merchant_id, order.plan_id, charge.reference, outcome, now)
 
 
 def _intend(
-    session: Session, customer: Actor, order: Order, key: str | None, now: datetime
+    session: Session, customer: Actor, order: Order, key: str | None, now: datetime, origin: Origin | None
 ) -> Answer | tuple[UUID, Charge]:
     found = session.execute(
         select(Plan.merchant_id, User.test_card)
@@ -76,12 +83,14 @@ def _intend(
     if key is not None:
         seen = keys.claim(session, plan.merchant_id, customer.id, key, order, now, payment_id=payment_id)
         if seen:
-            return _replay(seen, plan, order)
+            return _replay(session, seen, plan)
+    if plan.state == PlanState.OFFERED and origin:
+        offers.bind(session, plan, origin, "first payment", now, today)
     if plan.state != PlanState.ACTIVE:
         raise Conflict(REFUSALS[PlanState(plan.state)], code=f"plan_{plan.state}")
     covered = _covered(installments_of(session, plan), order, today)
     amount = sum(i.amount - i.paid - i.cancelled for i in covered)
-    if amount != order.shown:
+    if order.shown is not None and amount != order.shown:
         raise Conflict(
             N_("Another amount is owed by now. Check it and pay again."), code="other_amount", figure=amount
         )
@@ -127,8 +136,9 @@ def _status(i: Installment, today: date) -> InstallmentStatus:
     return installment_status(PlanState.ACTIVE, i.amount, i.paid, i.cancelled, i.due_on, i.late_on, today)
 
 
-def _replay(seen: IdempotencyKey, plan: Plan, order: Order) -> Answer:
+def _replay(session: Session, seen: IdempotencyKey, plan: Plan) -> Answer:
     """The answer that this key got; ``processing`` while there is none."""
     if seen.answer is not None:
         return Answer.restored(seen.answer)
-    return Answer("processing", seen.payment_id or plan.id, plan.id, order.shown, plan.currency)
+    payment = session.get_one(Payment, (plan.merchant_id, seen.payment_id))
+    return Answer("processing", payment.id, plan.id, payment.amount, plan.currency)

@@ -23,16 +23,17 @@ from . import events, keys, messages
 
 @dataclass(frozen=True, slots=True)
 class Cancellation:
-    """What a merchant asks to cancel: the plan, and the owed amount in minor units that was shown."""
+    """What a merchant asks to cancel: the plan, and the owed amount in minor units that was shown, if any was."""
 
     plan_id: UUID
-    shown: int
+    shown: int | None
 
 
 def cancel(
-    session: Session, merchant: Actor, plan_id: UUID, shown: int, now: datetime, key: str | None = None
+    session: Session, merchant: Actor, plan_id: UUID, shown: int | None, now: datetime, key: str | None = None
 ) -> None:
-    """Cancel all that is still owed on an active plan and return nothing. ``shown`` is what the merchant was shown.
+    """Cancel all that is still owed on an active plan and return nothing. ``shown`` is what the merchant was shown;
+    None, over the API, means whatever is owed.
 
     Raises ``Conflict`` when the plan is not active, money of it is being processed, or another amount is owed by now.
     The same key again changes nothing.
@@ -46,7 +47,7 @@ def cancel(
     refuse_while_processing(session, plan, installments)
     amounts = {i.id: i.amount - i.paid - i.cancelled for i in installments if i.amount > i.paid + i.cancelled}
     owed = sum(amounts.values())
-    if shown != owed:
+    if shown is not None and shown != owed:
         message = N_("Another amount is owed by now. Check it and confirm again.")
         raise Conflict(message, code="other_amount", figure=owed)
     before = schedule_facts(installments)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Label, func, select, update
+from sqlalchemy import Label, Row, func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from portal.adapters.gateway import Charge, Gateway, NoAnswer, Outcome
@@ -24,7 +24,10 @@ SETTLE_AFTER = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How a payment stands: ``paid``, ``declined`` or ``processing``; ``amount`` in minor units."""
+    """How a payment stands: ``paid``, ``declined`` or ``processing``; ``amount`` in minor units.
+
+    ``installment`` is the one it paid, if just one, as it left it: JSON values, amounts in minor units.
+    """
 
     status: str
     payment_id: UUID
@@ -32,14 +35,15 @@ class Answer:
     amount: int
     currency: str
     outcome: str | None = None
+    installment: dict[str, Any] | None = field(default=None, hash=False)
 
     def stored(self) -> dict[str, object]:
         return asdict(self) | {"payment_id": str(self.payment_id), "plan_id": str(self.plan_id)}
 
     @classmethod
-    def restored(cls, stored: dict[str, str]) -> Answer:
+    def restored(cls, stored: dict[str, Any]) -> Answer:
         ids = {"payment_id": UUID(stored["payment_id"]), "plan_id": UUID(stored["plan_id"])}
-        return cls(**(stored | ids))  # type: ignore[arg-type]
+        return cls(**(stored | ids))
 
 
 def settle(
@@ -66,9 +70,7 @@ def settle(
         amount, number, owed = settled
         if outcome is Outcome.SUCCEEDED:
             answer = Answer("paid", payment_id, plan_id, amount, plan.currency, outcome)
-            _book(session, plan, answer, number, now, today)
-            if owed == amount:
-                _complete(session, plan, now)
+            answer = _book(session, plan, answer, number, now, today, last=owed == amount)
         else:
             answer = Answer("declined", payment_id, plan_id, amount, plan.currency, outcome)
             _release(session, plan, answer, now, later=later)
@@ -139,14 +141,22 @@ def _answer(payment: Payment) -> Answer:
 
 
 def _book(
-    session: Session, plan: Plan, answer: Answer, number: int | None, now: datetime, today: date
-) -> None:
-    owed = Installment.amount - Installment.paid - Installment.cancelled
+    session: Session,
+    plan: Plan,
+    answer: Answer,
+    number: int | None,
+    now: datetime,
+    today: date,
+    *,
+    last: bool,
+) -> Answer:
+    """Write the payment to its installments and to the books; the ``last`` one completes the plan."""
+    i = Installment
     paid = session.execute(
-        update(Installment)
-        .where(Installment.merchant_id == plan.merchant_id, Installment.payment_id == answer.payment_id)
-        .values(paid=Installment.paid + owed, paid_on=today, paid_at=now, late_on=None, payment_id=None)
-        .returning(Installment.id, Installment.paid, Installment.number)
+        update(i)
+        .where(i.merchant_id == plan.merchant_id, i.payment_id == answer.payment_id)
+        .values(paid=i.amount - i.cancelled, paid_on=today, paid_at=now, late_on=None, payment_id=None)
+        .returning(i.id, i.plan_id, i.number, i.amount, i.paid, i.cancelled, i.returned, i.due_on)
         .execution_options(synchronize_session=False)
     ).all()
     # A payment takes the whole of what an installment owes, so ``paid`` was zero before.
@@ -154,8 +164,22 @@ def _book(
          payment_id=answer.payment_id)  # fmt: skip
     facts = {"payment": str(answer.payment_id), "amount": answer.amount, "currency": plan.currency,
              "receipt": f"{plan.reference}-{number}", "installments": sorted(row.number for row in paid)}  # fmt: skip
-    _record(session, plan, "payment_succeeded", now, facts)
+    about = {"merchant_id": plan.merchant_id, "plan_id": plan.id, "at": now}
+    happened = [about | {"kind": "payment_succeeded", "actor_id": plan.customer_id, "facts": facts}]
+    if last:
+        completed = transition(PlanState(plan.state), PlanState.COMPLETED)
+        happened.append(about | {"kind": completed, "actor_id": None, "facts": {}})
+        plan.state, plan.updated_at = PlanState.COMPLETED, now
+        session.flush()
+    events.record_many(session, happened)
     _write(session, plan, "payment_received", answer, now, facts)
+    return replace(answer, installment=_facts_of(paid[0], now)) if len(paid) == 1 else answer
+
+
+def _facts_of(row: Row[*tuple[Any, ...]], now: datetime) -> dict[str, Any]:
+    """A paid installment as JSON values: ids as text, amounts in minor units, the due day and the instant in ISO."""
+    texts = {"id": str(row.id), "plan_id": str(row.plan_id), "due_on": row.due_on.isoformat()}
+    return row._asdict() | texts | {"paid_at": now.isoformat()}
 
 
 def _release(session: Session, plan: Plan, answer: Answer, now: datetime, *, later: bool) -> None:
@@ -168,24 +192,13 @@ def _release(session: Session, plan: Plan, answer: Answer, now: datetime, *, lat
     )
     facts = {"payment": str(answer.payment_id), "amount": answer.amount, "currency": plan.currency,
              "outcome": answer.outcome}  # fmt: skip
-    _record(session, plan, "payment_declined", now, facts)
+    events.record(session, "payment_declined", merchant_id=plan.merchant_id, at=now, actor_id=plan.customer_id,
+                  plan_id=plan.id, **facts)  # fmt: skip
     if later:
         _write(session, plan, "payment_declined", answer, now, facts)
-
-
-def _record(session: Session, plan: Plan, event: str, now: datetime, facts: dict[str, Any]) -> None:
-    about = {"merchant_id": plan.merchant_id, "actor_id": plan.customer_id, "plan_id": plan.id}
-    events.record(session, event, at=now, **about, **facts)
 
 
 def _write(
     session: Session, plan: Plan, letter: str, answer: Answer, now: datetime, facts: dict[str, Any]
 ) -> None:
     write_to(session, plan, letter, plan.customer_id, now, cause=answer.payment_id, **facts)
-
-
-def _complete(session: Session, plan: Plan, now: datetime) -> None:
-    event = transition(PlanState(plan.state), PlanState.COMPLETED)
-    plan.state, plan.updated_at = PlanState.COMPLETED, now
-    session.flush()
-    events.record(session, event, merchant_id=plan.merchant_id, plan_id=plan.id, at=now)
