@@ -30,6 +30,7 @@ def load_settings(environ: Mapping[str, str]) -> dict[str, Any]:
         "INSTANCE": instance,
         "SECRET_KEY": environ.get("SECRET_KEY") or _kept_key(instance),
         "SQLALCHEMY_DATABASE_URI": _database(environ, instance),
+        "CORS_ORIGINS": _origins(environ),
         "REDIS_URL": _url(environ, "REDIS_URL", ("redis", "rediss")),
         "MAIL_URL": _url(environ, "MAIL_URL", ("smtp", "smtps")),
         "PORTAL_URL": portal_url.rstrip("/"),
@@ -44,7 +45,6 @@ def load_settings(environ: Mapping[str, str]) -> dict[str, Any]:
         "SESSION_COOKIE_SAMESITE": "Lax",
         "WTF_CSRF_TIME_LIMIT": None,
         "MAX_CONTENT_LENGTH": 1_000_000,
-        "RATELIMIT_HEADERS_ENABLED": True,
         "RATELIMIT_STORAGE_URI": "memory://",
         "BABEL_TRANSLATION_DIRECTORIES": str(ROOT / "translations"),
     }
@@ -99,6 +99,18 @@ def _url(environ: Mapping[str, str], name: str, schemes: tuple[str, ...]) -> str
             f"{name} must start with {' or '.join(s + '://' for s in schemes)} and name a host, not {text!r}."
         )
     return text
+
+
+def _origins(environ: Mapping[str, str]) -> list[str]:
+    """The front ends of other origins that may call the API from a browser, such as ``http://localhost:3000``."""
+    origins = [text.rstrip("/") for text in environ.get("CORS_ORIGINS", "").replace(",", " ").split()]
+    for origin in origins:
+        parts = urlsplit(origin)
+        if parts.scheme not in ("http", "https") or f"{parts.scheme}://{parts.netloc}" != origin:
+            raise ConfigError(
+                f"CORS_ORIGINS must name origins such as http://localhost:3000, not {origin!r}."
+            )
+    return origins
 
 
 def _one_of(environ: Mapping[str, str], name: str, default: str, known: Any, example: str) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from apiflask import APIFlask
 from flask import Flask
 
-from . import cli, http_errors, http_headers, logs
+from . import api, cli, guards, http_errors, http_headers, logs
 from .adapters.gateway import Simulator
 from .adapters.letters import Letters
 from .adapters.mailer import KeptMailer, SmtpMailer
@@ -18,19 +19,25 @@ from .web import admin, auth, customer, health, merchant, merchant_plans, mercha
 
 def create_app(settings: dict[str, Any]) -> Flask:
     """The portal with these settings, as ``config.load_settings`` gives them."""
-    app = Flask(__name__, static_folder="../static", template_folder="../templates")
+    app = APIFlask(
+        __name__, title="Tallystick", version="1", spec_path=None, docs_path=None, json_errors=False,
+        static_folder="../static", template_folder="../templates",
+    )  # fmt: skip
     app.config.from_mapping(settings)
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(settings["SQLALCHEMY_DATABASE_URI"])
     logs.start()
+    # First, so that every request has its number whoever refuses it.
+    http_headers.init_app(app)
     for extension in (db, csrf, htmx, babel, limiter, login_manager):
         extension.init_app(app)
     migrate.init_app(app, db)
     _adapters(app)
+    guards.init_app(app)
     rendering.init_app(app)
-    http_headers.init_app(app)
     http_errors.init_app(app)
     for room in (pages, health, auth, customer, merchant, merchant_plans, merchant_refunds, admin):
         app.register_blueprint(room.bp)
+    api.init_app(app)
     app.cli.add_command(cli.create_admin)
     app.cli.add_command(cli.demo)
     app.cli.add_command(cli.run_day)

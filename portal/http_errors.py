@@ -1,10 +1,12 @@
-"""One table from what went wrong to an HTTP answer, drawn as a page or as an HTMX fragment; hides what is inside."""
+"""One table from what went wrong to an HTTP answer: page, HTMX fragment or problem+json; hides what is inside."""
 
 from __future__ import annotations
 
 import logging
+from http import HTTPStatus
+from typing import Any
 
-from flask import Flask, Response, g, make_response, render_template, request, url_for
+from flask import Flask, Response, g, jsonify, make_response, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_login import AnonymousUserMixin
 from flask_wtf.csrf import CSRFError
@@ -42,6 +44,21 @@ WORDS = {
     503: (N_("The portal is busy"), N_("Try again in a moment: no payment is ever taken twice.")),
 }
 
+# What a program's author reads where the error itself does not say it.
+DETAILS = {
+    400: N_(
+        "The request was not understood. If it has a body, that must be JSON in which no name is given twice."
+    ),
+    404: N_("There is nothing at this address."),
+    405: N_("This address does not take that method."),
+    413: N_("Send less than one megabyte."),
+    429: N_("Too many requests. Wait a little, then try again."),
+    500: N_("Something broke on our side. Nothing was charged twice."),
+}
+
+# Headers without which an answer of its status is not whole.
+KEPT_HEADERS = ("Allow", "WWW-Authenticate")
+
 
 def init_app(app: Flask) -> None:
     app.register_error_handler(errors.PortalError, refuse)
@@ -55,7 +72,29 @@ def init_app(app: Flask) -> None:
 def refuse(error: errors.PortalError) -> Response:
     """The answer for one of the portal's own refusals."""
     text = _(error.message, **error.params)
-    return _answer(STATUSES[type(error)], text, retry_after=getattr(error, "retry_after", None))
+    more = {"code": error.code} | _fields_of(error)
+    return _answer(STATUSES[type(error)], text, retry_after=getattr(error, "retry_after", None), **more)
+
+
+def for_programs() -> bool:
+    """Whether the request came to the API, whose errors are problem+json."""
+    return request.path == "/api" or request.path.startswith("/api/")
+
+
+def problem(status: int, detail: str, **more: Any) -> Response:
+    """An error as RFC 9457 draws it; ``more`` stands beside the standard members."""
+    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+    response = make_response(jsonify(body | more), status)
+    response.mimetype = "application/problem+json"
+    return response
+
+
+def _fields_of(error: errors.PortalError) -> dict[str, dict[str, list[str]]]:
+    if isinstance(error, errors.KeyReused):
+        return {"errors": {"Idempotency-Key": [_(error.message)]}}
+    if not isinstance(error, errors.InvalidInput):
+        return {}
+    return {"errors": {name: [_(e.message, **e.params)] for name, e in error.errors.items()}}
 
 
 def _stale_form(error: CSRFError) -> Response:
@@ -67,8 +106,12 @@ def _stale_form(error: CSRFError) -> Response:
 def _http(error: HTTPException) -> Response:
     if error.code is None or error.code < 400:
         return make_response(error.get_response())
-    retry_after = error.get_response().headers.get("Retry-After")
-    return _answer(error.code, None, retry_after=retry_after or (60 if error.code == 429 else None))
+    text = error.description if for_programs() and error.code == 401 else None
+    response = _answer(error.code, text)
+    for name, value in error.get_response().headers:
+        if name in KEPT_HEADERS:
+            response.headers.add(name, value)
+    return response
 
 
 def _database(error: DBAPIError) -> Response:
@@ -94,9 +137,21 @@ def _broken(error: Exception) -> Response:
     return _answer(500, None)
 
 
-def _answer(status: int, text: str | None, *, retry_after: int | str | None = None) -> Response:
+def _answer(status: int, text: str | None, *, retry_after: int | None = None, **more: Any) -> Response:
     if status >= 500:
         _ask_nothing_more()
+    draw = _problem if for_programs() else _page
+    response = draw(status, text, **more)
+    if retry_after is not None:
+        response.headers["Retry-After"] = str(retry_after)
+    return response
+
+
+def _problem(status: int, text: str | None, **more: Any) -> Response:
+    return problem(status, text or _(DETAILS.get(status, DETAILS[400 if status < 500 else 500])), **more)
+
+
+def _page(status: int, text: str | None, **_more: Any) -> Response:
     title, next_step = WORDS.get(status, WORDS[400 if status < 500 else 500])
     template = "errors/_fragment.html" if request.htmx else "errors/page.html"
     response = make_response(
@@ -108,7 +163,5 @@ def _answer(status: int, text: str | None, *, retry_after: int | str | None = No
     )  # fmt: skip
     if request.htmx:
         response.headers["HX-Retarget"], response.headers["HX-Reswap"] = "#notices", "innerHTML"
-    if retry_after is not None:
-        response.headers["Retry-After"] = str(retry_after)
     response.headers["Vary"] = "HX-Request"
     return response

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 from flask import Flask, Response, g, request
 from flask_login import current_user
 from uuid6 import uuid7
+
+from .extensions import limiter
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -30,7 +34,21 @@ def init_app(app: Flask) -> None:
             headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
         if request.endpoint != "static":
             headers.setdefault("Cache-Control", "no-store" if _signed_in() else "no-cache")
+        _tell_limit(response)
         return response
+
+
+def _tell_limit(response: Response) -> None:
+    """How many requests are left, where they are counted; seconds to wait only where there are none left."""
+    limit = limiter.current_limit
+    if limit is None:
+        return
+    wait = max(0, int(limit.reset_at - time.time()) + 1)
+    response.headers["RateLimit-Limit"] = str(limit.limit.amount)
+    response.headers["RateLimit-Remaining"] = str(max(0, limit.remaining))
+    response.headers["RateLimit-Reset"] = str(wait)
+    if response.status_code == 429:
+        response.headers.setdefault("Retry-After", str(wait))
 
 
 def _signed_in() -> bool:

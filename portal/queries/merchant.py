@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, exists, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from portal.core.calendar import business_date
 from portal.core.errors import NotFound
 from portal.core.roles import Actor
-from portal.models import Installment, Payment, Plan, User
+from portal.models import Payment, Plan, User
 
+from .statuses import plan_status
 from .timeline import PaymentView, payments, payments_query
 from .views import PlanView, load_plans
 
@@ -44,7 +44,7 @@ def list_plans(
     """
     query = select(Plan).where(Plan.merchant_id == merchant.id).order_by(Plan.id.desc()).limit(PAGE + 1)
     if status:
-        query = _with_status(query, merchant, status, now)
+        query = query.where(plan_status(status, business_date(now, merchant.timezone)))
     if search:
         part = "%" + search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
         columns = (Plan.customer_email, Plan.reference, User.name, Plan.description)
@@ -53,25 +53,6 @@ def list_plans(
         query = query.where(Plan.id < before)
     plans = load_plans(session, query, now)
     return PlanPage(plans[:PAGE], plans[PAGE - 1].id if len(plans) > PAGE else None)
-
-
-def _with_status(query: Select[Any], merchant: Actor, status: str, now: datetime) -> Select[Any]:
-    today = business_date(now, merchant.timezone)
-    late = exists().where(
-        Installment.merchant_id == Plan.merchant_id,
-        Installment.plan_id == Plan.id,
-        Installment.paid + Installment.cancelled < Installment.amount,
-        or_(Installment.due_on < today, Installment.late_on.is_not(None)),
-    )
-    if status == "overdue":
-        return query.where(Plan.state == "active", late)
-    if status == "active":
-        return query.where(Plan.state == "active", ~late)
-    if status == "offered":
-        return query.where(Plan.state == "offered", Plan.last_day >= today)
-    if status == "expired":
-        return query.where(or_(Plan.state == "expired", (Plan.state == "offered") & (Plan.last_day < today)))
-    return query.where(Plan.state == status)
 
 
 def get_plan(session: Session, merchant: Actor, plan_id: UUID, now: datetime) -> PlanView:

@@ -1,27 +1,26 @@
-"""Who may open a view: a stamp on each; a view without a stamp does not answer."""
+"""Who opens a page: found by the session's cookie alone; whoever is not signed in is sent to sign in."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from functools import partial
 from uuid import UUID
 
-from flask import Flask, Response, abort, current_app, make_response, redirect, request, session, url_for
+from flask import Flask, Response, make_response, redirect, request, session, url_for
 from flask_babel import gettext as _
 from flask_login import UserMixin, current_user, login_user
 
 from portal.core.errors import N_, Forbidden
 from portal.core.roles import Actor, Role
 from portal.extensions import db, login_manager, now
+from portal.guards import SIGNED_IN
+from portal.guards import public as public
+from portal.guards import requires as stamp
 from portal.queries import accounts
-
-View = Callable[..., Any]
 
 SESSION_HOURS = 12
 ADMIN_IDLE = timedelta(minutes=30)
-SIGNED_IN = (Role.MERCHANT, Role.CUSTOMER, Role.ADMIN)
 
 
 @dataclass(frozen=True)
@@ -42,22 +41,16 @@ class SignedIn(UserMixin):
         return self.actor.role
 
 
-def public(view: View) -> View:
-    """Anyone may open this view."""
-    view.guard = ()  # type: ignore[attr-defined]
-    return view
+def _admit(roles: tuple[Role, ...]) -> Response | None:
+    if not current_user.is_authenticated:
+        return _sign_in_first()
+    if current_user.role not in roles:
+        raise Forbidden(_("You are signed in as %(name)s, and this page is for another kind of account.",
+                          name=current_user.name))  # fmt: skip
+    return None
 
 
-def requires(*roles: Role) -> Callable[[View], View]:
-    """Only these roles may open the view; anyone else is sent to sign in, or told that it is not theirs."""
-
-    def stamp(view: View) -> View:
-        view.guard = roles  # type: ignore[attr-defined]
-        return view
-
-    return stamp
-
-
+requires = partial(stamp, admit=_admit)
 signed_in = requires(*SIGNED_IN)
 
 
@@ -88,26 +81,8 @@ def open_session(user_id: UUID) -> Actor:
 
 
 def init_app(app: Flask) -> None:
-    app.view_functions["static"] = public(app.view_functions["static"])
     app.config["PERMANENT_SESSION_LIFETIME"] = timedelta(hours=SESSION_HOURS)
-    app.before_request(_check)
     login_manager.user_loader(_load)
-
-
-def _check() -> Response | None:
-    if request.endpoint is None:
-        return None
-    roles = getattr(current_app.view_functions[request.endpoint], "guard", None)
-    if roles is None:
-        abort(404)
-    if not roles:
-        return None
-    if not current_user.is_authenticated:
-        return _sign_in_first()
-    if current_user.role not in roles:
-        raise Forbidden(_("You are signed in as %(name)s, and this page is for another kind of account.",
-                          name=current_user.name))  # fmt: skip
-    return None
 
 
 def _sign_in_first() -> Response:

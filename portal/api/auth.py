@@ -1,0 +1,134 @@
+"""Accounts over the API: signing up, tokens, and who one is; tokens are given for passwords and for nothing else."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated, Any, ClassVar, Literal
+
+from apiflask import APIBlueprint
+from flask import current_app, request
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from pydantic import Field
+
+from portal.core.accounts import EMAIL_LONGEST, NAME_LONGEST, PASSWORD_LONGEST, PASSWORD_SHORTEST
+from portal.core.calendar import is_time_zone
+from portal.core.errors import N_, InvalidInput
+from portal.core.money import EXPONENTS
+from portal.core.roles import Role
+from portal.extensions import db, limiter, now
+from portal.queries.accounts import session_version
+from portal.services import accounts
+from portal.services.transaction import unit_of_work
+
+from . import answers, examples, tokens
+from .describing import answering
+from .guards import actor, public, signed_in, unauthorized
+from .schemas import Body, Email, Text, held_to, refuse
+from .tokens import Kind
+
+bp = APIBlueprint("api_auth", __name__, url_prefix="/api", tag="Accounts")
+
+SIGN_UPS = "120 per minute"
+SIGN_INS = "300 per minute"
+
+
+def _zone(name: str) -> str:
+    if not is_time_zone(name):
+        raise InvalidInput.at("timezone", N_("Name a zone of the IANA list, such as Europe/Paris."))
+    return name
+
+
+class Register(Body):
+    nothing: ClassVar[dict[str, Any]] = {
+        "username": "", "email": "", "password": "", "password2": "", "role": "customer",
+    }  # fmt: skip
+
+    username: Text = Field(description="Letters, digits and . _ + -, or the e-mail address itself.")
+    email: Email
+    password: Text = Field(json_schema_extra={"minLength": PASSWORD_SHORTEST, "maxLength": PASSWORD_LONGEST})
+    password2: Text = Field(description="The password again.")
+    role: Literal["merchant", "customer"]
+    name: Text = Field(None, description="Of the shop or the person; else the user name.")
+    currency: Literal[tuple(EXPONENTS)] = Field(None, description="A merchant's own, for ever.")
+    timezone: Annotated[Text, held_to(_zone)] = Field(None, description="A merchant's own, of the IANA list.")
+
+    def account(self) -> accounts.NewAccount:
+        """What is signed up with; what was left out is as the portal's settings say."""
+        return accounts.NewAccount(
+            Role(self.role), self.username[:NAME_LONGEST] if self.name is None else self.name, self.email,
+            self.username, self.password, self.password2, self.currency or current_app.config["PORTAL_CURRENCY"],
+            self.timezone or current_app.config["PORTAL_TIMEZONE"],
+        )  # fmt: skip
+
+
+@bp.post("/auth/register/")
+@answering(bp, answers.Account, examples.ACCOUNT, status=201)
+@bp.input(Register, example=examples.REGISTER)
+@limiter.limit(SIGN_UPS)
+@public
+def register(json_data: Register) -> ResponseReturnValue:
+    """Sign up"""
+    new = json_data.account()
+    if json_data.faults:
+        refuse(json_data.faults, partial(accounts.check_account, new))
+    new = accounts.check_account(new)
+    # Hashing takes a while, and no transaction waits for it.
+    db.session.rollback()
+    hashed = current_app.extensions["passwords"].hash(new.password)
+    with unit_of_work(db.session):
+        user_id = accounts.sign_up(db.session, new, hashed, now())
+    return {"id": str(user_id), "username": new.username, "email": new.email, "role": new.role}, 201
+
+
+class SignIn(Body):
+    username: Text = Field(
+        description="The user name or the e-mail address.",
+        json_schema_extra={"minLength": 1, "maxLength": EMAIL_LONGEST},
+    )
+    password: Text
+
+
+@bp.post("/token/")
+@answering(bp, answers.Tokens, examples.TOKENS, refusals=(401,))
+@bp.input(SignIn, example=examples.SIGN_IN)
+@limiter.limit(SIGN_INS)
+@public
+def token(json_data: SignIn) -> ResponseReturnValue:
+    """Sign in: a password for two tokens"""
+    try:
+        user_id = accounts.sign_in(
+            db.session, current_app.extensions["passwords"], json_data.username, json_data.password,
+            request.remote_addr or "", now(),
+        )  # fmt: skip
+    except InvalidInput as invalid:
+        (refusal,) = invalid.errors.values()
+        raise InvalidInput({"username": refusal}) from None
+    if user_id is None:
+        raise unauthorized(_("This name and password do not belong together. Check both and try again."))
+    version = session_version(db.session, user_id)
+    return {kind: tokens.issue(user_id, version, kind) for kind in Kind}
+
+
+class Renew(Body):
+    refresh: Text
+
+
+@bp.post("/token/refresh/")
+@answering(bp, answers.Access, examples.ACCESS, refusals=(401,))
+@bp.input(Renew, example=examples.REFRESH)
+@public
+def refresh(json_data: Renew) -> ResponseReturnValue:
+    """A new access token"""
+    person = tokens.find_actor(json_data.refresh, Kind.REFRESH)
+    if person is None:
+        raise unauthorized(_("This is not a valid refresh token. Sign in again."))
+    return {"access": tokens.issue(person.id, person.session_version, Kind.ACCESS)}
+
+
+@bp.get("/auth/me/")
+@answering(bp, answers.Account, examples.ACCOUNT)
+@signed_in
+def me() -> ResponseReturnValue:
+    """Who you are"""
+    return answers.account(actor())

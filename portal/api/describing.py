@@ -1,0 +1,113 @@
+"""How an operation is described: its answer, its refusals and their examples; the guard's stamp says who may call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+from apiflask import APIBlueprint
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from portal.core.roles import Role
+from portal.guards import SIGNED_IN
+
+from . import answers, examples
+from .pages import PageQuery
+
+View = Callable[..., Any]
+
+MODELS: tuple[type[BaseModel], ...] = (
+    answers.Account, answers.Access, answers.Tokens, answers.Plan, answers.Installment, answers.Refund,
+    answers.Dashboard, answers.Problem,
+)  # fmt: skip
+WAIT = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
+NEXT = {"Link": {"description": 'The next page, rel="next", if there is one.', "schema": {"type": "string"}}}
+CHALLENGE = {"WWW-Authenticate": {"description": "Bearer.", "schema": {"type": "string"}}}
+HEADERS = {401: CHALLENGE, 429: WAIT, 503: WAIT}
+KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "The same key again gets the same answer, and nothing is done twice. Kept for 30 days.",
+    "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
+    "example": "order-1234",
+}
+
+
+def answering(
+    bp: APIBlueprint, model: type[BaseModel], example: Any, *, status: int = 200, refusals: tuple[int, ...] = (),
+    also: dict[int, tuple[type[BaseModel], Any]] | None = None, keyed: bool = False,
+) -> Callable[[View], View]:  # fmt: skip
+    """Describe a view: what it answers, what else it may answer with, and which refusals besides those of its guard.
+
+    Stands above the guard's stamp and the view's inputs. A list is an example that is a list.
+    """
+    expected = {status: (model, example)} | (also or {})
+    told = {code: _answer(code, *shown) for code, shown in expected.items()}
+
+    def describe(view: View) -> View:
+        roles = getattr(view, "guard", ())
+        inputs = getattr(view, "_spec", {})
+        codes = {429, 503, *refusals, *_of_the_guard(roles), *_of_the_inputs(inputs, keyed)}
+        told.update({code: _problem(code) for code in sorted(codes - set(told))})
+        extensions = {"x-keyed": True} if keyed else {}
+        return bp.doc(responses=told, security="bearer" if roles else None, extensions=extensions)(view)
+
+    return describe
+
+
+def _of_the_guard(roles: tuple[Role, ...]) -> set[int]:
+    if not roles:
+        return set()
+    return {401} if set(roles) == set(SIGNED_IN) else {401, 403}
+
+
+def _of_the_inputs(inputs: dict[str, Any], keyed: bool) -> set[int]:
+    if "body" in inputs:
+        return {400, 413, 422}
+    return {422} if "args" in inputs or keyed else set()
+
+
+def _answer(status: int, model: type[BaseModel], example: Any) -> dict[str, Any]:
+    schema: dict[str, Any] = {"$ref": f"#/components/schemas/{model.__name__}"}
+    headers = {}
+    if isinstance(example, list):
+        schema, headers = {"type": "array", "items": schema}, NEXT
+    content = {"application/json": {"schema": schema, "example": example}}
+    return {"description": HTTPStatus(status).phrase, "content": content, "headers": headers}
+
+
+def _problem(status: int) -> dict[str, Any]:
+    schema = {"$ref": "#/components/schemas/Problem"}
+    content = {"application/problem+json": {"schema": schema, "example": examples.PROBLEMS[status]}}
+    phrase = HTTPStatus(status).phrase
+    return {"description": phrase, "content": content, "headers": HEADERS.get(status, {})}
+
+
+def complete(spec: dict[str, Any]) -> dict[str, Any]:
+    """What decorators cannot say: the answers' models, keys, which bodies are needed, and no empty parts."""
+    _definitions, schemas = models_json_schema(
+        [(model, "serialization") for model in MODELS], ref_template="#/components/schemas/{model}"
+    )
+    spec["components"]["schemas"] |= schemas["$defs"]
+    for operations in spec["paths"].values():
+        for operation in operations.values():
+            if operation.pop("x-keyed", False):
+                operation["parameters"].append(KEY)
+            if body := operation.get("requestBody"):
+                content = body["content"]["application/json"]
+                body["required"] = content["schema"] != {"$ref": "#/components/schemas/Nothing"}
+                content.setdefault("example", {})
+            for parameter in operation["parameters"]:
+                parameter.setdefault("example", PARAMETERS.get(parameter["name"]))
+    return spec
+
+
+PARAMETERS = {
+    "plan_id": examples.PLAN_ID,
+    "installment_id": examples.INSTALLMENT_ID,
+    "limit": PageQuery.model_fields["limit"].default,
+    "cursor": "WyIwMTk4MDAwMCJd.signature",
+    "status": "paid",
+}

@@ -1,0 +1,118 @@
+"""One worked example for every request and answer of the API's description; 25.00 of 100.00 in four parts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Json = dict[str, Any]
+
+MERCHANT_ID = "01980000-0000-7000-8000-000000000001"
+CUSTOMER_ID = "01980000-0000-7000-8000-000000000002"
+PLAN_ID = "01980000-0000-7000-8000-00000000000a"
+INSTALLMENT_ID = "01980000-0000-7000-8000-0000000000a1"
+
+REGISTER: Json = {
+    "username": "corner-shop",
+    "email": "shop@example.com",
+    "password": "correct horse battery",
+    "password2": "correct horse battery",
+    "role": "merchant",
+    "currency": "USD",
+}
+ACCOUNT: Json = {
+    "id": MERCHANT_ID,
+    "username": "corner-shop",
+    "email": "shop@example.com",
+    "role": "merchant",
+}
+SIGN_IN: Json = {"username": "corner-shop", "password": "correct horse battery"}
+ACCESS: Json = {"access": "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.access.signature"}
+REFRESH: Json = {"refresh": "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.refresh.signature"}
+TOKENS: Json = ACCESS | REFRESH
+
+NEW_PLAN: Json = {
+    "customer_email": "ada@example.com",
+    "description": "Oak table",
+    "total_amount": "100.00",
+    "num_installments": 4,
+    "start_date": "2026-12-31",
+    "frequency": "monthly",
+}
+INSTALLMENT: Json = {
+    "id": INSTALLMENT_ID,
+    "plan": PLAN_ID,
+    "number": 1,
+    "amount": "25.00",
+    "currency": "USD",
+    "due_date": "2026-12-31",
+    "status": "pending",
+    "processing": False,
+    "paid": "0.00",
+    "cancelled": "0.00",
+    "returned": "0.00",
+    "owed": "25.00",
+    "paid_at": None,
+}
+PAID: Json = INSTALLMENT | {
+    "status": "paid",
+    "paid": "25.00",
+    "owed": "0.00",
+    "paid_at": "2026-12-30T09:30:00Z",
+}
+PROCESSING: Json = INSTALLMENT | {"processing": True}
+PLAN: Json = {
+    "id": PLAN_ID,
+    "merchant": MERCHANT_ID,
+    "customer": CUSTOMER_ID,
+    "customer_email": "ada@example.com",
+    "description": "Oak table",
+    "total_amount": "100.00",
+    "currency": "USD",
+    "num_installments": 4,
+    "frequency": "monthly",
+    "start_date": "2026-12-31",
+    "status": "offered",
+    "created_at": "2026-12-01T10:00:00Z",
+    "updated_at": "2026-12-01T10:00:00Z",
+    "installments": [INSTALLMENT],
+}
+REFUND: Json = {
+    "id": "01980000-0000-7000-8000-0000000000f1",
+    "plan": PLAN_ID,
+    "amount": "80.00",
+    "currency": "USD",
+    "status": "succeeded",
+    "cancelled": "75.00",
+    "returned": "5.00",
+    "installments": [{"installment": INSTALLMENT_ID, "cancelled": "0.00", "returned": "5.00"}],
+}
+DASHBOARD: Json = {
+    "total_revenue": 25.0,
+    "overdue_installments": 1,
+    "success_rate": 50.0,
+    "outstanding": 75.0,
+    "overdue": 25.0,
+    "active_plans": 1,
+    "currency": "USD",
+}
+
+
+def problem(status: int, title: str, detail: str, **more: Any) -> Json:
+    return {"type": "about:blank", "title": title, "status": status, "detail": detail} | more
+
+
+PROBLEMS: dict[int, Json] = {
+    400: problem(400, "Bad Request", "The request was not understood. If it has a body, that must be JSON in which no "
+                 "name is given twice."),
+    401: problem(401, "Unauthorized", "Send a valid access token: Authorization: Bearer <token>."),
+    402: problem(402, "Payment Required", "The card was declined, and nothing was taken. Try again, or choose another "
+                 "card.", outcome="declined"),
+    403: problem(403, "Forbidden", "This is for another kind of account than yours."),
+    404: problem(404, "Not Found", "There is nothing here that you can see."),
+    409: problem(409, "Conflict", "This was already paid. Nothing was charged again.", code="already_paid"),
+    413: problem(413, "Request Entity Too Large", "Send less than one megabyte."),
+    422: problem(422, "Unprocessable Entity", "Some answers need another look.",
+                 errors={"num_installments": ["Choose 1 to 60 installments."]}),
+    429: problem(429, "Too Many Requests", "Wait a little, then try again."),
+    503: problem(503, "Service Unavailable", "The portal is busy just now. Try again in a moment."),
+}  # fmt: skip

@@ -1,0 +1,86 @@
+"""Installments over the API: listed for both parties, paid by the customer alone, whole and once."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal
+from uuid import UUID
+
+from apiflask import APIBlueprint
+from flask import Response, current_app
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from pydantic import Field
+
+from portal.core.roles import Role
+from portal.core.states import InstallmentStatus
+from portal.extensions import db, now
+from portal.http_errors import problem
+from portal.queries import listing
+from portal.queries.customer import plan_of_installment
+from portal.queries.listing import ListedInstallment
+from portal.services import payments
+from portal.services.payments import Order, Scope
+
+from . import answers, examples
+from .describing import answering
+from .guards import actor, requires, signed_in
+from .pages import PageQuery, page, position
+from .requests import idempotency_key, origin
+from .schemas import Nothing
+
+bp = APIBlueprint("api_installments", __name__, url_prefix="/api/plans/installments", tag="Installments")
+
+
+class InstallmentsQuery(PageQuery):
+    status: Literal[tuple(InstallmentStatus)] = Field(None)
+
+
+@bp.get("/")
+@answering(bp, answers.Installment, [examples.INSTALLMENT])
+@bp.input(InstallmentsQuery, location="query")
+@signed_in
+def index(query_data: InstallmentsQuery) -> Response:
+    """Your installments by due date, those of offers too"""
+    of = f"installments {query_data.status}"
+    last = position(of, query_data)
+    found = listing.installments(
+        db.session, actor(), now(), status=query_data.status, limit=query_data.limit + 1,
+        after=(date.fromisoformat(last[0]), UUID(last[1])) if last else None,
+    )  # fmt: skip
+    return page(of, query_data, found, _write, _end)
+
+
+def _write(listed: ListedInstallment) -> dict[str, object]:
+    return answers.installment(listed.installment, listed.currency)
+
+
+def _end(listed: ListedInstallment) -> list[str]:
+    return [listed.installment.due_on.isoformat(), str(listed.installment.id)]
+
+
+@bp.post("/<uuid:installment_id>/pay/")
+@answering(
+    bp, answers.Installment, examples.PAID, refusals=(402, 404, 409), keyed=True,
+    also={202: (answers.Installment, examples.PROCESSING)},
+)  # fmt: skip
+@bp.input(Nothing)
+@requires(Role.CUSTOMER)
+def pay(installment_id: UUID, json_data: Nothing) -> ResponseReturnValue:
+    """Pay the whole of an installment; paying one of an open offer accepts the offer"""
+    plan_id = plan_of_installment(db.session, actor(), installment_id)
+    answer = payments.pay(
+        db.session, current_app.extensions["gateway"], actor(), Order(plan_id, Scope.INSTALLMENT, None, installment_id),
+        idempotency_key(), now(), origin(),
+    )  # fmt: skip
+    if answer.status == "paid":
+        return answers.paid_installment(answer)
+    if answer.status == "processing":
+        return _write(listing.get_installment(db.session, actor(), installment_id, now())), 202
+    if answer.outcome == "insufficient_funds":
+        text = _(
+            "There is not enough money on the card, and nothing was taken. Add some, or choose another card."
+        )
+    else:
+        text = _("The card was declined, and nothing was taken. Try again, or choose another card.")
+    return problem(402, text, outcome=answer.outcome)

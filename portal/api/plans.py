@@ -1,0 +1,221 @@
+"""Plans over the API: offered, read, answered, cancelled and refunded by their own two parties and by nobody else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar, Literal, get_args
+from uuid import UUID
+
+from apiflask import APIBlueprint
+from flask import Response, current_app, jsonify
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from pydantic import Field
+
+from portal.core.errors import InvalidInput
+from portal.core.money import parse_amount
+from portal.core.roles import Role
+from portal.core.schedule import Frequency
+from portal.core.states import PlanState
+from portal.extensions import db, now
+from portal.http_errors import problem
+from portal.queries import listing
+from portal.queries.views import PlanView
+from portal.services import keys, offers, plans, refunds
+from portal.services.transaction import unit_of_work
+
+from . import answers, examples
+from .describing import answering
+from .guards import actor, requires, signed_in
+from .pages import PageQuery, page, position
+from .requests import idempotency_key, origin
+from .schemas import Amount, Body, Count, Day, Email, Nothing, Text, refuse
+
+bp = APIBlueprint("api_plans", __name__, url_prefix="/api/plans", tag="Plans")
+
+UNNAMED = "Purchase"
+
+
+class NewPlan(Body):
+    nothing: ClassVar[dict[str, Any]] = {
+        "customer_email": "", "total_amount": "0", "num_installments": 0, "start_date": "0001-01-01",
+    }  # fmt: skip
+
+    customer_email: Email
+    total_amount: Amount
+    num_installments: Count
+    start_date: Day = Field(description="When the first installment is due; the others are counted from it.")
+    frequency: Literal[tuple(Frequency)] = Field("monthly")
+    description: Text = Field("", description="What is bought.", json_schema_extra={"maxLength": 200})
+
+    def proposal(self) -> offers.Proposal:
+        """What a body without faults asks for. Raises ``InvalidInput``, with those of the body and of the rules."""
+        faults, total = dict(self.faults), 0
+        try:
+            total = parse_amount(self.total_amount, actor().currency)
+        except InvalidInput as invalid:
+            faults = invalid.errors | faults
+        proposal = offers.Proposal(
+            self.customer_email, self.description or UNNAMED, total, self.num_installments, self.start_date,
+            Frequency(self.frequency),
+        )  # fmt: skip
+        if faults:
+            refuse(faults, partial(offers.check, actor(), proposal, now()))
+        return proposal
+
+
+@bp.post("/")
+@answering(bp, answers.Plan, examples.PLAN, status=201, keyed=True)
+@bp.input(NewPlan, example=examples.NEW_PLAN)
+@requires(Role.MERCHANT)
+def create(json_data: NewPlan) -> ResponseReturnValue:
+    """Offer a plan"""
+    proposal = json_data.proposal()
+
+    def offer() -> UUID:
+        return offers.offer(db.session, actor(), proposal, now())
+
+    return _once(actor().id, proposal, offer), 201
+
+
+class PlansQuery(PageQuery):
+    status: Literal[get_args(answers.PlanStatus)] = Field(
+        None, description="Active leaves out what is overdue."
+    )
+
+
+@bp.get("/")
+@answering(bp, answers.Plan, [examples.PLAN])
+@bp.input(PlansQuery, location="query")
+@signed_in
+def index(query_data: PlansQuery) -> Response:
+    """Your plans, newest first"""
+    of = f"plans {query_data.status}"
+    last = position(of, query_data)
+    found = listing.plans(
+        db.session, actor(), now(), status=query_data.status, before=UUID(last[0]) if last else None,
+        limit=query_data.limit + 1,
+    )  # fmt: skip
+    return page(of, query_data, found, answers.plan, _end)
+
+
+def _end(plan: PlanView) -> list[str]:
+    return [str(plan.id)]
+
+
+@bp.get("/<uuid:plan_id>/")
+@answering(bp, answers.Plan, examples.PLAN, refusals=(404,))
+@requires(Role.MERCHANT, Role.CUSTOMER)
+def show(plan_id: UUID) -> ResponseReturnValue:
+    """One plan"""
+    return answers.plan(listing.get_plan(db.session, actor(), plan_id, now()))
+
+
+@bp.get("/<uuid:plan_id>/installments/")
+@answering(bp, answers.Installment, [examples.INSTALLMENT], refusals=(404,))
+@requires(Role.MERCHANT, Role.CUSTOMER)
+def installments(plan_id: UUID) -> Response:
+    """A plan's installments, all of them"""
+    plan = listing.get_plan(db.session, actor(), plan_id, now())
+    return jsonify([answers.installment(i, plan.currency) for i in plan.installments])
+
+
+@dataclass(frozen=True, slots=True)
+class Accepting:
+    plan_id: UUID
+
+
+@bp.post("/<uuid:plan_id>/accept/")
+@answering(bp, answers.Plan, examples.PLAN | {"status": "active"}, refusals=(404, 409), keyed=True)
+@bp.input(Nothing)
+@requires(Role.CUSTOMER)
+def accept(plan_id: UUID, json_data: Nothing) -> ResponseReturnValue:
+    """Agree to an offer, to exactly its terms"""
+
+    def act() -> UUID:
+        offers.accept(db.session, actor(), plan_id, None, origin(), now())
+        return plan_id
+
+    return _once(_shop_of(plan_id), Accepting(plan_id), act)
+
+
+@dataclass(frozen=True, slots=True)
+class Declining:
+    plan_id: UUID
+
+
+@bp.post("/<uuid:plan_id>/decline/")
+@answering(bp, answers.Plan, examples.PLAN | {"status": "declined"}, refusals=(404, 409), keyed=True)
+@bp.input(Nothing)
+@requires(Role.CUSTOMER)
+def decline(plan_id: UUID, json_data: Nothing) -> ResponseReturnValue:
+    """Say no to an offer"""
+
+    def act() -> UUID:
+        offers.decline(db.session, actor(), plan_id, now())
+        return plan_id
+
+    return _once(_shop_of(plan_id), Declining(plan_id), act)
+
+
+@bp.post("/<uuid:plan_id>/cancel/")
+@answering(bp, answers.Plan, examples.PLAN | {"status": "cancelled"}, refusals=(404, 409), keyed=True)
+@bp.input(Nothing)
+@requires(Role.MERCHANT)
+def cancel(plan_id: UUID, json_data: Nothing) -> ResponseReturnValue:
+    """Revoke an offer, or cancel all that is owed on a plan and return nothing"""
+
+    def act() -> UUID:
+        plan = listing.get_plan(db.session, actor(), plan_id, now())
+        if plan.state in (PlanState.OFFERED, PlanState.EXPIRED):
+            offers.revoke(db.session, actor(), plan_id, now())
+        else:
+            plans.cancel(db.session, actor(), plan_id, None, now())
+        return plan_id
+
+    return _once(actor().id, plans.Cancellation(plan_id, None), act)
+
+
+class NewRefund(Body):
+    amount: Amount
+
+
+@bp.post("/<uuid:plan_id>/refunds/")
+@answering(
+    bp, answers.Refund, examples.REFUND, status=201, refusals=(402, 404, 409), keyed=True,
+    also={202: (answers.Refund, examples.REFUND | {"status": "processing"})},
+)  # fmt: skip
+@bp.input(NewRefund, example={"amount": "80.00"})
+@requires(Role.MERCHANT)
+def refund(plan_id: UUID, json_data: NewRefund) -> ResponseReturnValue:
+    """Refund an amount: what is owed is cancelled from the end, the rest goes back"""
+    amount = parse_amount(json_data.amount, actor().currency, "amount")
+    answer = refunds.refund(
+        db.session, current_app.extensions["gateway"], actor(), refunds.Request(plan_id, amount),
+        idempotency_key(), now(),
+    )  # fmt: skip
+    made = answers.refund(answer)
+    if answer.status == "declined":
+        text = _(
+            "What was owed is cancelled, but the provider did not send everything back. Refund the rest later."
+        )
+        return problem(402, text, outcome=answer.status, refund=made)
+    return made, 202 if answer.status == "processing" else 201
+
+
+def _shop_of(plan_id: UUID) -> UUID:
+    return listing.merchant_of_plan(db.session, actor(), plan_id)
+
+
+def _once(merchant_id: UUID, request: Any, act: Callable[[], UUID]) -> dict[str, Any]:
+    """The plan after the act, done in one unit of work and once per key."""
+
+    def do() -> dict[str, Any]:
+        plan_id = act()
+        return answers.plan(listing.get_plan(db.session, actor(), plan_id, now()))
+
+    key = idempotency_key()
+    with unit_of_work(db.session):
+        return keys.once(db.session, merchant_id, actor().id, key, request, now(), do)

@@ -1,0 +1,65 @@
+"""How a request is read: strict JSON, refused where two readers could disagree; and the key to repeat it by."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any, NoReturn
+
+from flask import request
+from flask.json.provider import DefaultJSONProvider
+
+from portal.core.errors import N_, InvalidInput
+from portal.core.roles import Origin
+
+LONGEST_NUMBER = 40
+
+
+class StrictJson(DefaultJSONProvider):
+    """JSON (RFC 8259) without what two readers would take differently: repeated names, NaN, endless nesting."""
+
+    sort_keys = False
+
+    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+        """The value; nothing at all is an empty object. Raises ``ValueError``, which the request makes a 400."""
+        text = s if isinstance(s, str) else s.decode()
+        if not text:
+            return {}
+        try:
+            return json.loads(
+                text, object_pairs_hook=_once_each, parse_constant=_no_number, parse_int=_integer, **kwargs
+            )
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    named = dict(pairs)
+    if len(named) < len(pairs):
+        raise ValueError("a name is given twice")
+    return named
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _integer(digits: str) -> int | float:
+    """What is longer than any number here becomes infinite, so that the field is refused by its name."""
+    return int(digits) if len(digits) <= LONGEST_NUMBER else math.inf
+
+
+def idempotency_key() -> str | None:
+    """The key under which this request is done once, or None. Raises ``InvalidInput``."""
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not re.fullmatch(r"[!-~]{1,255}", key):
+        raise InvalidInput.at(
+            "Idempotency-Key", N_("Use 1 to 255 letters, digits and signs, without spaces.")
+        )
+    return key
+
+
+def origin() -> Origin:
+    """Where the request comes from, for the evidence of an acceptance."""
+    return Origin(request.remote_addr or "", request.user_agent.string)

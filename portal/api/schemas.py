@@ -1,0 +1,206 @@
+"""What requests may hold: strict fields that guess nothing, held to the rules of core; every fault is named at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date
+from typing import Annotated, Any, ClassVar, NoReturn, Self
+
+from flask import request
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PrivateAttr,
+    ValidationError,
+    WithJsonSchema,
+)
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from portal.core.errors import N_, InvalidInput, PortalError
+from portal.core.money import MAX_AMOUNT
+from portal.core.schedule import MAX_INSTALLMENTS
+
+# What a schema refuses by itself, in the portal's own words.
+REFUSALS = {
+    "missing": N_("This field is required."),
+    "string_type": N_("Send a text."),
+}
+UNKNOWN = N_("There is no such field here.")
+OTHERWISE = N_("This is not one of the values that this field takes.")
+
+# What a fault is named after when it is in no field, and the most of a field's name that is repeated.
+WHOLE_BODY = "body"
+LONGEST_NAME = 100
+
+AMOUNT = r"[0-9]{1,13}(\.[0-9]{1,3})?"
+DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+
+
+def _without_null(schema: dict[str, Any]) -> None:
+    """A field that may be left out has no default of null, which would be refused if it were sent."""
+    for field in schema.get("properties", {}).values():
+        if field.get("default", "") is None:
+            del field["default"]
+
+
+class Body(BaseModel):
+    """What a request sends. Unknown fields are refused: a misspelt one must not be taken for one left out.
+
+    ``nothing`` is for a body that a service checks further: what stands in for a required field that could not be
+    read. The service refuses it under the same name, for which ``faults`` has the better word.
+    """
+
+    model_config = ConfigDict(strict=True, extra="forbid", json_schema_extra=_without_null)
+    nothing: ClassVar[dict[str, Any]] = {}
+    _faults: dict[str, PortalError] = PrivateAttr(default_factory=dict)
+
+    @classmethod
+    def model_validate(cls, obj: Any, **options: Any) -> Self:
+        """Raises ``InvalidInput``, or leaves that to ``refuse`` where a service has more to say."""
+        if not isinstance(obj, dict):
+            raise InvalidInput.at(WHOLE_BODY, N_("Send a JSON object."))
+        sent = {name: value for name, value in obj.items() if name in cls.model_fields}
+        faults = {_legible(name): PortalError(UNKNOWN) for name in obj if name not in sent}
+        try:
+            body = super().model_validate(sent, **options)
+        except ValidationError as error:
+            faults = _faults_of(error.errors(include_url=False, include_input=False)) | faults
+            read = {name: value for name, value in sent.items() if name not in faults}
+            stand_ins = {name: value for name, value in cls.nothing.items() if name in faults}
+            body = super().model_validate(read | stand_ins, **options) if cls.nothing else None
+        if body is None or (faults and not cls.nothing):
+            raise InvalidInput(faults)
+        body._faults = faults
+        return body
+
+    @property
+    def faults(self) -> dict[str, PortalError]:
+        return self._faults
+
+
+def refuse(faults: dict[str, PortalError], check: Callable[[], Any]) -> NoReturn:
+    """Raise one ``InvalidInput``: the ``faults`` found in reading, and beside them what ``check`` refuses."""
+    try:
+        check()
+    except InvalidInput as invalid:
+        faults = invalid.errors | faults
+    raise InvalidInput(faults)
+
+
+def _faults_of(errors: list[ErrorDetails]) -> dict[str, PortalError]:
+    faults: dict[str, PortalError] = {}
+    for error in errors:
+        refusal = error.get("ctx", {}).get("refusal") or PortalError(REFUSALS.get(error["type"], OTHERWISE))
+        faults.setdefault(str(error["loc"][0]), refusal)
+    return faults
+
+
+def _legible(name: str) -> str:
+    """The name of an unknown field, as far as it can be repeated."""
+    return name[:LONGEST_NAME].encode(errors="replace").decode()
+
+
+def _rule(rule: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A rule of core as part of a schema: what it refuses is refused under the name that the field has here."""
+
+    def check(value: Any) -> Any:
+        try:
+            return rule(value)
+        except InvalidInput as invalid:
+            (refusal,) = invalid.errors.values()
+            raise PydanticCustomError("refused", "refused", {"refusal": refusal}) from None
+
+    return check
+
+
+def read_by(rule: Callable[[Any], Any]) -> BeforeValidator:
+    """A field whose value, of whatever type, is read by ``rule``, which raises ``InvalidInput``."""
+    return BeforeValidator(_rule(rule))
+
+
+def held_to(rule: Callable[[str], str]) -> AfterValidator:
+    """A field whose text is held to ``rule``, which raises ``InvalidInput``."""
+    return AfterValidator(_rule(rule))
+
+
+def _plain(text: str) -> str:
+    if any(c == "\0" or "\ud800" <= c <= "\udfff" for c in text):
+        raise InvalidInput.at("", N_("Remove control characters."))
+    return text
+
+
+def _amount(value: Any) -> str:
+    """Digits with at most one decimal point; a JSON integer is taken as it stands, 25 for 25.00."""
+    text = str(value) if type(value) is int else value
+    if not isinstance(text, str) or not re.fullmatch(AMOUNT, text):
+        raise InvalidInput.at("", N_("Enter an amount in digits, such as 25.00."))
+    return text
+
+
+def whole_number(value: Any) -> int:
+    """An integer, or exactly one in a string, as programs built from HTML forms send it."""
+    if isinstance(value, str) and re.fullmatch(r"-?(0|[1-9][0-9]{0,14})", value):
+        return int(value)
+    if type(value) is not int:
+        raise InvalidInput.at("", N_("Enter a whole number, such as 3."))
+    return value
+
+
+def _day(value: Any) -> date:
+    try:
+        if isinstance(value, str) and re.fullmatch(DAY, value):
+            return date.fromisoformat(value)
+    except ValueError:
+        pass
+    raise InvalidInput.at("", N_("Enter a date, such as 2026-12-31."))
+
+
+Text = Annotated[str, held_to(_plain)]
+Email = Annotated[Text, WithJsonSchema({"type": "string", "format": "email", "maxLength": 254})]
+Day = Annotated[
+    date, read_by(_day), WithJsonSchema({"type": "string", "format": "date", "pattern": f"^{DAY}$"})
+]
+Amount = Annotated[
+    str,
+    read_by(_amount),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": f"^{AMOUNT}$"},
+                {"type": "integer", "minimum": 1, "maximum": MAX_AMOUNT},
+            ],
+            "description": "A decimal string in the shop's currency, or an integer of whole units.",
+        }
+    ),
+]
+Count = Annotated[
+    int,
+    read_by(whole_number),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 1, "maximum": MAX_INSTALLMENTS},
+                {"type": "string", "pattern": "^([1-9]|[1-5][0-9]|60)$"},
+            ],
+            "description": f"1 to {MAX_INSTALLMENTS}, as an integer or as exactly one in a string.",
+        }
+    ),
+]
+
+
+class Nothing(Body):
+    """An empty object, or no body at all: the address says everything."""
+
+
+class Query(Body):
+    """What may stand after the question mark, each name once."""
+
+    @classmethod
+    def model_validate(cls, obj: Any, **options: Any) -> Self:
+        twice = [_legible(name) for name, values in request.args.lists() if len(values) > 1]
+        if twice:
+            raise InvalidInput({name: PortalError(N_("Give this once.")) for name in twice})
+        return super().model_validate(obj, **options)

@@ -1,0 +1,63 @@
+"""The API's tokens: signed with HS256 under a key of their own; they hold an id and a version, nothing personal."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from datetime import timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from flask import Flask
+from flask_jwt_extended import JWTManager, create_access_token, create_refresh_token, decode_token
+from flask_jwt_extended.exceptions import JWTExtendedException
+from jwt import PyJWTError
+
+from portal.core.roles import Actor
+from portal.extensions import db
+from portal.queries import accounts
+
+ALGORITHM = "HS256"
+ACCESS_LASTS = timedelta(minutes=15)
+REFRESH_LASTS = timedelta(days=1)
+
+
+class Kind(StrEnum):
+    ACCESS = "access"
+    REFRESH = "refresh"
+
+
+def init_app(app: Flask) -> None:
+    secret = app.config["SECRET_KEY"].encode()
+    app.config.update(
+        # A key of its own: whoever could read a token's key could still not sign a session's cookie.
+        JWT_SECRET_KEY=hmac.digest(secret, b"tallystick: tokens of the API", hashlib.sha256),
+        JWT_ALGORITHM=ALGORITHM,
+        JWT_DECODE_ALGORITHMS=[ALGORITHM],
+        JWT_TOKEN_LOCATION=["headers"],
+        JWT_COOKIE_CSRF_PROTECT=False,
+        JWT_ACCESS_TOKEN_EXPIRES=ACCESS_LASTS,
+        JWT_REFRESH_TOKEN_EXPIRES=REFRESH_LASTS,
+    )
+    JWTManager(app)
+
+
+def issue(user_id: UUID, session_version: int, kind: Kind) -> str:
+    """A token that lasts fifteen minutes (access) or a day (refresh), or until the session version changes."""
+    create = {Kind.ACCESS: create_access_token, Kind.REFRESH: create_refresh_token}[kind]
+    return create(str(user_id), additional_claims={"version": session_version})
+
+
+def subject(token: str, kind: Kind) -> tuple[UUID, int] | None:
+    """Whose token this is and of which session version; None unless it is a valid one of this kind."""
+    try:
+        claims = decode_token(token)
+        return (UUID(claims["sub"]), claims["version"]) if claims["type"] == kind else None
+    except (PyJWTError, JWTExtendedException, ValueError, KeyError):
+        return None
+
+
+def find_actor(token: str, kind: Kind) -> Actor | None:
+    """Who acts with this token, asked of the database each time: a changed password ends every token at once."""
+    found = subject(token, kind)
+    return accounts.find_actor(db.session, *found) if found else None

@@ -1,0 +1,49 @@
+"""Who may open a view, for every face: a stamp on each; a view without a stamp does not answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask, abort, current_app, request
+from flask.typing import ResponseReturnValue
+
+from .core.roles import Role
+
+View = Callable[..., Any]
+
+# How a face finds out who is asking: None lets the request through, anything else is answered in the view's place.
+Admit = Callable[[tuple[Role, ...]], ResponseReturnValue | None]
+
+SIGNED_IN = (Role.MERCHANT, Role.CUSTOMER, Role.ADMIN)
+
+
+def public(view: View) -> View:
+    """Anyone may open this view."""
+    view.guard = ()  # type: ignore[attr-defined]
+    return view
+
+
+def requires(*roles: Role, admit: Admit) -> Callable[[View], View]:
+    """Only these roles may open the view, as far as the face's ``admit`` recognizes whoever is asking."""
+
+    def stamp(view: View) -> View:
+        view.guard, view.admit = roles, admit  # type: ignore[attr-defined]
+        return view
+
+    return stamp
+
+
+def init_app(app: Flask) -> None:
+    app.view_functions["static"] = public(app.view_functions["static"])
+    app.before_request(_check)
+
+
+def _check() -> ResponseReturnValue | None:
+    if request.endpoint is None:
+        return None
+    view: Any = current_app.view_functions[request.endpoint]
+    roles = getattr(view, "guard", None)
+    if roles is None:
+        abort(404)
+    return view.admit(roles) if roles else None

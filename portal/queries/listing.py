@@ -1,0 +1,120 @@
+"""Plans and installments of either party by page; a walk misses and repeats nothing of what was there at first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, case, literal, select, tuple_
+from sqlalchemy.orm import Session
+
+from portal.core.calendar import business_date
+from portal.core.errors import NotFound
+from portal.core.roles import Actor, Role
+from portal.core.states import PlanState, shown_state
+from portal.models import Installment, Merchant, Plan
+
+from .statuses import Today, installment_status, plan_status
+from .views import InstallmentView, PlanView, installment_view, load_plans
+
+
+@dataclass(frozen=True, slots=True)
+class ListedInstallment:
+    """An installment outside of its plan, with the currency of its amounts."""
+
+    installment: InstallmentView
+    currency: str
+
+
+def plans(
+    session: Session, actor: Actor, now: datetime, *, status: str | None, before: UUID | None, limit: int
+) -> list[PlanView]:
+    """At most ``limit`` own plans, newest first, with installments; those older than the plan ``before``."""
+    query = select(Plan).where(_own(actor)).order_by(Plan.id.desc()).limit(limit)
+    if status:
+        query = query.where(plan_status(status, _today(session, actor, now)))
+    if before:
+        query = query.where(Plan.id < before)
+    return load_plans(session, query, now)
+
+
+def installments(
+    session: Session, actor: Actor, now: datetime, *, status: str | None, after: tuple[date, UUID] | None, limit: int
+) -> list[ListedInstallment]:  # fmt: skip
+    """At most ``limit`` own installments by due date and id, those of offers too; those that come ``after``."""
+    query = _installments().where(_own(actor)).order_by(Installment.due_on, Installment.id).limit(limit)
+    if actor.role is Role.MERCHANT:
+        query = query.where(Installment.merchant_id == actor.id)
+    if status:
+        query = query.where(installment_status(status, _today(session, actor, now)))
+    if after:
+        query = query.where(
+            tuple_(Installment.due_on, Installment.id)
+            > tuple_(literal(after[0], Installment.due_on.type), literal(after[1], Installment.id.type))
+        )
+    return _load(session, query, now)
+
+
+def get_installment(session: Session, actor: Actor, installment_id: UUID, now: datetime) -> ListedInstallment:
+    """Raises ``NotFound`` for another's."""
+    found = _load(session, _installments().where(_own(actor), Installment.id == installment_id), now)
+    if not found:
+        raise NotFound()
+    return found[0]
+
+
+def get_plan(session: Session, actor: Actor, plan_id: UUID, now: datetime) -> PlanView:
+    """The plan for either of its two parties. Raises ``NotFound`` for another's."""
+    found = load_plans(session, select(Plan).where(Plan.id == plan_id, _own(actor)), now)
+    if not found:
+        raise NotFound()
+    return found[0]
+
+
+def merchant_of_plan(session: Session, actor: Actor, plan_id: UUID) -> UUID:
+    """Whose offer an own plan is. Raises ``NotFound`` for another's."""
+    merchant_id = session.scalars(
+        select(Plan.merchant_id).where(Plan.id == plan_id, _own(actor))
+    ).one_or_none()
+    if merchant_id is None:
+        raise NotFound()
+    return merchant_id
+
+
+def _own(actor: Actor) -> ColumnElement[bool]:
+    """A merchant's plans are those it offered, anybody else's those that were offered to that person."""
+    return (Plan.merchant_id if actor.role is Role.MERCHANT else Plan.customer_id) == actor.id
+
+
+def _today(session: Session, actor: Actor, now: datetime) -> Today:
+    """The merchant's date; for a customer of several, the date of each plan's own merchant."""
+    if actor.role is Role.MERCHANT:
+        return business_date(now, actor.timezone)
+    zones = session.scalars(
+        select(Merchant.timezone).join(Plan, Plan.merchant_id == Merchant.id).where(_own(actor)).distinct()
+    )
+    days = {zone: business_date(now, zone) for zone in zones}
+    day_type = Installment.due_on.type
+    return case(
+        *((Merchant.timezone == zone, literal(day, day_type)) for zone, day in days.items()),
+        (Merchant.timezone.is_(None), literal(now.date(), day_type)),
+    )
+
+
+def _installments() -> Select[Any]:
+    return (
+        select(Installment, Plan.state, Plan.last_day, Plan.currency, Merchant.timezone)
+        .join(Plan, (Plan.merchant_id == Installment.merchant_id) & (Plan.id == Installment.plan_id))
+        .join(Merchant, Merchant.id == Plan.merchant_id)
+    )
+
+
+def _load(session: Session, query: Select[Any], now: datetime) -> list[ListedInstallment]:
+    listed = []
+    for line, state, last_day, currency, timezone in session.execute(query):
+        today = business_date(now, timezone)
+        shown = shown_state(PlanState(state), last_day, today)
+        listed.append(ListedInstallment(installment_view(line, shown, today), currency))
+    return listed
