@@ -52,6 +52,8 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
             "journal_mode = WAL",
             "synchronous = FULL",
             "foreign_keys = ON",
+            # Without it INSERT OR REPLACE removes rows past the triggers that refuse it.
+            "recursive_triggers = ON",
             "busy_timeout = 15000",
         ):
             connection.execute(f"PRAGMA {pragma}")
