@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import hypothesis
+import jinja2
 import pytest
 import redis
 import sqlalchemy
 from aiosmtpd.controller import Controller
 from flask import Flask
+from jinja2.bccache import Bucket
 from sqlalchemy.orm import Session
 
 from config import load_settings
@@ -84,11 +86,29 @@ def environ(database_url: str, tmp_path: Path) -> dict[str, str]:
     return environment(tmp_path, DATABASE_URL=database_url)
 
 
+class CompiledTemplates(jinja2.BytecodeCache):
+    """Templates compiled by an earlier test: every test has a portal of its own, and compiling is most of its cost."""
+
+    def __init__(self) -> None:
+        self.compiled: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self.compiled:
+            bucket.bytecode_from_string(self.compiled[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self.compiled[bucket.key] = bucket.bytecode_to_string()
+
+
+TEMPLATES = CompiledTemplates()
+
+
 @pytest.fixture
 def app(environ: dict[str, str]) -> Iterator[Flask]:
     """The real portal on a fresh database."""
     app = create_app(load_settings(environ) | {"TESTING": True})
     app.test_client_class = browserlike.Client
+    app.jinja_env.bytecode_cache = TEMPLATES
     yield app
     with app.app_context():
         db.engine.dispose()
