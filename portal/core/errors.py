@@ -97,4 +97,6 @@ class Busy(PortalError):
     retry_after = 2
 
     def __init__(self) -> None:
-        super().__init__(N_("The portal is busy just now. Try again in a moment: no payment is ever taken twice."))
+        super().__init__(
+            N_("The portal is busy just now. Try again in a moment: no payment is ever taken twice.")
+        )

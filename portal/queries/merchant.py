@@ -47,8 +47,10 @@ def list_plans(
         query = query.where(plan_status(status, business_date(now, merchant.timezone)))
     if search:
         part = "%" + search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-        columns = (Plan.customer_email, Plan.reference, User.name, Plan.description)
-        query = query.where(or_(*(column.ilike(part, escape="\\") for column in columns)))
+        columns = (Plan.customer_email, Plan.reference, Plan.description)
+        # Whether an address is registered, and under which name, is told by accepting and not before.
+        name = Plan.acceptance_id.is_not(None) & User.name.ilike(part, escape="\\")
+        query = query.where(or_(name, *(column.ilike(part, escape="\\") for column in columns)))
     if before:
         query = query.where(Plan.id < before)
     plans = load_plans(session, query, now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
@@ -18,6 +19,8 @@ from . import events, keys
 from .plans import lock, post, write_to
 from .settlement import SETTLE_AFTER
 from .transaction import unit_of_work
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +149,11 @@ def settle_pending(session: Session, gateway: Gateway, now: datetime) -> dict[st
         try:
             outcomes = ask(gateway, give_backs(session, row.merchant_id, row.id), again=True)
         except NoAnswer:
+            counts["refunds_waiting"] += 1
+            continue
+        except Exception as error:
+            # What goes wrong with one refund must not keep the others waiting.
+            log.error("the provider failed", exc_info=error, extra={"refund": str(row.id)})
             counts["refunds_waiting"] += 1
             continue
         settle(session, row.merchant_id, row.plan_id, row.id, outcomes, now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -17,6 +18,8 @@ from portal.models import Installment, Payment, Plan
 from . import events, keys
 from .plans import lock, post, write_to
 from .transaction import unit_of_work
+
+log = logging.getLogger(__name__)
 
 # A payment younger than this may still be in the hands of the request that began it.
 SETTLE_AFTER = timedelta(minutes=1)
@@ -104,6 +107,11 @@ def settle_pending(
         try:
             outcome = gateway.find(charge) or gateway.charge(charge)
         except NoAnswer:
+            counts["waiting"] += 1
+            continue
+        except Exception as error:
+            # What goes wrong with one payment must not keep the others waiting.
+            log.error("the provider failed", exc_info=error, extra={"payment": str(row.id)})
             counts["waiting"] += 1
             continue
         settle(session, row.merchant_id, row.plan_id, row.id, outcome, now, later=True)

@@ -13,6 +13,7 @@ from flask_babel import gettext as _
 from flask_login import current_user
 
 from portal.adapters import formats
+from portal.core.errors import N_
 from portal.core.roles import Role
 
 from . import guards
@@ -40,6 +41,16 @@ NAVIGATION = {
     ),
 }
 
+# The tint and the word of every state that a badge shows.
+STATES = {
+    "offered": ("info", N_("Offered")), "active": ("good", N_("Active")), "overdue": ("bad", N_("Overdue")),
+    "completed": ("good", N_("Completed")), "declined": ("plain", N_("Declined")), "revoked": ("plain", N_("Revoked")),
+    "expired": ("plain", N_("Expired")), "cancelled": ("plain", N_("Cancelled")), "pending": ("plain", N_("Pending")),
+    "late": ("bad", N_("Late")), "paid": ("good", N_("Paid")), "processing": ("warn", N_("Processing")),
+    "succeeded": ("good", N_("Succeeded")), "failed": ("bad", N_("Failed")), "queued": ("info", N_("Queued")),
+    "sent": ("good", N_("Sent")),
+}  # fmt: skip
+
 
 def init_app(app: Flask) -> None:
     guards.init_app(app)
@@ -48,6 +59,7 @@ def init_app(app: Flask) -> None:
     app.add_template_filter(_short_day, "shortday")
     app.add_template_filter(_moment, "moment")
     app.add_template_filter(_distance, "distance")
+    app.add_template_filter(_state, "state")
     app.context_processor(_shell)
 
 
@@ -93,6 +105,12 @@ def _shell() -> dict[str, Any]:
         for endpoint, label in NAVIGATION[current_user.role]
     ]
     return {"lang": str(get_locale()), "dir": "ltr", "navigation": entries, "new_key": new_key}
+
+
+def _state(status: str) -> tuple[str, str]:
+    """A state's tint and word; one that is not known is shown as it is."""
+    kind, word = STATES.get(status, ("plain", ""))
+    return kind, _(word) if word else status
 
 
 def _money(amount: int, currency: str) -> str:
