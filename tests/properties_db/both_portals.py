@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from portal.adapters.gateway import Outcome
 from portal.core.roles import Actor
 from portal.services import day, keys, messages, offers, payments, plans, refunds, settlement
 from portal.services import refund_settlement as refund_settling
@@ -165,6 +166,23 @@ class BothPortals:
         gateway = self.ledger.being(provider)
         settlement.settle_pending(self.session, gateway, self.now)
         refund_settling.settle_pending(self.session, gateway, self.now)
+
+    def hear_again(self, place: int, outcome: Outcome) -> None:
+        """The provider's answer comes once more, and even another one: what is settled stays as it is."""
+        paid = [p for plan in self.model.plans for p in plan.payments if p.id and p.state != "processing"]
+        for payment in paid[place:][:1]:
+            plan = payment.plan
+            again = settlement.settle(
+                self.session, plan.shop.actor.id, plan.id, payment.id, outcome, self.now
+            )
+            same_payment(payment, again)
+        given = [r for plan in self.model.plans for r in plan.refunds if r.id and r.state != "processing"]
+        for refund in given[place:][:1]:
+            plan, outcomes = refund.plan, {payment.id: outcome for payment in refund.back}
+            again = refund_settling.settle(
+                self.session, plan.shop.actor.id, plan.id, refund.id, outcomes, self.now
+            )
+            same_refund(refund, again)
 
     def do_the_days_work(self) -> None:
         """The second run of the same day finds nothing left to do."""

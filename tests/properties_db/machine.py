@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from portal.adapters.gateway import Outcome
 from tests.properties_db.both_portals import BothPortals
 from tests.properties_db.model_rows import Plan, Provider
 
@@ -174,6 +175,10 @@ class LifeOfPlans(RuleBasedStateMachine):
     def settle_pending(self, minutes: int, provider: Provider) -> None:
         self.portals.now += timedelta(minutes=minutes)
         self.portals.settle_pending(provider)
+
+    @rule(place=st.integers(0, 3), outcome=st.sampled_from(Outcome))
+    def an_answer_comes_again(self, place: int, outcome: Outcome) -> None:
+        self.portals.hear_again(place, outcome)
 
     @rule(hours=st.integers(1, 24) | st.integers(24, 24 * 40), jobs=st.lists(JOBS, max_size=3))
     def time_passes(self, hours: int, jobs: list[str]) -> None:
