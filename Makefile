@@ -6,7 +6,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format browser up down build logs
+.PHONY: help setup run test check format browser screenshots up down build logs
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ format: $(VENV)/.installed-dev ## Let ruff put the code into shape
 
 browser: $(VENV)/.installed-dev
 	@bin/ensure-chromium
+
+screenshots: $(VENV)/.installed-dev browser ## Take the pictures of the README again
+	$(VENV)/bin/python bin/screenshots.py
 
 up: ## Start everything with Docker Compose, in the background
 	docker compose up --build --detach
