@@ -4,6 +4,9 @@ import os
 
 bind = f"{os.environ.get('HOST') or '127.0.0.1'}:{os.environ.get('PORT') or '8000'}"
 
+# Loaded once, then forked: a worker that dies is replaced in a moment, not seconds. Nothing is connected by then.
+preload_app = True
+
 worker_class = "gthread"
 workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
 threads = 4

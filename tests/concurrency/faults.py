@@ -1,0 +1,87 @@
+"""What goes wrong meanwhile: workers killed, connections cut; each as a thread that is stopped when the load is done."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+import psycopg2
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from portal.adapters.gateway import Simulator
+from portal.core.errors import Busy
+from portal.services import settlement
+from portal.services.transaction import is_busy
+
+# The settling job waits a minute; here it comes sooner, to meet the requests that repeat what it settles.
+SETTLE_AFTER = timedelta(seconds=2)
+
+
+class Repeated:
+    """How often something was done."""
+
+    count = 0
+
+
+@contextlib.contextmanager
+def every(seconds: float, act: Callable[[], int]) -> Iterator[Repeated]:
+    """Do it again and again in a thread, counting what it returns; what it raises is raised at the end."""
+    stop, repeated, failures = threading.Event(), Repeated(), []
+
+    def repeat() -> None:
+        try:
+            while not stop.wait(seconds):
+                repeated.count += act()
+        except Exception as failure:
+            failures.append(failure)
+
+    thread = threading.Thread(target=repeat)
+    thread.start()
+    try:
+        yield repeated
+    finally:
+        stop.set()
+        thread.join()
+    if failures:
+        raise failures[0]
+
+
+def once_alive(act: Callable[[], int], answers: Callable[[], int]) -> Callable[[], int]:
+    """Only act if something was answered since the last time: a web that is still starting need not be killed."""
+    seen = 0
+
+    def act_if_alive() -> int:
+        nonlocal seen
+        if answers() == seen:
+            return 0
+        seen = answers()
+        return act()
+
+    return act_if_alive
+
+
+def cut_connections(url: str) -> int:
+    """End all connections of the portal to its PostgreSQL; returns how many."""
+    with contextlib.closing(psycopg2.connect(url)) as own, own.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        )
+        return cursor.rowcount
+
+
+def settle(engine: Engine) -> int:
+    """Run the settling job once, as the worker would; returns how many payments it settled."""
+    with Session(engine, expire_on_commit=False) as session:
+        try:
+            return settlement.settle_pending(session, Simulator(), datetime.now(UTC), SETTLE_AFTER)["settled"]
+        except Busy:
+            return 0
+        except DBAPIError as error:
+            if not is_busy(error):
+                raise
+            return 0
