@@ -1,4 +1,4 @@
-"""What goes wrong meanwhile: workers killed, connections cut; each as a thread that is stopped when the load is done."""
+"""What goes wrong meanwhile: workers killed, connections cut; each a thread that ends with the load."""
 
 from __future__ import annotations
 

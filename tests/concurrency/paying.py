@@ -98,7 +98,9 @@ def run(scenario: Scenario, size: Size, database_url: str, folder: Path, seed: i
             verdict = judge(session, targets, load.log, faulty=scenario.kills or scenario.cuts)
         if not (scenario.kills or scenario.cuts) and "unexpected" in served.log.read_text():
             verdict.wrong.append(f"the web logged an error: {served.log.read_text()[-2000:]}")
-        return Report(scenario.name, scenario.engine, len(orders), statuses(load.log), done, settled, verdict, seconds)
+        return Report(
+            scenario.name, scenario.engine, len(orders), statuses(load.log), done, settled, verdict, seconds
+        )
     finally:
         engine.dispose()
 

@@ -15,7 +15,6 @@ ORDINARY = [scenario for scenario in SCENARIOS if not (scenario.kills and scenar
 )
 def test_what_was_answered_is_what_happened(scenario: Scenario, database_url, tmp_path):
     report = run(scenario, SMALL, database_url, tmp_path)
-    print(report)
     assert report.verdict.findings == []
     assert report.verdict.payments >= SMALL.installments // 2
     assert report.faults or not (scenario.kills or scenario.cuts)

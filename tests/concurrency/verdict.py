@@ -1,4 +1,4 @@
-"""The clients' log against the database: what was promised is there once, and nothing is there that nobody asked for."""
+"""The clients' log against the database: what was promised is there once, and nothing that nobody asked for."""
 
 from __future__ import annotations
 
@@ -82,7 +82,9 @@ def payments_by_key(session: Session) -> tuple[dict[str, Found], list[UUID]]:
             IdempotencyKey, IdempotencyKey.payment_id == Payment.id
         )
     ).all()
-    found = {row.key: Found(row.id, row.state, row.amount, frozenset(covers[row.id])) for row in rows if row.key}
+    found = {
+        row.key: Found(row.id, row.state, row.amount, frozenset(covers[row.id])) for row in rows if row.key
+    }
     return found, [row.id for row in rows if row.key is None]
 
 
@@ -109,11 +111,15 @@ def judge_key(verdict: Verdict, payment: Found | None, answers: list[Answer]) ->
     if not promised:
         verdict.wrong.append(f"{order.key} was only ever answered {sorted(statuses)}, and there is a payment")
     if promised - PROCESSING - STATES[payment.state]:
-        verdict.lost.append(f"{order.key} was answered {sorted(promised)}, and its payment is {payment.state}")
+        verdict.lost.append(
+            f"{order.key} was answered {sorted(promised)}, and its payment is {payment.state}"
+        )
     if payment.amount != order.amount:
         verdict.wrong.append(f"{order.key} showed {order.amount} and took {payment.amount}")
     if payment.state == "succeeded" and payment.covers != order.covers:
-        verdict.wrong.append(f"{order.key} paid {len(payment.covers)} installments, not its {len(order.covers)}")
+        verdict.wrong.append(
+            f"{order.key} paid {len(payment.covers)} installments, not its {len(order.covers)}"
+        )
     verdict.wrong += list(changed_answers(order, answers))
 
 

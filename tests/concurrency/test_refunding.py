@@ -1,0 +1,19 @@
+"""Every refund is tried three times at once, by one key and by three, also while connections are cut."""
+
+import pytest
+
+from .refunding import AT_ONCE, REFUSALS, run
+
+PLANS = 40
+CASES = [("sqlite", False), ("postgres", False), ("postgres", True)]
+
+
+@pytest.mark.parametrize(("engine_name", "cuts"), CASES, indirect=["engine_name"])
+def test_what_was_tried_three_times_is_refunded_once(engine_name, cuts, database_url, tmp_path):
+    report = run(engine_name, PLANS, database_url, tmp_path, cuts=cuts)
+    assert report.verdict.findings == []
+    assert report.verdict.payments == PLANS
+    assert report.requests == PLANS * AT_ONCE
+    # Of three keys for one plan two are refused; a repeated key never is.
+    assert sum(report.answers[refusal] for refusal in REFUSALS) == PLANS // 2 * (AT_ONCE - 1)
+    assert report.faults or not cuts
