@@ -6,7 +6,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format browser screenshots up down build logs
+.PHONY: help setup run test torture check format browser screenshots up down build logs
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ run: setup ## Start the portal here: database, demo data, web and worker, until 
 
 test: $(VENV)/.installed-dev browser ## Install what tests need, then run every test
 	$(RUN) pytest
+
+torture: $(VENV)/.installed-dev ## Pay 10,000 times while workers and connections die, on both databases (an hour)
+	$(RUN) tests.concurrency.torture
 
 check: $(VENV)/.installed-dev ## Lint, formatting, types, who imports whom, migrations against models
 	$(RUN) ruff check .
