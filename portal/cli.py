@@ -54,7 +54,7 @@ def run_day(on: datetime | None) -> None:
     """Mark what is overdue, queue reminders, end old offers for every shop, then deliver messages."""
     counts = day.run(db.session, now(), on.date() if on else None, at_any_hour=True)
     extensions = current_app.extensions
-    counts |= messages.deliver(db.session, extensions["mailer"], extensions["letters"].write, now())
+    counts |= messages.deliver(db.session, extensions["mailer"], extensions["letters"].write, now)
     click.echo(", ".join(f"{name}: {count}" for name, count in counts.items()))
 
 

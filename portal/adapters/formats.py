@@ -5,12 +5,12 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Sequence
 from copy import copy
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import DateTimePattern, parse_pattern
+from babel.dates import DateTimePattern, format_timedelta, parse_pattern
 from babel.lists import format_list
 from babel.numbers import NumberPattern, get_currency_symbol
 
@@ -70,6 +70,11 @@ def distance(
     if days > 0:
         return ngettext("in %(num)s day", "in %(num)s days", days) % {"num": days}
     return ngettext("%(num)s day late", "%(num)s days late", -days) % {"num": -days}
+
+
+def span(length: timedelta, locale: str) -> str:
+    """A length of time in its largest unit: "3 minutes", "2 hours"."""
+    return format_timedelta(length, granularity="minute", threshold=1, locale=_locale(locale))
 
 
 def listed(parts: Sequence[object], locale: str) -> str:

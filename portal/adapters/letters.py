@@ -13,6 +13,8 @@ from uuid import UUID
 from babel.support import Translations
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from portal.core.reminders import COURTESIES
+
 from . import formats, reset_tokens
 from .mailer import Letter
 
@@ -90,7 +92,7 @@ class Letters:
             templates.get_template(layout).render(words=words, sender=message.sender)
             for layout in ("letter.txt.j2", "letter.html.j2")
         )
-        return Letter(words.subject, text, html)
+        return Letter(words.subject, text, html, courtesy=message.kind in COURTESIES)
 
     def _known(self, message: Written) -> dict[str, Any]:
         """All that a template can name. A fact never takes the place of what is known about the message itself."""

@@ -8,6 +8,8 @@ from datetime import date, timedelta
 # Each step and its day, counted from the due date, oldest first.
 STEPS = {"due_soon": -3, "due_today": 0, "overdue_1": 1, "overdue_7": 7, "overdue_14": 14}
 ORDER = tuple(STEPS)
+# A kindness ahead of time; whatever is late is a notice that the customer is owed.
+COURTESIES = frozenset(step for step, days in STEPS.items() if days <= 0)
 
 
 def reminder_due(due_on: date, accepted_on: date, today: date, sent: Collection[str]) -> str | None:

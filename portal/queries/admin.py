@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from sqlalchemy import func, literal, or_, select, true, union_all
 from sqlalchemy.orm import Session, aliased
 
 from portal.core.errors import NotFound
+from portal.core.jobs import EVERY, overdue_by
 from portal.core.terms import hash_text
 from portal.models import Acceptance, Event, JobRun, Merchant, Message, Payment, Plan, User
 
@@ -116,6 +117,15 @@ class RunRow:
     ended_at: datetime | None
     counts: dict[str, Any]
     error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """A job, its latest run if there is one, and for how long it should have begun again."""
+
+    job: str
+    run: RunRow | None
+    overdue_by: timedelta
 
 
 def counts(session: Session) -> Counts:
@@ -234,15 +244,20 @@ def list_runs(session: Session, *, before: UUID | None = None) -> list[RunRow]:
     return [RunRow(*row) for row in session.execute(query)]
 
 
-def last_runs(session: Session) -> list[RunRow]:
-    """The latest recorded run of each job."""
+def list_jobs(session: Session, now: datetime) -> list[JobRow]:
+    """Every job in the order of its name. One that never ran is not called late: the worker may be about to start."""
     newest = func.row_number().over(partition_by=JobRun.job, order_by=JobRun.id.desc())
     numbered = select(JobRun, newest.label("age")).subquery()
     latest = aliased(JobRun, numbered)
-    runs = session.scalars(select(latest).where(numbered.c.age == 1).order_by(latest.job))
+    runs = {
+        run.job: RunRow(
+            run.id, run.job, run.business_date, run.started_at, run.ended_at, run.counts, run.error
+        )
+        for run in session.scalars(select(latest).where(numbered.c.age == 1))
+    }
     return [
-        RunRow(run.id, run.job, run.business_date, run.started_at, run.ended_at, run.counts, run.error)
-        for run in runs
+        JobRow(job, runs.get(job), overdue_by(job, runs[job].started_at, now) if job in runs else timedelta())
+        for job in sorted(EVERY)
     ]
 
 

@@ -1,10 +1,11 @@
-"""The record of what the jobs did, for the admin; old rows go."""
+"""The record of what the jobs did, for the admin; old rows go, and runs that found nothing share one."""
 
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import delete, insert
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from portal.models import JobRun, new_id
@@ -16,11 +17,25 @@ def record(
     session: Session, job: str, started_at: datetime, ended_at: datetime, counts: dict[str, int],
     error: str | None = None, business_date: date | None = None,
 ) -> None:  # fmt: skip
-    """Add the run of a job that has ended; ``error`` when it failed. Runs older than thirty days are forgotten."""
-    session.execute(
-        insert(JobRun).values(
-            id=new_id(), job=job, business_date=business_date, started_at=started_at, ended_at=ended_at,
-            counts=counts, error=error,
-        )
-    )  # fmt: skip
+    """Note the run of a job that has ended; ``error`` when it failed. Runs older than thirty days are forgotten.
+
+    A run that found nothing to do takes the row of the one before it if that found nothing either: the row tells that
+    the job is alive, and there is not one for every minute.
+    """
+    run: dict[str, Any] = {"business_date": business_date, "started_at": started_at, "ended_at": ended_at,
+                           "counts": counts, "error": error}  # fmt: skip
+    last = session.execute(
+        select(JobRun.id, JobRun.counts, JobRun.error)
+        .where(JobRun.job == job)
+        .order_by(JobRun.id.desc())
+        .limit(1)
+    ).one_or_none()
+    if last and _idle(counts, error) and _idle(last.counts, last.error):
+        session.execute(update(JobRun).where(JobRun.id == last.id).values(**run))
+    else:
+        session.execute(insert(JobRun).values(id=new_id(), job=job, **run))
     session.execute(delete(JobRun).where(JobRun.started_at < ended_at - KEPT))
+
+
+def _idle(counts: dict[str, int], error: str | None) -> bool:
+    return error is None and not any(counts.values())

@@ -13,8 +13,11 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from portal.adapters.mailer import Letter, Mailer, MailRefused
+from portal.core.errors import N_, Conflict, NotFound
+from portal.core.roles import PORTAL_ID, Actor
 from portal.models import Merchant, Message, User, new_id
 
+from . import events
 from .transaction import insert_once, unit_of_work
 
 log = logging.getLogger(__name__)
@@ -62,18 +65,49 @@ def queue_many(session: Session, rows: list[dict[str, Any]]) -> int:
     return written
 
 
+def send_again(session: Session, admin: Actor, message_id: UUID, now: datetime) -> None:
+    """Queue a message that was given up, with all its tries before it; the letter keeps its id.
+
+    Raises ``NotFound``, and ``Conflict`` for one that was sent or still waits.
+    """
+    merchant_id = session.scalar(select(Message.merchant_id).where(Message.id == message_id))
+    if merchant_id is None:
+        raise NotFound()
+    queued = session.execute(
+        update(Message)
+        .where(Message.merchant_id == merchant_id, Message.id == message_id, Message.state == "failed")
+        .values(state="queued", tries=0, send_after=now)
+        .returning(Message.id)
+        .execution_options(synchronize_session=False)
+    ).all()
+    if not queued:
+        raise Conflict(N_("This message was not given up: it was sent, or it still waits."))
+    session.info["messages_queued"] = True
+    events.record(
+        session,
+        "message_sent_again",
+        merchant_id=PORTAL_ID,
+        actor_id=admin.id,
+        at=now,
+        message=str(message_id),
+    )
+
+
 def deliver(
-    session: Session, mailer: Mailer, write: Callable[[Addressed], Letter], now: datetime
+    session: Session, mailer: Mailer, write: Callable[[Addressed], Letter], clock: Callable[[], datetime]
 ) -> dict[str, int]:
-    """Send what is due, merchant by merchant; each letter is sent outside any transaction and then recorded.
+    """Send what is due, a batch of each merchant in turn; each letter goes outside any transaction, and is recorded.
 
     A claim is a lease: a crash between sending and recording repeats a letter (with the same id), and loses none.
+    The lease counts from the claim and not from the start of a run, which may take longer than a lease.
     """
-    counts = {"sent": 0, "refused": 0}
-    for merchant_id in _merchants_with_mail(session, now):
-        while batch := _claim(session, merchant_id, now):
-            for message in batch:
-                counts[_deliver_one(session, mailer, write, message, now)] += 1
+    counts, claimed = {"sent": 0, "refused": 0}, True
+    while claimed:
+        claimed = False
+        for merchant_id in _merchants_with_mail(session, clock()):
+            for message in _claim(session, merchant_id, clock()):
+                claimed = True
+                counts[_deliver_one(session, mailer, write, message, clock)] += 1
     return counts
 
 
@@ -112,25 +146,26 @@ def _claim(session: Session, merchant_id: UUID, now: datetime) -> list[Addressed
 
 
 def _deliver_one(
-    session: Session, mailer: Mailer, write: Callable[[Addressed], Letter], message: Addressed, now: datetime
-) -> str:
+    session: Session, mailer: Mailer, write: Callable[[Addressed], Letter], message: Addressed,
+    clock: Callable[[], datetime],
+) -> str:  # fmt: skip
     try:
         letter = write(message)
         mailer.send(
             letter, to=message.to, reply_to=message.support, sender=message.sender, message_id=str(message.id)
         )
     except MailRefused as refused:
-        return _refuse(session, message, str(refused), now)
+        return _refuse(session, message, str(refused), clock())
     except Exception as error:
         # A letter that cannot be written or addressed would otherwise hold up all that are behind it.
         log.exception("a letter could not be made", extra={"letter": str(message.id), "kind": message.kind})
-        return _refuse(session, message, f"{type(error).__name__}: {error}"[:300], now)
+        return _refuse(session, message, f"{type(error).__name__}: {error}"[:300], clock())
     # A link that lets its reader set a password is not kept where an admin could read it.
     body = None if message.kind == "password_reset" else letter.text
     _record(
         session,
         message,
-        {"state": "sent", "sent_at": now, "subject": letter.subject, "body": body, "error": None},
+        {"state": "sent", "sent_at": clock(), "subject": letter.subject, "body": body, "error": None},
     )
     return "sent"
 

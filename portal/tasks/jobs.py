@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,10 @@ from portal.services import day, job_runs, messages, refund_settlement, settleme
 from portal.services.transaction import unit_of_work
 
 log = logging.getLogger(__name__)
+
+# One thread of a worker delivers at a time: the other stays free for the rest while a mail server is slow, and a kill
+# finds at most one letter between sending and recording.
+delivering = threading.Lock()
 
 
 def register(huey: Huey, app: Flask) -> Callable[[], Any]:
@@ -39,9 +44,14 @@ def register(huey: Huey, app: Flask) -> Callable[[], Any]:
 
 
 def deliver() -> dict[str, int]:
-    """Deliver what is due with the portal's own mailer and letters."""
-    extensions = current_app.extensions
-    return messages.deliver(db.session, extensions["mailer"], extensions["letters"].write, now())
+    """Deliver what is due with the portal's own mailer and letters, unless another thread is at it."""
+    if not delivering.acquire(blocking=False):
+        return {}
+    try:
+        extensions = current_app.extensions
+        return messages.deliver(db.session, extensions["mailer"], extensions["letters"].write, now)
+    finally:
+        delivering.release()
 
 
 def settle() -> dict[str, int]:
@@ -59,11 +69,10 @@ def _run(app: Flask, job: str, work: Callable[[], dict[str, int]]) -> None:
         except Exception as error:
             failure = error
             log.error("job failed", exc_info=error, extra={"job": job})
-        # A run that found nothing to do is not worth a row every minute.
-        if failure or any(counts.values()) or job == "run_day":
-            text = f"{type(failure).__name__}: {failure}" if failure else None
-            with unit_of_work(db.session):
-                job_runs.record(db.session, job, started_at, now(), counts, text)
+        text = f"{type(failure).__name__}: {failure}" if failure else None
+        with unit_of_work(db.session):
+            job_runs.record(db.session, job, started_at, now(), counts, text)
+        if any(counts.values()):
             log.info("job ended", extra={"job": job, "counts": counts})
         if failure:
             raise failure

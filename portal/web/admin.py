@@ -22,6 +22,7 @@ from portal.queries import self_check as checks
 from portal.queries.admin import AuditRow, MessageView
 from portal.queries.timeline import events_of_plan, payments_of_plan
 from portal.services import accounts
+from portal.services import messages as outbox
 from portal.services.transaction import unit_of_work
 
 from . import health
@@ -42,6 +43,7 @@ MESSAGE_STATES = ("queued", "sent", "failed")
 HAPPENED = {
     "account_opened": N_("Account opened"),
     "admin_created": N_("Admin made on the command line"),
+    "message_sent_again": N_("Message queued again"),
     "password_changed": N_("Password changed"),
     "profile_changed": N_("Profile changed"),
     "shop_changed": N_("Shop settings changed"),
@@ -56,7 +58,7 @@ HAPPENED = {
 def overview() -> ResponseReturnValue:
     return render_template(
         "admin/overview.html", database=health.database_state(), queue=health.queue_state(),
-        counts=admin.counts(db.session), runs=admin.last_runs(db.session),
+        counts=admin.counts(db.session), jobs=admin.list_jobs(db.session, now()),
     )  # fmt: skip
 
 
@@ -133,6 +135,16 @@ def message(message_id: UUID) -> ResponseReturnValue:
     return render_template("admin/message.html", message=found, letter=_letter(found))
 
 
+@bp.post("/messages/<uuid:message_id>/send-again")
+@only_admins
+def send_again(message_id: UUID) -> ResponseReturnValue:
+    with unit_of_work(db.session):
+        outbox.send_again(db.session, actor(), message_id, now())
+    return done(
+        url_for(".message", message_id=message_id), _("It is queued again and goes out within a minute.")
+    )
+
+
 def _letter(message: MessageView) -> Letter | None:
     """The letter as it was sent, or as it looks now.
 
@@ -153,7 +165,8 @@ def _letter(message: MessageView) -> Letter | None:
 @only_admins
 def jobs() -> ResponseReturnValue:
     runs, next_url = _page(admin.list_runs(db.session, before=_before()))
-    return render_template("admin/jobs.html", runs=runs, next_url=next_url)
+    states = admin.list_jobs(db.session, now())
+    return render_template("admin/jobs.html", jobs=states, runs=runs, next_url=next_url)
 
 
 @bp.get("/audit")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -59,6 +59,7 @@ def init_app(app: Flask) -> None:
     app.add_template_filter(_short_day, "shortday")
     app.add_template_filter(_moment, "moment")
     app.add_template_filter(_distance, "distance")
+    app.add_template_filter(_span, "span")
     app.add_template_filter(_state, "state")
     app.context_processor(_shell)
 
@@ -131,3 +132,7 @@ def _moment(instant: datetime, zone: str = "UTC") -> str:
 
 def _distance(day: date, today: date) -> str:
     return formats.distance(day, today, _, ngettext)
+
+
+def _span(length: timedelta) -> str:
+    return formats.span(length, str(get_locale()))

@@ -1,16 +1,19 @@
 """Jobs: on time, woken by a commit, recorded when they did something or failed; a dead queue stops nobody."""
 
+from collections import Counter
 from datetime import datetime, timedelta
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import select
 
+from portal.core.jobs import EVERY
 from portal.core.roles import PORTAL_ID
 from portal.extensions import db, now
 from portal.models import JobRun, Message
-from portal.services import messages
+from portal.services import job_runs, messages
 from portal.services.transaction import unit_of_work
+from portal.tasks import jobs
 from tests import factories
 
 
@@ -89,10 +92,33 @@ def test_when_the_queue_is_dead_the_commit_stands_and_the_minutes_delivery_makes
     assert session.scalars(select(Message.state)).all() == ["sent"]
 
 
-def test_a_run_that_found_nothing_leaves_no_row_but_the_day_does(huey, session, shop):
-    for job in ("deliver_messages", "settle_payments", "run_day"):
+def test_runs_that_found_nothing_share_a_row_that_tells_when_the_last_was(huey, session, shop):
+    for job in 2 * ("deliver_messages", "settle_payments", "run_day"):
         run_periodic(huey, job)
-    assert [run.job for run in runs(session)] == ["run_day"]
+    first = {run.job: run.started_at for run in runs(session)}
+    run_periodic(huey, "run_day")
+    second = {run.job: run.started_at for run in runs(session)}
+    assert len(second) == len(runs(session)) == 3
+    assert {job for job, at in first.items() if second[job] > at} == {"run_day"}
+
+
+def test_a_run_that_did_something_or_failed_keeps_its_row(session, shop):
+    idle, busy, failed = ({"sent": 0}, None), ({"sent": 2}, None), ({}, "KeyError: 'mailer'")
+    for counts, error in (idle, busy, idle, idle, failed, idle):
+        with unit_of_work(session):
+            job_runs.record(session, "deliver_messages", factories.NOW, factories.NOW, counts, error)
+    assert [(run.counts, run.error) for run in runs(session)] == [idle, busy, idle, failed, idle]
+
+
+def test_while_a_thread_delivers_another_does_not_wait_for_it(app, session, huey, ada):
+    queue_message(app, ada)
+    with jobs.delivering:
+        run_periodic(huey, "deliver_messages")
+        session.rollback()
+        assert session.scalars(select(Message.state)).all() == ["queued"]
+    run_periodic(huey, "deliver_messages")
+    session.rollback()
+    assert session.scalars(select(Message.state)).all() == ["sent"]
 
 
 def test_a_payment_without_an_answer_is_settled_by_its_job(app, session, huey, shop, ada):
@@ -105,17 +131,18 @@ def test_a_payment_without_an_answer_is_settled_by_its_job(app, session, huey, s
     assert [run.counts["settled"] for run in runs(session)] == [1]
 
 
-def test_a_job_that_fails_is_recorded_with_its_error(app, session, huey, shop, ada):
-    earlier = now() - timedelta(minutes=2)
-    plan_id = factories.accepted_plan(session, shop, ada, now=earlier)
-    factories.choose_card(session, ada, "times_out")
-    factories.pay(session, ada, plan_id, now=earlier)
+def test_a_job_that_fails_is_recorded_with_its_error_and_its_next_tick_does_it(app, session, huey, ada):
+    queue_message(app, ada)
+    letters = app.extensions.pop("letters")
+    run_periodic(huey, "deliver_messages")
+    app.extensions["letters"] = letters
+    run_periodic(huey, "deliver_messages")
+    failed, done = runs(session)
+    assert (failed.job, failed.error) == ("deliver_messages", "KeyError: 'letters'")
+    assert (done.error, done.counts["sent"]) == (None, 1)
 
-    class Broken:
-        def find(self, charge):
-            raise RuntimeError("the provider speaks gibberish")
 
-    app.extensions["gateway"] = Broken()
-    run_periodic(huey, "settle_payments")
-    (run,) = runs(session)
-    assert (run.job, run.error) == ("settle_payments", "RuntimeError: the provider speaks gibberish")
+def test_the_clock_comes_as_often_as_the_admin_is_told(huey):
+    day = [datetime(2026, 3, 2) + minute * timedelta(minutes=1) for minute in range(24 * 60)]  # noqa: DTZ001
+    times = Counter(task.name for at in day for task in huey.read_periodic(at))
+    assert {job: timedelta(days=1) / count for job, count in times.items()} == EVERY

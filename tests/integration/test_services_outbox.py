@@ -41,7 +41,7 @@ def queue(session, user, kind="plan_offered", cause=None, merchant_id=PORTAL_ID,
 
 
 def deliver(session, mailer, now=NOW, write=write):
-    counts = messages.deliver(session, mailer, write, now)
+    counts = messages.deliver(session, mailer, write, lambda: now)
     session.rollback()
     return counts
 
@@ -180,7 +180,7 @@ def test_two_workers_send_each_letter_once(session, ada):
 
     def work(_):
         with Session(engine) as own:
-            return messages.deliver(own, recorder, write, NOW)["sent"]
+            return messages.deliver(own, recorder, write, lambda: NOW)["sent"]
 
     with ThreadPoolExecutor(2) as workers:
         assert sum(workers.map(work, range(2))) == 45

@@ -54,7 +54,7 @@ def plan_id(session, shop, ada):
 
 
 def test_a_fresh_portal_has_words_for_what_is_empty(visit):
-    expected = {"/admin/": "No job has run yet", "/admin/plans": "No plans found", "/admin/messages": "No messages",
+    expected = {"/admin/": "Has not run yet", "/admin/plans": "No plans found", "/admin/messages": "No messages",
                 "/admin/jobs": "No job has run yet", "/admin/audit": "Admin made on the command line",
                 "/admin/self-check": "Everything holds", "/admin/users?search=x%25": "Nobody found"}  # fmt: skip
     for path, words in expected.items():
@@ -169,7 +169,7 @@ def test_a_letter_is_shown_as_it_would_go_out_and_then_as_it_went(app, visit, se
     path = f"/admin/messages/{offer.id}"
     page = visit(path)
     assert "as it would go out now" in page and f"/customer/plans/{plan_id}" in page and "Queued" in page
-    messages.deliver(session, app.extensions["mailer"], app.extensions["letters"].write, NOW)
+    messages.deliver(session, app.extensions["mailer"], app.extensions["letters"].write, lambda: NOW)
     session.rollback()
     page = visit(path)
     assert "as it would go out now" not in page and f"/customer/plans/{plan_id}" in page and "Sent" in page

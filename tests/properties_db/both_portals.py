@@ -192,7 +192,7 @@ class BothPortals:
         assert set(day.run(self.session, self.now).values()) == {0}
 
     def deliver(self) -> None:
-        messages.deliver(self.session, self.postman, write, self.now)
+        messages.deliver(self.session, self.postman, write, lambda: self.now)
 
     def deliver_in_vain(self) -> None:
         self.postman.refusing = True
