@@ -4,7 +4,7 @@ import pytest
 
 from .refunding import AT_ONCE, REFUSALS, run
 
-PLANS = 40
+PLANS = 20
 CASES = [("sqlite", False), ("postgres", False), ("postgres", True)]
 
 

@@ -1,0 +1,176 @@
+"""One run: reminders go out by real workers that are killed, to a mail server that refuses each third letter."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from aiosmtpd.controller import Controller
+from flask import Flask
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from config import load_settings
+from portal import create_app
+from portal.core.calendar import local_time
+from portal.core.reminders import STEPS
+from portal.core.schedule import Frequency
+from portal.extensions import db
+from portal.models import Message
+from portal.services import messages
+from tests import consumers, factories, servers
+from tests.databases import environment
+
+LINES = 60
+SHOPS = 2
+KILL_SECONDS = 2.0
+LONGEST = 1800
+ZONES = ("UTC", "Asia/Tokyo", "America/Los_Angeles", "Pacific/Auckland")
+
+
+class MailServer:
+    """Notes the id of every letter that it takes; each third it refuses for now."""
+
+    def __init__(self) -> None:
+        self.ids: list[str] = []
+        self.refused = 0
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+        if (len(self.ids) + self.refused) % 3 == 2:
+            self.refused += 1
+            return "451 4.3.0 Try again later"
+        head = envelope.content.partition(b"Message-ID: <")[2]
+        self.ids.append(head.partition(b"@")[0].decode())
+        return "250 OK"
+
+
+@dataclass
+class Report:
+    """One line of the table. ``doubled`` is what the mail server got more than once; ``wrong`` has a sentence for each."""
+
+    engine: str
+    queue: str
+    messages: int = 0
+    kills: int = 0
+    refused: int = 0
+    doubled: int = 0
+    seconds: float = 0
+    wrong: list[str] = field(default_factory=list)
+
+
+def run(engine: str, redis_url: str, reminders: int, database_url: str, folder: Path) -> Report:
+    """Build, remind among kills with every task queued three times and lost at each kill, catch up, judge."""
+    report = Report(engine, "Redis" if redis_url else "SQLite")
+    with mail_server() as (port, mailbox):
+        url = f"smtp://127.0.0.1:{port}?from=portal@example.com"
+        environ = environment(folder, DATABASE_URL=database_url, REDIS_URL=redis_url, MAIL_URL=url)
+        app = create_app(load_settings(environ) | {"TESTING": True})
+        with app.app_context():
+            try:
+                build(db.session, reminders, datetime.now(UTC))
+                began = time.monotonic()
+                with consumers.running(environ, folder, 2) as workers:
+                    report.kills = remind(app, workers, mailbox, reminders)
+                catch_up(app)
+                report.seconds = time.monotonic() - began
+                judge(report, db.session, mailbox, reminders)
+            finally:
+                db.session.rollback()
+                db.engine.dispose()
+    return report
+
+
+@contextlib.contextmanager
+def mail_server() -> Iterator[tuple[int, MailServer]]:
+    handler = MailServer()
+    controller = Controller(handler, hostname="127.0.0.1", port=servers.free_port())
+    controller.start()
+    try:
+        yield controller.port, handler
+    finally:
+        controller.stop()
+
+
+def build(session: Session, reminders: int, now: datetime) -> None:
+    """Accepted plans with so many installments, all of them long overdue, in shops where it is not night."""
+    zone = next(zone for zone in ZONES if 9 <= local_time(now, zone).hour < 21)
+    earlier = now - timedelta(weeks=LINES + 4)
+    shops = [factories.make_merchant(session, f"Shop {k}", now=earlier, timezone=zone) for k in range(SHOPS)]
+    customer = factories.make_customer(session, now=earlier)
+    for number, parts in enumerate(min(LINES, reminders - k) for k in range(0, reminders, LINES)):
+        factories.accepted_plan(
+            session, shops[number % SHOPS], customer, now=earlier, parts=parts,
+            first=(earlier + timedelta(weeks=1)).date(), frequency=Frequency.WEEKLY,
+        )  # fmt: skip
+
+
+def remind(app: Flask, workers: list[consumers.Consumer], mailbox: MailServer, reminders: int) -> int:
+    """Kill the workers in turn, each time that letters went out since, until nothing is due; returns how often."""
+    kills, seen, deadline = 0, 0, time.monotonic() + LONGEST
+    queue_thrice(app)
+    while time.monotonic() < deadline:
+        time.sleep(KILL_SECONDS)
+        if len(mailbox.ids) > seen:
+            victim = workers[kills % len(workers)]
+            victim.kill()
+            victim.start()
+            kills, seen = kills + 1, len(mailbox.ids)
+            # What was queued is lost too, as with a Redis that was emptied; the next ticks come.
+            app.extensions["huey"].flush()
+            queue_thrice(app)
+        elif nothing_due(db.session, reminders):
+            return kills
+        else:
+            queue_thrice(app)
+    raise TimeoutError(f"after {LONGEST} seconds letters are still due")
+
+
+def queue_thrice(app: Flask) -> None:
+    huey = app.extensions["huey"]
+    for task in huey._registry.periodic_tasks:
+        for _ in range(3):
+            huey.enqueue(type(task)())
+
+
+def nothing_due(session: Session, reminders: int) -> bool:
+    """Every reminder is written, and what still waits was claimed by a killed worker or refused a moment ago."""
+    due = (Message.state == "queued") & (Message.send_after <= datetime.now(UTC))
+    written = select(func.count()).where(Message.kind.in_(STEPS))
+    found = session.scalar(written) == reminders and not session.scalar(select(func.count()).where(due))
+    session.rollback()
+    return found
+
+
+def catch_up(app: Flask) -> None:
+    """The hours after: leases of killed workers end, and what was refused is tried again."""
+    extensions = app.extensions
+    for k in range(messages.MOST_TRIES):
+        at = datetime.now(UTC) + messages.LEASE + k * messages.LONGEST_WAIT
+        messages.deliver(db.session, extensions["mailer"], extensions["letters"].write, lambda at=at: at)
+
+
+def judge(report: Report, session: Session, mailbox: MailServer, reminders: int) -> None:
+    rows = session.execute(select(Message.id, Message.cause, Message.kind, Message.state)).all()
+    arrived = Counter(mailbox.ids)
+    report.messages, report.refused = len(rows), mailbox.refused
+    report.doubled = sum(arrived.values()) - len(arrived)
+    once = Counter((row.cause, row.kind) for row in rows)
+    report.wrong += [
+        f"{cause} has {count} messages {kind}" for (cause, kind), count in once.items() if count > 1
+    ]
+    reminded = [row.cause for row in rows if row.kind in STEPS]
+    if len(reminded) != reminders or len(set(reminded)) != reminders:
+        report.wrong.append(
+            f"{len(set(reminded))} installments have {len(reminded)} reminders, not {reminders}"
+        )
+    report.wrong += [f"message {row.id} is {row.state}" for row in rows if row.state != "sent"]
+    report.wrong += [f"message {row.id} was lost" for row in rows if str(row.id) not in arrived]
+    if report.doubled > report.kills:
+        report.wrong.append(f"{report.doubled} letters came twice, and there were {report.kills} kills")
+    report.wrong += [f"self-check: {name}" for name in factories.broken_invariants(session)]

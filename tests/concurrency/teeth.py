@@ -1,0 +1,131 @@
+"""Switches off one lock, key or guard at a time in a copy of the tree, and shows that a test of this folder notices.
+
+Run as ``python -m tests.concurrency.teeth``; the tree itself is never touched. Exits 1 if a test kept passing.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from .web import ROOT
+
+LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "instance", "node_modules")
+SECONDS = 900
+LONGEST = 160
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What is switched off: in a file, the one place that reads ``old`` becomes ``new``; and who should notice."""
+
+    what: str
+    path: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+
+PAYING = "test_paying.py::test_what_was_answered_is_what_happened[{}]"
+REFUNDING = "test_refunding.py::test_what_was_tried_three_times_is_refunded_once[{}]"
+HELD = "test_lock_waits.py::test_a_plan_that_is_held_too_long_is_503_and_then_paid_once[{}]"
+LOST = "test_lost_connections.py::{}[postgres]"
+
+ROW_LOCK = "        .with_for_update(key_share=True, of=Plan)\n"
+CLAIM = "    if insert_once(session, IdempotencyKey, [row]):\n        return None\n"
+NO_CLAIM = "    insert_once(session, IdempotencyKey, [row])\n    return None\n"
+CUTS = (
+    Cut(
+        "the lock on the plan's row", "portal/services/plans.py", ROW_LOCK, "",
+        (PAYING.format("paying on postgres"), REFUNDING.format("postgres-False"), HELD.format("postgres")),
+    ),
+    Cut(
+        "the idempotency key", "portal/services/keys.py", CLAIM, NO_CLAIM,
+        (PAYING.format("paying on sqlite"), PAYING.format("paying on postgres"),
+         REFUNDING.format("sqlite-False"), REFUNDING.format("postgres-False")),
+    ),
+    Cut(
+        "BEGIN IMMEDIATE", "portal/extensions.py", '"BEGIN IMMEDIATE" if write else', '"BEGIN DEFERRED" if write else',
+        (PAYING.format("paying on sqlite"), REFUNDING.format("sqlite-False"), HELD.format("sqlite")),
+    ),
+    Cut(
+        "the settling job", "portal/services/settlement.py",
+        "    for row in waiting:\n", "    for row in waiting[:0]:\n",
+        (PAYING.format("workers killed on sqlite"), PAYING.format("connections cut on postgres")),
+    ),
+    Cut(
+        "a lost connection is busy", "portal/services/transaction.py", "    if error.connection_invalidated or ",
+        "    if ", (PAYING.format("connections cut on postgres"),),
+    ),
+    Cut(
+        "letting go at the end of a request", "portal/http_errors.py", "    app.teardown_appcontext(_let_go)\n", "",
+        (LOST.format("test_a_connection_cut_when_the_page_is_ready_does_not_spoil_it"),),
+    ),
+    Cut(
+        "the busy page without the database", "portal/http_errors.py",
+        '    g.setdefault("_login_user", AnonymousUserMixin())\n', "",
+        (LOST.format("test_the_page_that_says_busy_asks_nothing_of_the_database"),),
+    ),
+    Cut(
+        "what is owed, read under the lock", "portal/services/payments.py",
+        "    if any(i.payment_id for i in covered):\n", "    if False:\n",
+        (PAYING.format("paying on sqlite"), PAYING.format("paying on postgres")),
+    ),
+)  # fmt: skip
+
+
+def main() -> int:
+    """0 if every test noticed."""
+    unnoticed = 0
+    with tempfile.TemporaryDirectory(prefix="tallystick-teeth-") as folder:
+        for number, cut in enumerate(CUTS):
+            tree = Path(folder) / str(number)
+            shutil.copytree(ROOT, tree, ignore=LEFT_OUT)
+            switch_off(tree / cut.path, cut)
+            for test in cut.tests:
+                failure = failure_of(tree, test)
+                unnoticed += failure is None
+                noticed = f"fails: {failure}" if failure else "PASSES, and should not"
+                say(f"| {cut.what} | {test} | {noticed} |")
+    return 1 if unnoticed else 0
+
+
+def switch_off(path: Path, cut: Cut) -> None:
+    text = path.read_text()
+    if text.count(cut.old) != 1:
+        raise LookupError(f"{cut.path} does not read {cut.old!r} in one place")
+    path.write_text(text.replace(cut.old, cut.new))
+
+
+def failure_of(tree: Path, test: str) -> str | None:
+    """What the test complained about first; None if it passed. Raises RuntimeError if it could not run at all."""
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-x",
+        "-p",
+        "no:cacheprovider",
+        f"tests/concurrency/{test}",
+    ]
+    done = subprocess.run(command, cwd=tree, capture_output=True, text=True, timeout=SECONDS)
+    if done.returncode not in (0, 1):
+        raise RuntimeError(f"{test} did not run: {done.stdout[-500:]} {done.stderr[-500:]}")
+    complaints = re.findall(r"^E +(.+)$", done.stdout, re.MULTILINE)
+    words = next((each for each in complaints if "first extra item" in each), (complaints or ["?"])[0])
+    return re.sub(r"[0-9a-f-]{36}", "...", words)[:LONGEST] if done.returncode else None
+
+
+def say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
