@@ -27,11 +27,14 @@ class StrictJson(DefaultJSONProvider):
         if not text:
             return {}
         try:
-            return json.loads(
+            value = json.loads(
                 text, object_pairs_hook=_once_each, parse_constant=_no_number, parse_int=_integer, **kwargs
             )
         except RecursionError:
             raise ValueError("nested too deeply") from None
+        if value is None:
+            raise ValueError("null is neither something nor nothing")
+        return value
 
 
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
