@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -40,6 +42,7 @@ def load_settings(environ: Mapping[str, str]) -> dict[str, Any]:
         "PORTAL_TIMEZONE": _one_of(
             environ, "PORTAL_TIMEZONE", "UTC", is_time_zone, "a zone such as Europe/Paris"
         ),
+        "TRUSTED_PROXIES": _count(environ, "TRUSTED_PROXIES"),
         "CHEAP_PASSWORDS": environ.get("PORTAL_PASSWORDS") == "cheap",
         "SESSION_COOKIE_SECURE": portal_url.startswith("https:"),
         "SESSION_COOKIE_SAMESITE": "Lax",
@@ -71,21 +74,29 @@ def _kept_key(instance: Path) -> str:
     path = instance / "secret_key"
     try:
         instance.mkdir(parents=True, exist_ok=True)
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
+        if not path.exists():
+            # Written whole under another name first: two processes that start together must not read half a key.
+            with tempfile.NamedTemporaryFile("w", dir=instance, prefix="secret_key.") as draft:
+                draft.write(secrets.token_hex(32))
+                draft.flush()
+                with contextlib.suppress(FileExistsError):
+                    os.link(draft.name, path)
+        return path.read_text()
     except OSError as error:
         raise ConfigError(f"SECRET_KEY is not set and {path} cannot be written: {error.strerror}.") from None
-    key = secrets.token_hex(32)
-    with os.fdopen(file, "w") as handle:
-        handle.write(key)
-    return key
 
 
 def _port(environ: Mapping[str, str]) -> int:
     text = environ.get("PORT") or "8000"
     if not text.isdecimal() or not 0 < int(text) < 65536:
         raise ConfigError(f"PORT must be a number from 1 to 65535, not {text!r}.")
+    return int(text)
+
+
+def _count(environ: Mapping[str, str], name: str) -> int:
+    text = environ.get(name) or "0"
+    if not text.isdecimal() or len(text) > 1:
+        raise ConfigError(f"{name} must be a number from 0 to 9, not {text!r}.")
     return int(text)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from apiflask import APIFlask
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from . import api, cli, guards, http_errors, http_headers, logs
 from .adapters.gateway import Simulator
@@ -26,6 +27,8 @@ def create_app(settings: dict[str, Any]) -> Flask:
     app.config.from_mapping(settings)
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(settings["SQLALCHEMY_DATABASE_URI"])
     logs.start()
+    if proxies := settings["TRUSTED_PROXIES"]:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
     # First, so that every request has its number whoever refuses it.
     http_headers.init_app(app)
     for extension in (db, csrf, htmx, babel, limiter, login_manager):

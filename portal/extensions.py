@@ -36,10 +36,12 @@ def now() -> datetime:
 def engine_options(url: str) -> dict[str, Any]:
     """PostgreSQL gives up a lock after 2 s and a statement after 5 s; SQLite waits 15 s for its one writer."""
     if url.startswith("sqlite"):
-        return {"connect_args": {"timeout": 15, "isolation_level": None, "check_same_thread": False}}
+        connect_args = {"timeout": 15, "isolation_level": None, "check_same_thread": False}
+        return {"connect_args": connect_args, "hide_parameters": True}
     return {
         "connect_args": {"options": "-c lock_timeout=2000 -c statement_timeout=5000 -c timezone=UTC"},
-        "pool_pre_ping": False,
+        # What people typed, hashes among it, does not belong into the texts of errors.
+        "hide_parameters": True,
         "pool_size": 8,
         "max_overflow": 4,
     }

@@ -133,7 +133,7 @@ def _ask_nothing_more() -> None:
 
 
 def _broken(error: Exception) -> Response:
-    log.error("unexpected error", exc_info=error, extra={"path": request.path})
+    log.error("unexpected error", exc_info=error, extra={"endpoint": request.endpoint})
     return _answer(500, None)
 
 

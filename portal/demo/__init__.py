@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from urllib.parse import urlsplit
 
 from flask import current_app
 from sqlalchemy import Connection, Engine, select
@@ -21,8 +22,12 @@ def load(session: Session, passwords: Passwords, now: datetime) -> bool:
     """Load the demo as it stands at ``now``; False when it is there already, and then nothing changes.
 
     All of it is one transaction, which the services' own commits do not end and any rollback does: an interrupted
-    load leaves nothing behind. Raises ``Conflict`` when one of its addresses belongs to somebody else.
+    load leaves nothing behind. Raises ``Conflict`` when one of its addresses belongs to somebody else, and where the
+    portal has a public address, since everybody knows the demo's password.
     """
+    if urlsplit(current_app.config["PORTAL_URL"]).hostname not in ("127.0.0.1", "localhost", "::1"):
+        message = N_("Demo sign-ins are public, so the demo needs a loopback PORTAL_URL: set PORTAL_DEMO=0.")
+        raise Conflict(message)
     password_hash = passwords.hash(PASSWORD)
     session.rollback()
     engine = session.get_bind()

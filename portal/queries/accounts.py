@@ -43,10 +43,6 @@ def test_card(session: Session, user_id: UUID) -> str:
     return session.scalars(select(User.test_card).where(User.id == user_id)).one()
 
 
-def password_hash(session: Session, user_id: UUID) -> str | None:
-    return session.scalars(select(User.password_hash).where(User.id == user_id)).one()
-
-
 def get_shop(session: Session, merchant: Actor) -> Shop:
     row = session.execute(
         select(Merchant.name, Merchant.support_email, Merchant.currency, Merchant.timezone).where(

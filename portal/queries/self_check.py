@@ -100,8 +100,21 @@ INVARIANTS: dict[str, tuple[str, str]] = {
         "SELECT merchant_id FROM postings GROUP BY merchant_id "
         "HAVING SUM(CASE WHEN debit = 'cash' THEN amount WHEN credit = 'cash' THEN -amount ELSE 0 END) < 0",
     ),
+    "refunds_are_booked": (
+        N_("What refunds say they cancelled and returned is what was posted for them."),
+        "SELECT r.id FROM refunds r LEFT JOIN postings o ON o.merchant_id = r.merchant_id AND o.refund_id = r.id "
+        "GROUP BY r.merchant_id, r.id, r.cancelled, r.returned HAVING "
+        "COALESCE(SUM(CASE WHEN o.credit = 'receivable' THEN o.amount END), 0) <> r.cancelled "
+        "OR COALESCE(SUM(CASE WHEN o.credit = 'cash' THEN o.amount END), 0) <> r.returned",
+    ),
+    "processing_holds": (
+        N_("A payment that is being processed holds installments that owe exactly its amount."),
+        "SELECT m.id FROM payments m LEFT JOIN installments i "
+        "ON i.merchant_id = m.merchant_id AND i.payment_id = m.id WHERE m.state = 'processing' "
+        "GROUP BY m.merchant_id, m.id, m.amount HAVING COALESCE(SUM(i.amount - i.paid - i.cancelled), 0) <> m.amount",
+    ),
     "held_while_processing": (
-        N_("An installment is held exactly by a payment that is being processed."),
+        N_("Every installment that is held is held by a payment of its plan that is being processed."),
         "SELECT i.id FROM installments i JOIN payments m ON m.merchant_id = i.merchant_id AND m.id = i.payment_id "
         "WHERE m.state <> 'processing' OR m.plan_id <> i.plan_id",
     ),

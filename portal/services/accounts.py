@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
-from sqlalchemy import delete, func, insert, or_, select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -84,6 +84,8 @@ def sign_up(session: Session, new: NewAccount, password_hash: str, now: datetime
         raise InvalidInput.at(
             "email", N_("There is already an account with this e-mail address. Sign in instead.")
         )
+    if user.deactivated_at:
+        raise InvalidInput.at("email", N_("This address cannot be used here. Ask the portal's support."))
     user.username, user.name, user.role, user.password_hash = new.username, new.name, new.role, password_hash
     try:
         session.flush()
@@ -128,23 +130,27 @@ def recognize(
     address. Runs its own unit of work, since no hash is computed inside a transaction.
     """
     typed = clean_line(identifier, "email", longest=rules.EMAIL_LONGEST).lower()
-    account = hashlib.sha256(typed.encode()).hexdigest()
-    _check_throttle(session, account, address, now)
     found = session.execute(
         select(User.id, User.password_hash, User.deactivated_at).where(
             or_(User.email == typed, func.lower(User.username) == typed)
         )
     ).first()
+    # One account has one count, whether its address or its user name is typed.
+    account = hashlib.sha256((str(found.id) if found else typed).encode()).hexdigest()
+    _check_throttle(session, account, address, now)
     session.rollback()
     fits = passwords.matches(found.password_hash if found else None, password)
     if found and fits and found.deactivated_at is None:
         return found.id
     with unit_of_work(session):
-        session.execute(
-            insert(LoginAttempt).values(id=new_id(), account=account, address=address[:64], at=now)
-        )
-        session.execute(delete(LoginAttempt).where(LoginAttempt.at < now - timedelta(days=1)))
+        session.add(LoginAttempt(id=new_id(), account=account, address=address[:64], at=now))
     return None
+
+
+def forget_attempts(session: Session, now: datetime) -> int:
+    """Remove wrong passwords older than a day; returns how many."""
+    old = delete(LoginAttempt).where(LoginAttempt.at < now - timedelta(days=1)).returning(LoginAttempt.id)
+    return len(session.scalars(old).all())
 
 
 def _check_throttle(session: Session, account: str, address: str, now: datetime) -> None:

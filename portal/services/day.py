@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from uuid import UUID
@@ -12,28 +13,49 @@ from sqlalchemy.orm import Session
 from portal.core.calendar import REMINDERS_FROM, business_date, local_time
 from portal.models import Merchant
 
-from . import offers, overdue, reminders
+from . import accounts, keys, offers, overdue, reminders
 from .transaction import unit_of_work
+
+log = logging.getLogger(__name__)
 
 
 def run(
     session: Session, now: datetime, on: date | None = None, *, at_any_hour: bool = False
 ) -> dict[str, int]:
-    """Do what every merchant's day calls for; returns how many were marked, reminded and expired.
+    """Do what every merchant's day calls for, and forget old keys; returns how many were marked, reminded, expired.
 
     The day is the merchant's own date at ``now``, or ``on`` for everyone; reminders wait for eight in the merchant's
     morning unless ``at_any_hour``. Each batch is a unit of work, so a crash loses at most one, which is done
     again by the next run.
     """
-    counts = {"overdue": 0, "reminders": 0, "expired": 0}
+    counts, failures = {"overdue": 0, "reminders": 0, "expired": 0}, []
     for merchant_id, zone in _merchants(session):
-        today = on or business_date(now, zone)
-        counts["overdue"] += sum(_batches(session, overdue.mark, overdue.BATCH, merchant_id, today, now))
-        counts["expired"] += sum(
-            _batches(session, offers.expire, offers.EXPIRE_BATCH, merchant_id, today, now)
-        )
-        if at_any_hour or local_time(now, zone) >= REMINDERS_FROM:
-            counts["reminders"] += sum(_reminders(session, merchant_id, today, now))
+        try:
+            done = _run_one(session, merchant_id, zone, now, on, at_any_hour)
+        except Exception as error:
+            # What goes wrong at one shop must not keep the others waiting; the run fails when all had their turn.
+            log.error("a shop's day failed", exc_info=error, extra={"merchant": str(merchant_id)})
+            failures.append(error)
+            continue
+        counts = {name: count + done.get(name, 0) for name, count in counts.items()}
+    with unit_of_work(session):
+        keys.forget_old(session, now)
+        accounts.forget_attempts(session, now)
+    if failures:
+        raise failures[0]
+    return counts
+
+
+def _run_one(
+    session: Session, merchant_id: UUID, zone: str, now: datetime, on: date | None, at_any_hour: bool
+) -> dict[str, int]:
+    today = on or business_date(now, zone)
+    counts = {
+        "overdue": sum(_batches(session, overdue.mark, overdue.BATCH, merchant_id, today, now)),
+        "expired": sum(_batches(session, offers.expire, offers.EXPIRE_BATCH, merchant_id, today, now)),
+    }
+    if at_any_hour or local_time(now, zone) >= REMINDERS_FROM:
+        counts["reminders"] = sum(_reminders(session, merchant_id, today, now))
     return counts
 
 

@@ -18,28 +18,27 @@ BATCH = 1000
 def mark(session: Session, merchant_id: UUID, today: date, now: datetime, batch: int = BATCH) -> int:
     """Stamp at most ``batch`` installments due before ``today`` and still owed; returns how many were stamped.
 
-    A payment that holds a row's lock is waited for, and what it paid is not stamped.
+    A row that a payment or another worker holds is passed over; the next run sees what became of it.
     """
-    overdue = (
+    late = (
+        Installment.merchant_id == merchant_id,
+        Installment.due_on < today,
+        Installment.late_on.is_(None),
+        Installment.paid + Installment.cancelled < Installment.amount,
+    )
+    found = session.scalars(
         select(Installment.id)
         .join(Plan, (Plan.merchant_id == Installment.merchant_id) & (Plan.id == Installment.plan_id))
-        .where(
-            Installment.merchant_id == merchant_id,
-            Installment.due_on < today,
-            Installment.late_on.is_(None),
-            Installment.paid + Installment.cancelled < Installment.amount,
-            Plan.state == "active",
-        )
+        .where(*late, Plan.state == "active")
         .order_by(Installment.due_on, Installment.id)
         .limit(batch)
-    )
+        .with_for_update(of=Installment, skip_locked=True, key_share=True)
+    ).all()
+    if not found:
+        return 0
     stamped = session.execute(
         update(Installment)
-        .where(
-            Installment.merchant_id == merchant_id,
-            Installment.id.in_(overdue),
-            Installment.paid + Installment.cancelled < Installment.amount,
-        )
+        .where(*late, Installment.id.in_(found))
         .values(late_on=today)
         .returning(Installment.id, Installment.plan_id, Installment.number, Installment.due_on)
         .execution_options(synchronize_session=False)

@@ -148,14 +148,12 @@ def settle_pending(session: Session, gateway: Gateway, now: datetime) -> dict[st
     for row in waiting:
         try:
             outcomes = ask(gateway, give_backs(session, row.merchant_id, row.id), again=True)
+            settle(session, row.merchant_id, row.plan_id, row.id, outcomes, now)
+            counts["refunds_settled"] += 1
         except NoAnswer:
             counts["refunds_waiting"] += 1
-            continue
         except Exception as error:
             # What goes wrong with one refund must not keep the others waiting.
-            log.error("the provider failed", exc_info=error, extra={"refund": str(row.id)})
+            log.error("a refund could not be settled", exc_info=error, extra={"refund": str(row.id)})
             counts["refunds_waiting"] += 1
-            continue
-        settle(session, row.merchant_id, row.plan_id, row.id, outcomes, now)
-        counts["refunds_settled"] += 1
     return counts

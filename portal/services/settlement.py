@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, aliased
 
 from portal.adapters.gateway import Charge, Gateway, NoAnswer, Outcome
 from portal.core.states import PaymentState, PlanState, transition
-from portal.models import Installment, Payment, Plan
+from portal.models import Installment, Payment, Plan, Posting
 
 from . import events, keys
 from .plans import lock, post, write_to
@@ -69,7 +69,7 @@ def settle(
             .execution_options(synchronize_session=False)
         ).one_or_none()
         if settled is None:
-            return _answer(session.get_one(Payment, (merchant_id, payment_id)))
+            return _given(session, session.get_one(Payment, (merchant_id, payment_id)))
         amount, number, owed = settled
         if outcome is Outcome.SUCCEEDED:
             answer = Answer("paid", payment_id, plan_id, amount, plan.currency, outcome)
@@ -106,16 +106,14 @@ def settle_pending(
         charge = Charge(row.id, row.amount, row.currency, row.test_card)
         try:
             outcome = gateway.find(charge) or gateway.charge(charge)
+            settle(session, row.merchant_id, row.plan_id, row.id, outcome, now, later=True)
+            counts["settled"] += 1
         except NoAnswer:
             counts["waiting"] += 1
-            continue
         except Exception as error:
             # What goes wrong with one payment must not keep the others waiting.
-            log.error("the provider failed", exc_info=error, extra={"payment": str(row.id)})
+            log.error("a payment could not be settled", exc_info=error, extra={"payment": str(row.id)})
             counts["waiting"] += 1
-            continue
-        settle(session, row.merchant_id, row.plan_id, row.id, outcome, now, later=True)
-        counts["settled"] += 1
     return counts
 
 
@@ -143,9 +141,32 @@ def _owed_by(plan: Plan) -> Label[int]:
     )
 
 
-def _answer(payment: Payment) -> Answer:
-    status = {"succeeded": "paid"}.get(payment.state, payment.state)
-    return Answer(status, payment.id, payment.plan_id, payment.amount, payment.currency, payment.outcome)
+def _given(session: Session, payment: Payment) -> Answer:
+    """The answer of a payment that somebody else has settled meanwhile, as it was given then."""
+    status = {PaymentState.SUCCEEDED: "paid"}.get(PaymentState(payment.state), payment.state)
+    answer = Answer(status, payment.id, payment.plan_id, payment.amount, payment.currency, payment.outcome)
+    i = Installment
+    paid = session.execute(
+        select(
+            i.id,
+            i.plan_id,
+            i.number,
+            i.amount,
+            Posting.amount.label("paid"),
+            i.cancelled,
+            i.returned,
+            i.due_on,
+        )
+        .join(Posting, (Posting.merchant_id == i.merchant_id) & (Posting.installment_id == i.id))
+        .where(
+            Posting.merchant_id == payment.merchant_id,
+            Posting.payment_id == payment.id,
+            Posting.debit == "cash",
+        )
+    ).all()
+    if len(paid) == 1 and payment.settled_at:
+        return replace(answer, installment=_facts_of(paid[0], payment.settled_at))
+    return answer
 
 
 def _book(

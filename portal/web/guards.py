@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from flask import Flask, Response, make_response, redirect, request, session, url_for
@@ -86,13 +87,19 @@ def init_app(app: Flask) -> None:
 
 
 def _sign_in_first() -> Response:
-    target = request.full_path.rstrip("?") if request.method == "GET" else request.referrer or "/"
-    url = url_for("auth.login", next=target if target.startswith("/") else None)
+    page = request.full_path.rstrip("?") if request.method == "GET" else _referring_page()
+    url = url_for("auth.login", next=page)
     if request.htmx:
         response = make_response("", 204)
         response.headers["HX-Redirect"] = url
         return response
     return make_response(redirect(url, 303))
+
+
+def _referring_page() -> str | None:
+    """The page of this portal that a form was sent from, to be opened again after signing in."""
+    came_from = urlsplit(request.referrer or "")
+    return came_from.path if came_from.netloc == request.host else None
 
 
 def _load(user: str) -> SignedIn | None:

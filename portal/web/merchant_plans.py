@@ -20,7 +20,7 @@ from portal.core.roles import Role
 from portal.core.schedule import MAX_INSTALLMENTS, Frequency
 from portal.extensions import db, now
 from portal.queries import merchant, timeline
-from portal.services import offers, plans
+from portal.services import keys, offers, plans
 from portal.services.offers import Proposal
 from portal.services.transaction import unit_of_work
 
@@ -81,6 +81,7 @@ class OfferForm(PageForm):
     frequency = SelectField(
         _l("How often"), choices=_choices(FREQUENCIES), default=Frequency.MONTHLY, validate_choice=False
     )
+    key = StringField(filters=[typed], validators=[Regexp(r"[!-~]{0,255}\Z")])
     start_date = DayField(
         _l("First due date"), validators=[InputRequired(_l("Enter a date, such as 2026-12-31."))]
     )
@@ -114,12 +115,23 @@ def new() -> Response:
     if form.validate():
         try:
             with unit_of_work(db.session):
-                plan_id = offers.offer(db.session, actor(), form.proposal(), now())
+                plan_id = _offer_once(form)
             text = _("The offer is sent to %(email)s.", email=form.customer_email.data.strip())
             return done(url_for(".show", plan_id=plan_id), text)
         except InvalidInput as invalid:
             add_errors(form, invalid)
     return _builder(form, 422)
+
+
+def _offer_once(form: OfferForm) -> UUID:
+    """Send the offer, or find the one that this very form has sent before."""
+    proposal = form.proposal()
+
+    def send() -> dict[str, str]:
+        return {"plan_id": str(offers.offer(db.session, actor(), proposal, now()))}
+
+    key = form.key.data or None
+    return UUID(keys.once(db.session, actor().id, actor().id, key, proposal, now(), send)["plan_id"])
 
 
 @bp.post("/preview")

@@ -130,5 +130,16 @@ def test_a_deactivated_user_cannot_sign_in_and_a_reactivated_one_can(session, ad
 
 def test_tries_are_forgotten_after_a_day(session, ada, hashing):
     guess(session, hashing, ada.email, 9)
-    guess(session, hashing, ada.email, 1, now=NOW + timedelta(days=1, seconds=1))
+    guess(session, hashing, ada.email, 1, now=NOW + timedelta(days=1))
+    with unit_of_work(session):
+        assert accounts.forget_attempts(session, NOW + timedelta(days=1, seconds=1)) == 9
     assert factories.row_counts(session)["login_attempts"] == 1
+
+
+def test_the_address_and_the_user_name_of_one_account_are_counted_together(session, hashing):
+    new = factories.account(Role.CUSTOMER, "Ada Buyer", username="ada")
+    factories.sign_up(session, new)
+    guess(session, hashing, new.email, 5)
+    guess(session, hashing, "ada", 5)
+    with pytest.raises(TooMany):
+        guess(session, hashing, new.email, 1)
