@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 
 from portal.adapters.gateway import Simulator
 from portal.core.errors import Conflict, Forbidden, InvalidInput, NotFound
-from portal.models import Event, Message, Posting, Refund
+from portal.models import Event, Installment, Message, Posting, Refund
 from portal.services import day, plans, refunds
 from tests import factories
 from tests.factories import NOW, TODAY, accepted_plan, pay, plan_of
@@ -178,6 +178,8 @@ def test_what_was_late_and_is_cancelled_whole_is_late_no_more(session, shop, ada
     plan = plan_of(session, ada, plan_id)
     assert [i.status for i in plan.installments] == ["late", "late", "cancelled"]
     assert plan.overdue_amount == 5000
+    stamps = session.scalars(select(Installment.late_on).order_by(Installment.number)).all()
+    assert stamps == [TODAY, TODAY, None]
 
 
 @pytest.mark.parametrize("amount", [0, -1, 10001, 10**13])

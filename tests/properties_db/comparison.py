@@ -29,6 +29,9 @@ def compare(
     for plan in predicted.plans:
         assert states[plan.id] == plan.state
         assert seen(views[plan.id]) == expected_view(plan, plan.shop.today(now))
+    stamped = select(Installment.plan_id, Installment.number).where(Installment.late_on.is_not(None))
+    expected = {(plan.id, line.number) for plan in predicted.plans for line in plan.lines if line.stamped}
+    assert set(map(tuple, session.execute(stamped))) == expected
     compare_money(session, predicted, ledger)
     compare_records(session, predicted)
     for shop in shops:

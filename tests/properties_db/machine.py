@@ -62,11 +62,13 @@ class LifeOfPlans(RuleBasedStateMachine):
 
     @initialize(total=st.integers(100, 10**6), parts=st.integers(2, 4), days=st.tuples(DAYS, DAYS, DAYS))
     def begin(self, total: int, parts: int, days: tuple[int, ...]) -> None:
-        """Two plans that run and an offer, so that every rule finds something to do from the first step on."""
+        """A plan paid in part, one that runs and an offer, so that every rule finds something to do from the start."""
         self.portals.open_shop("UTC", "USD")
         self.portals.sign_up("Ada")
-        for each in days:
-            self.offer(0, ADA, total, parts, each, "monthly", accepted=each is not days[-1])
+        for each, accepted in zip(days, (True, True, False), strict=True):
+            self.offer(0, ADA, total, parts, each, "monthly", accepted)
+        for _ in range(2):
+            self.pay_well((0, True), "installment", 0)
 
     @precondition(lambda self: len(self.portals.shops) < 3 or BEN not in self.portals.people)
     @rule(
