@@ -8,6 +8,9 @@ from typing import Any
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from portal.core.roles import Actor
+from tests import factories
+
 
 class Form:
     """One form of a page: where it goes, and the fields that it would send untouched."""
@@ -50,3 +53,18 @@ class Client(FlaskClient):
             if (form.action or page or action) == action:
                 return self.post(action, data=form.fields | fields, **more)
         raise LookupError(f"{page or action} answered {shown.status} and has no form that posts to {action}")
+
+
+def text(response: TestResponse) -> str:
+    return response.get_data(as_text=True)
+
+
+def form_at(client: FlaskClient, page: str, action: str) -> dict[str, str]:
+    """The fields of the form on ``page`` that posts to ``action``, as they are shown."""
+    return {form.action: form.fields for form in Forms(text(client.get(page))).all}[action]
+
+
+def sign_in(client: Client, person: Actor) -> None:
+    """As anybody whom the factories made."""
+    fields = {"email": person.email, "password": factories.PASSWORD}
+    assert client.submit("/login", fields).status_code == 303

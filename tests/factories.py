@@ -13,7 +13,7 @@ from portal.adapters.gateway import Gateway, Simulator
 from portal.adapters.passwords import Passwords
 from portal.core.roles import Actor, Origin, Role
 from portal.core.schedule import Frequency
-from portal.models import Base, User
+from portal.models import Base, Posting, User
 from portal.queries import customer as customer_queries
 from portal.queries import self_check
 from portal.queries.accounts import find_actor, session_version
@@ -160,3 +160,11 @@ def row_counts(session: Session) -> dict[str, int]:
     counts = {table.name: session.scalar(select(func.count()).select_from(table)) for table in tables}
     session.rollback()
     return counts
+
+
+def cash(session: Session) -> int:
+    """All cash that was ever posted as received, in minor units."""
+    session.rollback()
+    return session.scalars(
+        select(func.coalesce(func.sum(Posting.amount), 0)).where(Posting.debit == "cash")
+    ).one()

@@ -8,6 +8,8 @@ import pytest
 from sqlalchemy.orm import Session
 
 from portal.core.roles import Actor
+from portal.extensions import now
+from portal.queries.views import PlanView
 from tests import factories
 
 
@@ -22,3 +24,16 @@ def shop(session: Session) -> Iterator[Actor]:
 def ada(session: Session, shop: Actor) -> Actor:
     """A registered customer, who owes nothing yet."""
     return factories.make_customer(session)
+
+
+@pytest.fixture
+def plan(session: Session, shop: Actor, ada: Actor) -> PlanView:
+    """100.00 in three, accepted today; the first part is due today."""
+    plan_id = factories.accepted_plan(session, shop, ada, now=now(), first=now().date())
+    return factories.plan_of(session, ada, plan_id, now())
+
+
+@pytest.fixture
+def pay_first(plan: PlanView) -> str:
+    """Where the button of the first installment posts to."""
+    return f"/customer/installments/{plan.installments[0].id}/pay"

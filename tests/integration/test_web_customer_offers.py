@@ -12,15 +12,7 @@ from portal.models import Acceptance
 from portal.services import accounts, offers, plans
 from portal.services.transaction import unit_of_work
 from tests import factories
-from tests.browserlike import Forms
-
-
-def sign_in(client, person):
-    assert client.submit("/login", {"email": person.email, "password": factories.PASSWORD}).status_code == 303
-
-
-def text(response):
-    return response.get_data(as_text=True)
+from tests.browserlike import Forms, sign_in, text
 
 
 def state(session, ada, plan_id):

@@ -6,47 +6,12 @@ import json
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select
 
 from portal.extensions import now
-from portal.models import Posting
 from tests import factories
-from tests.browserlike import Forms
+from tests.browserlike import form_at, sign_in, text
 
 HTMX = {"HX-Request": "true"}
-
-
-def sign_in(client, person):
-    assert client.submit("/login", {"email": person.email, "password": factories.PASSWORD}).status_code == 303
-
-
-def text(response):
-    return response.get_data(as_text=True)
-
-
-def form_at(client, page, action):
-    """The fields of the money form on ``page`` that posts to ``action``."""
-    forms = {form.action: form.fields for form in Forms(text(client.get(page))).all}
-    return forms[action]
-
-
-def cash(session):
-    session.rollback()
-    return session.scalars(
-        select(func.coalesce(func.sum(Posting.amount), 0)).where(Posting.debit == "cash")
-    ).one()
-
-
-@pytest.fixture
-def plan(session, shop, ada):
-    """100.00 in three, accepted today; the first part is due today."""
-    plan_id = factories.accepted_plan(session, shop, ada, now=now(), first=now().date())
-    return factories.plan_of(session, ada, plan_id, now())
-
-
-@pytest.fixture
-def pay_first(plan):
-    return f"/customer/installments/{plan.installments[0].id}/pay"
 
 
 def test_one_click_pays_one_installment(client, session, ada, plan, pay_first, count_statements):
@@ -60,7 +25,7 @@ def test_one_click_pays_one_installment(client, session, ada, plan, pay_first, c
     assert "Thank you. $33.34 is paid." in home
     assert "1 of 3 paid" in home
     assert pay_first not in home
-    assert cash(session) == 3334
+    assert factories.cash(session) == 3334
 
 
 def test_the_plan_page_is_where_its_forms_lead_back_to(client, session, ada, plan, pay_first):
@@ -85,7 +50,7 @@ def test_htmx_swaps_the_card_and_the_totals(client, session, ada, plan, pay_firs
     assert "1 of 3 paid" in answer
     assert "<html" not in answer
     assert json.loads(paid.headers["HX-Trigger"])["toast"]["text"] == "Thank you. $33.34 is paid."
-    assert cash(session) == 3334
+    assert factories.cash(session) == 3334
 
 
 def test_htmx_on_the_plan_page_swaps_the_card_and_has_the_history_follow(
@@ -127,7 +92,7 @@ def test_a_program_need_not_name_the_plan(client, session, ada, plan, pay_first)
     fields = form_at(client, "/customer/", pay_first)
     del fields["plan"]
     assert client.post(pay_first, data=fields).status_code == 303
-    assert cash(session) == 3334
+    assert factories.cash(session) == 3334
 
 
 def test_naming_another_plan_finds_nothing(client, session, shop, ada, plan, pay_first):
@@ -135,7 +100,7 @@ def test_naming_another_plan_finds_nothing(client, session, shop, ada, plan, pay
     sign_in(client, ada)
     fields = form_at(client, "/customer/", pay_first)
     assert client.post(pay_first, data=fields | {"plan": str(other)}).status_code == 404
-    assert cash(session) == 0
+    assert factories.cash(session) == 0
 
 
 def test_the_same_key_pays_once_and_answers_alike(client, session, ada, plan, pay_first):
@@ -143,7 +108,7 @@ def test_the_same_key_pays_once_and_answers_alike(client, session, ada, plan, pa
     fields = form_at(client, "/customer/", pay_first)
     answers = [client.post(pay_first, data=fields) for _ in range(3)]
     assert [a.status_code for a in answers] == [303, 303, 303]
-    assert cash(session) == 3334
+    assert factories.cash(session) == 3334
 
 
 def test_without_a_key_what_is_paid_is_not_paid_again(client, session, ada, plan, pay_first):
@@ -154,7 +119,7 @@ def test_without_a_key_what_is_paid_is_not_paid_again(client, session, ada, plan
     again = client.post(pay_first, data=fields)
     assert again.status_code == 409
     assert "already paid" in text(again)
-    assert cash(session) == 3334
+    assert factories.cash(session) == 3334
 
 
 def test_a_key_for_another_request_is_refused(client, session, ada, plan, pay_first):
@@ -163,7 +128,7 @@ def test_a_key_for_another_request_is_refused(client, session, ada, plan, pay_fi
     client.post(pay_first, data=fields)
     other = f"/customer/installments/{plan.installments[1].id}/pay"
     assert client.post(other, data=fields | {"amount": "3333"}).status_code == 422
-    assert cash(session) == 3334
+    assert factories.cash(session) == 3334
 
 
 def test_all_that_is_late_and_all_that_is_left(client, session, shop, ada):
@@ -173,7 +138,7 @@ def test_all_that_is_late_and_all_that_is_left(client, session, shop, ada):
     overdue, rest = f"/customer/plans/{plan_id}/pay-overdue", f"/customer/plans/{plan_id}/pay-off"
     assert form_at(client, "/customer/", overdue)["amount"] == "6667"
     assert client.post(overdue, data=form_at(client, "/customer/", overdue)).status_code == 303
-    assert cash(session) == 6667
+    assert factories.cash(session) == 6667
     home = text(client.get("/customer/"))
     assert "Pay overdue" not in home
     assert "Pay off" not in home, "one installment is left, and it has a button of its own"

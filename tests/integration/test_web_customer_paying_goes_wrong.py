@@ -7,44 +7,11 @@ from sqlalchemy import func, select
 
 from portal.adapters.gateway import TestCard as Card
 from portal.extensions import now
-from portal.models import Payment, Posting
+from portal.models import Payment
 from tests import factories
-from tests.browserlike import Forms
+from tests.browserlike import Forms, form_at, sign_in, text
 
 HTMX = {"HX-Request": "true"}
-
-
-def sign_in(client, person):
-    assert client.submit("/login", {"email": person.email, "password": factories.PASSWORD}).status_code == 303
-
-
-def text(response):
-    return response.get_data(as_text=True)
-
-
-def form_at(client, page, action):
-    """The fields of the money form on ``page`` that posts to ``action``."""
-    forms = {form.action: form.fields for form in Forms(text(client.get(page))).all}
-    return forms[action]
-
-
-def cash(session):
-    session.rollback()
-    return session.scalars(
-        select(func.coalesce(func.sum(Posting.amount), 0)).where(Posting.debit == "cash")
-    ).one()
-
-
-@pytest.fixture
-def plan(session, shop, ada):
-    """100.00 in three, accepted today; the first part is due today."""
-    plan_id = factories.accepted_plan(session, shop, ada, now=now(), first=now().date())
-    return factories.plan_of(session, ada, plan_id, now())
-
-
-@pytest.fixture
-def pay_first(plan):
-    return f"/customer/installments/{plan.installments[0].id}/pay"
 
 
 @pytest.mark.parametrize("headers", [{}, HTMX])
@@ -61,7 +28,7 @@ def test_another_amount_than_shown_charges_nothing(client, session, ada, plan, h
     shown = next(f.fields for f in Forms(text(refused)).all if f.action == action)
     assert shown["amount"] == "6666"
     assert shown["key"] != fields["key"]
-    assert cash(session) == 3334
+    assert factories.cash(session) == 3334
 
 
 @pytest.mark.parametrize("headers", [{}, HTMX])
@@ -80,11 +47,11 @@ def test_a_declined_payment_says_so_and_can_be_tried_again(
     assert words in text(declined)
     assert 'href="/account"' in text(declined)
     assert client.post(pay_first, data=fields).status_code == 402
-    assert cash(session) == 0
+    assert factories.cash(session) == 0
     factories.choose_card(session, ada, Card.SUCCEEDS)
     again = next(f.fields for f in Forms(text(declined)).all if f.action == pay_first)
     assert client.post(pay_first, data=fields | again).status_code == 303
-    assert cash(session) == 3334
+    assert factories.cash(session) == 3334
 
 
 @pytest.mark.parametrize("headers", [{}, HTMX])
@@ -103,7 +70,7 @@ def test_a_payment_without_an_answer_is_processing(client, session, ada, plan, p
     assert "already being processed" in text(refused)
     session.rollback()
     assert session.scalars(select(func.count()).select_from(Payment)).one() == 1
-    assert cash(session) == 0
+    assert factories.cash(session) == 0
 
 
 def test_another_customers_plan_does_not_exist(client, session, shop, ada, plan, pay_first):
@@ -119,7 +86,7 @@ def test_another_customers_plan_does_not_exist(client, session, shop, ada, plan,
                 assert answer.status_code == 404, (path, amount)
     assert client.get(f"/customer/plans/{plan.id}").status_code == 404
     assert client.get(f"/customer/payments/{payment}").status_code == 404
-    assert cash(session) == 3333
+    assert factories.cash(session) == 3333
 
 
 def test_a_shop_cannot_pay(client, session, shop, plan, pay_first):
@@ -127,14 +94,14 @@ def test_a_shop_cannot_pay(client, session, shop, plan, pay_first):
     token = {"csrf_token": form_at(client, "/merchant/", "/logout")["csrf_token"]}
     for path in (pay_first, f"/customer/plans/{plan.id}/pay-off"):
         assert client.post(path, data=token | {"amount": "3334"}).status_code == 403
-    assert cash(session) == 0
+    assert factories.cash(session) == 0
 
 
 def test_opening_an_address_pays_nothing(client, session, ada, plan, pay_first):
     sign_in(client, ada)
     for path in (pay_first, f"/customer/plans/{plan.id}/pay-off", f"/customer/plans/{plan.id}/pay-overdue"):
         assert client.get(path).status_code == 405
-    assert cash(session) == 0
+    assert factories.cash(session) == 0
 
 
 @pytest.mark.parametrize("bad", ["", "x", "1.5", "-3334", "٣٣٣٤", "3_334", "NaN", "9" * 5000, "\0", "\ud800"])
@@ -146,7 +113,7 @@ def test_an_amount_that_is_none_is_refused(client, session, ada, plan, pay_first
         answer = client.post(pay_first, data=fields | {"amount": raw}, headers=headers)
         assert answer.status_code == 422
         assert "nothing was charged" in text(answer)
-    assert cash(session) == 0
+    assert factories.cash(session) == 0
 
 
 @pytest.mark.parametrize("bad", ["\0", "k" * 256, "with space", "k\n", "ключ"])
@@ -155,7 +122,7 @@ def test_a_key_that_cannot_be_kept_is_refused(client, session, ada, plan, pay_fi
     fields = form_at(client, "/customer/", pay_first)
     answer = client.post(pay_first, data=fields | {"key": bad.encode("utf-8", "surrogatepass")})
     assert answer.status_code == 422
-    assert cash(session) == 0
+    assert factories.cash(session) == 0
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,7 @@ from portal.extensions import now
 from portal.queries import accounts
 from portal.queries.metrics import DEFINITIONS
 from tests import factories
-
-
-def text(response):
-    return response.get_data(as_text=True)
+from tests.browserlike import text
 
 
 @pytest.fixture

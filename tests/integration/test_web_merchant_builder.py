@@ -11,14 +11,10 @@ from sqlalchemy import func, select
 from portal.extensions import now
 from portal.models import Plan
 from tests import factories
-from tests.browserlike import Forms
+from tests.browserlike import Forms, text
 
 NEW, PREVIEW = "/merchant/plans/new", "/merchant/plans/preview"
 HTMX = {"HX-Request": "true"}
-
-
-def text(response):
-    return response.get_data(as_text=True)
 
 
 @pytest.fixture

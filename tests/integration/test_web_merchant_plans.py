@@ -11,18 +11,10 @@ from portal.adapters.gateway import TestCard as Card
 from portal.extensions import now
 from portal.models import Posting
 from tests import factories
-from tests.browserlike import Forms
+from tests.browserlike import Forms, sign_in, text
 
 HTMX = {"HX-Request": "true"}
 LIST = "/merchant/plans/"
-
-
-def sign_in(client, person):
-    assert client.submit("/login", {"email": person.email, "password": factories.PASSWORD}).status_code == 303
-
-
-def text(response):
-    return response.get_data(as_text=True)
 
 
 def token(client):
@@ -33,13 +25,6 @@ def token(client):
 def merchant(client, shop):
     sign_in(client, shop)
     return client
-
-
-@pytest.fixture
-def plan(session, shop, ada):
-    """100.00 in three, accepted today; the first part is due today."""
-    plan_id = factories.accepted_plan(session, shop, ada, now=now(), first=now().date())
-    return factories.plan_of(session, ada, plan_id, now())
 
 
 def test_a_new_shop_is_led_to_the_builder(merchant):

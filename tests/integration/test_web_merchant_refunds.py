@@ -8,13 +8,9 @@ from portal.adapters.gateway import TestCard as Card
 from portal.extensions import now
 from portal.queries import self_check
 from tests import factories
-from tests.browserlike import Forms
+from tests.browserlike import Forms, text
 
 HTMX = {"HX-Request": "true"}
-
-
-def text(response):
-    return response.get_data(as_text=True)
 
 
 @pytest.fixture
