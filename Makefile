@@ -6,7 +6,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test torture check format browser screenshots up down build logs
+.PHONY: help setup run test torture fuzz check format browser screenshots up down build logs
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ test: $(VENV)/.installed-dev browser ## Install what tests need, then run every 
 
 torture: $(VENV)/.installed-dev ## Pay 10,000 times while workers and connections die, on both databases (an hour)
 	$(RUN) tests.concurrency.torture
+
+fuzz: $(VENV)/.installed-dev ## Requests made up from the API's description, 1,000 for each operation
+	$(RUN) tests.api.fuzz $(or $(EXAMPLES),1000)
 
 check: $(VENV)/.installed-dev ## Lint, formatting, types, who imports whom, migrations against models
 	$(RUN) ruff check .
