@@ -57,38 +57,33 @@ def start(folder: Path, url: str) -> subprocess.Popen[bytes]:
     raise RuntimeError("the portal did not start")
 
 
+def post(url: str, body: dict[str, Any], token: str = "") -> dict[str, Any]:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    answer = requests.post(url, json=body, headers=headers, timeout=START_SECONDS)
+    answer.raise_for_status()
+    return answer.json()
+
+
 def seed(url: str) -> dict[str, Any]:
     """A shop, its customer, and plans between them, half of them accepted, as their own programs would make them."""
     people = {}
     for role in ("merchant", "customer"):
-        account = {
-            "username": role,
-            "email": f"{role}@example.com",
-            "password": PASSWORD,
-            "password2": PASSWORD,
-        }
-        requests.post(
-            f"{url}/api/auth/register/", json=account | {"role": role}, timeout=60
-        ).raise_for_status()
-        name = {"username": role, "password": PASSWORD}
-        people[role] = requests.post(f"{url}/api/token/", json=name, timeout=60).json()
-    shop, customer = (
-        {"Authorization": f"Bearer {people[role]['access']}"} for role in ("merchant", "customer")
-    )
+        account = {"username": role, "password": PASSWORD}
+        more = {"email": f"{role}@example.com", "password2": PASSWORD, "role": role}
+        post(f"{url}/api/auth/register/", account | more)
+        people[role] = post(f"{url}/api/token/", account)
     offer = {"customer_email": "customer@example.com", "total_amount": 100, "num_installments": 4,
              "start_date": time.strftime("%Y-%m-%d")}  # fmt: skip
-    plans = [
-        requests.post(f"{url}/api/plans/", json=offer, headers=shop, timeout=60).json() for _ in range(PLANS)
-    ]
+    plans = [post(f"{url}/api/plans/", offer, people["merchant"]["access"]) for _ in range(PLANS)]
     for plan in plans[::2]:
-        requests.post(
-            f"{url}/api/plans/{plan['id']}/accept/", headers=customer, timeout=60
-        ).raise_for_status()
-    installments = [line["id"] for plan in plans for line in plan["installments"]]
+        post(f"{url}/api/plans/{plan['id']}/accept/", {}, people["customer"]["access"])
     return {
         "url": url,
         "refresh": {role: tokens["refresh"] for role, tokens in people.items()},
-        "ids": {"plan_id": [plan["id"] for plan in plans], "installment_id": installments},
+        "ids": {
+            "plan_id": [plan["id"] for plan in plans],
+            "installment_id": [line["id"] for plan in plans for line in plan["installments"]],
+        },
     }
 
 
@@ -101,7 +96,7 @@ def fuzz(examples: int, *more: str) -> int:
             told = {"FUZZ_SEED": json.dumps(seed(url)), "SCHEMATHESIS_HOOKS": "tests.api.fuzz_hooks"}
             command = [
                 Path(sys.executable).with_name("schemathesis"), "--config-file", HERE / "schemathesis.toml",
-                "run", f"{url}/api/openapi.json", "--max-examples", str(examples), *more,
+                "run", f"{url}/api/openapi.json", "--workers", "2", "--max-examples", str(examples), *more,
             ]  # fmt: skip
             environ = os.environ | told | {"PYTHONPATH": str(ROOT)}
             return subprocess.run(command, cwd=folder, env=environ).returncode

@@ -1,0 +1,105 @@
+"""The description of the API: complete, with an example for every request and answer that fits its own schema."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import jsonschema_rs
+import pytest
+
+pytestmark = pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def description(program) -> dict[str, Any]:
+    answer = program.get("/openapi.json")
+    assert (answer.status_code, answer.mimetype) == (200, "application/json")
+    return answer.json
+
+
+def operations(description: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return [
+        (f"{method} {path}", operation)
+        for path, methods in description["paths"].items()
+        for method, operation in methods.items()
+    ]
+
+
+def test_every_call_is_described_and_nothing_else(app, description):
+    assert description["openapi"] == "3.1.0"
+    routes = {
+        f"{method.lower()} {rule.rule.replace('<uuid:', '{').replace('>', '}')}"
+        for rule in app.url_map.iter_rules()
+        if rule.rule.startswith("/api/") and rule.endpoint not in ("api_docs.openapi", "api_docs.page")
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+    }
+    assert {name for name, _ in operations(description)} == routes
+
+
+def contents(operation: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    """Every request and answer: what it is, its media type, and its schema with the example."""
+    parts = [("request", operation.get("requestBody", {})), *operation["responses"].items()]
+    return [
+        (name, kind, content) for name, part in parts for kind, content in part.get("content", {}).items()
+    ]
+
+
+def test_every_request_and_answer_has_an_example_that_fits(description):
+    for name, operation in operations(description):
+        assert operation["summary"], name
+        for part, kind, content in contents(operation):
+            schema = content["schema"] | {"components": description["components"]}
+            errors = list(
+                jsonschema_rs.validator_for(schema, validate_formats=True).iter_errors(content["example"])
+            )
+            assert errors == [], (name, part)
+            assert (kind == "application/problem+json") == (part.isdigit() and int(part) >= 400), (name, part)
+        for parameter in operation["parameters"]:
+            assert parameter["example"] is not None, (name, parameter["name"])
+
+
+def test_every_call_names_its_refusals(description):
+    for name, operation in operations(description):
+        codes = set(operation["responses"])
+        assert {"429", "503"} <= codes, name
+        assert ("401" in codes) == ("security" in operation or "token" in name), name
+        if "requestBody" in operation:
+            assert {"400", "413", "422"} <= codes, name
+        if "{" in name:
+            assert "404" in codes, name
+
+
+def test_whatever_creates_or_pays_takes_a_key(description):
+    keyed = {
+        name
+        for name, operation in operations(description)
+        if any(parameter["name"] == "Idempotency-Key" for parameter in operation["parameters"])
+    }
+    posts = {
+        name
+        for name, operation in operations(description)
+        if name.startswith("post") and "security" in operation
+    }
+    assert keyed == posts
+
+
+def test_the_page_is_of_our_own_files_under_the_strict_policy(app):
+    answer = app.test_client().get("/api/docs/")
+    page = answer.get_data(as_text=True)
+    assert answer.status_code == 200
+    assert "script-src 'self'" in answer.headers["Content-Security-Policy"]
+    assert "unsafe" not in answer.headers["Content-Security-Policy"]
+    loaded = re.findall(r'(?:src|href)="([^"]*)"', page)
+    assert loaded and all(path.startswith("/") for path in loaded)
+    assert all(app.test_client().get(path, buffered=True).status_code == 200 for path in loaded)
+
+
+def test_answers_set_no_cookie_and_are_kept_by_nobody(shop, plan):
+    for answer in (shop.get("/plans/"), shop.get("/nothing/"), shop.sign_in("shop"), shop.get("/docs/")):
+        assert "Set-Cookie" not in answer.headers
+    assert (
+        shop.get("/plans/").headers["Cache-Control"]
+        == shop.sign_in("shop").headers["Cache-Control"]
+        == "no-store"
+    )
