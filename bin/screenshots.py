@@ -46,7 +46,11 @@ def take_all() -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=system if system.exists() else None,
-            args=["--disable-gpu", "--disable-dev-shm-usage", *(["--no-sandbox"] if os.geteuid() == 0 else [])],
+            args=[
+                "--disable-gpu",
+                "--disable-dev-shm-usage",
+                *(["--no-sandbox"] if os.geteuid() == 0 else []),
+            ],
         )
         desktop = browser.new_page(viewport={"width": 1200, "height": 760}, color_scheme="light")
         sign_in(desktop, "furniture@example.com")

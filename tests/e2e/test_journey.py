@@ -1,4 +1,4 @@
-"""The whole way in a browser: a shop offers, a customer agrees and pays, the shop sees it; with JavaScript and without."""
+"""The whole way in a browser: a shop offers, a customer agrees and pays, the shop sees it; with and without script."""
 
 from __future__ import annotations
 

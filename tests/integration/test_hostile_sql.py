@@ -116,7 +116,8 @@ HOSTILE = {
     "a key of nobody": ("(?i)foreign key", a_key(user_id=uuid4())),
     "a key of no shop": ("(?i)foreign key", a_key(merchant_id=uuid4())),
     "an installment away": ("installments_stay", delete(Installment)),
-    "an installment without a plan": ("installments_keep_terms", update(Installment).where(FIRST).values(plan_id=uuid4())),
+    "an installment without a plan": (
+        "installments_keep_terms", update(Installment).where(FIRST).values(plan_id=uuid4())),
     "a plan for another customer": ("plans_keep_terms", update(Plan).values(customer_id=uuid4())),
     "a debt raised": ("installments_keep_terms", update(Installment).values(amount=Installment.amount + 1)),
     "a due date moved": ("installments_keep_terms", update(Installment).values(due_on=TODAY)),
