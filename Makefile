@@ -22,6 +22,7 @@ test: $(VENV)/.installed-dev browser ## Install what tests need, then run every 
 
 torture: $(VENV)/.installed-dev ## Pay 10,000 times while workers and connections die, on both databases (an hour)
 	$(RUN) tests.concurrency.torture
+	$(RUN) tests.concurrency.torture_reminding
 
 fuzz: $(VENV)/.installed-dev ## Requests made up from the API's description, 1,000 for each operation
 	$(RUN) tests.api.fuzz $(or $(EXAMPLES),1000)
