@@ -18,7 +18,7 @@ from portal.models import Installment, Payment, Plan, Refund
 from . import events, keys
 from .plans import lock, post, write_to
 from .settlement import SETTLE_AFTER
-from .transaction import unit_of_work
+from .transaction import let_go, unit_of_work
 
 log = logging.getLogger(__name__)
 
@@ -154,6 +154,7 @@ def settle_pending(session: Session, gateway: Gateway, now: datetime) -> dict[st
             counts["refunds_waiting"] += 1
         except Exception as error:
             # What goes wrong with one refund must not keep the others waiting.
+            let_go(session)
             log.error("a refund could not be settled", exc_info=error, extra={"refund": str(row.id)})
             counts["refunds_waiting"] += 1
     return counts

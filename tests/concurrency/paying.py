@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Engine, create_engine
@@ -94,7 +95,8 @@ def run(scenario: Scenario, size: Size, database_url: str, folder: Path, seed: i
             done, settled = _load(scenario, load, served, engine, database_url)
             seconds = time.monotonic() - began
         with Session(engine, expire_on_commit=False) as session:
-            settlement.settle_pending(session, Simulator(), datetime.now(UTC) + timedelta(minutes=10))
+            later = datetime.now(UTC) + timedelta(minutes=10)
+            faults.run_out(partial(settlement.settle_pending, session, Simulator(), later))
             verdict = judge(session, targets, load.log, faulty=scenario.kills or scenario.cuts)
         if not (scenario.kills or scenario.cuts) and "unexpected" in served.log.read_text():
             verdict.wrong.append(f"the web logged an error: {served.log.read_text()[-2000:]}")

@@ -9,19 +9,18 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
 from sqlalchemy import Engine, select
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from portal.adapters.gateway import Simulator, TestCard
-from portal.core.errors import Busy, Conflict, InvalidInput
+from portal.core.errors import Conflict, InvalidInput
 from portal.core.roles import Actor
 from portal.models import IdempotencyKey, Refund
 from portal.services import refund_settlement, refunds, settlement
-from portal.services.transaction import is_busy
 from tests import factories
 from tests.databases import environment
 
@@ -103,7 +102,7 @@ def run(engine_name: str, plans: int, url: str, folder: Path, *, cuts: bool = Fa
         seconds = time.monotonic() - began
         with Session(engine, expire_on_commit=False) as session:
             later = datetime.now(UTC) + timedelta(minutes=10)
-            settled = refund_settlement.settle_pending(session, Simulator(), later)["refunds_settled"]
+            settled = faults.run_out(partial(refund_settlement.settle_pending, session, Simulator(), later))
             verdict = judge(session, log)
         answers = Counter(told.status for told in log) + Counter({"busy": sum(told.busy for told in log)})
         name = "refunding, connections cut" if cuts else "refunding"
@@ -126,9 +125,8 @@ def until_answered(engine: Engine, wish: Wish) -> Told:
                 return Told(wish, f"409 {refused.code}", busy)
             except InvalidInput:
                 return Told(wish, "422 amount", busy)
-            except (Busy, DBAPIError) as error:
-                if isinstance(error, DBAPIError) and not is_busy(error):
-                    raise
+            except faults.LOST:
+                pass
         time.sleep(chance.uniform(0.01, LONGEST_PAUSE))
     raise GaveUp(f"{wish.key} had no answer after {MOST_TRIES} tries")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 
 import psycopg2
@@ -12,7 +13,7 @@ from flask import after_this_request
 
 from portal.adapters.gateway import Simulator
 from portal.extensions import db, now
-from portal.services import settlement
+from portal.services import refund_settlement, refunds, settlement
 from tests import factories
 from tests.browserlike import Forms
 from tests.factories import plan_of
@@ -86,6 +87,7 @@ def test_the_page_that_says_busy_asks_nothing_of_the_database(signed_in, app, cu
 def test_a_connection_cut_when_the_page_is_ready_does_not_spoil_it(app, client, signed_in, cut):
     view = app.view_functions["customer.home"]
 
+    @functools.wraps(view)
     def home_and_cut():
         @after_this_request
         def cut_now(response):
@@ -94,7 +96,6 @@ def test_a_connection_cut_when_the_page_is_ready_does_not_spoil_it(app, client, 
 
         return view()
 
-    home_and_cut.guard = view.guard
     app.view_functions["customer.home"] = home_and_cut
     assert signed_in.get("/customer/").status_code == 200
     assert signed_in.get("/customer/").status_code == 200
@@ -142,4 +143,22 @@ def test_a_payment_cut_before_any_of_its_statements_is_made_once(signed_in, sess
         assert plan_of(session, ada, plan_id, now()).paid == 3334
     # Cut before the intent stands it is refused; after that it is being processed.
     assert seen == {202, 503}
+    assert factories.broken_invariants(session) == []
+
+
+def test_a_settling_job_that_is_cut_leaves_one_refund_to_its_next_run(session, ada, cut):
+    shop = factories.make_merchant(session, now=now())
+    factories.choose_card(session, ada, "times_out")
+    later = now() + 2 * settlement.SETTLE_AFTER
+    for _ in range(3):
+        plan_id = factories.accepted_plan(session, shop, ada, now=now(), first=now().date())
+        factories.pay(session, ada, plan_id, now=now())
+        settlement.settle_pending(session, Simulator(), later)
+        refunds.refund(session, Simulator(), shop, refunds.Request(plan_id, 10000), None, now())
+    # The first statement finds what is waiting, the second reads the first refund.
+    with Cutter(session.get_bind(), cut, 2):
+        first = refund_settlement.settle_pending(session, Simulator(), later)
+    assert first == {"refunds_settled": 2, "refunds_waiting": 1}
+    second = refund_settlement.settle_pending(session, Simulator(), later)
+    assert second == {"refunds_settled": 1, "refunds_waiting": 0}
     assert factories.broken_invariants(session) == []

@@ -22,7 +22,7 @@ PAID = {200, 303}
 DECLINED = {402}
 PROCESSING = {202}
 REFUSED = {409}
-STATES = {"succeeded": PAID, "declined": DECLINED}
+STATES = {"succeeded": PAID, "declined": DECLINED, "processing": set()}
 
 
 @dataclass
