@@ -195,9 +195,9 @@ def test_a_refund_says_only_what_happened(letters: Letters):
     assert "what you still owed" not in letters.write(message("refund_made", facts=facts)).text
 
 
-def test_one_installment_is_one(letters: Letters):
+def test_a_receipt_names_what_was_paid(letters: Letters):
     facts = CASES["payment_received"][0] | {"installments": [3]}
-    assert "Installment: 3 of 3\n" in letters.write(message("payment_received", facts=facts)).text
+    assert "Installments paid: 3 of 3\n" in letters.write(message("payment_received", facts=facts)).text
 
 
 def test_an_unknown_kind_is_refused(letters: Letters):
