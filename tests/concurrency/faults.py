@@ -18,8 +18,6 @@ from portal.services import settlement
 
 # The settling job waits a minute; here it comes sooner, to meet the requests that repeat what it settles.
 SETTLE_AFTER = timedelta(seconds=2)
-# A job that meets a connection that was cut leaves some for its next run; there is no need for more than a few.
-MOST_TICKS = 3
 
 # How a thread of the tests' own notices that its connection was cut.
 LOST = (Busy, OperationalError, InterfaceError)
@@ -68,8 +66,9 @@ def once_alive(act: Callable[[], int], answers: Callable[[], int]) -> Callable[[
     return act_if_alive
 
 
-def cut_connections(url: str) -> int:
-    """End all connections of the portal to its PostgreSQL; returns how many."""
+def cut_connections(engine: Engine) -> int:
+    """End all connections to this PostgreSQL database, the portal's and the tests' own; returns how many."""
+    url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
     with contextlib.closing(psycopg2.connect(url)) as own, own.cursor() as cursor:
         cursor.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
@@ -85,14 +84,3 @@ def settle(engine: Engine) -> int:
             return settlement.settle_pending(session, Simulator(), datetime.now(UTC), SETTLE_AFTER)["settled"]
         except LOST:
             return 0
-
-
-def run_out(job: Callable[[], dict[str, int]]) -> int:
-    """Run a settling job again until nothing waits, as the clock would; returns how many it settled in all."""
-    settled = 0
-    for _tick in range(MOST_TICKS):
-        counts = job()
-        settled += sum(counts[name] for name in counts if name.endswith("settled"))
-        if not any(counts[name] for name in counts if name.endswith("waiting")):
-            break
-    return settled

@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Engine, create_engine
@@ -25,15 +24,17 @@ from .orders import mixed
 from .verdict import Verdict, judge, statuses
 from .world import build
 
-KILL_SECONDS = 2.0
-CUT_SECONDS = 1.0
 SETTLE_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
+    """How much is paid, and the seconds between two faults; a short run needs them closer together to meet any."""
+
     installments: int
     requests: int
+    kill_every: float = 2.0
+    cut_every: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +93,13 @@ def run(scenario: Scenario, size: Size, database_url: str, folder: Path, seed: i
             load = Load(served.port, orders, seed)
             load.sign_in({target.email for target in targets})
             began = time.monotonic()
-            done, settled = _load(scenario, load, served, engine, database_url)
+            done, settled = _load(scenario, size, load, served, engine)
             seconds = time.monotonic() - began
+        # What is in the pool may have been cut since; the last settling comes with a connection of its own.
+        engine.dispose()
         with Session(engine, expire_on_commit=False) as session:
             later = datetime.now(UTC) + timedelta(minutes=10)
-            faults.run_out(partial(settlement.settle_pending, session, Simulator(), later))
+            settlement.settle_pending(session, Simulator(), later)
             verdict = judge(session, targets, load.log, faulty=scenario.kills or scenario.cuts)
         if not (scenario.kills or scenario.cuts) and "unexpected" in served.log.read_text():
             verdict.wrong.append(f"the web logged an error: {served.log.read_text()[-2000:]}")
@@ -107,16 +110,16 @@ def run(scenario: Scenario, size: Size, database_url: str, folder: Path, seed: i
         engine.dispose()
 
 
-def _load(scenario: Scenario, load: Load, served: web.Web, engine: Engine, url: str) -> tuple[int, int]:
+def _load(scenario: Scenario, size: Size, load: Load, served: web.Web, engine: Engine) -> tuple[int, int]:
     """Runs the load among the scenario's faults, and with the settling job; how many faults, and how many settled."""
     with contextlib.ExitStack() as meanwhile:
         happening = []
         if scenario.kills:
             kill = faults.once_alive(served.kill_worker, lambda: sum(a.status > 0 for a in load.log))
-            happening.append(meanwhile.enter_context(faults.every(KILL_SECONDS, kill)))
+            happening.append(meanwhile.enter_context(faults.every(size.kill_every, kill)))
         if scenario.cuts:
             happening.append(
-                meanwhile.enter_context(faults.every(CUT_SECONDS, lambda: faults.cut_connections(url)))
+                meanwhile.enter_context(faults.every(size.cut_every, lambda: faults.cut_connections(engine)))
             )
         settled = meanwhile.enter_context(faults.every(SETTLE_SECONDS, lambda: faults.settle(engine)))
         load.run()

@@ -9,7 +9,6 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -30,7 +29,6 @@ from .paying import Report, engine_of
 from .verdict import Verdict, unfinished
 
 AT_ONCE = 3
-CUT_SECONDS = 0.2
 PROMISES = ("succeeded", "processing")
 # Another key's refund was first: its preview no longer holds, it has no answer yet, or less is left than was asked.
 REFUSALS = ("409 other_preview", "409 processing", "422 amount")
@@ -86,8 +84,10 @@ def wishes(session: Session, plans: list[tuple[Actor, UUID]], seed: int) -> list
     return [wish for together in wanted for wish in together]
 
 
-def run(engine_name: str, plans: int, url: str, folder: Path, *, cuts: bool = False, seed: int = 1) -> Report:
-    """Build, refund, settle, judge; with ``cuts`` the connections are ended five times a second."""
+def run(
+    engine_name: str, plans: int, url: str, folder: Path, *, cut_every: float | None = None, seed: int = 1
+) -> Report:
+    """Build, refund, settle, judge; with ``cut_every`` all connections are ended every so many seconds meanwhile."""
     engine = engine_of(environment(folder, DATABASE_URL=url))
     try:
         with Session(engine, expire_on_commit=False) as session:
@@ -95,17 +95,19 @@ def run(engine_name: str, plans: int, url: str, folder: Path, *, cuts: bool = Fa
         began = time.monotonic()
         with contextlib.ExitStack() as meanwhile:
             cut = faults.Repeated()
-            if cuts:
-                cut = meanwhile.enter_context(faults.every(CUT_SECONDS, lambda: faults.cut_connections(url)))
+            if cut_every:
+                cut = meanwhile.enter_context(faults.every(cut_every, lambda: faults.cut_connections(engine)))
             threads = meanwhile.enter_context(ThreadPoolExecutor(CLIENTS))
             log = list(threads.map(lambda wish: until_answered(engine, wish), wanted))
         seconds = time.monotonic() - began
+        # What is in the pool may have been cut since; the job comes with connections of its own.
+        engine.dispose()
         with Session(engine, expire_on_commit=False) as session:
             later = datetime.now(UTC) + timedelta(minutes=10)
-            settled = faults.run_out(partial(refund_settlement.settle_pending, session, Simulator(), later))
+            settled = refund_settlement.settle_pending(session, Simulator(), later)["refunds_settled"]
             verdict = judge(session, log)
         answers = Counter(told.status for told in log) + Counter({"busy": sum(told.busy for told in log)})
-        name = "refunding, connections cut" if cuts else "refunding"
+        name = "refunding, connections cut" if cut_every else "refunding"
         return Report(name, engine_name, len(wanted), answers, cut.count, settled, verdict, seconds)
     finally:
         engine.dispose()

@@ -47,16 +47,16 @@ BUSY = (
 CUTS = (
     Cut(
         "the lock on the plan's row", "portal/services/plans.py", ROW_LOCK, "",
-        (PAYING.format("paying on postgres"), REFUNDING.format("postgres-False"), HELD.format("postgres")),
+        (PAYING.format("paying on postgres"), REFUNDING.format("postgres"), HELD.format("postgres")),
     ),
     Cut(
         "the idempotency key", "portal/services/keys.py", CLAIM, NO_CLAIM,
         (PAYING.format("paying on sqlite"), PAYING.format("paying on postgres"),
-         REFUNDING.format("sqlite-False"), REFUNDING.format("postgres-False")),
+         REFUNDING.format("sqlite"), REFUNDING.format("postgres")),
     ),
     Cut(
         "BEGIN IMMEDIATE", "portal/extensions.py", '"BEGIN IMMEDIATE" if write else', '"BEGIN DEFERRED" if write else',
-        (PAYING.format("paying on sqlite"), REFUNDING.format("sqlite-False"), HELD.format("sqlite")),
+        (PAYING.format("paying on sqlite"), REFUNDING.format("sqlite"), HELD.format("sqlite")),
     ),
     Cut(
         "the settling job", "portal/services/settlement.py",

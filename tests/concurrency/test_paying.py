@@ -4,7 +4,7 @@ import pytest
 
 from .paying import SCENARIOS, Scenario, Size, run
 
-SMALL = Size(installments=50, requests=240)
+SMALL = Size(installments=50, requests=240, kill_every=0.5, cut_every=0.3)
 ORDINARY = [scenario for scenario in SCENARIOS if not (scenario.kills and scenario.cuts)]
 
 

@@ -21,6 +21,7 @@ from .web import ROOT
 
 FULL = Size(installments=1000, requests=10000)
 REFUNDED_PLANS = 300
+REFUND_CUT_SECONDS = 0.2
 MACHINE = {"TORTURE_EXAMPLES": "500", "TORTURE_STEPS": "50"}
 COLUMNS = (
     *("scenario", "database", "requests", "answers", "kills or cuts", "settled by the job"),
@@ -71,12 +72,12 @@ def reports(asked: argparse.Namespace, fresh: Callable[[str, Path], str], folder
         if asked.only in scenario.id:
             place = new(folder, scenario.id)
             yield paying.run(scenario, size, fresh(scenario.engine, place), place, asked.seed)
-    for engine, cuts in (("sqlite", False), ("postgres", False), ("postgres", True)):
-        name = f"refunding{', connections cut' if cuts else ''} on {engine}"
+    for engine, cut_every in (("sqlite", None), ("postgres", None), ("postgres", REFUND_CUT_SECONDS)):
+        name = f"refunding{', connections cut' if cut_every else ''} on {engine}"
         if asked.only in name:
             place = new(folder, name)
             url = fresh(engine, place)
-            yield refunding.run(engine, asked.plans, url, place, cuts=cuts, seed=asked.seed)
+            yield refunding.run(engine, asked.plans, url, place, cut_every=cut_every, seed=asked.seed)
 
 
 def new(folder: Path, name: str) -> Path:
