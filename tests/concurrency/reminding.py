@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
 from collections import Counter
@@ -29,19 +30,32 @@ from tests.databases import environment
 
 LINES = 30
 SHOPS = 2
-KILL_SECONDS = 2.0
 LONGEST = 1800
 ZONES = ("UTC", "Asia/Tokyo", "America/Los_Angeles", "Pacific/Auckland")
 
 
-class MailServer:
-    """Notes the id of every letter that it takes; each third it refuses for now."""
+@dataclass(frozen=True)
+class Pace:
+    """How fast letters go out and workers die: at least ``letter`` seconds each, a look for a victim every ``kill``.
 
-    def __init__(self) -> None:
+    A small run takes its letters slowly, so that the fastest machine has not sent all before the first kill.
+    """
+
+    letter: float = 0
+    kill: float = 3
+    most_kills: int = 10_000
+
+
+class MailServer:
+    """Notes the id of every letter that it takes; each third it refuses for now. ``pause``: seconds for each."""
+
+    def __init__(self, pause: float) -> None:
         self.ids: list[str] = []
         self.refused = 0
+        self.pause = pause
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+        await asyncio.sleep(self.pause)
         if (len(self.ids) + self.refused) % 3 == 2:
             self.refused += 1
             return "451 4.3.0 Try again later"
@@ -64,12 +78,10 @@ class Report:
     wrong: list[str] = field(default_factory=list)
 
 
-def run(
-    engine: str, redis_url: str, reminders: int, database_url: str, folder: Path, most_kills: int = 10_000
-) -> Report:
+def run(engine: str, redis_url: str, reminders: int, database_url: str, folder: Path, pace: Pace) -> Report:
     """Build, remind among kills with every task queued three times and lost at each kill, catch up, judge."""
     report = Report(engine, "Redis" if redis_url else "SQLite")
-    with mail_server() as (port, mailbox):
+    with mail_server(pace.letter) as (port, mailbox):
         url = f"smtp://127.0.0.1:{port}?from=portal@example.com"
         environ = environment(folder, DATABASE_URL=database_url, REDIS_URL=redis_url, MAIL_URL=url)
         app = create_app(load_settings(environ) | {"TESTING": True})
@@ -78,7 +90,7 @@ def run(
                 build(db.session, reminders, datetime.now(UTC))
                 began = time.monotonic()
                 with consumers.running(environ, folder, 2) as workers:
-                    report.kills = remind(app, workers, mailbox, reminders, most_kills)
+                    report.kills = remind(app, workers, mailbox, reminders, pace)
                 catch_up(app)
                 report.seconds = time.monotonic() - began
                 judge(report, db.session, mailbox, reminders)
@@ -89,8 +101,8 @@ def run(
 
 
 @contextlib.contextmanager
-def mail_server() -> Iterator[tuple[int, MailServer]]:
-    handler = MailServer()
+def mail_server(pause: float) -> Iterator[tuple[int, MailServer]]:
+    handler = MailServer(pause)
     controller = Controller(handler, hostname="127.0.0.1", port=servers.free_port())
     controller.start()
     try:
@@ -113,16 +125,16 @@ def build(session: Session, reminders: int, now: datetime) -> None:
 
 
 def remind(
-    app: Flask, workers: list[consumers.Consumer], mailbox: MailServer, reminders: int, most_kills: int
+    app: Flask, workers: list[consumers.Consumer], mailbox: MailServer, reminders: int, pace: Pace
 ) -> int:
     """Kill the workers in turn, each time that letters went out since, until all were tried; returns how often."""
     kills, seen, deadline = 0, 0, time.monotonic() + LONGEST
     queue_thrice(app)
     while time.monotonic() < deadline:
-        time.sleep(KILL_SECONDS)
+        time.sleep(pace.kill)
         if all_tried(db.session, reminders):
             return kills
-        if len(mailbox.ids) > seen and kills < most_kills:
+        if len(mailbox.ids) > seen and kills < pace.most_kills:
             victim = workers[kills % len(workers)]
             victim.kill()
             victim.start()

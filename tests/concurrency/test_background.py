@@ -15,17 +15,17 @@ from .orders import Order
 from .outage import Redis
 
 SMALL = 60
-KILLS = 2
+PACE = reminding.Pace(letter=0.1, kill=0.5, most_kills=2)
 
 
 @pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
 def test_killed_workers_lose_no_reminder_on_sqlite(database_url, tmp_path):
-    check(reminding.run("sqlite", "", SMALL, database_url, tmp_path, KILLS))
+    check(reminding.run("sqlite", "", SMALL, database_url, tmp_path, PACE))
 
 
 @pytest.mark.parametrize("engine_name", ["postgres"], indirect=True)
 def test_killed_workers_lose_no_reminder_on_postgres_and_redis(database_url, redis_url, tmp_path):
-    check(reminding.run("postgres", redis_url, SMALL, database_url, tmp_path, KILLS))
+    check(reminding.run("postgres", redis_url, SMALL, database_url, tmp_path, PACE))
 
 
 def check(report):

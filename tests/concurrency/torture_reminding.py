@@ -12,7 +12,7 @@ from pathlib import Path
 from tests import servers
 
 from . import reminding
-from .reminding import Report
+from .reminding import Pace, Report
 from .torture import databases, new, say
 
 FULL = 10_000
@@ -23,11 +23,11 @@ def main() -> int:
     """0 if each message is there once and arrived, and at most one came twice for each kill."""
     parser = argparse.ArgumentParser(prog="torture_reminding", description=__doc__)
     parser.add_argument("--reminders", type=int, default=FULL)
-    parser.add_argument("--kills", type=int, default=10_000, help="at most so many")
+    parser.add_argument("--kills", type=int, default=Pace.most_kills, help="at most so many")
     asked = parser.parse_args()
     say("| " + " | ".join(COLUMNS) + " |\n|" + "---|" * len(COLUMNS))
     findings = []
-    for report in reports(asked.reminders, asked.kills):
+    for report in reports(asked.reminders, Pace(most_kills=asked.kills)):
         say(row(report))
         findings += report.wrong
     for finding in findings[:20]:
@@ -35,14 +35,14 @@ def main() -> int:
     return 1 if findings else 0
 
 
-def reports(reminders: int, kills: int) -> Iterator[Report]:
+def reports(reminders: int, pace: Pace) -> Iterator[Report]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tallystick-torture-")))
         fresh = databases(stack, folder)
         redis_url = stack.enter_context(servers.redis_server())
         for engine, queue in (("sqlite", ""), ("postgres", redis_url)):
             place = new(folder, f"reminding on {engine}")
-            yield reminding.run(engine, queue, reminders, fresh(engine, place), place, kills)
+            yield reminding.run(engine, queue, reminders, fresh(engine, place), place, pace)
 
 
 def row(report: Report) -> str:
