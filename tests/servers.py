@@ -28,8 +28,8 @@ class Missing(Exception):
 
 
 @contextlib.contextmanager
-def postgres_server() -> Iterator[str]:
-    """The address of a new cluster's superuser and database ``postgres``, UTF-8, without durability."""
+def postgres_server(*, durable: bool = False) -> Iterator[str]:
+    """The address of a new cluster's superuser and database ``postgres``, UTF-8; without durability unless asked for."""
     with workplace() as folder:
         binaries = reachable(postgres_binaries(), folder)
         data = folder / "data"
@@ -41,12 +41,11 @@ def postgres_server() -> Iterator[str]:
                 "listen_addresses": "127.0.0.1",
                 "port": port,
                 "unix_socket_directories": "",
-                "fsync": "off",
-                "synchronous_commit": "off",
-                "full_page_writes": "off",
                 "max_connections": 200,
                 "timezone": "UTC",
             }
+            if not durable:
+                settings |= dict.fromkeys(("fsync", "synchronous_commit", "full_page_writes"), "off")
             return [binaries / "postgres", "-D", data, *(f"--{k}={v}" for k, v in settings.items())]
 
         def answers(url: str) -> bool:

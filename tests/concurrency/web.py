@@ -44,13 +44,13 @@ class Web:
 
 
 @contextlib.contextmanager
-def running(environ: dict[str, str], folder: Path) -> Iterator[Web]:
-    """The web with these settings, once it answers. Raises RuntimeError with what it said if it does not."""
+def running(environ: dict[str, str], folder: Path, program: str = "wsgi:app") -> Iterator[Web]:
+    """The web, or another program, once it answers. Raises RuntimeError with what it said if it does not."""
     port = servers.free_port()
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     own = {"PORT": str(port), "HOST": "127.0.0.1"}
-    command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]
-    log = folder / "web.log"
+    command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", program]
+    log = folder / f"{program.partition(':')[0]}.log"
     with log.open("wb") as said:
         master = subprocess.Popen(
             command, env=inherited | environ | own, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=said,
