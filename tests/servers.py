@@ -29,7 +29,7 @@ class Missing(Exception):
 
 @contextlib.contextmanager
 def postgres_server(*, durable: bool = False) -> Iterator[str]:
-    """The address of a new cluster's superuser and database ``postgres``, UTF-8; without durability unless asked for."""
+    """The address of a new cluster's superuser and database ``postgres``, UTF-8; durable if asked for."""
     with workplace() as folder:
         binaries = reachable(postgres_binaries(), folder)
         data = folder / "data"
