@@ -15,7 +15,20 @@ from .adapters.mailer import KeptMailer, SmtpMailer
 from .adapters.passwords import Passwords
 from .extensions import babel, csrf, db, engine_options, htmx, limiter, login_manager, migrate
 from .tasks import jobs, queue
-from .web import admin, auth, customer, health, merchant, merchant_plans, merchant_refunds, pages, rendering
+from .web import (
+    admin,
+    agreements,
+    auth,
+    customer,
+    health,
+    languages,
+    merchant,
+    merchant_exports,
+    merchant_plans,
+    merchant_refunds,
+    pages,
+    rendering,
+)
 
 
 def create_app(settings: dict[str, Any]) -> Flask:
@@ -31,14 +44,27 @@ def create_app(settings: dict[str, Any]) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
     # First, so that every request has its number whoever refuses it.
     http_headers.init_app(app)
-    for extension in (db, csrf, htmx, babel, limiter, login_manager):
+    for extension in (db, csrf, htmx, limiter, login_manager):
         extension.init_app(app)
+    babel.init_app(app, locale_selector=languages.select)
     migrate.init_app(app, db)
     _adapters(app)
     guards.init_app(app)
     rendering.init_app(app)
     http_errors.init_app(app)
-    for room in (pages, health, auth, customer, merchant, merchant_plans, merchant_refunds, admin):
+    for room in (
+        pages,
+        languages,
+        health,
+        auth,
+        customer,
+        merchant,
+        merchant_exports,
+        merchant_plans,
+        merchant_refunds,
+        agreements,
+        admin,
+    ):
         app.register_blueprint(room.bp)
     api.init_app(app)
     app.cli.add_command(cli.create_admin)

@@ -46,14 +46,12 @@ WORDS = {
 
 # What a program's author reads where the error itself does not say it.
 DETAILS = {
-    400: N_(
-        "The request was not understood. If it has a body, that must be JSON in which no name is given twice."
-    ),
-    404: N_("There is nothing at this address."),
-    405: N_("This address does not take that method."),
-    413: N_("Send less than one megabyte."),
-    429: N_("Too many requests. Wait a little, then try again."),
-    500: N_("Something broke on our side. Nothing was charged twice."),
+    400: "The request was not understood. If it has a body, that must be JSON in which no name is given twice.",
+    404: "There is nothing at this address.",
+    405: "This address does not take that method.",
+    413: "Send less than one megabyte.",
+    429: "Too many requests. Wait a little, then try again.",
+    500: "Something broke on our side. Nothing was charged twice.",
 }
 
 # Headers without which an answer of its status is not whole.
@@ -71,9 +69,12 @@ def init_app(app: Flask) -> None:
 
 def refuse(error: errors.PortalError) -> Response:
     """The answer for one of the portal's own refusals."""
+    status = STATUSES[type(error)]
+    if status >= 500:
+        _ask_nothing_more()
     text = _(error.message, **error.params)
     more = {"code": error.code} | _fields_of(error)
-    return _answer(STATUSES[type(error)], text, retry_after=getattr(error, "retry_after", None), **more)
+    return _answer(status, text, retry_after=getattr(error, "retry_after", None), **more)
 
 
 def for_programs() -> bool:
@@ -148,7 +149,7 @@ def _answer(status: int, text: str | None, *, retry_after: int | None = None, **
 
 
 def _problem(status: int, text: str | None, **more: Any) -> Response:
-    return problem(status, text or _(DETAILS.get(status, DETAILS[400 if status < 500 else 500])), **more)
+    return problem(status, text or DETAILS.get(status, DETAILS[400 if status < 500 else 500]), **more)
 
 
 def _page(status: int, text: str | None, **_more: Any) -> Response:

@@ -17,9 +17,14 @@ from babel.numbers import NumberPattern, get_currency_symbol
 from portal.core.money import EXPONENTS, to_decimal
 
 NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
+HALF_A_YEAR = 180  # days
 
-# English is read in every country here, so its dates have the order and the clock that nobody misreads.
-_ENGLISH = {"day": "EEEE d MMMM y", "short_day": "d MMM y", "time": "HH:mm"}
+# Both are read in every country here, so their dates have the order and the clock that nobody misreads.
+_PATTERNS = {
+    "en": {"day": "EEEE d MMMM y", "near_day": "EEEE d MMMM", "short_day": "d MMM y", "time": "HH:mm"},
+    "ar": {"day": "EEEE، d MMMM y", "near_day": "EEEE، d MMMM", "short_day": "d MMM y", "time": "HH:mm"},
+}
+_ARABIC_DIGITS = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
 
 
 @lru_cache(maxsize=8192, typed=True)
@@ -30,20 +35,30 @@ def money(minor: int, currency: str, locale: str) -> str:
     """
     pattern = _money_pattern(currency, locale)
     amount = to_decimal(operator.index(minor), currency)
-    words: str = pattern.apply(amount, _locale(locale), currency=currency, currency_digits=False)
+    words: str = pattern.apply(
+        amount, _locale(locale), currency=currency, currency_digits=False,
+        numbering_system=_locale(locale).default_numbering_system,
+    )  # fmt: skip
     return words
 
 
 @lru_cache(maxsize=8192)
 def day(day: date, locale: str) -> str:
     """The day in full: "Friday 4 December 2026"."""
-    return _day_pattern("day", locale).apply(day, _locale(locale))
+    return digits(_day_pattern("day", locale).apply(day, _locale(locale)), locale)
+
+
+def near_day(near: date, today: date, locale: str) -> str:
+    """The day in full, without its year where that is plain, within half a year: "Friday 4 December"."""
+    if abs((near - today).days) > HALF_A_YEAR:
+        return day(near, locale)
+    return digits(_day_pattern("near_day", locale).apply(near, _locale(locale)), locale)
 
 
 @lru_cache(maxsize=8192)
 def short_day(day: date, locale: str) -> str:
     """The day in little room: "4 Dec 2026"."""
-    return _day_pattern("short_day", locale).apply(day, _locale(locale))
+    return digits(_day_pattern("short_day", locale).apply(day, _locale(locale)), locale)
 
 
 def moment(instant: datetime, zone: str, locale: str) -> str:
@@ -54,8 +69,9 @@ def moment(instant: datetime, zone: str, locale: str) -> str:
     if instant.tzinfo is None:
         raise ValueError("an instant has a time zone")
     local = instant.astimezone(ZoneInfo(zone))
-    clock = _day_pattern("time", locale).apply(local, _locale(locale))
-    return f"{short_day(local.date(), locale)}, {clock} {_abbreviation(local)}"
+    clock = digits(_day_pattern("time", locale).apply(local, _locale(locale)), locale)
+    comma = "،" if _locale(locale).language == "ar" else ","
+    return f"{short_day(local.date(), locale)}{comma} {clock} {_abbreviation(local)}"
 
 
 def distance(
@@ -74,12 +90,18 @@ def distance(
 
 def span(length: timedelta, locale: str) -> str:
     """A length of time in its largest unit: "3 minutes", "2 hours"."""
-    return format_timedelta(length, granularity="minute", threshold=1, locale=_locale(locale))
+    return digits(format_timedelta(length, granularity="minute", threshold=1, locale=_locale(locale)), locale)
 
 
 def listed(parts: Sequence[object], locale: str) -> str:
     """The parts as a sentence names them: "1, 2 and 3"."""
     return format_list([str(part) for part in parts], locale=_locale(locale))
+
+
+def digits(words: str, locale: str) -> str:
+    """The words with their digits as the locale writes them, where Babel leaves them 0 to 9."""
+    arabic = _locale(locale).default_numbering_system == "arab"
+    return words.translate(_ARABIC_DIGITS) if arabic else words
 
 
 def direction(locale: str) -> str:
@@ -112,10 +134,13 @@ def _ending_apart(prefixes: tuple[str, str]) -> tuple[str, str]:
 @cache
 def _day_pattern(name: str, locale: str) -> DateTimePattern:
     known = _locale(locale)
-    if known.language == "en":
-        return parse_pattern(_ENGLISH[name])
-    formats: dict[str, DateTimePattern] = {"day": known.date_formats["full"], "short_day": known.date_formats["medium"],
-               "time": known.time_formats["short"]}  # fmt: skip
+    if known.language in _PATTERNS:
+        return parse_pattern(_PATTERNS[known.language][name])
+    full = known.date_formats["full"]
+    formats: dict[str, DateTimePattern] = {
+        "day": full, "near_day": known.datetime_skeletons.get("MMMMEEEEd", full),
+        "short_day": known.date_formats["medium"], "time": known.time_formats["short"],
+    }  # fmt: skip
     return formats[name]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
@@ -16,6 +16,7 @@ from portal.adapters.passwords import Passwords
 from portal.core import accounts as rules
 from portal.core.calendar import is_time_zone
 from portal.core.errors import N_, Conflict, InvalidInput, NotFound, PortalError, TooMany
+from portal.core.languages import ENGLISH, check_language
 from portal.core.money import EXPONENTS
 from portal.core.roles import PORTAL_ID, Actor, Role
 from portal.core.text import clean_line
@@ -30,7 +31,7 @@ MOST_WRONG = 10
 
 @dataclass(frozen=True, slots=True)
 class NewAccount:
-    """What a person signs up with; ``currency`` and ``timezone`` count for merchants only."""
+    """What a person signs up with, in which language; ``currency`` and ``timezone`` count for merchants only."""
 
     role: Role
     name: str
@@ -40,6 +41,7 @@ class NewAccount:
     password2: str
     currency: str
     timezone: str
+    language: str = ENGLISH
 
 
 def check_account(new: NewAccount) -> NewAccount:
@@ -69,9 +71,7 @@ def check_account(new: NewAccount) -> NewAccount:
         errors["timezone"] = PortalError(N_("Choose a time zone from the list."))
     if errors:
         raise InvalidInput(errors)
-    return NewAccount(
-        new.role, name, email, username, new.password, new.password2, new.currency, new.timezone
-    )
+    return replace(new, name=name, email=email, username=username)
 
 
 def sign_up(session: Session, new: NewAccount, password_hash: str, now: datetime) -> UUID:
@@ -79,7 +79,7 @@ def sign_up(session: Session, new: NewAccount, password_hash: str, now: datetime
 
     Raises ``InvalidInput`` at ``email`` or ``username`` if somebody has it already.
     """
-    user = find_or_invite(session, new.email, now)
+    user = find_or_invite(session, new.email, new.language, now)
     if user.password_hash:
         raise InvalidInput.at(
             "email", N_("There is already an account with this e-mail address. Sign in instead.")
@@ -87,6 +87,7 @@ def sign_up(session: Session, new: NewAccount, password_hash: str, now: datetime
     if user.deactivated_at:
         raise InvalidInput.at("email", N_("This address cannot be used here. Ask the portal's support."))
     user.username, user.name, user.role, user.password_hash = new.username, new.name, new.role, password_hash
+    user.language = new.language
     try:
         session.flush()
     except IntegrityError as error:
@@ -102,10 +103,14 @@ def sign_up(session: Session, new: NewAccount, password_hash: str, now: datetime
     return user.id
 
 
-def find_or_invite(session: Session, email: str, now: datetime) -> User:
-    """The user with this address, locked; made without a password if there is none: it waits to be claimed."""
+def find_or_invite(session: Session, email: str, language: str, now: datetime) -> User:
+    """The user with this address, locked; made without a password if there is none: it waits to be claimed.
+
+    Nothing is known of whom an offer invites but the shop that does so, so the first letter is in its ``language``.
+    """
     invited = {"id": new_id(), "email": email, "username": email, "name": email, "role": Role.CUSTOMER,
-               "session_version": 1, "language": "en", "test_card": TestCard.SUCCEEDS, "created_at": now}  # fmt: skip
+               "session_version": 1, "language": language, "test_card": TestCard.SUCCEEDS,
+               "created_at": now}  # fmt: skip
     insert_once(session, User, [invited])
     return session.scalars(select(User).where(User.email == email).with_for_update(key_share=True)).one()
 
@@ -177,9 +182,14 @@ def change_profile(
     name = clean_line(name, "name", longest=rules.NAME_LONGEST)
     if test_card not in list(TestCard):
         raise InvalidInput.at("test_card", N_("Choose a test card from the list."))
-    values = {"name": name, "language": language, "test_card": test_card}
+    values = {"name": name, "language": check_language(language), "test_card": test_card}
     session.execute(update(User).where(User.id == actor.id).values(**values))
     events.record(session, "profile_changed", merchant_id=PORTAL_ID, actor_id=actor.id, at=now)
+
+
+def choose_language(session: Session, actor: Actor, language: str) -> None:
+    """From now on pages and letters speak this language to the person. Raises ``InvalidInput``."""
+    session.execute(update(User).where(User.id == actor.id).values(language=check_language(language)))
 
 
 def change_password(session: Session, user_id: UUID, password_hash: str, now: datetime) -> int:

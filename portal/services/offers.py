@@ -63,7 +63,7 @@ def offer(session: Session, merchant: Actor, proposal: Proposal, now: datetime) 
         raise Forbidden(N_("Only a shop can offer a plan."))
     email, description, lines = check(merchant, proposal, now)
     shop = session.get_one(Merchant, merchant.id)
-    customer = find_or_invite(session, email, now)
+    customer = find_or_invite(session, email, merchant.language, now)
     if customer.role != Role.CUSTOMER:
         message = N_("This address belongs to an account that cannot buy on installments.")
         raise InvalidInput.at("customer_email", message)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 from babel import Locale
 from flask import Blueprint, current_app, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import get_locale
+from flask_babel import force_locale, get_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user, logout_user
@@ -20,6 +18,7 @@ from portal.adapters.gateway import TestCard
 from portal.core.accounts import check_password
 from portal.core.calendar import time_zones
 from portal.core.errors import InvalidInput
+from portal.core.languages import LANGUAGES
 from portal.core.money import EXPONENTS
 from portal.core.roles import Actor, Role
 from portal.extensions import db, limiter, now
@@ -28,16 +27,14 @@ from portal.services import accounts
 from portal.services.transaction import unit_of_work
 
 from .forms import PageForm, add_errors, typed
-from .guards import actor, home_url, open_session, public, signed_in
+from .guards import actor, home_url, local_path, open_session, public, signed_in
+from .languages import remember
 from .rendering import done
 
 bp = Blueprint("auth", __name__)
 
 RESET_SECONDS = 3600
 OPEN_TO_ALL = "120 per minute"
-
-# A browser reads a second slash or a backslash as the start of another host, and drops control characters.
-LOCAL_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")
 
 
 class SignUpForm(PageForm):
@@ -59,7 +56,7 @@ class SignUpForm(PageForm):
         role = Role.MERCHANT if self.role.data == Role.MERCHANT else Role.CUSTOMER
         return accounts.NewAccount(
             role, self.name.data, self.email.data, self.email.data, self.password.data, self.password2.data,
-            self.currency.data, self.timezone.data,
+            self.currency.data, self.timezone.data, str(get_locale()),
         )  # fmt: skip
 
 
@@ -105,7 +102,7 @@ class SignInForm(PageForm):
 def login() -> ResponseReturnValue:
     if current_user.is_authenticated:
         return redirect(home_url(current_user.role), 303)
-    form, target = SignInForm(), _local(request.args.get("next"))
+    form, target = SignInForm(), local_path(request.args.get("next"))
     if form.validate_on_submit():
         try:
             user_id = accounts.sign_in(
@@ -119,11 +116,6 @@ def login() -> ResponseReturnValue:
         except InvalidInput as invalid:
             add_errors(form, invalid)
     return render_template("auth/login.html", form=form, target=target), 422 if form.errors else 200
-
-
-def _local(target: str | None) -> str | None:
-    """The address to go on to, if it is one of this portal's own."""
-    return target if target and LOCAL_PATH.fullmatch(target) else None
 
 
 @bp.post("/logout")
@@ -192,6 +184,7 @@ def reset(token: str) -> ResponseReturnValue:
 
 class ProfileForm(PageForm):
     name = StringField(_l("Your name"), filters=[typed])
+    language = SelectField(_l("Language"), choices=list(LANGUAGES.items()), validate_choice=False)
     test_card = RadioField(
         _l("Test card"),
         choices=[
@@ -217,9 +210,11 @@ def account() -> ResponseReturnValue:
         try:
             with unit_of_work(db.session):
                 accounts.change_profile(
-                    db.session, person, form.name.data, person.language, form.test_card.data, now()
+                    db.session, person, form.name.data, form.language.data, form.test_card.data, now()
                 )
-            return done(url_for("auth.account"), _("Your account is saved."))
+            with force_locale(form.language.data):
+                saved = done(url_for("auth.account"), _("Your account is saved."))
+            return remember(saved, form.language.data)
         except InvalidInput as invalid:
             add_errors(form, invalid)
     return _account_page(form, PasswordForm(formdata={}))
@@ -248,7 +243,8 @@ def password() -> ResponseReturnValue:
 
 def _profile(person: Actor, formdata: dict[str, str] | None = None) -> ProfileForm:
     """The profile as it is stored; a field that is not sent keeps what it has."""
-    return ProfileForm(formdata, name=person.name, test_card=test_card(db.session, person.id))
+    given = {"name": person.name, "language": person.language}
+    return ProfileForm(formdata, **given, test_card=test_card(db.session, person.id))
 
 
 def _account_page(profile: ProfileForm, new_password: PasswordForm) -> ResponseReturnValue:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -21,6 +22,9 @@ from portal.guards import requires as stamp
 from portal.queries import accounts
 
 SESSION_HOURS = 12
+
+# A browser reads a second slash or a backslash as the start of another host, and drops control characters.
+LOCAL_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")
 ADMIN_IDLE = timedelta(minutes=30)
 
 
@@ -67,6 +71,11 @@ def home_url(role: Role) -> str:
             role
         ]
     )
+
+
+def local_path(target: str | None) -> str | None:
+    """The address to go on to, if it is one of this portal's own."""
+    return target if target and LOCAL_PATH.fullmatch(target) else None
 
 
 def open_session(user_id: UUID) -> Actor:

@@ -16,7 +16,7 @@ from portal.adapters import formats
 from portal.core.errors import N_
 from portal.core.roles import Role
 
-from . import guards
+from . import guards, languages
 
 NAVIGATION = {
     Role.MERCHANT: (
@@ -56,6 +56,7 @@ def init_app(app: Flask) -> None:
     guards.init_app(app)
     app.add_template_filter(_money, "money")
     app.add_template_filter(_day, "day")
+    app.add_template_filter(_near_day, "nearday")
     app.add_template_filter(_short_day, "shortday")
     app.add_template_filter(_moment, "moment")
     app.add_template_filter(_distance, "distance")
@@ -100,12 +101,21 @@ def new_key() -> str:
 def _shell() -> dict[str, Any]:
     """What every page needs: its language, and the navigation of the person's role."""
     if not current_user or not current_user.is_authenticated:
-        return {"lang": str(get_locale()), "dir": "ltr", "new_key": new_key}
+        return _page_words()
     entries = [
         (url_for(endpoint), label(), request.endpoint == endpoint)
         for endpoint, label in NAVIGATION[current_user.role]
     ]
-    return {"lang": str(get_locale()), "dir": "ltr", "navigation": entries, "new_key": new_key}
+    return _page_words() | {"navigation": entries}
+
+
+def _page_words() -> dict[str, Any]:
+    """The page's language and direction, the languages to change to, and where to come back to from there."""
+    locale = get_locale()
+    return {
+        "lang": locale.language, "dir": locale.text_direction, "other_languages": languages.others(),
+        "this_page": languages.this_page(), "new_key": new_key,
+    }  # fmt: skip
 
 
 def _state(status: str) -> tuple[str, str]:
@@ -120,6 +130,10 @@ def _money(amount: int, currency: str) -> str:
 
 def _day(day: date) -> str:
     return formats.day(day, str(get_locale()))
+
+
+def _near_day(day: date, today: date) -> str:
+    return formats.near_day(day, today, str(get_locale()))
 
 
 def _short_day(day: date) -> str:

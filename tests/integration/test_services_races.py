@@ -123,7 +123,7 @@ def test_of_two_people_signing_up_with_one_address_the_second_waits_and_is_refus
 
     with Session(session.get_bind()) as own, ThreadPoolExecutor(1) as threads:
         with unit_of_work(session):
-            accounts.find_or_invite(session, new.email, NOW)
+            accounts.find_or_invite(session, new.email, "en", NOW)
             second = threads.submit(open_account, own)
             with pytest.raises(TimeoutError):
                 second.result(0.4)

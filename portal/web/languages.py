@@ -1,0 +1,66 @@
+"""In which language a page is written: one's own choice, else this browser's; refuses languages without words."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, current_app, make_response, redirect, request
+from flask_babel import get_locale
+from flask_login import current_user
+
+from portal.core.languages import ENGLISH, LANGUAGES, check_language
+from portal.extensions import db
+from portal.http_errors import for_programs
+from portal.services import accounts
+from portal.services.transaction import unit_of_work
+
+from .guards import local_path, public
+
+bp = Blueprint("languages", __name__)
+
+COOKIE = "language"
+COOKIE_SECONDS = 365 * 24 * 3600
+
+# What a visitor is offered, by the name that its readers know. The digits are chosen on the account's page.
+OFFERED = {"en": "English", "ar": "العربية"}
+
+
+def select() -> str:
+    """The language of this request: the person's, else the cookie's, else the browser's, else English.
+
+    The API speaks English alone, since programs read what it says.
+    """
+    if for_programs():
+        return ENGLISH
+    own = current_user.actor.language if current_user.is_authenticated else request.cookies.get(COOKIE)
+    return own if own in LANGUAGES else request.accept_languages.best_match(OFFERED) or ENGLISH
+
+
+@bp.post("/language")
+@public
+def choose() -> Response:
+    """Keep the language in this browser, and for whoever is signed in; then back to the page where it was chosen."""
+    language = check_language(request.form.get("language", ""))
+    if current_user.is_authenticated:
+        with unit_of_work(db.session):
+            accounts.choose_language(db.session, current_user.actor, language)
+    back = make_response(redirect(local_path(request.form.get("next")) or "/", 303))
+    return remember(back, language)
+
+
+def remember(response: Response, language: str) -> Response:
+    """Let this browser keep the language for a year, signed in or not."""
+    response.set_cookie(
+        COOKIE, language, COOKIE_SECONDS, httponly=True, samesite="Lax",
+        secure=current_app.config["SESSION_COOKIE_SECURE"],
+    )  # fmt: skip
+    return response
+
+
+def others() -> list[tuple[str, str]]:
+    """The languages to offer on a page: all but the one that it is written in."""
+    return [(code, name) for code, name in OFFERED.items() if code != get_locale().language]
+
+
+def this_page() -> str:
+    """Where to come back to: this page, unless it is the answer to a form that has no page of its own."""
+    rule = request.url_rule
+    return request.full_path.rstrip("?") if rule and rule.methods and "GET" in rule.methods else "/"
