@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from portal.core.errors import NotFound
 from portal.core.roles import Actor
-from portal.models import Acceptance, Installment, Payment, Plan
+from portal.models import Installment, Payment, Plan
 
 from .timeline import PaymentView, payments, payments_query
 from .views import PlanView, load_plans
@@ -52,13 +52,3 @@ def get_payment(session: Session, customer: Actor, payment_id: UUID) -> PaymentV
     if not found:
         raise NotFound()
     return found[0]
-
-
-def accepted_at(session: Session, plan: PlanView) -> tuple[datetime, str] | None:
-    """When the terms were accepted and their hash, or None."""
-    row = session.execute(
-        select(Acceptance.accepted_at, Acceptance.terms_hash).where(
-            Acceptance.merchant_id == plan.merchant_id, Acceptance.plan_id == plan.id
-        )
-    ).one_or_none()
-    return (row[0], row[1]) if row else None

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, Response, current_app, make_response, render_template, request, url_for
@@ -16,17 +14,18 @@ from wtforms import BooleanField, StringField
 from wtforms.validators import DataRequired, InputRequired, Regexp
 
 from portal.core.errors import Conflict, NotFound
-from portal.core.money import parse_amount
 from portal.core.roles import Origin, Role
 from portal.core.states import PlanState
 from portal.extensions import db, now
 from portal.queries import customer, timeline
+from portal.queries.agreements import find_agreement
 from portal.queries.views import PlanView
 from portal.services import offers, payments
 from portal.services.payments import Order, Scope
 from portal.services.settlement import Answer
 from portal.services.transaction import unit_of_work
 
+from .agreements import agreed_terms
 from .events import amount_text, timeline_of
 from .fields import WholeNumberField
 from .forms import PageForm, typed
@@ -109,29 +108,11 @@ def _plan_page(
     events = timeline.events_of_plan(db.session, plan.merchant_id, plan.id)
     return respond(
         "customer/plan.html", "customer/_history.html", status=status,
-        plan=plan, terms=agreed_terms(plan.terms), accepted=customer.accepted_at(db.session, plan),
+        plan=plan, terms=agreed_terms(plan.terms), agreement=find_agreement(db.session, actor(), plan.id),
         payments=timeline.payments_of_plan(db.session, plan.merchant_id, plan.id),
         happened=timeline_of(events, plan.currency), form=form or AcceptForm(formdata=None),
         said=said, about=plan.id, on_plan_page=True,
     )  # fmt: skip
-
-
-def agreed_terms(canonical: str) -> dict[str, Any]:
-    """The terms as their canonical text states them: amounts as minor units, days as dates, all else as written."""
-    terms = json.loads(canonical)
-    currency = terms["currency"]
-    lines = [
-        {"number": line["number"], "amount": parse_amount(line["amount"], currency),
-         "due_on": date.fromisoformat(line["due_on"])}
-        for line in terms["lines"]
-    ]  # fmt: skip
-    return terms | {
-        "lines": lines,
-        "sum": sum(line["amount"] for line in lines),
-        "total": parse_amount(terms["total"], currency),
-        "cash_price": parse_amount(terms["cash_price"], currency),
-        "last_day": date.fromisoformat(terms["last_day"]),
-    }
 
 
 class AcceptForm(PageForm):
