@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from apiflask import APIBlueprint
 from flask.typing import ResponseReturnValue
+from pydantic import Field
 
+from portal.core.periods import Period
 from portal.core.roles import Role
 from portal.extensions import db, now
 from portal.queries import metrics
 
-from . import answers, examples
+from . import examples, figures
 from .describing import answering
 from .guards import actor, requires
+from .schemas import Query
 
 bp = APIBlueprint("api_analytics", __name__, url_prefix="/api", tag="Numbers")
+
+
+class PeriodQuery(Query):
+    period: Literal[tuple(Period)] = Field(
+        "all",
+        description="30 or 90 days, 12 months, or all; what changed is told against the same time before.",
+    )
 
 
 @bp.get("/analytics/dashboard/")
 @bp.get("/plans/analytics/dashboard/")
 @bp.get("/analytics/merchant/")
-@answering(bp, answers.Dashboard, examples.DASHBOARD)
+@answering(bp, figures.Dashboard, examples.DASHBOARD)
+@bp.input(PeriodQuery, location="query")
 @requires(Role.MERCHANT)
-def dashboard() -> ResponseReturnValue:
+def dashboard(query_data: PeriodQuery) -> ResponseReturnValue:
     """The merchant's numbers"""
-    return answers.dashboard(metrics.numbers(db.session, actor(), now()))
+    return figures.dashboard(metrics.dashboard(db.session, actor(), now(), query_data.period))

@@ -8,11 +8,10 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-from portal.core.money import decimal_text, to_decimal
+from portal.core.money import decimal_text
 from portal.core.roles import Actor
 from portal.core.schedule import Frequency
 from portal.core.states import InstallmentStatus
-from portal.queries.metrics import Numbers
 from portal.queries.views import InstallmentView, PlanView
 from portal.services import refund_settlement, settlement
 
@@ -96,18 +95,6 @@ class Refund(Answer):
     cancelled: Decimals
     returned: Decimals = Field(description="What goes back in cash; on its way while processing.")
     installments: list[RefundLine]
-
-
-class Dashboard(Answer):
-    """The merchant's numbers, the only figures that are JSON numbers."""
-
-    total_revenue: float
-    overdue_installments: int
-    success_rate: float = Field(description="Percent; 0 when there are none.")
-    outstanding: float
-    overdue: float
-    active_plans: int
-    currency: str
 
 
 class Problem(BaseModel):
@@ -199,23 +186,6 @@ def refund(answer: refund_settlement.Answer) -> dict[str, Any]:
             {"installment": i, "cancelled": decimal_text(c, currency), "returned": decimal_text(r, currency)}
             for i, (c, r) in lines.items()
         ],
-    }
-
-
-def dashboard(numbers: Numbers) -> dict[str, Any]:
-    """The figures as JSON numbers; the rate of nothing at all is 0."""
-
-    def figure(amount: int) -> float:
-        return float(to_decimal(amount, numbers.currency))
-
-    return {
-        "total_revenue": figure(numbers.total_revenue),
-        "overdue_installments": numbers.overdue_installments,
-        "success_rate": float(numbers.success_rate or 0),
-        "outstanding": figure(numbers.outstanding),
-        "overdue": figure(numbers.overdue),
-        "active_plans": numbers.active_plans,
-        "currency": numbers.currency,
     }
 
 

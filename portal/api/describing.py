@@ -13,14 +13,14 @@ from pydantic.json_schema import models_json_schema
 from portal.core.roles import Role
 from portal.guards import SIGNED_IN
 
-from . import answers, examples
+from . import answers, examples, figures
 from .pages import PageQuery
 
 View = Callable[..., Any]
 
 MODELS: tuple[type[BaseModel], ...] = (
     answers.Account, answers.Access, answers.Tokens, answers.Plan, answers.Installment, answers.Refund,
-    answers.Dashboard, answers.Problem,
+    answers.Problem, figures.Dashboard,
 )  # fmt: skip
 WAIT = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
 NEXT = {"Link": {"description": 'The next page, rel="next", if there is one.', "schema": {"type": "string"}}}
@@ -110,4 +110,5 @@ PARAMETERS = {
     "limit": PageQuery.model_fields["limit"].default,
     "cursor": "WyIwMTk4MDAwMCJd.signature",
     "status": "paid",
+    "period": "30d",
 }

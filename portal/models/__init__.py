@@ -4,9 +4,10 @@ from .base import Base, new_id
 from .payments import Payment, Posting, Refund
 from .plans import Acceptance, Installment, Plan
 from .records import Event, IdempotencyKey, JobRun, Message
+from .tallies import CohortTally, DueTally, PostedTally, TallyChange
 from .users import LoginAttempt, Merchant, User
 
 __all__ = [
-    "Acceptance", "Base", "Event", "IdempotencyKey", "Installment", "JobRun", "LoginAttempt", "Merchant", "Message",
-    "Payment", "Plan", "Posting", "Refund", "User", "new_id",
+    "Acceptance", "Base", "CohortTally", "DueTally", "Event", "IdempotencyKey", "Installment", "JobRun", "LoginAttempt",
+    "Merchant", "Message", "Payment", "Plan", "PostedTally", "Posting", "Refund", "TallyChange", "User", "new_id",
 ]  # fmt: skip

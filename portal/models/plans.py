@@ -144,6 +144,14 @@ class Installment(Base):
             postgresql_where=text("paid + cancelled < amount"),
             sqlite_where=text("paid + cancelled < amount"),
         ),
+        Index("ix_installments_merchant_id_due_on_id", "merchant_id", "due_on", "id"),
+        Index(
+            "ix_installments_marked_late",
+            "merchant_id",
+            "due_on",
+            postgresql_where=text("late_on IS NOT NULL"),
+            sqlite_where=text("late_on IS NOT NULL"),
+        ),
         Index(
             "ix_installments_payment",
             "merchant_id",

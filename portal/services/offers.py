@@ -17,9 +17,11 @@ from portal.core.errors import N_, Conflict, Forbidden, InvalidInput, PortalErro
 from portal.core.roles import Actor, Origin, Role
 from portal.core.schedule import Frequency, Line, build_schedule
 from portal.core.states import PlanState
+from portal.core.tallies import Standing
 from portal.core.text import clean_line
 from portal.models import Acceptance, Installment, Merchant, Plan, new_id
 
+from . import tallies
 from .accounts import find_or_invite
 from .plans import installments_of, lock_for_customer, lock_for_merchant, post, tell, write_to
 
@@ -151,8 +153,9 @@ def bind(session: Session, plan: Plan, origin: Origin, how: str, now: datetime, 
     session.flush()
     plan.state, plan.acceptance_id, plan.accepted_on, plan.updated_at = PlanState.ACTIVE, plan.id, today, now
     session.flush()
-    amounts = [(i.id, i.amount) for i in installments_of(session, plan)]
-    post(session, plan, "receivable", "sales", amounts, now, today)
+    installments = installments_of(session, plan)
+    post(session, plan, "receivable", "sales", [(i.id, i.amount) for i in installments], now, today)
+    tallies.record(session, plan, [(None, Standing(i.amount, i.due_on)) for i in installments], today)
     tell(session, plan, event, "plan_accepted", plan.customer_id, plan.customer_id, now)
     write_to(session, plan, "plan_accepted_shop", plan.merchant_id, now)
 

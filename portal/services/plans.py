@@ -16,9 +16,10 @@ from portal.core.calendar import business_date
 from portal.core.errors import N_, Conflict, Forbidden, NotFound
 from portal.core.roles import Actor, Role
 from portal.core.states import PlanState
+from portal.core.tallies import Standing
 from portal.models import Installment, Merchant, Plan, Posting, Refund, new_id
 
-from . import events, keys, messages
+from . import events, keys, messages, tallies
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +76,17 @@ def cancel_parts(
     today: date, **cause: Any,
 ) -> None:  # fmt: skip
     """Cancel minor units of what installments owe, by their ids, and post it; the rows are those under the lock."""
+    changes = []
     for i in installments:
         if i.id in amounts:
+            before = Standing.of(i)
             i.cancelled += amounts[i.id]
             if i.amount == i.paid + i.cancelled:
                 i.late_on = None
+            changes.append((before, Standing.of(i)))
     session.flush()
     post(session, plan, "refunds", "receivable", list(amounts.items()), now, today, **cause)
+    tallies.record(session, plan, changes, today)
 
 
 def schedule_facts(installments: Sequence[Installment]) -> list[dict[str, Any]]:

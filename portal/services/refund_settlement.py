@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID, uuid5
@@ -13,9 +13,10 @@ from sqlalchemy.orm import Session
 
 from portal.adapters.gateway import Gateway, GiveBack, NoAnswer, Outcome
 from portal.core.states import PaymentState
+from portal.core.tallies import Standing
 from portal.models import Installment, Payment, Plan, Refund
 
-from . import events, keys
+from . import events, keys, tallies
 from .plans import lock, post, write_to
 from .settlement import SETTLE_AFTER
 from .transaction import let_go, unit_of_work
@@ -127,13 +128,25 @@ def _book(session: Session, plan: Plan, row: Refund, payment_id: UUID, now: date
         (UUID(i), amount) for payment, i, amount in row.split["returned"] if UUID(payment) == payment_id
     ]
     post(session, plan, "refunds", "cash", amounts, now, today, payment_id=payment_id, refund_id=row.id)
+    changes = []
     for installment_id, amount in amounts:
-        session.execute(
+        i = session.execute(
             update(Installment)
             .where(Installment.merchant_id == plan.merchant_id, Installment.id == installment_id)
             .values(returned=Installment.returned + amount)
+            .returning(
+                Installment.amount,
+                Installment.due_on,
+                Installment.paid,
+                Installment.cancelled,
+                Installment.returned,
+                Installment.paid_on,
+            )
             .execution_options(synchronize_session=False)
-        )
+        ).one()
+        after = Standing.of(i)
+        changes.append((replace(after, returned=after.returned - amount), after))
+    tallies.record(session, plan, changes, today)
     return sum(amount for _, amount in amounts)
 
 

@@ -13,9 +13,10 @@ from sqlalchemy.orm import Session, aliased
 
 from portal.adapters.gateway import Charge, Gateway, NoAnswer, Outcome
 from portal.core.states import PaymentState, PlanState, transition
+from portal.core.tallies import Standing
 from portal.models import Installment, Payment, Plan, Posting
 
-from . import events, keys
+from . import events, keys, tallies
 from .plans import lock, post, write_to
 from .transaction import unit_of_work
 
@@ -191,6 +192,12 @@ def _book(
     # A payment takes the whole of what an installment owes, so ``paid`` was zero before.
     post(session, plan, "cash", "receivable", [(row.id, row.paid) for row in paid], now, today,
          payment_id=answer.payment_id)  # fmt: skip
+    changes = [
+        (Standing(row.amount, row.due_on, cancelled=row.cancelled),
+         Standing(row.amount, row.due_on, row.paid, row.cancelled, row.returned, today))
+        for row in paid
+    ]  # fmt: skip
+    tallies.record(session, plan, changes, today)
     facts = {"payment": str(answer.payment_id), "amount": answer.amount, "currency": plan.currency,
              "receipt": f"{plan.reference}-{number}", "installments": sorted(row.number for row in paid)}  # fmt: skip
     about = {"merchant_id": plan.merchant_id, "plan_id": plan.id, "at": now}

@@ -28,8 +28,8 @@ bp = Blueprint("merchant", __name__, url_prefix="/merchant")
 def dashboard() -> str:
     return render_template(
         "merchant/dashboard.html",
-        numbers=metrics.numbers(db.session, actor(), now()),
-        definitions=metrics.DEFINITIONS,
+        numbers=metrics.dashboard(db.session, actor(), now()),
+        definitions={name: number.definition for name, number in metrics.NUMBERS.items()},
         payments=merchant.latest_payments(db.session, actor()),
     )
 

@@ -10,7 +10,7 @@ import pytest
 
 from portal.extensions import now
 from portal.queries import accounts
-from portal.queries.metrics import DEFINITIONS
+from portal.queries.metrics import NUMBERS
 from tests import factories
 from tests.browserlike import text
 
@@ -45,10 +45,10 @@ def test_the_numbers_of_the_worked_example(session, merchant, shop, ada, count_s
         page = text(merchant.get("/merchant/"))
     assert len(statements) <= 9, "\n".join(statements)
     revenue, outstanding, overdue, rate = figures(page)
-    assert revenue == f"Total revenue $33.34 {DEFINITIONS['total_revenue']}"
-    assert outstanding == f"Outstanding $66.66 {DEFINITIONS['outstanding']}"
-    assert overdue == f"Overdue $33.33 1 installment {DEFINITIONS['overdue']}"
-    assert rate == f"Success rate 50.00% {DEFINITIONS['success_rate']}"
+    assert revenue == f"Total revenue $33.34 {NUMBERS['total_revenue'].definition}"
+    assert outstanding == f"Outstanding $66.66 {NUMBERS['outstanding'].definition}"
+    assert overdue == f"Overdue $33.33 1 installment {NUMBERS['overdue'].definition}"
+    assert rate == f"Success rate 50.00% {NUMBERS['success_rate'].definition}"
     assert "Ada Buyer" in page[page.index("Latest payments") :]
 
 

@@ -100,7 +100,7 @@ def compare_shop(
     today, own = shop.today(now), [plan for plan in predicted.plans if plan.shop is shop]
     active = [plan for plan in own if plan.state == "active"]
     late = [line.owed for plan in active for line in plan.lines if line.late(today)]
-    shown = metrics.numbers(session, shop.actor, now)
+    shown = metrics.dashboard(session, shop.actor, now)
     assert (shown.total_revenue, shown.outstanding, shown.overdue, shown.overdue_installments) == (
         shop.books["cash", "receivable"] - shop.books["refunds", "cash"],
         sum(plan.owed for plan in active),

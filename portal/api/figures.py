@@ -1,0 +1,122 @@
+"""The dashboard over the API: its model for the description, and its figures, which alone are JSON numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from portal.core.money import to_decimal
+from portal.core.periods import Period
+from portal.queries.metrics import Dashboard as Numbers
+from portal.queries.metrics import RatePoint
+
+from .answers import Answer, Day
+
+Rate = float | None
+
+
+class AgeGroup(Answer):
+    days: str
+    amount: float
+    installments: int
+
+
+class WeekFigure(Answer):
+    week: Day = Field(description="Its Monday.")
+    amount: float
+
+
+class MonthFigure(Answer):
+    month: Day = Field(description="Its first day.")
+    amount: float
+
+
+class MonthRate(Answer):
+    month: Day = Field(description="The first day of the month of acceptance.")
+    on_time: int
+    due: int
+    rate: Rate
+
+
+class Dashboard(Answer):
+    """The merchant's numbers, the only figures that are JSON numbers; what they mean is in docs/numbers.md.
+
+    Rates are percents, and null where there is nothing to count. What ends in _before is what a number is compared
+    with, null for the period all.
+    """
+
+    total_revenue: float
+    overdue_installments: int
+    success_rate: float = Field(description="Percent; 0 when there are none.")
+    currency: str
+    period: Period
+    period_begins: Day | None = Field(description="Null for the period all.")
+    revenue: float
+    revenue_before: float | None
+    outstanding: float
+    outstanding_before: float | None
+    overdue: float
+    overdue_new: float
+    success_rate_due: Rate
+    success_rate_due_before: Rate
+    on_time_rate: Rate
+    on_time_rate_due: Rate
+    on_time_rate_due_before: Rate
+    aging: list[AgeGroup]
+    expected: list[WeekFigure]
+    schedule: list[MonthFigure]
+    takings: list[MonthFigure]
+    on_time_by_month: list[MonthRate]
+
+
+def dashboard(numbers: Numbers) -> dict[str, Any]:
+    """The figures as JSON numbers; the success rate of nothing at all is 0."""
+
+    def money(amount: int) -> float:
+        return float(to_decimal(amount, numbers.currency))
+
+    def money_before(amount: int | None) -> float | None:
+        return None if amount is None else money(amount)
+
+    return {
+        "total_revenue": money(numbers.total_revenue),
+        "overdue_installments": numbers.overdue_installments,
+        "success_rate": float(numbers.success_rate or 0),
+        "currency": numbers.currency,
+        "period": numbers.period,
+        "period_begins": numbers.span.first.isoformat() if numbers.previous else None,
+        "revenue": money(numbers.revenue),
+        "revenue_before": money_before(numbers.revenue_before),
+        "outstanding": money(numbers.outstanding),
+        "outstanding_before": money_before(numbers.outstanding_before),
+        "overdue": money(numbers.overdue),
+        "overdue_new": money(numbers.overdue_new),
+        **{name: rate(getattr(numbers, name)) for name in RATES},
+        "aging": [
+            {"days": group.days, "amount": money(group.amount), "installments": group.installments}
+            for group in numbers.aging
+        ],
+        "expected": [{"week": p.on.isoformat(), "amount": money(p.amount)} for p in numbers.expected],
+        "schedule": [{"month": p.on.isoformat(), "amount": money(p.amount)} for p in numbers.schedule],
+        "takings": [{"month": p.on.isoformat(), "amount": money(p.amount)} for p in numbers.takings],
+        "on_time_by_month": [month_rate(point) for point in numbers.on_time_by_month],
+    }
+
+
+RATES = [
+    "success_rate_due", "success_rate_due_before", "on_time_rate", "on_time_rate_due", "on_time_rate_due_before",
+]  # fmt: skip
+
+
+def month_rate(point: RatePoint) -> dict[str, Any]:
+    return {
+        "month": point.on.isoformat(),
+        "on_time": point.part,
+        "due": point.whole,
+        "rate": rate(point.rate),
+    }
+
+
+def rate(percent: Any) -> float | None:
+    return None if percent is None else float(percent)

@@ -1,0 +1,97 @@
+"""The stretches of days over which numbers are told, counted from today; the clock is an argument."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+from functools import cached_property
+
+from dateutil.relativedelta import relativedelta
+
+
+class Period(StrEnum):
+    """What a merchant may choose to look back on; today is its last day."""
+
+    DAYS_30 = "30d"
+    DAYS_90 = "90d"
+    MONTHS_12 = "12m"
+    ALL = "all"
+
+
+LENGTHS = {
+    Period.DAYS_30: relativedelta(days=30),
+    Period.DAYS_90: relativedelta(days=90),
+    Period.MONTHS_12: relativedelta(months=12),
+}
+
+DAY, WEEK, MONTH = timedelta(days=1), timedelta(weeks=1), relativedelta(months=1)
+WEEKS_AHEAD = 8
+MONTHS_SHOWN = 12
+AGES = {"1-30": (1, 30), "31-60": (31, 60), "61-90": (61, 90), "91+": (91, None)}
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The days from ``first`` to ``last``, both included; ``date.min`` stands for the beginning of all."""
+
+    first: date
+    last: date
+
+    @property
+    def end(self) -> date:
+        """The first day that is no longer in it."""
+        return self.last + DAY
+
+
+def month_of(day: date) -> date:
+    """The first day of its month."""
+    return day.replace(day=1)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """All the days at which a merchant's numbers are cut, from the merchant's date and the chosen period."""
+
+    today: date
+    period: Period = Period.ALL
+
+    @property
+    def yesterday(self) -> date:
+        return self.today - DAY
+
+    @cached_property
+    def span(self) -> Span:
+        """The chosen period, today included."""
+        if self.period is Period.ALL:
+            return Span(date.min, self.today)
+        return Span(self.today + DAY - LENGTHS[self.period], self.today)
+
+    @cached_property
+    def previous(self) -> Span | None:
+        """The period of the same length that ended the day before; of everything there is none."""
+        if self.period is Period.ALL:
+            return None
+        return Span(self.today + DAY - 2 * LENGTHS[self.period], self.span.first - DAY)
+
+    @cached_property
+    def months(self) -> dict[date, Span]:
+        """The twelve months that end with this one, by their first days."""
+        first = month_of(self.today) - (MONTHS_SHOWN - 1) * MONTH
+        starts = [first + n * MONTH for n in range(MONTHS_SHOWN)]
+        return {start: Span(start, start + MONTH - DAY) for start in starts}
+
+    @cached_property
+    def weeks(self) -> dict[date, Span]:
+        """This week and the seven after it, by their Mondays; this week begins with today, not with its Monday."""
+        monday = self.today - self.today.weekday() * DAY
+        starts = [monday + n * WEEK for n in range(WEEKS_AHEAD)]
+        return {start: Span(max(start, self.today), start + WEEK - DAY) for start in starts}
+
+    @cached_property
+    def ages(self) -> dict[str, Span]:
+        """By how many days late something is: the due dates that are that long ago."""
+        return {
+            name: Span(self.today - most * DAY if most else date.min, self.today - least * DAY)
+            for name, (least, most) in AGES.items()
+        }

@@ -1,0 +1,146 @@
+"""All the numbers of one merchant at once, from sums that do not grow with its plans."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import ROUND_HALF_UP, Decimal
+
+from sqlalchemy.orm import Session
+
+from portal.core.calendar import business_date
+from portal.core.periods import Frame, Period, Span
+from portal.core.roles import Actor
+
+from . import sources
+from .sources import Late, Sums
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """An amount in minor units of the week or the month that begins ``on`` a day."""
+
+    on: date
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class AgeGroup:
+    """What is ``days`` late ("1-30" ... "91+"): minor units, and how many installments."""
+
+    days: str
+    amount: int
+    installments: int
+
+
+@dataclass(frozen=True, slots=True)
+class RatePoint:
+    """The rate in percent of the month that begins ``on`` a day: ``part`` of ``whole``, None of nothing."""
+
+    on: date
+    part: int
+    whole: int
+    rate: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    """Every number of the registry under its name; amounts in minor units of ``currency``, rates in percent.
+
+    What ends in ``_before`` is what a number is compared with, None for the period of all time.
+    """
+
+    currency: str
+    period: Period
+    span: Span
+    previous: Span | None
+    total_revenue: int
+    revenue: int
+    revenue_before: int | None
+    outstanding: int
+    outstanding_before: int | None
+    overdue: int
+    overdue_installments: int
+    overdue_new: int
+    success_rate: Decimal | None
+    success_rate_due: Decimal | None
+    success_rate_due_before: Decimal | None
+    on_time_rate: Decimal | None
+    on_time_rate_due: Decimal | None
+    on_time_rate_due_before: Decimal | None
+    aging: tuple[AgeGroup, ...]
+    expected: tuple[Point, ...]
+    schedule: tuple[Point, ...]
+    takings: tuple[Point, ...]
+    on_time_by_month: tuple[RatePoint, ...]
+
+
+def dashboard(session: Session, merchant: Actor, now: datetime, period: str = Period.ALL) -> Dashboard:
+    """The merchant's numbers today, for a ``Period`` that ends today: four statements, however many plans there are.
+
+    Raises ``ValueError`` for a period that does not exist.
+    """
+    frame = Frame(business_date(now, merchant.timezone), Period(period))
+    due = sources.by_due_date(session, merchant.id, frame)
+    posted = sources.by_posting_day(session, merchant.id, frame)
+    early = sources.late_before_due(session, merchant.id, frame)
+    cohorts = sources.by_month_of_acceptance(session, merchant.id, frame)
+    span, before = frame.span, frame.previous
+    late = Late(due.total("owed", end=frame.today), due.total("owed_count", end=frame.today)) + early
+    paid = due.total("paid_count")
+    past = Span(date.min, frame.yesterday)
+    return Dashboard(
+        currency=merchant.currency, period=frame.period, span=span, previous=before,
+        total_revenue=posted.total("revenue"),
+        revenue=posted.total("revenue", span.first),
+        revenue_before=before and posted.within("revenue", before),
+        outstanding=due.total("owed"),
+        outstanding_before=before and posted.total("owed", end=span.first),
+        overdue=late.amount, overdue_installments=late.count,
+        overdue_new=due.total("owed", span.first, frame.today) + early.amount,
+        success_rate=percent(paid, paid + late.count),
+        success_rate_due=_success(due, Span(span.first, past.last)),
+        success_rate_due_before=before and _success(due, before),
+        on_time_rate=_on_time(due, past),
+        on_time_rate_due=_on_time(due, Span(span.first, past.last)),
+        on_time_rate_due_before=before and _on_time(due, before),
+        aging=_aging(due, early, frame),
+        expected=_points(due, "owed", frame.weeks), schedule=_points(due, "scheduled", frame.months),
+        takings=_points(posted, "revenue", frame.months),
+        on_time_by_month=tuple(_rate_point(month, *cohorts.get(month, (0, 0))) for month in frame.months),
+    )  # fmt: skip
+
+
+def _success(due: Sums, span: Span) -> Decimal | None:
+    paid = due.within("paid_count", span)
+    return percent(paid, paid + due.within("owed_count", span))
+
+
+def _on_time(due: Sums, span: Span) -> Decimal | None:
+    return percent(due.within("on_time_count", span), due.within("judged_count", span))
+
+
+def _aging(due: Sums, early: Late, frame: Frame) -> tuple[AgeGroup, ...]:
+    """What was stamped late before its due date came, or came again, is of the newest."""
+    counted = {
+        days: Late(due.within("owed", span), due.within("owed_count", span))
+        for days, span in frame.ages.items()
+    }
+    newest = next(iter(counted))
+    counted[newest] += early
+    return tuple(AgeGroup(days, late.amount, late.count) for days, late in counted.items())
+
+
+def _points(sums: Sums, name: str, spans: dict[date, Span]) -> tuple[Point, ...]:
+    return tuple(Point(start, sums.within(name, span)) for start, span in spans.items())
+
+
+def _rate_point(month: date, part: int, whole: int) -> RatePoint:
+    return RatePoint(month, part, whole, percent(part, whole))
+
+
+def percent(part: int, whole: int) -> Decimal | None:
+    """``part`` of ``whole`` with two decimals; None of nothing."""
+    if not whole:
+        return None
+    return (Decimal(100 * part) / whole).quantize(Decimal("0.01"), ROUND_HALF_UP)

@@ -1,0 +1,155 @@
+"""Every number by its name: its title and definition in words, its unit, and which rows add up to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from portal.core.errors import N_
+from portal.core.periods import Frame
+
+from . import selections
+from .selections import Selection
+
+
+class Unit(StrEnum):
+    """Money is in minor units; a percent has two decimals, and is None where there is nothing to count."""
+
+    MONEY = "money"
+    COUNT = "count"
+    PERCENT = "percent"
+    SERIES = "series"
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """``select`` tells the rows behind it: their values add up to an amount, a count or a series.
+
+    A percent is the sum of the values out of the number of the rows.
+    """
+
+    name: str
+    title: str
+    definition: str
+    unit: Unit
+    select: Callable[[Frame], Selection]
+
+
+NUMBERS = {
+    number.name: number
+    for number in (
+        Number(
+            "total_revenue",
+            N_("Total revenue"),
+            N_("Cash received less cash returned, all time."),
+            Unit.MONEY,
+            selections.revenue,
+        ),
+        Number(
+            "revenue",
+            N_("Revenue in the period"),
+            N_("Cash received less cash returned since the first day of the period. It is compared with the period of "
+               "the same length before."),
+            Unit.MONEY,
+            selections.revenue_of_period,
+        ),
+        Number(
+            "outstanding",
+            N_("Outstanding"),
+            N_("What is owed on active plans today. It is compared with what was owed when the period began."),
+            Unit.MONEY,
+            selections.owed,
+        ),
+        Number(
+            "overdue",
+            N_("Overdue"),
+            N_("The part of what is owed that is late."),
+            Unit.MONEY,
+            selections.overdue,
+        ),
+        Number(
+            "overdue_installments",
+            N_("Overdue installments"),
+            N_("How many installments are owed and late."),
+            Unit.COUNT,
+            selections.overdue_installments,
+        ),
+        Number(
+            "overdue_new",
+            N_("Newly overdue"),
+            N_("The part of what is overdue that fell due in the period."),
+            Unit.MONEY,
+            selections.overdue_of_period,
+        ),
+        Number(
+            "success_rate",
+            N_("Success rate"),
+            N_("Installments paid, out of those paid or late, of accepted plans."),
+            Unit.PERCENT,
+            selections.success,
+        ),
+        Number(
+            "success_rate_due",
+            N_("Success rate in the period"),
+            N_("Installments paid by now, out of those paid or late that fell due in the period, before today. It is "
+               "compared with those that fell due in the period before, as they stand now."),
+            Unit.PERCENT,
+            selections.success_of_period,
+        ),
+        Number(
+            "on_time_rate",
+            N_("On-time rate"),
+            N_("Installments paid on or before their due date, out of those due before today. Cancelled ones, and "
+               "those already due when the plan was accepted, are left out."),
+            Unit.PERCENT,
+            selections.on_time,
+        ),
+        Number(
+            "on_time_rate_due",
+            N_("On-time rate in the period"),
+            N_("The on-time rate of the installments that fell due in the period, before today. It is compared with "
+               "that of the period before."),
+            Unit.PERCENT,
+            selections.on_time_of_period,
+        ),
+        Number(
+            "aging",
+            N_("Overdue by age"),
+            N_("What is overdue, by how many days ago it was due. What was marked late before the shop's date went "
+               "back counts among the newest."),
+            Unit.SERIES,
+            selections.aging,
+        ),
+        Number(
+            "expected",
+            N_("Expected by week"),
+            N_("What is owed, by the week in which it is due, for eight weeks that begin on Mondays. This week counts "
+               "from today on."),
+            Unit.SERIES,
+            selections.expected,
+        ),
+        Number(
+            "schedule",
+            N_("Schedule by month"),
+            N_("What accepted plans ask for, less what was cancelled, by the month in which it is due, for twelve "
+               "months up to this one."),
+            Unit.SERIES,
+            selections.schedule,
+        ),
+        Number(
+            "takings",
+            N_("Takings by month"),
+            N_("Cash received less cash returned, by the month in which it moved, for twelve months up to this one."),
+            Unit.SERIES,
+            selections.takings,
+        ),
+        Number(
+            "on_time_by_month",
+            N_("On-time rate by month of acceptance"),
+            N_("The on-time rate of the plans accepted in each of the twelve months up to this one."),
+            Unit.SERIES,
+            selections.on_time_by_month,
+        ),
+    )
+}  # fmt: skip

@@ -1,0 +1,109 @@
+"""The rows behind a number, by page: those that add up to it, each with the plan that it belongs to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, literal, select, tuple_
+from sqlalchemy.orm import Session
+
+from portal.core.calendar import business_date
+from portal.core.errors import NotFound
+from portal.core.periods import Frame, Period
+from portal.core.roles import Actor
+from portal.models import Installment, Plan, Posting, User
+
+from .registry import NUMBERS
+from .selections import Selection
+
+PAGE = 50
+
+# The day and the id of a row: where a page ends and the next one goes on.
+Cursor = tuple[date, UUID]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What counts for a number: an installment by the day when it is due, or cash by the day when it moved.
+
+    ``value`` is in minor units, or for counts and rates 1 or 0; ``amount`` is what was asked for or what moved.
+    """
+
+    id: UUID
+    on: date
+    value: int
+    amount: int
+    number: int
+    plan_id: UUID
+    reference: str
+    description: str
+    customer_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RowPage:
+    """One page of rows, newest day first; where the pages beside it begin, None where there is none."""
+
+    rows: tuple[Row, ...]
+    next_after: Cursor | None
+    previous_before: Cursor | None
+
+
+def rows(
+    session: Session, merchant: Actor, now: datetime, name: str, period: str = Period.ALL, *, part: str | None = None,
+    after: Cursor | None = None, before: Cursor | None = None, limit: int = PAGE,
+) -> RowPage:  # fmt: skip
+    """The rows of the number ``name``, or of one ``part`` of a series: one statement.
+
+    Those that come ``after`` a row in the order of the list, or the last ones ``before`` it. Raises ``NotFound`` for a
+    number or a part that does not exist, and ``ValueError`` for such a period.
+    """
+    frame = Frame(business_date(now, merchant.timezone), Period(period))
+    if name not in NUMBERS:
+        raise NotFound()
+    chosen = NUMBERS[name].select(frame)
+    query = _query(chosen, merchant.id)
+    if part is not None:
+        if part not in chosen.parts:
+            raise NotFound()
+        query = query.where(chosen.parts[part])
+    on, row_id = _day(chosen), chosen.table.id
+    edge = after or before
+    if edge:
+        here = tuple_(literal(edge[0], on.type), literal(edge[1], row_id.type))
+        query = query.where(tuple_(on, row_id) < here if after else tuple_(on, row_id) > here)
+    backwards = before is not None and after is None
+    order = (on, row_id) if backwards else (on.desc(), row_id.desc())
+    found = [Row(*row) for row in session.execute(query.order_by(*order).limit(limit + 1))]
+    more, shown = len(found) > limit, found[:limit]
+    if backwards:
+        shown.reverse()
+    ends = ((shown[0].on, shown[0].id), (shown[-1].on, shown[-1].id)) if shown else (None, None)
+    has_next, has_previous = (True, more) if backwards else (more, after is not None)
+    return RowPage(tuple(shown), ends[1] if has_next else None, ends[0] if has_previous else None)
+
+
+def _day(chosen: Selection) -> Any:
+    return Posting.posted_on if chosen.table is Posting else Installment.due_on
+
+
+def _query(chosen: Selection, merchant_id: UUID) -> Select[Any]:
+    """The order of the columns is that of ``Row``."""
+    query = (
+        select(chosen.table.id, _day(chosen), chosen.value, chosen.table.amount, Installment.number, Plan.id,
+               Plan.reference, Plan.description, User.name)
+        .select_from(chosen.table)
+    )  # fmt: skip
+    if chosen.table is Posting:
+        query = query.join(
+            Installment,
+            (Installment.merchant_id == Posting.merchant_id) & (Installment.id == Posting.installment_id),
+        )
+    return (
+        query.join(Plan, (Plan.merchant_id == Installment.merchant_id) & (Plan.id == Installment.plan_id))
+        .join(User, User.id == Plan.customer_id)
+        .where(chosen.table.merchant_id == merchant_id, Plan.acceptance_id.is_not(None), chosen.where)
+    )

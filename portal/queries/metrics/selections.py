@@ -1,0 +1,131 @@
+"""The rows behind each number, as conditions on installments of accepted plans and on postings of cash."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, case, literal_column, or_
+
+from portal.core.periods import Frame, Span
+from portal.models import Installment, Plan, Posting
+
+Condition = ColumnElement[bool]
+
+_OWED = Installment.amount - Installment.paid - Installment.cancelled
+_IS_OWED = Installment.paid + Installment.cancelled < Installment.amount
+_IS_PAID = ~_IS_OWED & (Installment.paid > 0)
+_ON_TIME = _IS_PAID & (Installment.paid_on <= Installment.due_on)
+_ONE: ColumnElement[int] = literal_column("1")
+_CASH = case((Posting.debit == "cash", Posting.amount), else_=-Posting.amount)
+_MOVES_CASH = or_(Posting.debit == "cash", Posting.credit == "cash")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which rows of ``table`` count, and each one's ``value``; ``parts`` are the points of a series by their labels."""
+
+    table: type[Installment] | type[Posting]
+    where: Condition
+    value: ColumnElement[int]
+    parts: Mapping[str, Condition] = field(default_factory=dict)
+
+
+def revenue(frame: Frame) -> Selection:
+    return Selection(Posting, _MOVES_CASH, _CASH)
+
+
+def revenue_of_period(frame: Frame) -> Selection:
+    return Selection(Posting, _MOVES_CASH & (Posting.posted_on >= frame.span.first), _CASH)
+
+
+def takings(frame: Frame) -> Selection:
+    parts = {str(month): _within(Posting.posted_on, span) for month, span in frame.months.items()}
+    return Selection(Posting, _MOVES_CASH & _all_of(Posting.posted_on, frame.months), _CASH, parts)
+
+
+def owed(frame: Frame) -> Selection:
+    return Selection(Installment, _IS_OWED, _OWED)
+
+
+def overdue(frame: Frame) -> Selection:
+    return Selection(Installment, _late(frame), _OWED)
+
+
+def overdue_installments(frame: Frame) -> Selection:
+    return Selection(Installment, _late(frame), _ONE)
+
+
+def overdue_of_period(frame: Frame) -> Selection:
+    return Selection(Installment, _late(frame) & (Installment.due_on >= frame.span.first), _OWED)
+
+
+def success(frame: Frame) -> Selection:
+    return Selection(Installment, _IS_PAID | _late(frame), _one_if(_IS_PAID))
+
+
+def success_of_period(frame: Frame) -> Selection:
+    return Selection(Installment, _fell_due(frame) & (_IS_PAID | _IS_OWED), _one_if(_IS_PAID))
+
+
+def on_time(frame: Frame) -> Selection:
+    return Selection(Installment, _judged(frame), _one_if(_ON_TIME))
+
+
+def on_time_of_period(frame: Frame) -> Selection:
+    return Selection(Installment, _fell_due(frame) & _judged(frame), _one_if(_ON_TIME))
+
+
+def on_time_by_month(frame: Frame) -> Selection:
+    parts = {str(month): _within(Plan.accepted_on, span) for month, span in frame.months.items()}
+    where = _judged(frame) & _all_of(Plan.accepted_on, frame.months)
+    return Selection(Installment, where, _one_if(_ON_TIME), parts)
+
+
+def aging(frame: Frame) -> Selection:
+    parts = {label: _within(Installment.due_on, span) for label, span in frame.ages.items()}
+    newest = next(iter(parts))
+    parts[newest] = or_(parts[newest], Installment.due_on >= frame.today)
+    return Selection(Installment, _late(frame), _OWED, parts)
+
+
+def expected(frame: Frame) -> Selection:
+    parts = {str(week): _within(Installment.due_on, span) for week, span in frame.weeks.items()}
+    return Selection(Installment, _IS_OWED & _all_of(Installment.due_on, frame.weeks), _OWED, parts)
+
+
+def schedule(frame: Frame) -> Selection:
+    parts = {str(month): _within(Installment.due_on, span) for month, span in frame.months.items()}
+    kept = Installment.cancelled < Installment.amount
+    where = kept & _all_of(Installment.due_on, frame.months)
+    return Selection(Installment, where, Installment.amount - Installment.cancelled, parts)
+
+
+def _late(frame: Frame) -> Condition:
+    return _IS_OWED & or_(Installment.due_on < frame.today, Installment.late_on.is_not(None))
+
+
+def _fell_due(frame: Frame) -> Condition:
+    return and_(Installment.due_on >= frame.span.first, Installment.due_on < frame.today)
+
+
+def _judged(frame: Frame) -> Condition:
+    return and_(
+        Installment.due_on < frame.today,
+        Installment.cancelled < Installment.amount,
+        Installment.due_on >= Plan.accepted_on,
+    )
+
+
+def _one_if(condition: Condition) -> ColumnElement[int]:
+    return case((condition, _ONE), else_=literal_column("0"))
+
+
+def _within(day: Any, span: Span) -> Condition:
+    return and_(day >= span.first, day <= span.last)
+
+
+def _all_of(day: Any, spans: Mapping[Any, Span]) -> Condition:
+    first, *_, last = spans.values()
+    return _within(day, Span(first.first, last.last))
