@@ -20,6 +20,7 @@ from .web import (
     agreements,
     auth,
     customer,
+    documents,
     health,
     languages,
     merchant,
@@ -63,6 +64,7 @@ def create_app(settings: dict[str, Any]) -> Flask:
         merchant_plans,
         merchant_refunds,
         agreements,
+        documents,
         admin,
     ):
         app.register_blueprint(room.bp)

@@ -3,63 +3,189 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, case, exists, func, literal, or_, select, tuple_
+from sqlalchemy.orm import Session, aliased
 
 from portal.core.calendar import business_date
 from portal.core.errors import NotFound
 from portal.core.roles import Actor
-from portal.models import Payment, Plan, User
+from portal.models import Installment, Payment, Plan, User
 
+from . import metrics
 from .statuses import plan_status
 from .timeline import PaymentView, payments, payments_query
 from .views import PlanView, load_plans
 
 PAGE = 50
+# A list of more plans than these is not counted to its end, so that its totals cost no more than these.
+MOST_SUMMED = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A row of the list to go on from: a plan, or in the order of due days the installment due next and its day."""
+
+    id: UUID
+    day: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Which plans, and in which order: the newest first, or ``by_due`` those that are due next, active ones only.
+
+    ``status`` is a state or ``overdue``; ``search`` finds a part of the customer's name or address, of the reference or
+    of the description. A page begins after the place ``before``, or ends before the place ``after``.
+    """
+
+    status: str = ""
+    search: str = ""
+    by_due: bool = False
+    before: Place | None = None
+    after: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PlanPage:
-    """One page of plans, newest first; ``next_before`` is the id to go on from, None on the last page."""
+    """One page of plans, and the places that its neighbours are found from; None where there is no neighbour."""
 
     plans: list[PlanView]
-    next_before: UUID | None
+    next_before: Place | None
+    previous_after: Place | None
 
 
-def list_plans(
-    session: Session,
-    merchant: Actor,
-    now: datetime,
-    *,
-    status: str = "",
-    search: str = "",
-    before: UUID | None = None,
-) -> PlanPage:
-    """The merchant's plans with installments: two statements. ``status`` is a state or ``overdue``.
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What a list comes to, in minor units: ``received`` is less what went back, ``owed`` is of active plans.
 
-    ``search`` finds a part of the customer's name or address, or of the reference.
+    ``more`` says that there are more than ``count`` plans; sums are None then, unless they are known all the same.
     """
-    query = select(Plan).where(Plan.merchant_id == merchant.id).order_by(Plan.id.desc()).limit(PAGE + 1)
+
+    count: int
+    more: bool
+    total: int | None
+    received: int | None
+    owed: int | None
+
+
+EVERYTHING = Listing()
+
+
+def list_plans(session: Session, merchant: Actor, now: datetime, listing: Listing = EVERYTHING) -> PlanPage:
+    """One page with installments: two statements, in the order of an index."""
+    query = select(Plan).where(*_listed(merchant, now, listing)).limit(PAGE + 1)
+    plans = load_plans(session, _ordered(query, merchant, listing), now)
+    more = len(plans) > PAGE
+    plans = plans[:PAGE]
+    if listing.after:
+        plans.reverse()
+    if not plans:
+        return PlanPage([], None, None)
+    first, last = _place(plans[0], listing), _place(plans[-1], listing)
+    if listing.after:
+        return PlanPage(plans, last, first if more else None)
+    return PlanPage(plans, last if more else None, first if listing.before else None)
+
+
+def totals(session: Session, merchant: Actor, now: datetime, listing: Listing = EVERYTHING) -> Totals:
+    """What all pages of the list come to: one statement; of a long list of everything as ``metrics`` knows it."""
+    query = select(Plan.id, Plan.state).where(*_listed(merchant, now, listing)).limit(MOST_SUMMED + 1)
+    if listing.search:
+        query = query.join(User, User.id == Plan.customer_id)
+    chosen = query.subquery()
+    row = session.execute(
+        select(
+            func.count(chosen.c.id.distinct()),
+            func.coalesce(func.sum(Installment.amount), 0),
+            func.coalesce(func.sum(Installment.paid - Installment.returned), 0),
+            func.coalesce(func.sum(case((chosen.c.state == "active", _OWED), else_=0)), 0),
+        ).join(chosen, (Installment.merchant_id == merchant.id) & (Installment.plan_id == chosen.c.id))
+    ).one()
+    count, total, received, owed = (int(value) for value in row)
+    if count <= MOST_SUMMED:
+        return Totals(count, False, total, received, owed)
+    if listing.status or listing.search or listing.by_due:
+        return Totals(MOST_SUMMED, True, None, None, None)
+    known = metrics.numbers(session, merchant, now)
+    return Totals(MOST_SUMMED, True, None, known.total_revenue, known.outstanding)
+
+
+def narrowed(search: str, status: str, today: date) -> list[ColumnElement[bool]]:
+    """What search and status ask of plans that are joined with their customers."""
+    conditions: list[ColumnElement[bool]] = []
     if status:
-        query = query.where(plan_status(status, business_date(now, merchant.timezone)))
+        conditions.append(plan_status(status, today))
     if search:
         part = "%" + search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
         columns = (Plan.customer_email, Plan.reference, Plan.description)
         # Whether an address is registered, and under which name, is told by accepting and not before.
         name = Plan.acceptance_id.is_not(None) & User.name.ilike(part, escape="\\")
-        query = query.where(or_(name, *(column.ilike(part, escape="\\") for column in columns)))
-    if before:
-        query = query.where(Plan.id < before)
-    plans = load_plans(session, query, now)
-    return PlanPage(plans[:PAGE], plans[PAGE - 1].id if len(plans) > PAGE else None)
+        conditions.append(or_(name, *(column.ilike(part, escape="\\") for column in columns)))
+    return conditions
+
+
+_OWED = Installment.amount - Installment.paid - Installment.cancelled
+_IS_OWED = Installment.paid + Installment.cancelled < Installment.amount
+
+
+def _listed(merchant: Actor, now: datetime, listing: Listing) -> list[ColumnElement[bool]]:
+    conditions = narrowed(listing.search, listing.status, business_date(now, merchant.timezone))
+    if listing.by_due:
+        conditions.append(Plan.state == "active")
+    return [Plan.merchant_id == merchant.id, *conditions]
+
+
+def _ordered(query: Select[Any], merchant: Actor, listing: Listing) -> Select[Any]:
+    """From the listing's place on; towards the start of the list, and so in reverse, from a place ``after``."""
+    place = listing.after or listing.before
+    columns: list[Any] = [Plan.id]
+    if listing.by_due:
+        query = query.join(
+            Installment, (Installment.merchant_id == merchant.id) & (Installment.plan_id == Plan.id)
+        ).where(_IS_OWED, ~_owed_earlier())
+        columns = [Installment.due_on, Installment.id]
+    # The newest plan has the greatest id, the plan that is due next the smallest day.
+    ascending = listing.by_due is not bool(listing.after)
+    if place:
+        here = tuple_(*columns)
+        values = (place.day, place.id) if listing.by_due else (place.id,)
+        there = tuple_(*(literal(value, column.type) for value, column in zip(values, columns, strict=True)))
+        query = query.where(here > there if ascending else here < there)
+    return query.order_by(*(column.asc() if ascending else column.desc() for column in columns))
+
+
+def _owed_earlier() -> ColumnElement[bool]:
+    other = aliased(Installment)
+    return exists().where(
+        other.merchant_id == Installment.merchant_id,
+        other.plan_id == Installment.plan_id,
+        other.number < Installment.number,
+        other.paid + other.cancelled < other.amount,
+    )
+
+
+def _place(plan: PlanView, listing: Listing) -> Place:
+    if listing.by_due and plan.next_due:
+        return Place(plan.next_due.id, plan.next_due.due_on)
+    return Place(plan.id)
 
 
 def get_plan(session: Session, merchant: Actor, plan_id: UUID, now: datetime) -> PlanView:
     """Raises ``NotFound`` for another's."""
     found = load_plans(session, select(Plan).where(Plan.merchant_id == merchant.id, Plan.id == plan_id), now)
+    if not found:
+        raise NotFound()
+    return found[0]
+
+
+def get_payment(session: Session, merchant: Actor, payment_id: UUID) -> PaymentView:
+    """Raises ``NotFound`` for another's."""
+    found = payments(
+        session, payments_query().where(Payment.merchant_id == merchant.id, Payment.id == payment_id)
+    )
     if not found:
         raise NotFound()
     return found[0]

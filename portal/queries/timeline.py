@@ -1,4 +1,4 @@
-"""What happened to a plan: its payments and its events, oldest first."""
+"""What happened to a plan: its payments, refunds, letters and events."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from portal.models import Event, Installment, Merchant, Payment, Plan, Posting, User
+from portal.models import Event, Installment, Merchant, Message, Payment, Plan, Posting, Refund, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,31 @@ class EventView:
     at: datetime
     reference: str | None
     plan_id: UUID | None
+    actor_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class RefundView:
+    """A refund: what was given up, cancelled of it at once, to return, and returned so far; amounts in minor units."""
+
+    id: UUID
+    amount: int
+    cancelled: int
+    to_return: int
+    returned: int
+    state: str
+    created_at: datetime
+    settled_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LetterView:
+    """A message about a plan: what it was about, and whether it has left; says nothing of where it went."""
+
+    kind: str
+    state: str
+    created_at: datetime
+    sent_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +113,31 @@ def payments_of_plan(session: Session, merchant_id: UUID, plan_id: UUID) -> list
     )
 
 
+def refunds_of_plan(session: Session, merchant_id: UUID, plan_id: UUID) -> list[RefundView]:
+    """All refunds of a plan whose ownership the caller has checked, newest first."""
+    query = (
+        select(
+            Refund.id, Refund.amount, Refund.cancelled, Refund.to_return, Refund.returned, Refund.state,
+            Refund.created_at, Refund.settled_at,
+        )
+        .where(Refund.merchant_id == merchant_id, Refund.plan_id == plan_id)
+        .order_by(Refund.id.desc())
+    )  # fmt: skip
+    return [RefundView(*row) for row in session.execute(query)]
+
+
+def letters_of_plan(
+    session: Session, merchant_id: UUID, plan_id: UUID, customer_id: UUID
+) -> list[LetterView]:
+    """What was written to the customer about a plan whose ownership the caller has checked, newest first."""
+    query = (
+        select(Message.kind, Message.state, Message.created_at, Message.sent_at)
+        .where(Message.merchant_id == merchant_id, Message.plan_id == plan_id, Message.user_id == customer_id)
+        .order_by(Message.id.desc())
+    )
+    return [LetterView(*row) for row in session.execute(query)]
+
+
 def receipt_lines(session: Session, payment_id: UUID) -> list[ReceiptLine]:
     """What a payment paid, from its postings. The caller has checked whose payment it is."""
     query = (
@@ -106,7 +156,16 @@ def receipt_lines(session: Session, payment_id: UUID) -> list[ReceiptLine]:
 def events_query() -> Select[Any]:
     """Events with who and what, oldest first; the caller says whose."""
     return (
-        select(Event.id, Event.kind, User.name, Event.facts, Event.at, Plan.reference, Event.plan_id)
+        select(
+            Event.id,
+            Event.kind,
+            User.name,
+            Event.facts,
+            Event.at,
+            Plan.reference,
+            Event.plan_id,
+            Event.actor_id,
+        )
         .outerjoin(User, User.id == Event.actor_id)
         .outerjoin(Plan, (Plan.merchant_id == Event.merchant_id) & (Plan.id == Event.plan_id))
     )

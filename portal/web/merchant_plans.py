@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from uuid import UUID
 
 from dateutil.relativedelta import relativedelta
@@ -20,6 +21,7 @@ from portal.core.roles import Role
 from portal.core.schedule import MAX_INSTALLMENTS, Frequency
 from portal.extensions import db, now
 from portal.queries import merchant, timeline
+from portal.queries.merchant import Listing, Place
 from portal.services import keys, offers, plans
 from portal.services.offers import Proposal
 from portal.services.transaction import unit_of_work
@@ -37,6 +39,10 @@ STATES = {
     "completed": _l("Completed"), "cancelled": _l("Cancelled"), "declined": _l("Declined"), "revoked": _l("Revoked"),
     "expired": _l("Expired"),
 }  # fmt: skip
+# Only plans that are active have a day that is due next.
+WITH_DUE_DAYS = ("", "active", "overdue")
+ORDERS = {"": _l("Newest first"), "due": _l("Active plans, next due first")}
+PLACE_NAMES = ("search", "status", "sort", "before", "after")
 FREQUENCIES = {
     Frequency.WEEKLY: _l("Every week"),
     Frequency.BIWEEKLY: _l("Every two weeks"),
@@ -54,21 +60,48 @@ class FilterForm(PageForm):
 
     search = StringField(_l("Search"), filters=[typed])
     status = SelectField(_l("State"), choices=_choices(STATES), validate_choice=False, filters=[typed])
+    sort = SelectField(_l("Order"), choices=_choices(ORDERS), validate_choice=False, filters=[typed])
 
 
 @bp.get("/")
 @requires(Role.MERCHANT)
 def index() -> Response:
-    """The list, narrowed by what its address says; a state that there is not is no filter."""
+    """The list, narrowed and put in order by what its address says; what it does not know narrows nothing."""
     form = FilterForm(request.args)
-    status = form.status.data if form.status.data in STATES else ""
-    before = request.args.get("before", type=UUID)
-    found = merchant.list_plans(db.session, actor(), now(), status=status, search=searched(), before=before)
-    narrowed = {"search": searched(), "status": status}
+    listing = _listing(form)
+    filters = {"search": listing.search, "status": listing.status, "sort": "due" if listing.by_due else ""}
+    filters = {name: value for name, value in filters.items() if value}
     return respond(
-        "merchant/plans.html", "merchant/_plans.html", form=form, found=found,
-        filters={name: value for name, value in narrowed.items() if value},
+        "merchant/plans.html", "merchant/_plans.html", form=form,
+        found=merchant.list_plans(db.session, actor(), now(), listing),
+        totals=merchant.totals(db.session, actor(), now(), listing),
+        currency=actor().currency, filters=filters, here=_here(), page_of=_page_of,
     )  # fmt: skip
+
+
+def _listing(form: FilterForm) -> Listing:
+    status = form.status.data if form.status.data in STATES else ""
+    by_due = form.sort.data == "due" and status in WITH_DUE_DAYS
+    before, after = (_place(request.args.get(name, ""), by_due) for name in ("before", "after"))
+    return Listing(status, searched(), by_due, before, None if before else after)
+
+
+def _place(text: str, by_due: bool) -> Place | None:
+    """The place that ``_page_of`` wrote into an address; None for anything else."""
+    day, _separator, plan_id = text.rpartition("_")
+    try:
+        return Place(UUID(plan_id), date.fromisoformat(day) if by_due else None)
+    except ValueError:
+        return None
+
+
+def _page_of(place: Place) -> str:
+    return f"{place.day}_{place.id}" if place.day else str(place.id)
+
+
+def _here() -> dict[str, str]:
+    """Where in the list the reader is, or came from: links carry it, so that the way back leads there again."""
+    return {name: request.args[name] for name in PLACE_NAMES if request.args.get(name)}
 
 
 class OfferForm(PageForm):

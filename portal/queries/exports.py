@@ -1,0 +1,257 @@
+"""A shop's plans, installments and money that moved, oldest first in batches; each batch is one short read by key.
+
+However many rows there are, only one batch is held, nothing outlives its batch: the caller ends the read after each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, literal, select, tuple_
+from sqlalchemy.orm import Session
+
+from portal.core.calendar import business_date, instant_of
+from portal.core.money import Money
+from portal.core.roles import Actor
+from portal.core.states import InstallmentStatus, PlanState, shown_state
+from portal.models import Installment, Payment, Plan, Refund, User
+
+from .merchant import narrowed
+from .statuses import installment_status
+from .views import PlanView, installment_view, load_plans
+
+BATCH = 500
+PLAN_STATUSES = (*PlanState, "overdue")
+INSTALLMENT_STATUSES = tuple(InstallmentStatus)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the export is narrowed to; empty or None narrows nothing.
+
+    ``search`` and ``plan_status`` choose plans as the list of plans does, ``status`` chooses installments; ``first``
+    and ``last`` are days on which money moved where the shop is.
+    """
+
+    search: str = ""
+    plan_status: str = ""
+    status: str = ""
+    first: date | None = None
+    last: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRow:
+    """A plan as a line of a file. ``owed`` is zero unless the plan is active; ``next_due`` is the first day owed."""
+
+    reference: str
+    description: str
+    customer_name: str
+    customer_email: str
+    status: str
+    currency: str
+    total: Money
+    paid: Money
+    cancelled: Money
+    returned: Money
+    owed: Money
+    overdue: Money
+    installments: int
+    installments_paid: int
+    frequency: str
+    first_due: date
+    next_due: date | None
+    offered_at: datetime
+    accepted_on: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class InstallmentRow:
+    """An installment as a line of a file. ``owed`` is zero unless its plan is active."""
+
+    reference: str
+    description: str
+    customer_email: str
+    number: int
+    due_on: date
+    status: str
+    currency: str
+    amount: Money
+    paid: Money
+    cancelled: Money
+    returned: Money
+    owed: Money
+    paid_on: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class MovementRow:
+    """Money that moved: a payment, or with a minus what went back by a refund; ``moved_on`` is the shop's date."""
+
+    kind: str
+    moved_on: date
+    moved_at: datetime
+    receipt: str
+    reference: str
+    description: str
+    customer_name: str
+    customer_email: str
+    currency: str
+    amount: Money
+
+
+Row = PlanRow | InstallmentRow | MovementRow
+
+
+def plans(session: Session, merchant: Actor, now: datetime, wanted: Wanted) -> Iterator[list[PlanRow]]:
+    """The plans that ``wanted`` chooses: two statements a batch."""
+    query = (
+        select(Plan)
+        .where(Plan.merchant_id == merchant.id, *_chosen(merchant, now, wanted))
+        .order_by(Plan.id)
+        .limit(BATCH)
+    )
+
+    def read(after: UUID | None) -> list[PlanView]:
+        return load_plans(session, query.where(Plan.id > after) if after else query, now)
+
+    for found in _walk(read, lambda plan: plan.id):
+        yield [_plan_row(plan) for plan in found]
+
+
+def installments(
+    session: Session, merchant: Actor, now: datetime, wanted: Wanted
+) -> Iterator[list[InstallmentRow]]:
+    """The installments of chosen plans that show the wanted status: one statement a batch."""
+    today = business_date(now, merchant.timezone)
+    query = (
+        select(Installment, Plan)
+        .join(Plan, (Plan.merchant_id == Installment.merchant_id) & (Plan.id == Installment.plan_id))
+        .where(Installment.merchant_id == merchant.id, *_chosen(merchant, now, wanted))
+        .order_by(Installment.plan_id, Installment.number)
+        .limit(BATCH)
+    )
+    if wanted.search:
+        query = query.join(User, User.id == Plan.customer_id)
+    if wanted.status:
+        query = query.where(installment_status(wanted.status, today))
+
+    def read(after: tuple[UUID, int] | None) -> list[Any]:
+        batch = query
+        if after:
+            place = tuple_(literal(after[0], Installment.plan_id.type), literal(after[1]))
+            batch = query.where(tuple_(Installment.plan_id, Installment.number) > place)
+        return list(session.execute(batch))
+
+    for found in _walk(read, lambda row: (row[0].plan_id, row[0].number)):
+        yield [_installment_row(line, plan, today) for line, plan in found]
+
+
+def movements(
+    session: Session, merchant: Actor, now: datetime, wanted: Wanted
+) -> Iterator[list[MovementRow]]:
+    """Payments that succeeded, then refunds of which money went back: one statement a batch.
+
+    The amounts add up to the total revenue, and within days to that of these days.
+    """
+    chosen = _chosen(merchant, now, wanted)
+    for query, key in ((_payments(merchant, wanted), Payment.id), (_refunds(merchant, wanted), Refund.id)):
+        ordered = query.where(*chosen).order_by(key).limit(BATCH)
+
+        def read(after: UUID | None, ordered: Any = ordered, key: Any = key) -> list[Any]:
+            return list(session.execute(ordered.where(key > after) if after else ordered))
+
+        for found in _walk(read, lambda row: row.id):
+            yield [_movement_row(row, merchant.timezone) for row in found]
+
+
+def _walk(read: Callable[[Any], list[Any]], key: Callable[[Any], Any]) -> Iterator[list[Any]]:
+    """Batch after batch until one is not full."""
+    after = None
+    while found := read(after):
+        yield found
+        if len(found) < BATCH:
+            return
+        after = key(found[-1])
+
+
+def _chosen(merchant: Actor, now: datetime, wanted: Wanted) -> list[ColumnElement[bool]]:
+    return narrowed(wanted.search, wanted.plan_status, business_date(now, merchant.timezone))
+
+
+def _payments(merchant: Actor, wanted: Wanted) -> Select[Any]:
+    days = [Payment.settled_on >= wanted.first] if wanted.first else []
+    days += [Payment.settled_on <= wanted.last] if wanted.last else []
+    return (
+        select(
+            Payment.id, literal("payment").label("kind"), Payment.amount, Payment.settled_at, Payment.settled_on,
+            Payment.number, Payment.currency, Plan.reference, Plan.description, User.name, Plan.customer_email,
+        )
+        .join(Plan, (Plan.merchant_id == Payment.merchant_id) & (Plan.id == Payment.plan_id))
+        .join(User, User.id == Plan.customer_id)
+        .where(Payment.merchant_id == merchant.id, Payment.state == "succeeded", *days)
+    )  # fmt: skip
+
+
+def _refunds(merchant: Actor, wanted: Wanted) -> Select[Any]:
+    """A refund is settled at an instant; its day is the day of that where the shop is."""
+    zone = merchant.timezone
+    times = [Refund.settled_at >= instant_of(wanted.first, time(), zone)] if wanted.first else []
+    if wanted.last:
+        times.append(Refund.settled_at < instant_of(wanted.last + timedelta(days=1), time(), zone))
+    return (
+        select(
+            Refund.id, literal("refund").label("kind"), (-Refund.returned).label("amount"), Refund.settled_at,
+            literal(None).label("settled_on"), literal(None).label("number"), Refund.currency, Plan.reference,
+            Plan.description, User.name, Plan.customer_email,
+        )
+        .join(Plan, (Plan.merchant_id == Refund.merchant_id) & (Plan.id == Refund.plan_id))
+        .join(User, User.id == Plan.customer_id)
+        .where(Refund.merchant_id == merchant.id, Refund.returned > 0, *times)
+    )  # fmt: skip
+
+
+def _plan_row(plan: PlanView) -> PlanRow:
+    def money(amount: int) -> Money:
+        return Money(amount, plan.currency)
+
+    return PlanRow(
+        reference=plan.reference, description=plan.description,
+        # Under which name an address is registered is told by accepting and not before.
+        customer_name=plan.customer_name if plan.accepted_on else "",
+        customer_email=plan.customer_email, status=plan.status, currency=plan.currency, total=money(plan.total),
+        paid=money(plan.paid), cancelled=money(sum(i.cancelled for i in plan.installments)),
+        returned=money(sum(i.returned for i in plan.installments)), owed=money(plan.owed),
+        overdue=money(plan.overdue_amount), installments=plan.num_installments, installments_paid=plan.paid_count,
+        frequency=plan.frequency, first_due=plan.start_date,
+        next_due=plan.next_due.due_on if plan.next_due else None,
+        offered_at=plan.created_at, accepted_on=plan.accepted_on,
+    )  # fmt: skip
+
+
+def _installment_row(line: Installment, plan: Plan, today: date) -> InstallmentRow:
+    state = shown_state(PlanState(plan.state), plan.last_day, today)
+    seen = installment_view(line, state, today)
+
+    def money(amount: int) -> Money:
+        return Money(amount, plan.currency)
+
+    return InstallmentRow(
+        reference=plan.reference, description=plan.description, customer_email=plan.customer_email, number=seen.number,
+        due_on=seen.due_on, status=str(seen.status), currency=plan.currency, amount=money(seen.amount),
+        paid=money(seen.paid), cancelled=money(seen.cancelled), returned=money(seen.returned),
+        owed=money(seen.owed if state is PlanState.ACTIVE else 0), paid_on=seen.paid_on,
+    )  # fmt: skip
+
+
+def _movement_row(row: Any, zone: str) -> MovementRow:
+    return MovementRow(
+        kind=row.kind, moved_on=row.settled_on or business_date(row.settled_at, zone), moved_at=row.settled_at,
+        receipt=f"{row.reference}-{row.number}" if row.number else "", reference=row.reference,
+        description=row.description, customer_name=row.name, customer_email=row.customer_email,
+        currency=row.currency, amount=Money(row.amount, row.currency),
+    )  # fmt: skip

@@ -1,0 +1,183 @@
+"""Receipts and statements as PDF for both parties of a plan; chooses the words, and draws no receipt of no payment."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from flask import Blueprint, Response, make_response
+from flask_babel import get_locale
+from flask_babel import gettext as _
+
+from portal.adapters import documents, formats
+from portal.adapters.documents import Document, Table
+from portal.core.errors import NotFound
+from portal.core.roles import Role
+from portal.extensions import db, now
+from portal.queries import customer, merchant, timeline
+from portal.queries.timeline import PaymentView, ReceiptLine, RefundView
+from portal.queries.views import InstallmentView, PlanView
+
+from .events import amount_text
+from .guards import actor, requires
+from .rendering import STATES
+
+bp = Blueprint("documents", __name__)
+
+
+@bp.get("/customer/payments/<uuid:payment_id>.pdf")
+@requires(Role.CUSTOMER)
+def receipt_for_customer(payment_id: UUID) -> Response:
+    return _receipt(customer.get_payment(db.session, actor(), payment_id))
+
+
+@bp.get("/merchant/payments/<uuid:payment_id>.pdf")
+@requires(Role.MERCHANT)
+def receipt_for_merchant(payment_id: UUID) -> Response:
+    return _receipt(merchant.get_payment(db.session, actor(), payment_id))
+
+
+@bp.get("/customer/plans/<uuid:plan_id>/statement.pdf")
+@requires(Role.CUSTOMER)
+def statement_for_customer(plan_id: UUID) -> Response:
+    return _statement(customer.get_plan(db.session, actor(), plan_id, now()))
+
+
+@bp.get("/merchant/plans/<uuid:plan_id>/statement.pdf")
+@requires(Role.MERCHANT)
+def statement_for_merchant(plan_id: UUID) -> Response:
+    return _statement(merchant.get_plan(db.session, actor(), plan_id, now()))
+
+
+def _receipt(payment: PaymentView) -> Response:
+    """Raises ``NotFound`` for a payment that has not succeeded: there is no receipt for it."""
+    if not payment.receipt or not payment.settled_at:
+        raise NotFound()
+    lines = timeline.receipt_lines(db.session, payment.id)
+    document = _document(
+        sender=payment.merchant_name, support=payment.support_email,
+        title=_("Receipt %(number)s", number=payment.receipt), about=payment.description,
+        figure=amount_text(payment.amount, payment.currency),
+        facts=(
+            (_("Paid to"), payment.merchant_name),
+            (_("Paid by"), f"{payment.customer_name}, {payment.customer_email}"),
+            (_("For"), f"{payment.description}, {payment.reference}"),
+            (_("When"), formats.moment(payment.settled_at, payment.timezone, _locale())),
+        ),
+        tables=(_receipt_table(payment, lines),),
+    )  # fmt: skip
+    return _answer(document, f"receipt-{payment.receipt}")
+
+
+def _statement(plan: PlanView) -> Response:
+    """Raises ``NotFound`` for what was never accepted: nothing is owed or paid on it."""
+    if not plan.accepted_on:
+        raise NotFound()
+    document = _document(
+        sender=plan.merchant_name, support=plan.support_email,
+        title=_("Statement of %(reference)s", reference=plan.reference), about=plan.description,
+        figure=_("%(amount)s still owed", amount=amount_text(plan.owed, plan.currency)),
+        facts=_plan_facts(plan), tables=(_schedule(plan), *_movements(plan)),
+    )  # fmt: skip
+    return _answer(document, f"statement-{plan.reference}-{plan.today}")
+
+
+def _plan_facts(plan: PlanView) -> tuple[tuple[str, str], ...]:
+    return (
+        (_("As of"), formats.day(plan.today, _locale())),
+        (_("Shop"), f"{plan.merchant_name}, {plan.support_email}"),
+        (_("Customer"), f"{plan.customer_name}, {plan.customer_email}"),
+        (_("Accepted"), formats.day(plan.accepted_on or plan.today, _locale())),
+        (_("Total"), amount_text(plan.total, plan.currency)),
+        (_("Paid"), amount_text(plan.paid, plan.currency)),
+        (_("Late"), amount_text(plan.overdue_amount, plan.currency)),
+    )
+
+
+def _schedule(plan: PlanView) -> Table:
+    def money(amount: int) -> str:
+        return amount_text(amount, plan.currency)
+
+    def state(line: InstallmentView) -> str:
+        word = _(STATES["processing" if line.processing else line.status][1])
+        return f"{word}, {formats.short_day(line.paid_on, _locale())}" if line.paid_on else word
+
+    lines = plan.installments
+    sums = (sum(i.amount for i in lines), plan.paid, sum(i.cancelled for i in lines), plan.owed)
+    return Table(
+        title=_("Schedule"),
+        headings=(_("No."), _("Due"), _("Amount"), _("Paid"), _("Cancelled"), _("Owed"), _("State")),
+        rows=tuple(
+            (str(i.number), formats.short_day(i.due_on, _locale()), money(i.amount), money(i.paid), money(i.cancelled),
+             money(i.owed), state(i))
+            for i in lines
+        ),
+        widths=(0.06, 0.15, 0.15, 0.15, 0.15, 0.15, 0.19),
+        amounts=frozenset({2, 3, 4, 5}),
+        foot=("", _("Total"), *(money(value) for value in sums), ""),
+    )  # fmt: skip
+
+
+def _movements(plan: PlanView) -> list[Table]:
+    """The payments and the refunds, as far as there are any."""
+
+    def money(amount: int) -> str:
+        return amount_text(amount, plan.currency)
+
+    paid = [p for p in timeline.payments_of_plan(db.session, plan.merchant_id, plan.id) if p.receipt]
+    refunds = timeline.refunds_of_plan(db.session, plan.merchant_id, plan.id)
+    tables = [
+        Table(_("Payments"), (_("Receipt"), _("When"), _("Amount")),
+              tuple((p.receipt or "", _moment(p, plan), money(p.amount)) for p in reversed(paid)),
+              (0.3, 0.45, 0.25), frozenset({2}), ("", _("Total"), money(sum(p.amount for p in paid)))),
+        Table(_("Refunds"), (_("When"), _("Refunded"), _("Cancelled"), _("Returned")),
+              tuple((_moment(r, plan), *map(money, (r.amount, r.cancelled, r.returned))) for r in reversed(refunds)),
+              (0.34, 0.22, 0.22, 0.22), frozenset({1, 2, 3})),
+    ]  # fmt: skip
+    return [table for table in tables if table.rows]
+
+
+def _moment(moved: PaymentView | RefundView, plan: PlanView) -> str:
+    return formats.moment(moved.settled_at or moved.created_at, plan.timezone, _locale())
+
+
+def _receipt_table(payment: PaymentView, lines: list[ReceiptLine]) -> Table:
+    return Table(
+        title=_("What it paid"),
+        headings=(_("Installment"), _("Due"), _("Amount")),
+        rows=tuple(
+            (
+                str(line.number),
+                formats.short_day(line.due_on, _locale()),
+                amount_text(line.amount, payment.currency),
+            )
+            for line in lines
+        ),
+        widths=(0.3, 0.45, 0.25),
+        amounts=frozenset({2}),
+        foot=("", _("Total"), amount_text(payment.amount, payment.currency)),
+    )
+
+
+def _document(
+    *, sender: str, support: str, title: str, about: str, figure: str, facts: tuple[tuple[str, str], ...],
+    tables: tuple[Table, ...],
+) -> Document:  # fmt: skip
+    """What all documents share: language, whom to ask, and the words of their feet."""
+    return Document(
+        language=_locale().replace("_", "-"), direction=formats.direction(_locale()), sender=sender, title=title,
+        about=about, figure=figure, facts=facts, tables=tables,
+        closing=(_("Questions? Ask %(shop)s at %(email)s.", shop=sender, email=support),),
+        page=lambda number, count: _("Page %(number)s of %(count)s", number=number, count=count),
+        missing=_("An open box stands for a letter that this document cannot show. The portal's pages show it."),
+    )  # fmt: skip
+
+
+def _answer(document: Document, name: str) -> Response:
+    response = make_response(documents.draw(document))
+    response.mimetype = "application/pdf"
+    response.headers["Content-Disposition"] = f'inline; filename="{name}.pdf"'
+    return response
+
+
+def _locale() -> str:
+    return str(get_locale())

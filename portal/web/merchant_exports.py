@@ -1,0 +1,109 @@
+"""A shop's plans, installments and payments as CSV files, sent while they are read; no cell is ever a formula."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from datetime import UTC, date, datetime
+from typing import Any
+
+from flask import Blueprint, Response, request, stream_with_context
+
+from portal.core.calendar import business_date
+from portal.core.errors import N_, InvalidInput, NotFound
+from portal.core.money import Money, decimal_text
+from portal.core.roles import Role
+from portal.extensions import db, now
+from portal.queries import exports
+
+from .forms import searched
+from .guards import actor, requires
+
+bp = Blueprint("merchant_exports", __name__, url_prefix="/merchant/exports")
+
+Batches = Iterator[list[Any]]
+EXPORTS: dict[str, tuple[type, Callable[..., Batches]]] = {
+    "plans": (exports.PlanRow, exports.plans),
+    "installments": (exports.InstallmentRow, exports.installments),
+    "payments": (exports.MovementRow, exports.movements),
+}
+
+BYTE_ORDER_MARK = "\ufeff"
+# A spreadsheet takes a cell that starts like this for a formula, and runs it.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+
+@bp.get("/<what>.csv")
+@requires(Role.MERCHANT)
+def download(what: str) -> Response:
+    """One file, narrowed by ``search`` and ``plan_status`` like the list of plans; installments by ``status`` too,
+    payments by the days ``from`` and ``to``. What cannot be narrowed as asked is refused, never sent whole."""
+    if what not in EXPORTS:
+        raise NotFound()
+    wanted = exports.Wanted(
+        search=searched(),
+        plan_status=_one_of(exports.PLAN_STATUSES, "plan_status"),
+        status=_one_of(exports.INSTALLMENT_STATUSES, "status"),
+        first=_day("from"),
+        last=_day("to"),
+    )
+    row_type, read = EXPORTS[what]
+    today = business_date(now(), actor().timezone)
+    batches = read(db.session, actor(), now(), wanted)
+    response = Response(stream_with_context(_file(row_type, batches)), mimetype="text/csv")
+    response.headers["Content-Disposition"] = f'attachment; filename="{what}-{today}.csv"'
+    # A proxy that collects the file before it passes it on would keep the reader waiting.
+    response.headers["X-Accel-Buffering"] = "no"
+    return response
+
+
+def _one_of(known: tuple[str, ...], name: str) -> str:
+    value = request.args.get(name, "")
+    if value and value not in known:
+        raise InvalidInput.at(name, N_("Choose a state from the list."))
+    return value
+
+
+def _day(name: str) -> date | None:
+    value = request.args.get(name)
+    try:
+        return date.fromisoformat(value) if value else None
+    except ValueError:
+        raise InvalidInput.at(name, N_("Enter a date, such as 2026-12-31.")) from None
+
+
+def _file(row_type: type, batches: Batches) -> Iterator[str]:
+    """The names of the columns at once, then batch after batch as text."""
+    yield BYTE_ORDER_MARK + _text([[field.name for field in fields(row_type)]])
+    for batch in batches:
+        # The read ends here, so that somebody who downloads slowly holds no transaction open.
+        db.session.rollback()
+        yield _text([[cell(value) for value in _values(row)] for row in batch])
+
+
+def _values(row: Any) -> list[Any]:
+    return [getattr(row, field.name) for field in fields(row)]
+
+
+def _text(rows: list[list[str]]) -> str:
+    written = io.StringIO()
+    csv.writer(written).writerows(rows)
+    return written.getvalue()
+
+
+def cell(value: object) -> str:
+    """A value as a cell: amounts as plain decimals, days and instants as in ISO 8601, and text that stays text."""
+    if value is None:
+        return ""
+    if isinstance(value, Money):
+        return decimal_text(value.amount, value.currency)
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, int):
+        return str(value)
+    words = str(value)
+    return f"'{words}" if words.startswith(FORMULA_STARTS) else words
