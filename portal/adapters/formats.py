@@ -138,8 +138,8 @@ def _day_pattern(name: str, locale: str) -> DateTimePattern:
         return parse_pattern(_PATTERNS[known.language][name])
     full = known.date_formats["full"]
     formats: dict[str, DateTimePattern] = {
-        "day": full, "near_day": known.datetime_skeletons.get("MMMMEEEEd", full),
-        "short_day": known.date_formats["medium"], "time": known.time_formats["short"],
+        "day": full, "near_day": full, "short_day": known.date_formats["medium"],
+        "time": known.time_formats["short"],
     }  # fmt: skip
     return formats[name]
 

@@ -46,7 +46,7 @@ def test_htmx_swaps_the_card_and_the_totals(client, session, ada, plan, pay_firs
     assert paid.status_code == 200
     assert len(statements) <= 18, "\n".join(statements)
     assert answer.lstrip().startswith(f'<article id="plan-{plan.id}"')
-    assert '<section id="totals" class="stack" hx-swap-oob="true"' in answer
+    assert '<section id="totals" class="due" hx-swap-oob="true"' in answer
     assert "1 of 3 paid" in answer
     assert "<html" not in answer
     assert json.loads(paid.headers["HX-Trigger"])["toast"]["text"] == "Thank you. $33.34 is paid."

@@ -47,6 +47,18 @@ def test_money_takes_integers_only(amount: Any):
         formats.money(amount, "USD", "en")
 
 
+@pytest.mark.parametrize(
+    ("near", "locale", "words"),
+    [
+        (date(2026, 12, 4), "en", "Friday 4 December"),
+        (date(2027, 1, 4), "en", "Monday 4 January"),
+        (date(2025, 12, 4), "en", "Thursday 4 December 2025"),
+    ],
+)
+def test_a_day_within_half_a_year_needs_no_year(near: date, locale: str, words: str):
+    assert formats.near_day(near, date(2026, 11, 23), locale) == words
+
+
 def test_days_and_moments():
     friday = date(2026, 12, 4)
     assert formats.day(friday, "en") == "Friday 4 December 2026"
