@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, case, exists, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, Subquery, case, exists, func, literal, or_, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from portal.core.calendar import business_date
@@ -61,7 +61,7 @@ class PlanPage:
 class Totals:
     """What a list comes to, in minor units: ``received`` is less what went back, ``owed`` is of active plans.
 
-    ``more`` says that there are more than ``count`` plans; sums are None then, unless they are known all the same.
+    ``more`` says that there are more than ``count`` plans; sums are None then, unless they are known anyway.
     """
 
     count: int
@@ -91,26 +91,30 @@ def list_plans(session: Session, merchant: Actor, now: datetime, listing: Listin
 
 
 def totals(session: Session, merchant: Actor, now: datetime, listing: Listing = EVERYTHING) -> Totals:
-    """What all pages of the list come to: one statement; of a long list of everything as ``metrics`` knows it."""
-    query = select(Plan.id, Plan.state).where(*_listed(merchant, now, listing)).limit(MOST_SUMMED + 1)
+    """What all pages of the list come to: two statements; for a long list of everything what ``metrics`` knows anyway."""
+    chosen = select(Plan.id, Plan.state).where(*_listed(merchant, now, listing))
     if listing.search:
-        query = query.join(User, User.id == Plan.customer_id)
-    chosen = query.subquery()
-    row = session.execute(
-        select(
-            func.count(chosen.c.id.distinct()),
-            func.coalesce(func.sum(Installment.amount), 0),
-            func.coalesce(func.sum(Installment.paid - Installment.returned), 0),
-            func.coalesce(func.sum(case((chosen.c.state == "active", _OWED), else_=0)), 0),
-        ).join(chosen, (Installment.merchant_id == merchant.id) & (Installment.plan_id == chosen.c.id))
-    ).one()
-    count, total, received, owed = (int(value) for value in row)
+        chosen = chosen.join(User, User.id == Plan.customer_id)
+    bounded = chosen.limit(MOST_SUMMED + 1).subquery()
+    count = session.scalars(select(func.count()).select_from(bounded)).one()
     if count <= MOST_SUMMED:
-        return Totals(count, False, total, received, owed)
+        return Totals(count, False, *_sums(session, merchant, chosen.subquery()))
     if listing.status or listing.search or listing.by_due:
         return Totals(MOST_SUMMED, True, None, None, None)
-    known = metrics.numbers(session, merchant, now)
+    known = metrics.dashboard(session, merchant, now)
     return Totals(MOST_SUMMED, True, None, known.total_revenue, known.outstanding)
+
+
+def _sums(session: Session, merchant: Actor, plans: Subquery) -> tuple[int, int, int]:
+    """The total, what was received less what went back, and what is owed."""
+    row = session.execute(
+        select(
+            func.coalesce(func.sum(Installment.amount), 0),
+            func.coalesce(func.sum(Installment.paid - Installment.returned), 0),
+            func.coalesce(func.sum(case((plans.c.state == "active", _OWED), else_=0)), 0),
+        ).join(plans, (Installment.merchant_id == merchant.id) & (Installment.plan_id == plans.c.id))
+    ).one()
+    return int(row[0]), int(row[1]), int(row[2])
 
 
 def narrowed(search: str, status: str, today: date) -> list[ColumnElement[bool]]:
