@@ -17,7 +17,6 @@ from portal.core.states import InstallmentStatus
 from portal.extensions import db, now
 from portal.http_errors import problem
 from portal.queries import listing
-from portal.queries.customer import plan_of_installment
 from portal.queries.listing import ListedInstallment
 from portal.services import payments
 from portal.services.payments import Order, Scope
@@ -68,9 +67,8 @@ def _end(listed: ListedInstallment) -> list[str]:
 @requires(Role.CUSTOMER)
 def pay(installment_id: UUID, json_data: Nothing) -> ResponseReturnValue:
     """Pay the whole of an installment; paying one of an open offer accepts the offer"""
-    plan_id = plan_of_installment(db.session, actor(), installment_id)
     answer = payments.pay(
-        db.session, current_app.extensions["gateway"], actor(), Order(plan_id, Scope.INSTALLMENT, None, installment_id),
+        db.session, current_app.extensions["gateway"], actor(), Order(None, Scope.INSTALLMENT, None, installment_id),
         idempotency_key(), now(), origin(),
     )  # fmt: skip
     if answer.status == "paid":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
@@ -33,10 +33,10 @@ class Scope(StrEnum):
 class Order:
     """What a customer asks to pay, and the amount in minor units that was shown beside the button.
 
-    Without an amount (over the API) whatever is owed is paid.
+    Without an amount (over the API) whatever is owed is paid; without a plan it is that of the installment.
     """
 
-    plan_id: UUID
+    plan_id: UUID | None
     scope: Scope
     shown: int | None
     installment_id: UUID | None = None
@@ -59,26 +59,21 @@ def pay(
         begun = _intend(session, customer, order, key, now, origin)
     if isinstance(begun, Answer):
         return begun
-    merchant_id, charge = begun
+    merchant_id, plan_id, charge = begun
     try:
         outcome = gateway.charge(charge)
-        return settle(session, merchant_id, order.plan_id, charge.reference, outcome, now)
+        return settle(session, merchant_id, plan_id, charge.reference, outcome, now)
     except (NoAnswer, Busy):
         # The settling job goes on from here.
-        return Answer("processing", charge.reference, order.plan_id, charge.amount, charge.currency)
+        return Answer("processing", charge.reference, plan_id, charge.amount, charge.currency)
 
 
 def _intend(
     session: Session, customer: Actor, order: Order, key: str | None, now: datetime, origin: Origin | None
-) -> Answer | tuple[UUID, Charge]:
-    found = session.execute(
-        select(Plan.merchant_id, User.test_card)
-        .join(User, User.id == Plan.customer_id)
-        .where(Plan.id == order.plan_id, Plan.customer_id == customer.id)
-    ).one_or_none()
-    if found is None:
-        raise NotFound()
-    plan, today = lock(session, found.merchant_id, order.plan_id, now)
+) -> Answer | tuple[UUID, UUID, Charge]:
+    merchant_id, plan_id, test_card = _find(session, customer, order)
+    order = replace(order, plan_id=plan_id)
+    plan, today = lock(session, merchant_id, plan_id, now)
     payment_id = new_id()
     if key is not None:
         seen = keys.claim(session, plan.merchant_id, customer.id, key, order, now, payment_id=payment_id)
@@ -97,7 +92,7 @@ def _intend(
     session.execute(
         insert(Payment).values(
             merchant_id=plan.merchant_id, id=payment_id, plan_id=plan.id, customer_id=customer.id, amount=amount,
-            currency=plan.currency, test_card=found.test_card, state=PaymentState.PROCESSING, created_at=now,
+            currency=plan.currency, test_card=test_card, state=PaymentState.PROCESSING, created_at=now,
         )
     )  # fmt: skip
     session.execute(
@@ -106,7 +101,26 @@ def _intend(
         .values(payment_id=payment_id)
         .execution_options(synchronize_session=False)
     )
-    return plan.merchant_id, Charge(payment_id, amount, plan.currency, found.test_card)
+    return merchant_id, plan_id, Charge(payment_id, amount, plan.currency, test_card)
+
+
+def _find(session: Session, customer: Actor, order: Order) -> tuple[UUID, UUID, str]:
+    """Whose plan it is, which, and the card that pays. Raises ``NotFound`` unless the plan is the customer's."""
+    query = (
+        select(Plan.merchant_id, Plan.id, User.test_card)
+        .join(User, User.id == Plan.customer_id)
+        .where(Plan.customer_id == customer.id)
+    )
+    if order.plan_id:
+        query = query.where(Plan.id == order.plan_id)
+    else:
+        query = query.join(
+            Installment, (Installment.merchant_id == Plan.merchant_id) & (Installment.plan_id == Plan.id)
+        ).where(Installment.id == order.installment_id)
+    found = session.execute(query).one_or_none()
+    if found is None:
+        raise NotFound()
+    return found.merchant_id, found.id, found.test_card
 
 
 def _covered(installments: Sequence[Installment], order: Order, today: date) -> list[Installment]:
