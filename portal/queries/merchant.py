@@ -91,7 +91,7 @@ def list_plans(session: Session, merchant: Actor, now: datetime, listing: Listin
 
 
 def totals(session: Session, merchant: Actor, now: datetime, listing: Listing = EVERYTHING) -> Totals:
-    """What all pages of the list come to: two statements; for a long list of everything what ``metrics`` knows anyway."""
+    """What all pages of the list come to: two statements; of a long list of everything what ``metrics`` know."""
     chosen = select(Plan.id, Plan.state).where(*_listed(merchant, now, listing))
     if listing.search:
         chosen = chosen.join(User, User.id == Plan.customer_id)

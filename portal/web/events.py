@@ -1,4 +1,4 @@
-"""What happened to a plan in words, for the timelines of both its parties; hides no event that it does not know."""
+"""What happened to a plan, and what was written about it, for both its parties; hides no unknown one."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from flask_babel import get_locale
 from flask_babel import gettext as _
 
 from portal.adapters import formats
+from portal.core.errors import N_
 from portal.queries.timeline import EventView
 
 Facts = dict[str, Any]
@@ -29,6 +30,11 @@ def event_words(event: EventView, currency: str) -> str:
 def timeline_of(events: list[EventView], currency: str) -> list[tuple[EventView, str]]:
     """Each event with its words, newest first."""
     return [(event, event_words(event, currency)) for event in reversed(events)]
+
+
+def letter_words(kind: str) -> str:
+    """What a letter was about."""
+    return _(_LETTERS[kind]) if kind in _LETTERS else kind.replace("_", " ")
 
 
 def _cancelled(facts: Facts, currency: str) -> str:
@@ -84,4 +90,20 @@ _WORDS: dict[str, Callable[[Facts, str], str]] = {
     "refund_returned": _returned,
     "refund_declined": _not_returned,
     "installment_late": _late,
+}
+
+_LETTERS = {
+    "offer_sent": N_("The offer"),
+    "offer_revoked": N_("The offer was revoked"),
+    "offer_expired": N_("The offer expired"),
+    "plan_accepted": N_("The terms as accepted"),
+    "plan_cancelled": N_("The plan was cancelled"),
+    "due_soon": N_("Reminder: due in three days"),
+    "due_today": N_("Reminder: due today"),
+    "overdue_1": N_("Reminder: late"),
+    "overdue_7": N_("Reminder: late for a week"),
+    "overdue_14": N_("Reminder: late for two weeks"),
+    "payment_received": N_("A payment was received"),
+    "payment_declined": N_("A payment failed"),
+    "refund_made": N_("A refund, with the new schedule"),
 }

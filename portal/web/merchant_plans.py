@@ -22,11 +22,13 @@ from portal.core.schedule import MAX_INSTALLMENTS, Frequency
 from portal.extensions import db, now
 from portal.queries import merchant, timeline
 from portal.queries.merchant import Listing, Place
+from portal.queries.timeline import EventView
+from portal.queries.views import PlanView
 from portal.services import keys, offers, plans
 from portal.services.offers import Proposal
 from portal.services.transaction import unit_of_work
 
-from .events import timeline_of
+from .events import letter_words, timeline_of
 from .fields import DayField, WholeNumberField
 from .forms import PageForm, add_errors, searched, typed
 from .guards import actor, requires
@@ -236,10 +238,20 @@ def _plan_page(plan_id: UUID, status: int = 200, problem: str | None = None) -> 
     """One plan as it is now, perhaps with what stood in the way of changing it."""
     plan = merchant.get_plan(db.session, actor(), plan_id, now())
     events = timeline.events_of_plan(db.session, plan.merchant_id, plan.id)
+    letters = timeline.letters_of_plan(db.session, plan.merchant_id, plan.id, plan.customer_id)
     page = render_template(
-        "merchant/plan.html", plan=plan, problem=problem,
+        "merchant/plan.html", plan=plan, problem=problem, here=_here(),
         payments=timeline.payments_of_plan(db.session, plan.merchant_id, plan.id),
-        happened=timeline_of(events, plan.currency),
+        refunds=timeline.refunds_of_plan(db.session, plan.merchant_id, plan.id),
+        letters=[(letter_words(letter.kind), letter) for letter in letters],
+        happened=[(event, words, _who(event, plan)) for event, words in timeline_of(events, plan.currency)],
         link=current_app.config["PORTAL_URL"] + url_for("customer.plan", plan_id=plan.id),
     )  # fmt: skip
     return make_response(page, status)
+
+
+def _who(event: EventView, plan: PlanView) -> str:
+    """Who did it. Under which name a customer is registered is told by accepting and not before."""
+    if event.actor is None:
+        return _("the portal")
+    return plan.customer_email if event.actor_id == plan.customer_id and not plan.accepted_on else event.actor
