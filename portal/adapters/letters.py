@@ -13,6 +13,7 @@ from uuid import UUID
 from babel.support import Translations
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from portal.core.languages import ENGLISH
 from portal.core.reminders import COURTESIES
 
 from . import formats, reset_tokens
@@ -76,7 +77,9 @@ class Letters:
     ``translations`` is a folder of Babel catalogues; a language without one is written in English.
     """
 
-    def __init__(self, base_url: str, secret_key: str, translations: Path = ROOT / "translations") -> None:
+    def __init__(
+        self, base_url: str, secret_key: str, translations: Path = ROOT / "portal/translations"
+    ) -> None:
         self._base_url = base_url.rstrip("/")
         self._secret_key = secret_key
         self._environment = lru_cache(partial(environment, translations))
@@ -121,9 +124,8 @@ def environment(translations: Path, language: str) -> Environment:
     )
     catalogue = Translations.load(translations, [language])
     if not isinstance(catalogue, Translations):
-        language = (
-            "en"  # Without a catalogue the words are English, and so are the days and amounts among them.
-        )
+        # Without a catalogue the words are English, and so are the days and amounts among them.
+        language = ENGLISH
     templates.install_gettext_translations(catalogue, newstyle=True)  # type: ignore[attr-defined]
     templates.globals |= {"language": language.replace("_", "-"), "direction": formats.direction(language)}
     templates.filters |= {
@@ -131,7 +133,8 @@ def environment(translations: Path, language: str) -> Environment:
         "day": lambda day: formats.day(date.fromisoformat(day), language),
         "shortday": lambda day: formats.short_day(date.fromisoformat(day), language),
         "compared": partial(compared, language=language),
-        "listed": lambda parts: formats.listed(parts, language),
+        "listed": lambda parts: formats.digits(formats.listed(parts, language), language),
+        "number": lambda number: formats.digits(str(number), language),
     }
     return templates
 
@@ -142,7 +145,7 @@ def compared(
     """The rows of two states of one schedule: number, due day, and what the installment was and is worth."""
     return [
         (
-            str(was["number"]),
+            formats.digits(str(was["number"]), language),
             formats.short_day(date.fromisoformat(was["due_on"]), language),
             formats.money(was["amount"], currency, language),
             formats.money(now["amount"], currency, language),

@@ -35,6 +35,7 @@ bp = Blueprint("auth", __name__)
 
 RESET_SECONDS = 3600
 OPEN_TO_ALL = "120 per minute"
+LANGUAGE_CHOICES = [SelectChoice(code, name) for code, name in LANGUAGES.items()]
 
 
 class SignUpForm(PageForm):
@@ -184,7 +185,7 @@ def reset(token: str) -> ResponseReturnValue:
 
 class ProfileForm(PageForm):
     name = StringField(_l("Your name"), filters=[typed])
-    language = SelectField(_l("Language"), choices=list(LANGUAGES.items()), validate_choice=False)
+    language = SelectField(_l("Language"), choices=LANGUAGE_CHOICES, validate_choice=False)
     test_card = RadioField(
         _l("Test card"),
         choices=[

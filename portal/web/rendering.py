@@ -16,7 +16,7 @@ from portal.adapters import formats
 from portal.core.errors import N_
 from portal.core.roles import Role
 
-from . import guards, languages
+from . import guards, languages, numerals
 
 NAVIGATION = {
     Role.MERCHANT: (
@@ -54,6 +54,7 @@ STATES = {
 
 def init_app(app: Flask) -> None:
     guards.init_app(app)
+    numerals.init_app(app)
     app.add_template_filter(_money, "money")
     app.add_template_filter(_day, "day")
     app.add_template_filter(_near_day, "nearday")
