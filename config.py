@@ -43,6 +43,7 @@ def load_settings(environ: Mapping[str, str]) -> dict[str, Any]:
             environ, "PORTAL_TIMEZONE", "UTC", is_time_zone, "a zone such as Europe/Paris"
         ),
         "TRUSTED_PROXIES": _count(environ, "TRUSTED_PROXIES"),
+        "STYLEGUIDE": environ.get("PORTAL_STYLEGUIDE") == "1",
         "CHEAP_PASSWORDS": environ.get("PORTAL_PASSWORDS") == "cheap",
         "SESSION_COOKIE_SECURE": portal_url.startswith("https:"),
         "SESSION_COOKIE_SAMESITE": "Lax",

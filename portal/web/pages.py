@@ -1,4 +1,4 @@
-"""The landing, for visitors; whoever is signed in is sent home."""
+"""The landing, for visitors (whoever is signed in is sent home), and the style guide, for developers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from flask import Blueprint, redirect, render_template
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
+from . import styleguide
 from .guards import home_url, public
 
 bp = Blueprint("pages", __name__)
@@ -17,3 +18,6 @@ def home() -> ResponseReturnValue:
     if current_user.is_authenticated:
         return redirect(home_url(current_user.role), 303)
     return render_template("home.html")
+
+
+bp.add_url_rule("/styleguide", "styleguide", styleguide.show)
