@@ -47,16 +47,16 @@ class Pace:
 
 
 class MailServer:
-    """Notes the id of every letter that it takes; each third it refuses for now. ``pause``: seconds for each."""
+    """Notes the id of every letter that it takes, after a ``pause`` of seconds; if it ``refuses``, not each third."""
 
-    def __init__(self, pause: float) -> None:
+    def __init__(self, pause: float, refuses: bool) -> None:
         self.ids: list[str] = []
         self.refused = 0
-        self.pause = pause
+        self.pause, self.refuses = pause, refuses
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
         await asyncio.sleep(self.pause)
-        if (len(self.ids) + self.refused) % 3 == 2:
+        if self.refuses and (len(self.ids) + self.refused) % 3 == 2:
             self.refused += 1
             return "451 4.3.0 Try again later"
         head = envelope.content.partition(b"Message-ID: <")[2]
@@ -101,8 +101,8 @@ def run(engine: str, redis_url: str, reminders: int, database_url: str, folder: 
 
 
 @contextlib.contextmanager
-def mail_server(pause: float) -> Iterator[tuple[int, MailServer]]:
-    handler = MailServer(pause)
+def mail_server(pause: float = 0, *, refuses: bool = True) -> Iterator[tuple[int, MailServer]]:
+    handler = MailServer(pause, refuses)
     controller = Controller(handler, hostname="127.0.0.1", port=servers.free_port())
     controller.start()
     try:

@@ -1,22 +1,26 @@
-"""`make torture`, its second half: reminders by real workers that are killed, on both pairs of stores; 1 if unsound."""
+"""`make torture`, its second half: workers killed while they remind, and a minute without Redis; 1 if unsound."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 import tempfile
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 from tests import servers
 
-from . import reminding
+from . import outage, reminding
 from .reminding import Pace, Report
-from .torture import databases, new, say
+from .torture import LONGEST_COMPLAINT, databases, new, say
 
 FULL = 10_000
+PAID = 300
 COLUMNS = ("database", "queue", "messages", "kills", "letters refused", "came twice", "wrong", "seconds")
+OUTAGE_COLUMNS = (
+    *("database", "seconds without Redis", "paid meanwhile", "slowest answer, s", "letters", "came twice"),
+    *("caught up after, s", "wrong"),
+)
 
 
 def main() -> int:
@@ -24,31 +28,43 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="torture_reminding", description=__doc__)
     parser.add_argument("--reminders", type=int, default=FULL)
     parser.add_argument("--kills", type=int, default=Pace.most_kills, help="at most so many")
+    parser.add_argument("--minute", type=float, default=60, help="seconds without Redis")
     asked = parser.parse_args()
     say("| " + " | ".join(COLUMNS) + " |\n|" + "---|" * len(COLUMNS))
     findings = []
-    for report in reports(asked.reminders, Pace(most_kills=asked.kills)):
-        say(row(report))
-        findings += report.wrong
-    for finding in findings[:20]:
-        say(finding)
-    return 1 if findings else 0
-
-
-def reports(reminders: int, pace: Pace) -> Iterator[Report]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tallystick-torture-")))
         fresh = databases(stack, folder)
         redis_url = stack.enter_context(servers.redis_server())
         for engine, queue in (("sqlite", ""), ("postgres", redis_url)):
             place = new(folder, f"reminding on {engine}")
-            yield reminding.run(engine, queue, reminders, fresh(engine, place), place, pace)
+            pace = Pace(most_kills=asked.kills)
+            report = reminding.run(engine, queue, asked.reminders, fresh(engine, place), place, pace)
+            say(row(report))
+            findings += report.wrong
+        say("\n| " + " | ".join(OUTAGE_COLUMNS) + " |\n|" + "---|" * len(OUTAGE_COLUMNS))
+        for engine in ("sqlite", "postgres"):
+            place = new(folder, f"without Redis on {engine}")
+            without = outage.run(engine, fresh(engine, place), place, PAID, asked.minute)
+            say(outage_row(without))
+            findings += without.wrong
+    for finding in findings[:LONGEST_COMPLAINT]:
+        say(finding)
+    return 1 if findings else 0
 
 
 def row(report: Report) -> str:
     cells = (
         *(report.engine, report.queue, report.messages, report.kills, report.refused, report.doubled),
         *(len(report.wrong), round(report.seconds)),
+    )
+    return "| " + " | ".join(str(cell) for cell in cells) + " |"
+
+
+def outage_row(report: outage.Report) -> str:
+    cells = (
+        *(report.engine, round(report.seconds), report.paid, round(report.slowest, 2), report.letters),
+        *(report.doubled, round(report.caught_up), len(report.wrong)),
     )
     return "| " + " | ".join(str(cell) for cell in cells) + " |"
 
