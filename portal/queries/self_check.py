@@ -9,6 +9,8 @@ from sqlalchemy.orm import Session
 
 from portal.core.errors import N_
 from portal.core.terms import hash_text
+from portal.models import Base
+from portal.models.tallies import FOLDED, MONTH, RECOUNTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,12 @@ INVARIANTS: dict[str, tuple[str, str]] = {
         "WHERE m.state <> 'processing' OR m.plan_id <> i.plan_id",
     ),
 }
+# How each folded table is checked: what is kept and what is to be folded, less what is counted afresh, leaves nothing.
+TALLIES = {
+    "due_tallies": N_("The sums by due date are those of the installments of accepted plans."),
+    "posted_tallies": N_("The sums by day are those of the postings."),
+    "cohort_tallies": N_("The sums by month of acceptance are those of the installments of accepted plans."),
+}
 # No row of one merchant points to another's: the foreign keys carry the merchant, so the database itself refuses it.
 
 
@@ -128,7 +136,23 @@ def run(session: Session) -> list[Finding]:
         Finding(name, sentence, len(session.execute(text(query)).all()))
         for name, (sentence, query) in INVARIANTS.items()
     ]
-    return [*findings, _hashes(session)]
+    return [*findings, *(_tallies(session, table) for table in FOLDED), _hashes(session)]
+
+
+def _tallies(session: Session, table: type[Base]) -> Finding:
+    """Compares a folded table, with what is still to be folded, to a count of all rows."""
+    name = table.__tablename__
+    keys = ", ".join(column.name for column in table.__table__.primary_key)
+    sums = [column.name for column in table.__table__.columns if not column.primary_key]
+    counted = RECOUNTS[name].format(month=MONTH[session.get_bind().dialect.name])
+    differences = f"""
+        SELECT {keys} FROM (
+            SELECT {keys}, {", ".join(sums)} FROM {name}
+            UNION ALL SELECT {keys}, {", ".join(sums)} FROM tally_changes
+            UNION ALL SELECT {keys}, {", ".join(f"-{column}" for column in sums)} FROM ({counted}) AS counted
+        ) AS compared GROUP BY {keys} HAVING {" OR ".join(f"SUM({column}) <> 0" for column in sums)}
+    """  # noqa: S608
+    return Finding(name, TALLIES[name], len(session.execute(text(differences)).all()))
 
 
 def _hashes(session: Session) -> Finding:

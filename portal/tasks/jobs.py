@@ -11,7 +11,7 @@ from flask import Flask, current_app
 from huey import Huey, crontab
 
 from portal.extensions import db, now
-from portal.services import day, job_runs, messages, refund_settlement, settlement
+from portal.services import day, job_runs, messages, refund_settlement, settlement, tallies
 from portal.services.transaction import unit_of_work
 
 log = logging.getLogger(__name__)
@@ -35,6 +35,10 @@ def register(huey: Huey, app: Flask) -> Callable[[], Any]:
     @huey.periodic_task(crontab(minute="*"))
     def deliver_messages() -> None:
         _run(app, "deliver_messages", deliver)
+
+    @huey.periodic_task(crontab(minute="*"))
+    def fold_tallies() -> None:
+        _run(app, "fold_tallies", lambda: tallies.fold(db.session))
 
     @huey.task()
     def deliver_now() -> None:

@@ -55,9 +55,9 @@ def runs(session):
 @pytest.mark.parametrize(
     ("minute", "due"),
     [
-        (0, {"run_day", "settle_payments", "deliver_messages"}),
-        (5, {"settle_payments", "deliver_messages"}),
-        (7, {"deliver_messages"}),
+        (0, {"run_day", "settle_payments", "deliver_messages", "fold_tallies"}),
+        (5, {"settle_payments", "deliver_messages", "fold_tallies"}),
+        (7, {"deliver_messages", "fold_tallies"}),
     ],
 )
 def test_the_clock_starts_each_job_at_its_minute(huey, minute, due):

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from portal.adapters.gateway import Outcome
 from portal.core.roles import Actor
-from portal.services import day, keys, messages, offers, payments, plans, refunds, settlement
+from portal.services import day, keys, messages, offers, payments, plans, refunds, settlement, tallies
 from portal.services import refund_settlement as refund_settling
 from portal.services.transaction import unit_of_work
 from tests import factories
@@ -201,6 +201,11 @@ class BothPortals:
 
     def forget_old_keys(self) -> None:
         assert self.unit(keys.forget_old, self.now)() == self.model.forget_keys(self.now)
+
+    def fold(self) -> None:
+        """The sums behind the numbers; the second run finds nothing left to add."""
+        tallies.fold(self.session)
+        assert tallies.fold(self.session) == {"folded": 0}
 
     def check(self) -> None:
         """Everything that the database holds is as predicted, and the self-check finds nothing."""

@@ -30,7 +30,7 @@ PROVIDERS, SETTLING = (
     st.sampled_from([Provider()] * 5 + UNWELL + DYING),
     st.sampled_from([Provider()] * 3 + UNWELL),
 )
-JOBS = st.sampled_from(["do_the_days_work", "deliver", "deliver_in_vain", "forget_old_keys"])
+JOBS = st.sampled_from(["do_the_days_work", "deliver", "deliver_in_vain", "forget_old_keys", "fold"])
 # What the page showed: 0 is right, 1 and -1 are a stale page's, None is a program that names no amount.
 OFF = st.sampled_from([0, 0, 0, 0, None, None, 1, -1])
 # Of what is refundable; 0 is nothing and 101 is more than there is.
