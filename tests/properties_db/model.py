@@ -258,6 +258,7 @@ class Portal:
                     line.stamped = True
                     done["overdue"] += 1
                     self.tell("installment_late")
+        self.forget_keys(now)
         return done
 
     def post(self, plan: Plan, debit: str, credit: str, amount: int) -> None:
