@@ -50,7 +50,6 @@ def load_settings(environ: Mapping[str, str]) -> dict[str, Any]:
         "WTF_CSRF_TIME_LIMIT": None,
         "MAX_CONTENT_LENGTH": 1_000_000,
         "RATELIMIT_STORAGE_URI": "memory://",
-        "BABEL_TRANSLATION_DIRECTORIES": str(ROOT / "translations"),
     }
 
 

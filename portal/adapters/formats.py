@@ -39,7 +39,7 @@ def money(minor: int, currency: str, locale: str) -> str:
         amount, _locale(locale), currency=currency, currency_digits=False,
         numbering_system=_locale(locale).default_numbering_system,
     )  # fmt: skip
-    return words
+    return digits(words, locale)
 
 
 @lru_cache(maxsize=8192)

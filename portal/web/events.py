@@ -106,4 +106,8 @@ _LETTERS = {
     "payment_received": N_("A payment was received"),
     "payment_declined": N_("A payment failed"),
     "refund_made": N_("A refund, with the new schedule"),
+    "plan_accepted_shop": N_("To the shop: the offer was accepted"),
+    "offer_declined": N_("To the shop: the offer was declined"),
+    "refund_declined": N_("To the shop: money could not be returned"),
+    "password_reset": N_("A link to a new password"),
 }

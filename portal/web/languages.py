@@ -31,7 +31,13 @@ def select() -> str:
     if for_programs():
         return ENGLISH
     own = current_user.actor.language if current_user.is_authenticated else request.cookies.get(COOKIE)
-    return own if own in LANGUAGES else request.accept_languages.best_match(OFFERED) or ENGLISH
+    return own if own in LANGUAGES else _of_the_browser()
+
+
+def _of_the_browser() -> str:
+    """The browser's first language that the portal speaks, wherever it is spoken: en-GB is English too."""
+    asked = (tag.split("-")[0] for tag, quality in request.accept_languages if quality > 0)
+    return next((language for language in asked if language in OFFERED), ENGLISH)
 
 
 @bp.post("/language")

@@ -17,6 +17,7 @@ from portal.core.errors import N_
 from portal.core.roles import Role
 
 from . import guards, languages, numerals
+from .events import letter_words
 
 NAVIGATION = {
     Role.MERCHANT: (
@@ -63,6 +64,7 @@ def init_app(app: Flask) -> None:
     app.add_template_filter(_distance, "distance")
     app.add_template_filter(_span, "span")
     app.add_template_filter(_state, "state")
+    app.add_template_filter(letter_words, "letter")
     app.context_processor(_shell)
 
 

@@ -149,7 +149,8 @@ def test_what_people_typed_is_escaped(letters: Letters, kind: str):
     assert "<b>" not in letter.html
     assert hostile in Shown(letter.html).words
     assert hostile in letter.text
-    assert "49" not in letter.text + letter.html
+    # The token of a link is random, so it may hold any two digits.
+    assert "49" not in re.sub(r"https://\S+", "", letter.text + letter.html)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -260,7 +261,7 @@ def test_the_language_decides_days_amounts_and_direction(tmp_path: Path):
     assert '<html lang="ar" dir="rtl">' in arabic.html
 
 
-@pytest.mark.parametrize("language", ["fr", "ar", "xx", ""])
+@pytest.mark.parametrize("language", ["fr", "xx", ""])
 def test_without_a_catalogue_all_is_english(letters: Letters, language: str):
     assert letters.write(message("due_soon", language=language)) == letters.write(message("due_soon"))
 
