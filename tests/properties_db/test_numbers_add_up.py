@@ -1,0 +1,166 @@
+"""Every number of a made-up shop is the sum of the rows behind it, what the API tells, and what its definition says."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from portal.core.calendar import business_date
+from portal.core.money import to_decimal
+from portal.core.periods import Period
+from portal.extensions import now
+from portal.models import Installment, Plan, Posting
+from portal.queries import metrics
+from portal.queries.metrics import NUMBERS, Unit
+from portal.queries.metrics.dashboard import percent
+from portal.services import tallies
+from tests import factories
+from tests.api.conftest import Program
+from tests.properties_db.stories_of_shops import WEST, Story
+
+SERIES = {"aging": "days", "expected": "on", "schedule": "on", "takings": "on", "on_time_by_month": "on"}
+
+
+@pytest.fixture(params=[1, 2])
+def told(request, app, session):
+    """A shop with a past, its program, and the instant at which it is looked at."""
+    until = now()
+    shop = Story(session, request.param, until).tell()
+    program = Program(app)
+    program.sign_in(shop.username)
+    yield SimpleNamespace(shop=shop, program=program, now=until)
+    assert factories.broken_invariants(session) == []
+
+
+def all_rows(session, shop, at, name, period, part=None):
+    """Page by page, there and back again."""
+    found, after = [], None
+    while True:
+        page = metrics.rows(session, shop, at, name, period, part=part, after=after, limit=7)
+        assert page.previous_before is None or after
+        found += page.rows
+        if page.next_after is None:
+            break
+        after = page.next_after
+    back, before = list(page.rows), page.previous_before
+    while before:
+        page = metrics.rows(session, shop, at, name, period, part=part, before=before, limit=7)
+        back, before = [*page.rows, *back], page.previous_before
+    assert back == found
+    return found
+
+
+def worth(unit: Unit, rows: list[metrics.Row]) -> Any:
+    total = sum(row.value for row in rows)
+    return percent(total, len(rows)) if unit is Unit.PERCENT else total
+
+
+def test_every_number_is_the_sum_of_its_rows_what_the_api_tells_and_as_defined(session, told):
+    """One test, since the making up takes longer than all that is asked of what was made up."""
+    for period in Period:
+        a_number_is_the_sum_of_its_rows_and_what_the_api_tells(session, told, period)
+        if period is not Period.ALL:
+            what_a_number_is_compared_with_is_as_defined(session, told, period)
+    each_point_of_a_series_is_the_sum_of_its_rows_and_what_the_api_tells(session, told)
+    what_was_marked_late_before_the_date_went_back_is_late(session, told)
+    folding_moves_no_number(session, told)
+
+
+def a_number_is_the_sum_of_its_rows_and_what_the_api_tells(session, told, period):
+    shown = metrics.dashboard(session, told.shop, told.now, period)
+    answer = told.program.get(f"/analytics/dashboard/?period={period}").json
+    for name, number in NUMBERS.items():
+        if number.unit is Unit.SERIES:
+            continue
+        rows = all_rows(session, told.shop, told.now, name, period)
+        value = worth(number.unit, rows)
+        assert value == getattr(shown, name), name
+        assert answer[name] == as_told(number.unit, value, told.shop.currency), name
+    assert shown.overdue > 0 < shown.outstanding
+    assert shown.success_rate and shown.on_time_rate
+
+
+def as_told(unit: Unit, value: Any, currency: str) -> Any:
+    if unit is Unit.MONEY:
+        return float(to_decimal(value, currency))
+    return value if value is None else float(value)
+
+
+def each_point_of_a_series_is_the_sum_of_its_rows_and_what_the_api_tells(session, told):
+    shown = metrics.dashboard(session, told.shop, told.now)
+    answer = told.program.get("/analytics/dashboard/").json
+    for name, label in SERIES.items():
+        every = all_rows(session, told.shop, told.now, name, Period.ALL)
+        parts = []
+        for point, figure in zip(getattr(shown, name), answer[name], strict=True):
+            key = str(getattr(point, label))
+            rows = all_rows(session, told.shop, told.now, name, Period.ALL, key)
+            parts += rows
+            assert key == next(iter(figure.values()))
+            if name == "on_time_by_month":
+                assert (point.part, point.whole) == (sum(row.value for row in rows), len(rows))
+                assert (figure["on_time"], figure["due"]) == (point.part, point.whole)
+                assert figure["rate"] == as_told(Unit.PERCENT, worth(Unit.PERCENT, rows), "USD")
+            else:
+                assert point.amount == sum(row.value for row in rows), (name, key)
+                assert figure["amount"] == float(to_decimal(point.amount, told.shop.currency))
+            if name == "aging":
+                assert figure["installments"] == point.installments == len(rows)
+        assert sorted(parts, key=str) == sorted(every, key=str), name
+        assert any(row.value for row in every), name
+
+
+def folding_moves_no_number(session, told):
+    before = metrics.dashboard(session, told.shop, told.now, Period.DAYS_90)
+    assert tallies.fold(session)["folded"] > 0
+    assert metrics.dashboard(session, told.shop, told.now, Period.DAYS_90) == before
+    with factories.unit_of_work(session):
+        tallies.recount(session)
+    assert metrics.dashboard(session, told.shop, told.now, Period.DAYS_90) == before
+
+
+def what_a_number_is_compared_with_is_as_defined(session, told, period):
+    """Counted one by one from installments and postings, without a query of the portal's."""
+    session.rollback()
+    shown = metrics.dashboard(session, told.shop, told.now, period)
+    first, before = shown.span.first, shown.previous
+    lines = session.execute(
+        select(Installment, Plan.accepted_on).join(Plan, Plan.id == Installment.plan_id).where(
+            Plan.acceptance_id.is_not(None)
+        )
+    ).all()  # fmt: skip
+    postings = session.scalars(select(Posting)).all()
+
+    def moved(account: str, since: date, until: date) -> int:
+        return sum(
+            posting.amount * ((posting.debit == account) - (posting.credit == account))
+            for posting in postings
+            if since <= posting.posted_on < until
+        )
+
+    assert shown.revenue_before == moved("cash", before.first, first)
+    assert shown.outstanding_before == moved("receivable", date.min, first)
+    assert before.last == first - timedelta(days=1)
+    due = [(line, accepted) for line, accepted in lines if before.first <= line.due_on <= before.last]
+    paid = [line for line, _ in due if line.paid]
+    kept = [line for line, _ in due if line.cancelled < line.amount]
+    assert shown.success_rate_due_before == percent(len(paid), len(kept))
+    judged = [line for line, accepted in due if line.cancelled < line.amount and line.due_on >= accepted]
+    on_time = [line for line in judged if line.paid_on and line.paid_on <= line.due_on]
+    assert shown.on_time_rate_due_before == percent(len(on_time), len(judged))
+
+
+def what_was_marked_late_before_the_date_went_back_is_late(session, told):
+    """Told in the west of what was due yesterday in the east, which is today here."""
+    today = business_date(told.now, WEST)
+    marked = session.scalars(select(Installment).where(Installment.late_on.is_not(None))).all()
+    early = [line for line in marked if line.due_on >= today]
+    shown = metrics.dashboard(session, told.shop, told.now)
+    late = sum(line.amount - line.paid - line.cancelled for line in marked)
+    assert (shown.overdue, shown.overdue_installments) == (late, len(marked))
+    assert sum(group.amount for group in shown.aging) == late
+    assert early
