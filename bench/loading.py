@@ -1,0 +1,220 @@
+"""A shop with as many plans as asked for, put into an empty database by SQL; the self-check must find nothing.
+
+Every customer has fifteen plans of six installments, two weeks apart. The first dates lie between twelve weeks ago and
+four weeks ahead; what is due by today is paid, but for one plan in 25, whose last installments are late.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+from uuid import UUID
+
+import psycopg2
+from sqlalchemy import create_engine, text
+from sqlalchemy.orm import Session
+
+from portal.core import terms
+from portal.core.money import split
+from portal.core.roles import Actor
+from portal.core.schedule import Line
+from tests import factories
+
+PARTS = 6
+APART = 14
+PLANS_OF_A_CUSTOMER = 15
+TOTAL = 15000
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How the two databases write what they do not write alike."""
+
+    series: str
+    id: str
+    swapped: str
+    plus: str
+    noon: str
+    hexadecimal: str
+
+    def numbers(self, count: int) -> str:
+        return self.series.format(last=count - 1)
+
+
+POSTGRES = Dialect(
+    series="s(n) AS (SELECT generate_series(0, {last}))",
+    id="('{kind}0000-0000-7000-8000-' || lpad(to_hex({number}), 12, '0'))::uuid",
+    swapped="('{kind}' || substr({column}::text, 5))::uuid",
+    plus="(DATE '{day}' + CAST({days} AS integer))",
+    noon="(CAST({day} AS timestamp) + interval '12 hours') AT TIME ZONE 'UTC'",
+    hexadecimal="lpad(to_hex({number}), 8, '0')",
+)
+SQLITE = Dialect(
+    series="RECURSIVE s(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM s WHERE n < {last})",
+    id="('{kind}0000000070008000' || printf('%012x', {number}))",
+    swapped="('{kind}' || substr({column}, 5))",
+    plus="date('{day}', ({days}) || ' days')",
+    noon="({day} || ' 12:00:00.000000')",
+    hexadecimal="printf('%08x', {number})",
+)
+
+# The first digits of the ids tell what a row is; all sort before those that the program makes today.
+CUSTOMER, PLAN, INSTALLMENT, PAYMENT, DEBT, CASH, MESSAGE, EVENT = (f"019{digit}" for digit in range(8))
+
+
+def load(session: Session, url: str, merchant: Actor, plans: int, first: int = 0) -> None:
+    """Give the shop so many plans, numbered from ``first`` on; ``url`` is the database's, as its superuser."""
+    dialect = POSTGRES if url.startswith("postgresql") else SQLITE
+    statements = _statements(dialect, merchant, plans, first, datetime.now(UTC).date())
+    session.rollback()
+    with closing(_unguarded(url)) as connection:
+        cursor = connection.cursor()
+        for statement in statements:
+            cursor.execute(statement)
+        connection.commit()
+
+
+def settle_down(url: str) -> None:
+    """Let the database look at what it holds now, and recompute what the portal keeps beside the rows."""
+    with closing(_unguarded(url)) as connection:
+        connection.commit()
+        if url.startswith("sqlite"):
+            connection.execute("ANALYZE")
+        else:
+            connection.autocommit = True
+            connection.cursor().execute("VACUUM ANALYZE")
+
+
+def check(url: str) -> None:
+    """Raises RuntimeError unless the self-check finds the loaded rows sound."""
+    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg2:"))
+    with Session(engine) as session:
+        if engine.dialect.name == "postgresql":
+            session.execute(text("SET work_mem = '256MB'"))
+        broken = factories.broken_invariants(session)
+    engine.dispose()
+    if broken:
+        raise RuntimeError(f"the loaded rows break {', '.join(broken)}")
+
+
+def customer_id(number: int) -> UUID:
+    return _id(CUSTOMER, number)
+
+
+def plan_id(number: int) -> UUID:
+    return _id(PLAN, number)
+
+
+def _id(kind: str, number: int) -> UUID:
+    return UUID(f"{kind}0000-0000-7000-8000-{number:012x}")
+
+
+def _unguarded(url: str) -> Any:
+    """A connection of the driver's own, without foreign keys being looked up row by row: the self-check looks later."""
+    if url.startswith("sqlite"):
+        connection = sqlite3.connect(url.removeprefix("sqlite:///"))
+        for pragma in (
+            "foreign_keys = OFF",
+            "synchronous = OFF",
+            "cache_size = -400000",
+            "temp_store = MEMORY",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+        return connection
+    connection = psycopg2.connect(url)
+    with connection.cursor() as cursor:
+        cursor.execute("SET session_replication_role = replica; SET timezone = 'UTC'; SET work_mem = '256MB'")
+    return connection
+
+
+def _statements(sql: Dialect, merchant: Actor, plans: int, first: int, today: date) -> list[str]:
+    shop = f"'{merchant.id if sql is POSTGRES else merchant.id.hex}'"
+    number = f"({first} + n)"
+    starts = f"(n * 112 / {plans} - 84)"
+    agreed = _terms(merchant, today)
+    on = {
+        "accepted": sql.plus.format(day=today, days=f"{starts} - 30"),
+        "starts": sql.plus.format(day=today, days=starts),
+        "last_day": sql.plus.format(day=today, days=starts),
+        "due": sql.plus.format(day=today, days=f"{starts} + {APART} * (k - 1)"),
+        "stamped": sql.plus.format(day=today, days=f"{starts} + {APART} * (k - 1) + 1"),
+    }
+    at = {name: sql.noon.format(day=day) for name, day in on.items()}
+    plan = sql.id.format(kind=PLAN, number=number)
+    person = f"({number} / {PLANS_OF_A_CUSTOMER})"
+    customer = sql.id.format(kind=CUSTOMER, number=person)
+    email = f"'customer-' || {person} || '@example.com'"
+    reference = sql.hexadecimal.format(number=number)
+    # What is due by today is paid, but on one plan in 25 only the first three installments are.
+    paid = f"({starts} + {APART} * (k - 1) < 0 AND (n % 25 <> 0 OR k <= 3))"
+    late = f"({starts} + {APART} * (k - 1) < 0 AND n % 25 = 0 AND k > 3)"
+    active = f"({starts} + {APART} * {PARTS - 1} >= 0 OR n % 25 = 0)"
+    numbers, parts = sql.numbers(plans), " UNION ALL ".join(f"SELECT {k}" for k in range(2, PARTS + 1))
+    each = TOTAL // PARTS
+    return [
+        f"WITH {numbers} INSERT INTO users (id, email, username, name, password_hash, role, session_version, language, "
+        f"test_card, created_at) SELECT {customer}, {email}, {email}, 'Customer ' || {person}, "
+        f"'{factories.password_hash()}', 'customer', 1, 'en', 'succeeds', {at['accepted']} "
+        f"FROM s WHERE n % {PLANS_OF_A_CUSTOMER} = 0",
+        f"WITH {numbers} INSERT INTO plans (merchant_id, id, reference, customer_id, customer_email, description, total, "
+        "currency, num_installments, frequency, start_date, state, acceptance_id, terms, terms_hash, last_day, "
+        f"accepted_on, created_at, updated_at) SELECT {shop}, {plan}, {reference}, {customer}, {email}, "
+        f"'Oak dining table, six chairs', {TOTAL}, 'USD', {PARTS}, 'biweekly', {on['starts']}, "
+        f"CASE WHEN {active} THEN 'active' ELSE 'completed' END, {plan}, '{agreed}', '{terms.hash_text(agreed)}', "
+        f"{on['last_day']}, {on['accepted']}, {at['accepted']}, {at['accepted']} FROM s",
+        "INSERT INTO acceptances (merchant_id, plan_id, customer_id, terms, terms_hash, accepted_at, address, user_agent, "
+        "how) SELECT merchant_id, id, customer_id, terms, terms_hash, created_at, '192.0.2.7', 'Browser', 'accepted' "
+        f"FROM plans WHERE merchant_id = {shop}",
+        f"WITH {numbers}, parts(k) AS (SELECT 1 UNION ALL {parts}) INSERT INTO installments (merchant_id, id, plan_id, "
+        "number, amount, due_on, paid, cancelled, returned, late_on, paid_on, paid_at) "
+        f"SELECT {shop}, {sql.id.format(kind=INSTALLMENT, number=f'{number} * 64 + k')}, {plan}, k, {each}, {on['due']}, "
+        f"CASE WHEN {paid} THEN {each} ELSE 0 END, 0, 0, CASE WHEN {late} THEN {on['stamped']} END, "
+        f"CASE WHEN {paid} THEN {on['due']} END, CASE WHEN {paid} THEN {at['due']} END FROM s CROSS JOIN parts",
+        *_books(sql, shop),
+    ]  # fmt: skip
+
+
+def _books(sql: Dialect, shop: str) -> list[str]:
+    """Payments, postings, letters and events that follow from the installments."""
+
+    def made(kind: str) -> str:
+        return sql.swapped.format(kind=kind, column="i.id")
+
+    accepted = sql.noon.format(day="p.accepted_on")
+    of_the_shop = (
+        "FROM installments i JOIN plans p ON p.merchant_id = i.merchant_id AND p.id = i.plan_id "
+        f"WHERE i.merchant_id = {shop}"
+    )
+    paid = f"{of_the_shop} AND i.paid > 0"
+    postings = (
+        "INSERT INTO postings (merchant_id, id, installment_id, payment_id, debit, credit, amount, currency, posted_at, "
+        "posted_on) SELECT i.merchant_id"
+    )
+    return [
+        "INSERT INTO payments (merchant_id, id, plan_id, customer_id, amount, currency, test_card, state, outcome, number, "
+        f"created_at, settled_at, settled_on) SELECT i.merchant_id, {made(PAYMENT)}, i.plan_id, p.customer_id, i.paid, "
+        f"p.currency, 'succeeds', 'succeeded', 'succeeded', i.number, i.paid_at, i.paid_at, i.paid_on {paid}",
+        f"{postings}, {made(DEBT)}, i.id, NULL, 'receivable', 'sales', i.amount, p.currency, {accepted}, p.accepted_on "
+        f"{of_the_shop}",
+        f"{postings}, {made(CASH)}, i.id, {made(PAYMENT)}, 'cash', 'receivable', i.paid, p.currency, i.paid_at, i.paid_on "
+        f"{paid}",
+        "INSERT INTO messages (merchant_id, id, cause, kind, user_id, plan_id, facts, state, tries, send_after, created_at, "
+        f"sent_at, subject, body) SELECT i.merchant_id, {made(MESSAGE)}, {made(PAYMENT)}, 'payment_received', "
+        "p.customer_id, p.id, '{}', 'sent', 1, i.paid_at, i.paid_at, i.paid_at, 'Payment received', 'Thank you.' "
+        f"{paid}",
+        "INSERT INTO events (merchant_id, id, kind, actor_id, plan_id, facts, at) SELECT i.merchant_id, "
+        f"{made(EVENT)}, 'payment_succeeded', p.customer_id, p.id, '{{}}', i.paid_at {paid}",
+    ]  # fmt: skip
+
+
+def _terms(merchant: Actor, today: date) -> str:
+    """The text that all of these plans share; what it says of dates is only ever read by people."""
+    lines = tuple(Line(number, amount, today) for number, amount in enumerate(split(TOTAL, PARTS), 1))
+    written = terms.write_terms(
+        seller=merchant.name, support=merchant.email, buyer="customer@example.com", description="Oak dining table, six chairs",
+        currency="USD", frequency="biweekly", lines=lines, last_day=today, timezone="UTC",
+    ).canonical()  # fmt: skip
+    return written.replace("'", "''")
