@@ -11,11 +11,12 @@ from flask.cli import with_appcontext
 from sqlalchemy import text
 
 from .core import accounts as rules
+from .core.calendar import business_date
 from .core.errors import Conflict, InvalidInput
 from .demo import load, sign_ins
 from .extensions import db, now
 from .queries import self_check as checks
-from .services import accounts, day, messages
+from .services import accounts, day, job_runs, messages
 from .services.transaction import unit_of_work
 
 
@@ -56,9 +57,13 @@ def demo() -> None:
 @with_appcontext
 def run_day(on: datetime | None) -> None:
     """Mark what is overdue, queue reminders, end old offers for every shop, then deliver messages."""
-    counts = day.run(db.session, now(), on.date() if on else None, at_any_hour=True)
+    began = now()
+    counts = day.run(db.session, began, on.date() if on else None, at_any_hour=True)
     extensions = current_app.extensions
     counts |= messages.deliver(db.session, extensions["mailer"], extensions["letters"].write, now)
+    today = on.date() if on else business_date(began, current_app.config["PORTAL_TIMEZONE"])
+    with unit_of_work(db.session):
+        job_runs.record(db.session, "run_day", today, began, now(), counts)
     click.echo(", ".join(f"{name}: {count}" for name, count in counts.items()))
 
 

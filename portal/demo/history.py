@@ -156,7 +156,7 @@ class History:
             for at, job, counts in sorted(self._runs, key=itemgetter(0)):
                 if at > self._now - RUNS_SHOWN:
                     ended_at = at + timedelta(milliseconds=40 + 15 * sum(counts.values()))
-                    job_runs.record(self._session, job, at, ended_at, counts)
+                    job_runs.record(self._session, job, at.date(), at, ended_at, counts)
 
     def _offer(self, story: Story, at: datetime) -> None:
         start = business_date(self._now, story.shop.timezone) + timedelta(story.first)

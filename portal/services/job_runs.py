@@ -14,10 +14,12 @@ KEPT = timedelta(days=30)
 
 
 def record(
-    session: Session, job: str, started_at: datetime, ended_at: datetime, counts: dict[str, int],
-    error: str | None = None, business_date: date | None = None,
+    session: Session, job: str, business_date: date, started_at: datetime, ended_at: datetime, counts: dict[str, int],
+    error: str | None = None,
 ) -> None:  # fmt: skip
     """Note the run of a job that has ended; ``error`` when it failed. Runs older than thirty days are forgotten.
+
+    ``business_date`` is the day that it worked for: the portal's own, while each merchant's date is told by its events.
 
     A run that found nothing to do takes the row of the one before it if that found nothing either: the row tells that
     the job is alive, and there is not one for every minute.

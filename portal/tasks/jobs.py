@@ -10,6 +10,7 @@ from typing import Any
 from flask import Flask, current_app
 from huey import Huey, crontab
 
+from portal.core.calendar import business_date
 from portal.extensions import db, now
 from portal.services import day, job_runs, messages, refund_settlement, settlement, tallies
 from portal.services.transaction import unit_of_work
@@ -75,7 +76,8 @@ def _run(app: Flask, job: str, work: Callable[[], dict[str, int]]) -> None:
             log.error("job failed", exc_info=error, extra={"job": job})
         text = f"{type(failure).__name__}: {failure}" if failure else None
         with unit_of_work(db.session):
-            job_runs.record(db.session, job, started_at, now(), counts, text)
+            today = business_date(started_at, app.config["PORTAL_TIMEZONE"])
+            job_runs.record(db.session, job, today, started_at, now(), counts, text)
         if any(counts.values()):
             log.info("job ended", extra={"job": job, "counts": counts})
         if failure:

@@ -1,7 +1,7 @@
 """Jobs: on time, woken by a commit, recorded when they did something or failed; a dead queue stops nobody."""
 
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -106,7 +106,9 @@ def test_a_run_that_did_something_or_failed_keeps_its_row(session, shop):
     idle, busy, failed = ({"sent": 0}, None), ({"sent": 2}, None), ({}, "KeyError: 'mailer'")
     for counts, error in (idle, busy, idle, idle, failed, idle):
         with unit_of_work(session):
-            job_runs.record(session, "deliver_messages", factories.NOW, factories.NOW, counts, error)
+            job_runs.record(
+                session, "deliver_messages", factories.NOW.date(), factories.NOW, factories.NOW, counts, error
+            )
     assert [(run.counts, run.error) for run in runs(session)] == [idle, busy, idle, failed, idle]
 
 
@@ -146,3 +148,9 @@ def test_the_clock_comes_as_often_as_the_admin_is_told(huey):
     day = [datetime(2026, 3, 2) + minute * timedelta(minutes=1) for minute in range(24 * 60)]  # noqa: DTZ001
     times = Counter(task.name for at in day for task in huey.read_periodic(at))
     assert {job: timedelta(days=1) / count for job, count in times.items()} == EVERY
+
+
+def test_a_day_that_an_operator_runs_is_on_record_with_its_date(app, session):
+    ran = app.test_cli_runner().invoke(args=["run-day", "--on", "2026-03-09"])
+    assert ran.exit_code == 0, ran.output
+    assert session.execute(select(JobRun.job, JobRun.business_date)).all() == [("run_day", date(2026, 3, 9))]

@@ -30,8 +30,9 @@ def see(client, session):
 
 
 def ran(session, job, ago, error=None):
+    at = now() - ago
     with unit_of_work(session):
-        job_runs.record(session, job, now() - ago, now() - ago, {"sent": 0 if error else 1}, error)
+        job_runs.record(session, job, at.date(), at, at, {"sent": 0 if error else 1}, error)
 
 
 @pytest.mark.parametrize("path", ["/admin/", "/admin/jobs"])
