@@ -14,6 +14,7 @@ from portal import create_app
 from portal.core.roles import PORTAL_ID
 from portal.extensions import db
 from portal.models import Merchant
+from portal.queries import metrics
 from tests import factories
 from tests.databases import MIGRATIONS, PostgresDatabase, environment, migrate
 
@@ -90,6 +91,19 @@ def test_a_step_that_is_taken_back_leaves_the_rows_of_earlier_steps(migrated):
     db.session.remove()
     flask_migrate.upgrade(directory=MIGRATIONS)
     assert factories.actor(db.session, shop.id) == shop
+
+
+def test_the_sums_behind_the_numbers_are_counted_from_what_is_there(migrated):
+    shop, ada = factories.make_merchant(db.session), factories.make_customer(db.session)
+    factories.pay(db.session, ada, factories.accepted_plan(db.session, shop, ada), 1)
+    factories.offered_plan(db.session, shop, ada.email)
+    shown = metrics.dashboard(db.session, shop, factories.NOW)
+    db.session.remove()
+    flask_migrate.downgrade(directory=MIGRATIONS, revision="0006_frozen_terms")
+    flask_migrate.upgrade(directory=MIGRATIONS)
+    assert metrics.dashboard(db.session, shop, factories.NOW) == shown
+    assert (shown.total_revenue, shown.outstanding) == (3334, 6666)
+    assert factories.broken_invariants(db.session) == []
 
 
 @pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)

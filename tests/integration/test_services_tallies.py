@@ -1,0 +1,163 @@
+"""The sums behind the numbers: right as soon as something is committed, folded once, by whoever, and checked."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
+
+from portal.adapters.gateway import Simulator
+from portal.models import CohortTally, DueTally, PostedTally, TallyChange
+from portal.queries import metrics
+from portal.services import plans, refunds, tallies
+from tests import factories
+from tests.factories import NOW, accepted_plan, pay, unit_of_work
+
+FOLDED = [DueTally, PostedTally, CohortTally]
+
+
+def waiting(session):
+    session.rollback()
+    return session.scalar(select(func.count()).select_from(TallyChange))
+
+
+def kept(session):
+    """All folded rows that are not zero throughout."""
+    session.rollback()
+    rows = [map(tuple, session.execute(select(*table.__table__.columns))) for table in FOLDED]
+    return [
+        sorted((row for row in table if any(isinstance(value, int) and value for value in row)), key=str)
+        for table in rows
+    ]
+
+
+@pytest.fixture
+def busy_shop(session, shop, ada):
+    """Plans accepted, paid, refunded and cancelled: the worked example among them."""
+    plan_id = accepted_plan(session, shop, ada)
+    pay(session, ada, plan_id, 1)
+    refunds.refund(session, Simulator(), shop, refunds.Request(plan_id, 5000), None, NOW)
+    pay(session, ada, plan_id)
+    refunds.refund(session, Simulator(), shop, refunds.Request(plan_id, 5000), None, NOW)
+    pay(session, ada, accepted_plan(session, shop, ada, parts=5, total=50000), 2)
+    cancelled = accepted_plan(session, shop, ada)
+    with unit_of_work(session):
+        plans.cancel(session, shop, cancelled, None, NOW)
+    return shop
+
+
+def test_numbers_are_right_as_soon_as_a_payment_is_committed(session, shop, ada):
+    plan_id = accepted_plan(session, shop, ada)
+    seen = [metrics.dashboard(session, shop, NOW)]
+    pay(session, ada, plan_id, 1)
+    seen.append(metrics.dashboard(session, shop, NOW))
+    tallies.fold(session)
+    seen.append(metrics.dashboard(session, shop, NOW))
+    pay(session, ada, plan_id, 2)
+    seen.append(metrics.dashboard(session, shop, NOW))
+    assert [(shown.total_revenue, shown.outstanding) for shown in seen] == [
+        (0, 10000), (3334, 6666), (3334, 6666), (6667, 3333),
+    ]  # fmt: skip
+
+
+def test_folding_empties_the_changes_and_moves_no_number(session, busy_shop):
+    shown = metrics.dashboard(session, busy_shop, NOW)
+    count = waiting(session)
+    assert tallies.fold(session, batch=2) == {"folded": count}
+    assert waiting(session) == 0
+    assert metrics.dashboard(session, busy_shop, NOW) == shown
+    assert tallies.fold(session) == {"folded": 0}
+    assert metrics.dashboard(session, busy_shop, NOW) == shown
+
+
+def test_what_is_folded_in_steps_is_what_is_counted_at_once(session, busy_shop):
+    tallies.fold(session, batch=1)
+    in_steps = kept(session)
+    with unit_of_work(session):
+        tallies.recount(session)
+    assert kept(session) == in_steps
+
+
+def test_a_worker_that_dies_in_the_middle_leaves_the_changes_to_the_next(session, busy_shop):
+    shown, count = metrics.dashboard(session, busy_shop, NOW), waiting(session)
+    with pytest.raises(ZeroDivisionError), unit_of_work(session):
+        tallies._fold(session, busy_shop.id, 3)
+        raise ZeroDivisionError
+    assert waiting(session) == count
+    assert tallies.fold(session) == {"folded": count}
+    assert metrics.dashboard(session, busy_shop, NOW) == shown
+
+
+def test_two_workers_fold_every_change_once(session, busy_shop):
+    """The second begins while the first holds a batch whose days it has to add to as well."""
+    shown, count = metrics.dashboard(session, busy_shop, NOW), waiting(session)
+    session.rollback()
+    folded = []
+    with Session(session.get_bind()) as other:
+        second = threading.Thread(target=lambda: folded.append(tallies.fold(other)["folded"]))
+        with unit_of_work(session):
+            first = tallies._fold(session, busy_shop.id, 3)
+            second.start()
+            second.join(0.3)
+        second.join()
+    assert (first, folded) == (3, [count - 3])
+    assert waiting(session) == 0
+    assert metrics.dashboard(session, busy_shop, NOW) == shown
+
+
+@pytest.mark.parametrize("engine_name", ["postgres"], indirect=True)
+def test_nobody_who_pays_waits_for_the_fold_or_for_another_payment(session, shop, ada):
+    """SQLite has one writer at a time whatever it writes."""
+    plan_id, beside = accepted_plan(session, shop, ada), accepted_plan(session, shop, ada)
+    with Session(session.get_bind(), expire_on_commit=False) as other, unit_of_work(session):
+        tallies._fold(session, shop.id, tallies.BATCH)
+        assert pay(other, ada, plan_id, 1).status == "paid"
+        assert pay(other, ada, beside).status == "paid"
+    assert metrics.dashboard(session, shop, NOW).total_revenue == 13334
+
+
+def test_another_shops_sums_stay_there(session, busy_shop, ada):
+    other = factories.make_merchant(session, "Other Shop")
+    accepted_plan(session, other, ada, total=700, parts=7)
+    for _ in range(2):
+        assert metrics.dashboard(session, other, NOW).outstanding == 700
+        tallies.fold(session)
+
+
+@pytest.mark.parametrize("table", FOLDED, ids=lambda table: table.__tablename__)
+def test_the_self_check_notices_a_wrong_sum_and_a_recount_mends_it(session, busy_shop, table):
+    tallies.fold(session)
+    for name in [column.name for column in table.__table__.columns if not column.primary_key]:
+        day = session.scalars(select(func.min(table.__table__.primary_key.columns.values()[-1]))).one()
+        session.rollback()
+        with unit_of_work(session):
+            wrong = {name: getattr(table, name) + 1}
+            session.execute(
+                update(table).where(table.__table__.primary_key.columns.values()[-1] == day).values(wrong)
+            )
+        assert factories.broken_invariants(session) == [table.__tablename__]
+        with unit_of_work(session):
+            tallies.recount(session)
+        assert factories.broken_invariants(session) == []
+
+
+def test_the_self_check_notices_a_change_that_was_lost(session, busy_shop):
+    with unit_of_work(session):
+        lost = session.scalars(select(TallyChange.id).order_by(TallyChange.id).limit(1)).one()
+        session.execute(delete(TallyChange).where(TallyChange.id == lost))
+    assert factories.broken_invariants(session) == [table.__tablename__ for table in FOLDED]
+    with unit_of_work(session):
+        tallies.recount(session)
+
+
+def test_an_offer_counts_only_once_it_is_accepted(session, shop, ada):
+    plan_id = factories.offered_plan(session, shop, ada.email, first=NOW.date() - timedelta(days=3))
+    shown = metrics.dashboard(session, shop, NOW)
+    assert (shown.outstanding, shown.overdue, shown.success_rate) == (0, 0, None)
+    factories.accept(session, ada, plan_id)
+    shown = metrics.dashboard(session, shop, NOW)
+    assert (shown.outstanding, shown.overdue, shown.success_rate) == (10000, 3334, 0)
+    assert shown.on_time_rate is None
