@@ -7,6 +7,7 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import date
 
+from .errors import N_
 from .money import decimal_text
 from .schedule import Line
 
@@ -49,12 +50,14 @@ class Terms:
         return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-LATE = (
+LATE = N_(
     "If an installment is not paid on its due date it is marked late and we remind you by e-mail. "
     "No fee and no interest is added, and the amounts do not change."
 )
-EARLY = "You may pay any installment, or everything that is left, earlier than its due date. Paying early is free."
-REFUND = (
+EARLY = N_(
+    "You may pay any installment, or everything that is left, earlier than its due date. Paying early is free."
+)
+REFUND = N_(
     "If the shop refunds you, what you still owe is cancelled first, from the last installment backwards; "
     "the rest goes back to you on the payments you made, newest first."
 )

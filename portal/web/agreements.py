@@ -9,6 +9,7 @@ from uuid import UUID
 
 from flask import Blueprint, Response, make_response, render_template
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 
 from portal.core.money import parse_amount
 from portal.core.roles import Role
@@ -18,6 +19,8 @@ from portal.queries import agreements
 from .guards import actor, requires
 
 bp = Blueprint("agreements", __name__)
+
+CLAUSES = ("late", "early", "refund")
 
 
 @bp.get("/customer/plans/<uuid:plan_id>/terms")
@@ -59,7 +62,10 @@ def _text(plan_id: UUID) -> Response:
 
 
 def agreed_terms(canonical: str) -> dict[str, Any]:
-    """The terms as their canonical text states them: amounts as minor units, days as dates, all else as written."""
+    """The terms as their canonical text states them: amounts as minor units, days as dates, all else as written.
+
+    The clauses stand in it in English; ``told`` says them in the reader's language.
+    """
     terms = json.loads(canonical)
     currency = terms["currency"]
     lines = [
@@ -68,6 +74,7 @@ def agreed_terms(canonical: str) -> dict[str, Any]:
         for line in terms["lines"]
     ]  # fmt: skip
     return terms | {
+        "told": {name: _(terms[name]) for name in CLAUSES},
         "lines": lines,
         "sum": sum(line["amount"] for line in lines),
         "total": parse_amount(terms["total"], currency),

@@ -6,7 +6,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from portal.core.roles import Role
@@ -211,7 +211,9 @@ def test_errors_are_told_in_arabic_too(client):
 
 @ON_SQLITE
 @pytest.mark.parametrize("role", [None, *Role])
-def test_every_page_speaks_arabic_from_right_to_left(app, world, role):
+def test_every_page_speaks_arabic_from_right_to_left(app, session, world, role):
+    session.execute(update(User).values(language="ar"))
+    session.commit()
     client, wrong, seen = app.test_client(), {}, 0
     if role:
         sign_in(client, person_of(world, role))
