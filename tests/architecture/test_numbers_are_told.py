@@ -1,0 +1,22 @@
+"""Every number of the registry is told where people look: in the documentation, on the dashboard, over the API."""
+
+from dataclasses import fields
+from pathlib import Path
+
+from portal.api import figures
+from portal.queries.metrics import NUMBERS, Dashboard
+
+DOCS = Path(__file__).parent.parent.parent / "docs"
+
+
+def test_the_documentation_has_each_definition_and_no_other():
+    told = [line for line in (DOCS / "numbers.md").read_text().splitlines() if line.startswith("| `")]
+    assert told == [
+        f"| `{number.name}` | {number.title} | {number.unit} | {number.definition} |"
+        for number in NUMBERS.values()
+    ]
+
+
+def test_the_dashboard_holds_each_number_and_the_api_tells_it():
+    assert set(NUMBERS) <= {field.name for field in fields(Dashboard)}
+    assert set(NUMBERS) <= set(figures.Dashboard.model_fields)
