@@ -6,13 +6,14 @@ import operator
 from collections.abc import Callable, Sequence
 from copy import copy
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import DateTimePattern, format_timedelta, parse_pattern
 from babel.lists import format_list
-from babel.numbers import NumberPattern, get_currency_symbol
+from babel.numbers import NumberPattern, format_percent, get_currency_symbol
 
 from portal.core.money import EXPONENTS, to_decimal
 
@@ -21,9 +22,11 @@ HALF_A_YEAR = 180  # days
 
 # Both are read in every country here, so their dates have the order and the clock that nobody misreads.
 _PATTERNS = {
-    "en": {"day": "EEEE d MMMM y", "near_day": "EEEE d MMMM", "short_day": "d MMM y", "time": "HH:mm"},
-    "ar": {"day": "EEEE، d MMMM y", "near_day": "EEEE، d MMMM", "short_day": "d MMM y", "time": "HH:mm"},
-}
+    "en": {"day": "EEEE d MMMM y", "near_day": "EEEE d MMMM", "short_day": "d MMM y", "time": "HH:mm",
+           "month": "LLLL y", "short_month": "LLL", "day_of_month": "d MMM"},
+    "ar": {"day": "EEEE، d MMMM y", "near_day": "EEEE، d MMMM", "short_day": "d MMM y", "time": "HH:mm",
+           "month": "LLLL y", "short_month": "LLL", "day_of_month": "d MMM"},
+}  # fmt: skip
 _ARABIC_DIGITS = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
 
 
@@ -59,6 +62,32 @@ def near_day(near: date, today: date, locale: str) -> str:
 def short_day(day: date, locale: str) -> str:
     """The day in little room: "4 Dec 2026"."""
     return digits(_day_pattern("short_day", locale).apply(day, _locale(locale)), locale)
+
+
+@lru_cache(maxsize=1024)
+def month(first: date, locale: str) -> str:
+    """The month that begins with the day ``first``: "December 2026"."""
+    return digits(_day_pattern("month", locale).apply(first, _locale(locale)), locale)
+
+
+@lru_cache(maxsize=1024)
+def short_month(first: date, locale: str) -> str:
+    """The month where its year is plain: "Dec"."""
+    return _day_pattern("short_month", locale).apply(first, _locale(locale))
+
+
+@lru_cache(maxsize=1024)
+def day_of_month(day: date, locale: str) -> str:
+    """The day where its year is plain: "4 Dec"."""
+    return digits(_day_pattern("day_of_month", locale).apply(day, _locale(locale)), locale)
+
+
+def percent(rate: Decimal, locale: str, places: int = 2) -> str:
+    """A rate in percent: 50 is "50.00%"."""
+    pattern = f"#,##0.{'0' * places}%"
+    system = _locale(locale).default_numbering_system
+    words = format_percent(rate / 100, pattern, locale=_locale(locale), numbering_system=system)
+    return digits(words, locale)
 
 
 def moment(instant: datetime, zone: str, locale: str) -> str:
@@ -139,7 +168,8 @@ def _day_pattern(name: str, locale: str) -> DateTimePattern:
     full = known.date_formats["full"]
     formats: dict[str, DateTimePattern] = {
         "day": full, "near_day": full, "short_day": known.date_formats["medium"],
-        "time": known.time_formats["short"],
+        "time": known.time_formats["short"], "month": known.datetime_skeletons["yMMMM"],
+        "short_month": known.datetime_skeletons["MMM"], "day_of_month": known.datetime_skeletons["MMMd"],
     }  # fmt: skip
     return formats[name]
 

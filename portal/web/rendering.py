@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
@@ -57,6 +58,7 @@ def init_app(app: Flask) -> None:
     guards.init_app(app)
     numerals.init_app(app)
     app.add_template_filter(_money, "money")
+    app.add_template_filter(_percent, "percent")
     app.add_template_filter(_day, "day")
     app.add_template_filter(_near_day, "nearday")
     app.add_template_filter(_short_day, "shortday")
@@ -129,6 +131,10 @@ def _state(status: str) -> tuple[str, str]:
 
 def _money(amount: int, currency: str) -> str:
     return formats.money(amount, currency, str(get_locale()))
+
+
+def _percent(rate: Decimal) -> str:
+    return formats.percent(rate, str(get_locale()))
 
 
 def _day(day: date) -> str:

@@ -1,10 +1,11 @@
 """The merchant's numbers, each with its one definition; every face shows these and computes none of its own."""
 
 from .dashboard import AgeGroup, Dashboard, Point, RatePoint, dashboard
+from .debtors import LOOKED_AT, Debtor, debtors
 from .registry import NUMBERS, Number, Unit
 from .rows import Cursor, Row, RowPage, rows
 
 __all__ = [
-    "NUMBERS", "AgeGroup", "Cursor", "Dashboard", "Number", "Point", "RatePoint", "Row", "RowPage", "Unit",
-    "dashboard", "rows",
+    "LOOKED_AT", "NUMBERS", "AgeGroup", "Cursor", "Dashboard", "Debtor", "Number", "Point", "RatePoint", "Row",
+    "RowPage", "Unit", "dashboard", "debtors", "rows",
 ]  # fmt: skip

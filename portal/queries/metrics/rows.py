@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, literal, select, tuple_
+from sqlalchemy import Select, case, literal, null, select, tuple_
 from sqlalchemy.orm import Session
 
 from portal.core.calendar import business_date
@@ -30,6 +30,7 @@ class Row:
     """What counts for a number: an installment by the day when it is due, or cash by the day when it moved.
 
     ``value`` is in minor units, or for counts and rates 1 or 0; ``amount`` is what was asked for or what moved.
+    Cash that came in names its payment.
     """
 
     id: UUID
@@ -41,6 +42,7 @@ class Row:
     reference: str
     description: str
     customer_name: str
+    payment_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +92,15 @@ def _day(chosen: Selection) -> Any:
     return Posting.posted_on if chosen.table is Posting else Installment.due_on
 
 
+def _payment(chosen: Selection) -> Any:
+    return case((Posting.debit == "cash", Posting.payment_id)) if chosen.table is Posting else null()
+
+
 def _query(chosen: Selection, merchant_id: UUID) -> Select[Any]:
     """The order of the columns is that of ``Row``."""
     query = (
         select(chosen.table.id, _day(chosen), chosen.value, chosen.table.amount, Installment.number, Plan.id,
-               Plan.reference, Plan.description, User.name)
+               Plan.reference, Plan.description, User.name, _payment(chosen))
         .select_from(chosen.table)
     )  # fmt: skip
     if chosen.table is Posting:
