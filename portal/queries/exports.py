@@ -129,7 +129,7 @@ def installments(
     """The installments of chosen plans that show the wanted status: one statement a batch."""
     today = business_date(now, merchant.timezone)
     query = (
-        select(Installment, Plan)
+        select(*_SHOWN)
         .join(Plan, (Plan.merchant_id == Installment.merchant_id) & (Plan.id == Installment.plan_id))
         .where(Installment.merchant_id == merchant.id, *_chosen(merchant, now, wanted))
         .order_by(Installment.plan_id, Installment.number)
@@ -147,8 +147,8 @@ def installments(
             batch = query.where(tuple_(Installment.plan_id, Installment.number) > place)
         return list(session.execute(batch))
 
-    for found in _walk(read, lambda row: (row[0].plan_id, row[0].number)):
-        yield [_installment_row(line, plan, today) for line, plan in found]
+    for found in _walk(read, lambda row: (row.plan_id, row.number)):
+        yield [_installment_row(row, today) for row in found]
 
 
 def movements(
@@ -167,6 +167,15 @@ def movements(
 
         for found in _walk(read, lambda row: row.id):
             yield [_movement_row(row, merchant.timezone) for row in found]
+
+
+# What a row of the file is made from; there may be a million, so no more than that is read.
+_SHOWN = (
+    Installment.id, Installment.plan_id, Installment.number, Installment.amount, Installment.paid,
+    Installment.cancelled, Installment.returned, Installment.due_on, Installment.late_on, Installment.paid_on,
+    Installment.paid_at, Installment.payment_id, Plan.reference, Plan.description, Plan.customer_email, Plan.currency,
+    Plan.state, Plan.last_day,
+)  # fmt: skip
 
 
 def _walk(read: Callable[[Any], list[Any]], key: Callable[[Any], Any]) -> Iterator[list[Any]]:
@@ -233,16 +242,16 @@ def _plan_row(plan: PlanView) -> PlanRow:
     )  # fmt: skip
 
 
-def _installment_row(line: Installment, plan: Plan, today: date) -> InstallmentRow:
-    state = shown_state(PlanState(plan.state), plan.last_day, today)
-    seen = installment_view(line, state, today)
+def _installment_row(row: Any, today: date) -> InstallmentRow:
+    state = shown_state(PlanState(row.state), row.last_day, today)
+    seen = installment_view(row, state, today)
 
     def money(amount: int) -> Money:
-        return Money(amount, plan.currency)
+        return Money(amount, row.currency)
 
     return InstallmentRow(
-        reference=plan.reference, description=plan.description, customer_email=plan.customer_email, number=seen.number,
-        due_on=seen.due_on, status=str(seen.status), currency=plan.currency, amount=money(seen.amount),
+        reference=row.reference, description=row.description, customer_email=row.customer_email, number=seen.number,
+        due_on=seen.due_on, status=str(seen.status), currency=row.currency, amount=money(seen.amount),
         paid=money(seen.paid), cancelled=money(seen.cancelled), returned=money(seen.returned),
         owed=money(seen.owed if state is PlanState.ACTIVE else 0), paid_on=seen.paid_on,
     )  # fmt: skip

@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, or_
+from sqlalchemy.orm import aliased
 
 from portal.models import Installment, Plan
 
@@ -13,13 +14,18 @@ from portal.models import Installment, Plan
 Today = date | ColumnElement[date]
 
 _OWED = Installment.paid + Installment.cancelled < Installment.amount
+# Any installment of a plan, beside those that a list may be joined with.
+_ANY = aliased(Installment)
 
 
 def plan_status(status: str, today: Today) -> ColumnElement[bool]:
     """Plans that show ``status``: a state, or ``overdue``, which ``active`` leaves out."""
     if status in ("overdue", "active"):
         late = exists().where(
-            Installment.merchant_id == Plan.merchant_id, Installment.plan_id == Plan.id, _OWED, _due(today)
+            _ANY.merchant_id == Plan.merchant_id,
+            _ANY.plan_id == Plan.id,
+            _ANY.paid + _ANY.cancelled < _ANY.amount,
+            _due(today, _ANY),
         )
         return and_(Plan.state == "active", late if status == "overdue" else ~late)
     if status == "offered":
@@ -42,5 +48,5 @@ def installment_status(status: str, today: Today) -> ColumnElement[bool]:
     return or_(ended, and_(accepted, ~_OWED, Installment.paid == 0))
 
 
-def _due(today: Today) -> Any:
-    return or_(Installment.due_on < today, Installment.late_on.is_not(None))
+def _due(today: Today, line: Any = Installment) -> Any:
+    return or_(line.due_on < today, line.late_on.is_not(None))
