@@ -6,10 +6,10 @@ VENV := .venv
 RUN := $(VENV)/bin/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test torture fuzz check format browser screenshots up down build logs
+.PHONY: help setup run test torture fuzz check format browser screenshots translations up down build logs
 
 help: ## List these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.installed ## Make the virtual environment and install what the portal runs on
 	@:
@@ -43,6 +43,9 @@ browser: $(VENV)/.installed-dev
 
 screenshots: $(VENV)/.installed-dev browser ## Take the pictures of the README again
 	$(VENV)/bin/python bin/screenshots.py
+
+translations: $(VENV)/.installed ## Bring the Arabic catalogue up to the program; lists sentences without words
+	$(VENV)/bin/python bin/translations.py
 
 up: ## Start everything with Docker Compose, in the background
 	docker compose up --build --detach
