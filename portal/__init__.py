@@ -19,6 +19,7 @@ from .web import (
     admin,
     agreements,
     auth,
+    calendars,
     customer,
     documents,
     health,
@@ -29,6 +30,23 @@ from .web import (
     merchant_refunds,
     pages,
     rendering,
+)
+
+# What the web is made of; each brings its pages as ``bp``.
+ROOMS = (
+    pages,
+    languages,
+    health,
+    auth,
+    calendars,
+    customer,
+    merchant,
+    merchant_exports,
+    merchant_plans,
+    merchant_refunds,
+    agreements,
+    documents,
+    admin,
 )
 
 
@@ -53,20 +71,7 @@ def create_app(settings: dict[str, Any]) -> Flask:
     guards.init_app(app)
     rendering.init_app(app)
     http_errors.init_app(app)
-    for room in (
-        pages,
-        languages,
-        health,
-        auth,
-        customer,
-        merchant,
-        merchant_exports,
-        merchant_plans,
-        merchant_refunds,
-        agreements,
-        documents,
-        admin,
-    ):
+    for room in ROOMS:
         app.register_blueprint(room.bp)
     api.init_app(app)
     app.cli.add_command(cli.create_admin)

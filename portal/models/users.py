@@ -25,6 +25,7 @@ class User(Base):
     session_version: Mapped[int] = mapped_column(default=1)
     language: Mapped[str] = mapped_column(String(8), default="en")
     test_card: Mapped[str] = mapped_column(String(24), default="succeeds")
+    calendar_key: Mapped[uuid.UUID | None]
     created_at: Mapped[datetime]
     deactivated_at: Mapped[datetime | None]
 

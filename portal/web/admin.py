@@ -43,6 +43,8 @@ MESSAGE_STATES = ("queued", "sent", "failed")
 HAPPENED = {
     "account_opened": N_("Account opened"),
     "admin_created": N_("Admin made on the command line"),
+    "calendar_closed": N_("Calendar address taken away"),
+    "calendar_opened": N_("Calendar address made"),
     "message_sent_again": N_("Message queued again"),
     "password_changed": N_("Password changed"),
     "profile_changed": N_("Profile changed"),

@@ -1,0 +1,87 @@
+"""Due dates for a customer's calendar app, at a private address; shows nothing at one that was replaced or ended."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from flask import Blueprint, Response, current_app, make_response, render_template, request, url_for
+from flask_babel import force_locale
+from flask_babel import gettext as _
+
+from portal.adapters import calendars as feeds
+from portal.core.errors import NotFound
+from portal.core.roles import Role
+from portal.extensions import db, limiter, now
+from portal.queries import calendars
+from portal.queries.views import InstallmentView, PlanView
+from portal.services import calendars as service
+from portal.services.transaction import unit_of_work
+
+from .events import amount_text
+from .guards import actor, public, requires
+from .rendering import done
+
+bp = Blueprint("calendars", __name__)
+
+
+@bp.get("/calendar/<token>.ics")
+@public
+@limiter.limit("120 per minute")
+def feed(token: str) -> Response:
+    """The token alone opens it, since calendar apps cannot sign in; it is in the language of its owner."""
+    read = feeds.read_token(current_app.config["SECRET_KEY"], token)
+    owner = calendars.find_owner(db.session, *read) if read else None
+    if owner is None:
+        raise NotFound()
+    with force_locale(owner.language):
+        entries = [_entry(plan, part) for plan, part in calendars.due_dates(db.session, owner, now())]
+        response = make_response(feeds.write(_("Payments due"), entries))
+    response.headers["Content-Type"] = "text/calendar; charset=utf-8"
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.headers["X-Robots-Tag"] = "noindex"
+    response.add_etag()
+    return response.make_conditional(request)
+
+
+def _entry(plan: PlanView, part: InstallmentView) -> feeds.Entry:
+    portal = current_app.config["PORTAL_URL"]
+    return feeds.Entry(
+        uid=f"{part.id}@{urlsplit(portal).hostname}",
+        day=part.due_on,
+        summary=_("Pay %(amount)s to %(shop)s", amount=amount_text(part.owed, plan.currency), shop=plan.merchant_name),
+        description=_("Installment %(number)s of %(count)s: %(what)s, %(reference)s", number=part.number,
+                      count=plan.num_installments, what=plan.description, reference=plan.reference),
+        url=portal + url_for("customer.plan", plan_id=plan.id),
+        changed_at=plan.updated_at,
+    )  # fmt: skip
+
+
+@bp.get("/customer/calendar")
+@requires(Role.CUSTOMER)
+def show() -> str:
+    key = calendars.find_key(db.session, actor())
+    return render_template("customer/calendar.html", address=None if key is None else _address(key))
+
+
+def _address(key: UUID) -> str:
+    token = feeds.make_token(current_app.config["SECRET_KEY"], actor().id, key)
+    return current_app.config["PORTAL_URL"] + url_for(".feed", token=token)
+
+
+@bp.post("/customer/calendar")
+@requires(Role.CUSTOMER)
+def make() -> Response:
+    with unit_of_work(db.session):
+        service.open_calendar(db.session, actor(), now())
+    return done(
+        url_for(".show"), _("Your calendar has a new address. One that it had before no longer works.")
+    )
+
+
+@bp.post("/customer/calendar/stop")
+@requires(Role.CUSTOMER)
+def stop() -> Response:
+    with unit_of_work(db.session):
+        service.close_calendar(db.session, actor(), now())
+    return done(url_for(".show"), _("The address no longer works. Remove the calendar from your app."))
