@@ -35,6 +35,8 @@ class Cut:
 PAYING = "test_paying.py::test_what_was_answered_is_what_happened[{}]"
 REFUNDING = "test_refunding.py::test_what_was_tried_three_times_is_refunded_once[{}]"
 HELD = "test_lock_waits.py::test_a_plan_that_is_held_too_long_is_503_and_then_paid_once[{}]"
+REMINDING = "test_background.py::test_killed_workers_lose_no_reminder_on_{}"
+OUTAGE = "test_background.py::test_without_redis_customers_sign_in_and_pay_and_the_letters_catch_up[sqlite]"
 LOST = "test_lost_connections.py::{}[postgres]"
 
 ROW_LOCK = "        .with_for_update(key_share=True, of=Plan)\n"
@@ -80,6 +82,20 @@ CUTS = (
         "what is owed, read under the lock", "portal/services/payments.py",
         "    if any(i.payment_id for i in covered):\n", "    if False:\n",
         (PAYING.format("paying on sqlite"), PAYING.format("paying on postgres")),
+    ),
+    Cut(
+        "the lease of a letter", "portal/services/messages.py", ", send_after=now + LEASE)", ")",
+        (REMINDING.format("postgres_and_redis[postgres]"),),
+    ),
+    Cut(
+        "delivering what nothing woke", "portal/tasks/jobs.py",
+        '    def deliver_messages() -> None:\n        _run(app, "deliver_messages", deliver)\n',
+        "    def deliver_messages() -> None:\n        pass\n",
+        (REMINDING.format("sqlite[sqlite]"),),
+    ),
+    Cut(
+        "a queue that is gone stops nobody", "portal/tasks/queue.py", "    except Exception as error:\n",
+        "    except ZeroDivisionError as error:\n", (OUTAGE,),
     ),
 )  # fmt: skip
 

@@ -5,7 +5,7 @@ import pytest
 from . import outage, reminding
 
 SMALL = 60
-PACE = reminding.Pace(letter=0.1, kill=0.5, most_kills=2)
+PACE = reminding.Pace(letter=0.1, kill=0.5, most_kills=2, longest=180)
 
 
 @pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
