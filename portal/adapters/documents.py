@@ -25,7 +25,7 @@ FONTS = Path(__file__).parent / "fonts"
 REGULAR, BOLD = "DejaVuSansCondensed", "DejaVuSansCondensed-Bold"
 INK, SOFT, LINE, ACCENT = (HexColor(code) for code in ("#211e19", "#5d574c", "#d8d2c5", "#0a5f4c"))
 WIDTH, HEIGHT = A4
-MARGIN, FOOT = 56.0, 72.0
+MARGIN, FOOT = 56.0, 60.0
 ROOM = WIDTH - 2 * MARGIN
 MISSING = "\N{WHITE SQUARE}"
 
@@ -139,14 +139,14 @@ class _Sheet:
         self._room_for(90)
         self.block(table.title, 12, BOLD)
         self.y -= 6
-        self._row(table, table.headings, 8.5, color=SOFT)
+        self._row(table, table.headings, 8, color=SOFT)
         for row in table.rows:
-            if self._room_for(22):
-                self._row(table, table.headings, 8.5, color=SOFT)
-            self._row(table, row, 9.5)
+            if self._room_for(26):
+                self._row(table, table.headings, 8, color=SOFT)
+            self._row(table, row, 9)
         if table.foot:
-            self._room_for(22)
-            self._row(table, table.foot, 9.5, BOLD)
+            self._room_for(26)
+            self._row(table, table.foot, 9, BOLD)
 
     def _row(
         self, table: Table, cells: tuple[str, ...], size: float, font: str = REGULAR, *, color: HexColor = INK
@@ -154,21 +154,13 @@ class _Sheet:
         top, lowest, start = self.y, self.y, 0.0
         for column, (words, share) in enumerate(zip(cells, table.widths, strict=True)):
             self.y = top
+            gap = 0 if column == len(cells) - 1 else 10
             far = column in table.amounts
-            # The gap to the next column stands at the near side of amounts, so that they end where the column does.
-            self.block(
-                words,
-                size,
-                font,
-                start=start + (10 if far else 0),
-                width=share * ROOM - 10,
-                far=far,
-                color=color,
-            )
+            self.block(words, size, font, start=start, width=share * ROOM - gap, far=far, color=color)
             lowest, start = min(lowest, self.y), start + share * ROOM
         self.y = lowest
-        self._rule(4)
-        self.y -= 3
+        self._rule(3.5)
+        self.y -= 1
 
     def _closing(self) -> None:
         self.y -= 18
@@ -191,9 +183,7 @@ class _Sheet:
             color=SOFT,
         )
         self.y = FOOT - 22
-        self.block(
-            f"{self.document.title} \N{MIDDLE DOT} {self.document.sender}"[:70], 8, width=ROOM / 2, color=SOFT
-        )
+        self.block(self.document.title, 8, width=ROOM / 2, color=SOFT)
 
     def _room_for(self, height: float) -> bool:
         """Goes on to the next page unless ``height`` points are left; whether it did."""

@@ -109,7 +109,7 @@ def own_forms(client: Client, home: str) -> dict[str, dict[str, str]]:
     waiting, seen = [home, "/account"], set()
     while waiting:
         path = waiting.pop()
-        if path in seen or "/static/" in path or path.endswith(".csv"):
+        if path in seen or "/static/" in path or path.endswith((".csv", ".pdf")):
             continue
         seen.add(path)
         page = client.get(path).get_data(as_text=True)
