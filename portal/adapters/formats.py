@@ -13,11 +13,12 @@ from zoneinfo import ZoneInfo
 from babel import Locale
 from babel.dates import DateTimePattern, format_timedelta, parse_pattern
 from babel.lists import format_list
-from babel.numbers import NumberPattern, format_percent, get_currency_symbol
+from babel.numbers import NumberPattern, format_decimal, get_currency_symbol
 
 from portal.core.money import EXPONENTS, to_decimal
 
 NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
+LEFT_TO_RIGHT = "\N{LEFT-TO-RIGHT MARK}"
 HALF_A_YEAR = 180  # days
 
 # Both are read in every country here, so their dates have the order and the clock that nobody misreads.
@@ -84,10 +85,18 @@ def day_of_month(day: date, locale: str) -> str:
 
 def percent(rate: Decimal, locale: str, places: int = 2) -> str:
     """A rate in percent: 50 is "50.00%"."""
-    pattern = f"#,##0.{'0' * places}%"
-    system = _locale(locale).default_numbering_system
-    words = format_percent(rate / 100, pattern, locale=_locale(locale), numbering_system=system)
-    return digits(words, locale)
+    return _decimal(rate / 100, f"#,##0.{'0' * places}%", locale)
+
+
+def decimal(number: Decimal, locale: str) -> str:
+    """A number with two decimals: 1234.5 is "1,234.50"."""
+    return _decimal(number, "#,##0.00", locale)
+
+
+def _decimal(number: Decimal, pattern: str, locale: str) -> str:
+    known = _locale(locale)
+    system = known.default_numbering_system
+    return digits(format_decimal(number, pattern, known, numbering_system=system), locale)
 
 
 def moment(instant: datetime, zone: str, locale: str) -> str:
@@ -152,6 +161,9 @@ def _money_pattern(currency: str, locale: str) -> NumberPattern:
     # CLDR keeps letters and digits apart ("SAR 5.00", but "$5.00"); Babel leaves that to us.
     if symbol[-1].isalpha():
         pattern.prefix = _ending_apart(pattern.prefix)
+    if direction(locale) == "rtl" and symbol[0].isascii():
+        # The sign at the end of "US$" is of no direction, and would go to the other side of its letters.
+        pattern.suffix = (f"{pattern.suffix[0]}{LEFT_TO_RIGHT}", f"{pattern.suffix[1]}{LEFT_TO_RIGHT}")
     return pattern
 
 
