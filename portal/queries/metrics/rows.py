@@ -17,7 +17,7 @@ from portal.core.roles import Actor
 from portal.models import Installment, Plan, Posting, User
 
 from .registry import NUMBERS
-from .selections import Selection
+from .selections import MERCHANT, Selection
 
 PAGE = 50
 
@@ -47,7 +47,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class RowPage:
-    """One page of rows, newest day first; where the pages beside it begin, None where there is none."""
+    """One page of rows; where the pages beside it begin, None where there is none.
+
+    Cash that moved last comes first; installments come in the order in which they are due.
+    """
 
     rows: tuple[Row, ...]
     next_after: Cursor | None
@@ -67,19 +70,20 @@ def rows(
     if name not in NUMBERS:
         raise NotFound()
     chosen = NUMBERS[name].select(frame)
-    query = _query(chosen, merchant.id)
+    query = _query(chosen)
     if part is not None:
         if part not in chosen.parts:
             raise NotFound()
         query = query.where(chosen.parts[part])
     on, row_id = _day(chosen), chosen.table.id
-    edge = after or before
+    edge, backwards = after or before, after is None and before is not None
+    falling = (chosen.table is Posting) != backwards
     if edge:
         here = tuple_(literal(edge[0], on.type), literal(edge[1], row_id.type))
-        query = query.where(tuple_(on, row_id) < here if after else tuple_(on, row_id) > here)
-    backwards = before is not None and after is None
-    order = (on, row_id) if backwards else (on.desc(), row_id.desc())
-    found = [Row(*row) for row in session.execute(query.order_by(*order).limit(limit + 1))]
+        query = query.where(tuple_(on, row_id) < here if falling else tuple_(on, row_id) > here)
+    order = (on.desc(), row_id.desc()) if falling else (on, row_id)
+    query = query.order_by(*order).limit(limit + 1)
+    found = [Row(*row) for row in session.execute(query, {"merchant": merchant.id})]
     more, shown = len(found) > limit, found[:limit]
     if backwards:
         shown.reverse()
@@ -96,7 +100,7 @@ def _payment(chosen: Selection) -> Any:
     return case((Posting.debit == "cash", Posting.payment_id)) if chosen.table is Posting else null()
 
 
-def _query(chosen: Selection, merchant_id: UUID) -> Select[Any]:
+def _query(chosen: Selection) -> Select[Any]:
     """The order of the columns is that of ``Row``."""
     query = (
         select(chosen.table.id, _day(chosen), chosen.value, chosen.table.amount, Installment.number, Plan.id,
@@ -111,5 +115,5 @@ def _query(chosen: Selection, merchant_id: UUID) -> Select[Any]:
     return (
         query.join(Plan, (Plan.merchant_id == Installment.merchant_id) & (Plan.id == Installment.plan_id))
         .join(User, User.id == Plan.customer_id)
-        .where(chosen.table.merchant_id == merchant_id, Plan.acceptance_id.is_not(None), chosen.where)
+        .where(chosen.table.merchant_id == MERCHANT, Plan.acceptance_id.is_not(None), chosen.where)
     )

@@ -6,12 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, literal_column, or_
+from sqlalchemy import ColumnElement, Uuid, and_, bindparam, case, func, literal_column, or_, select
+from sqlalchemy.orm import aliased
 
 from portal.core.periods import Frame, Span
 from portal.models import Installment, Plan, Posting
 
 Condition = ColumnElement[bool]
+
+# Whoever runs a query with a selection says whose rows are meant.
+MERCHANT = bindparam("merchant", type_=Uuid)
 
 _OWED = Installment.amount - Installment.paid - Installment.cancelled
 _IS_OWED = Installment.paid + Installment.cancelled < Installment.amount
@@ -80,6 +84,8 @@ def on_time_of_period(frame: Frame) -> Selection:
 def on_time_by_month(frame: Frame) -> Selection:
     parts = {str(month): _within(Plan.accepted_on, span) for month, span in frame.months.items()}
     where = _judged(frame) & _all_of(Plan.accepted_on, frame.months)
+    # Follows from the rest; it is what an index can use.
+    where &= Installment.due_on >= next(iter(frame.months))
     return Selection(Installment, where, _one_if(_ON_TIME), parts)
 
 
@@ -110,7 +116,16 @@ def schedule(frame: Frame) -> Selection:
 
 
 def _late(frame: Frame) -> Condition:
-    return _IS_OWED & or_(Installment.due_on < frame.today, Installment.late_on.is_not(None))
+    """The last condition changes nothing but where the search ends: before all that is owed in the years to come."""
+    marked = aliased(Installment)
+    latest = select(func.max(marked.due_on)).where(
+        marked.merchant_id == MERCHANT, marked.late_on.is_not(None), marked.due_on >= frame.today
+    )
+    return and_(
+        _IS_OWED,
+        or_(Installment.due_on < frame.today, Installment.late_on.is_not(None)),
+        Installment.due_on <= func.coalesce(latest.scalar_subquery(), frame.yesterday),
+    )
 
 
 def _fell_due(frame: Frame) -> Condition:
