@@ -85,7 +85,7 @@ def day_of_month(day: date, locale: str) -> str:
 
 def percent(rate: Decimal, locale: str, places: int = 2) -> str:
     """A rate in percent: 50 is "50.00%"."""
-    return _decimal(rate / 100, f"#,##0.{'0' * places}%", locale)
+    return _decimal(rate / 100, f"#,##0.{'0' * places}".rstrip(".") + "%", locale)
 
 
 def decimal(number: Decimal, locale: str) -> str:

@@ -1,4 +1,4 @@
-"""A shop's dashboard and its settings; shows the numbers of ``queries.metrics`` and computes none."""
+"""A shop's dashboard, the pages behind its numbers, and its settings; computes no number of its own."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from portal.queries import merchant, metrics
 from portal.services import accounts
 from portal.services.transaction import unit_of_work
 
+from . import merchant_charts, merchant_numbers, unsent
 from .forms import PageForm, add_errors, typed
 from .guards import actor, requires
+from .merchant_figures import cards, choices, chosen_period, span_in_words
 from .rendering import done
 
 bp = Blueprint("merchant", __name__, url_prefix="/merchant")
@@ -26,12 +28,21 @@ bp = Blueprint("merchant", __name__, url_prefix="/merchant")
 @bp.get("/")
 @requires(Role.MERCHANT)
 def dashboard() -> str:
+    period = chosen_period()
+    numbers = metrics.dashboard(db.session, actor(), now(), period)
+    payments = merchant.latest_payments(db.session, actor())
+    started = bool(payments or numbers.outstanding or any(point.amount for point in numbers.schedule))
+    exported = {"from": numbers.span.first, "to": numbers.span.last} if numbers.previous else {}
     return render_template(
-        "merchant/dashboard.html",
-        numbers=metrics.dashboard(db.session, actor(), now()),
-        definitions={name: number.definition for name, number in metrics.NUMBERS.items()},
-        payments=merchant.latest_payments(db.session, actor()),
-    )
+        "merchant/dashboard.html", numbers=numbers, span=span_in_words(numbers), cards=cards(numbers),
+        choices=choices(period, ".dashboard"), takings=merchant_charts.takings_beside_schedule(numbers),
+        expected=merchant_charts.expected_by_week(numbers), on_time=merchant_charts.on_time_by_month(numbers),
+        ages=merchant_charts.overdue_by_age(numbers), debtors=metrics.debtors(db.session, actor(), now()),
+        looked_at=metrics.LOOKED_AT, payments=payments, started=started, exported=exported,
+    )  # fmt: skip
+
+
+bp.add_url_rule("/numbers/<name>", "number", merchant_numbers.show)
 
 
 class SettingsForm(PageForm):
@@ -45,9 +56,10 @@ class SettingsForm(PageForm):
 
 @bp.route("/settings", methods=["GET", "POST"])
 @requires(Role.MERCHANT)
+@unsent.keeps("name", "support_email", "timezone")
 def settings() -> Response | tuple[str, int]:
     shop = shops.get_shop(db.session, actor())
-    form = SettingsForm(obj=shop)
+    form = SettingsForm(unsent.typed_before(), obj=shop)
     status = 200
     if form.is_submitted():
         try:

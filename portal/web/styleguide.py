@@ -10,7 +10,9 @@ from wtforms.fields import SelectChoice
 
 from portal.adapters import formats
 
+from .charts import Chart, Point, Value
 from .guards import public
+from .merchant_figures import Change, Choice
 from .rendering import STATES
 
 # This page is for developers, so its words are plain English and no translator meets them.
@@ -45,6 +47,10 @@ TIMELINE = [
     ("1 Oct 2026, 18:40 CEST", "Offer sent", ""),
 ]
 TAKINGS = [("Sep", 120_00, 100_00), ("Oct", 80_00, 110_00), ("Nov", 140_00, 125_00), ("Dec", -20_00, 90_00)]
+CHANGES = [
+    Change("up", True, "12.5%", "Up from $100.00"), Change("down", False, "2.50 points", "Down from 92.00%"),
+    Change("up", None, "$50.00", "Up from $0.00"), Change("same", None, "", "Unchanged from $100.00"),
+]  # fmt: skip
 
 
 class Sample(Form):
@@ -66,7 +72,7 @@ def show() -> str:
     return render_template(
         "styleguide.html", words=WORDS, form=Sample(role="merchant", amount="100.00"), wrong=_wrong(), buttons=BUTTONS,
         notices=NOTICES, states=list(STATES), schedule=SCHEDULE, today=date(2026, 11, 23), timeline=TIMELINE,
-        series=_series(),
+        chart=_chart(), changes=CHANGES, choices=[Choice("30 days", "#", True), Choice("All time", "#", False)],
     )  # fmt: skip
 
 
@@ -80,9 +86,13 @@ def _wrong() -> Sample:
     return form
 
 
-def _series() -> list[tuple[str, list[tuple[str, int, str]]]]:
-    return [(month, [("Takings", got, _money(got)), ("Schedule", due, _money(due))])
-            for month, got, due in TAKINGS]  # fmt: skip
+def _chart() -> Chart:
+    points = [
+        Point(month, month, f"{month} 2026", (Value(got, _money(got)), Value(due, _money(due))), "#")
+        for month, got, due in TAKINGS
+    ]
+    series = (("Takings", None), ("Schedule", None))
+    return Chart(WORDS["takings"], "What came in beside what was due.", "Month", series, tuple(points))
 
 
 def _money(minor: int) -> str:

@@ -1,0 +1,121 @@
+"""The shop's series as charts: takings beside the schedule, weeks ahead, ages of what is overdue, rates by month."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+
+from flask_babel import gettext as _
+from flask_babel import ngettext
+
+from portal.adapters import formats
+from portal.queries import metrics
+from portal.queries.metrics import NUMBERS, AgeGroup, Dashboard, RatePoint
+
+from .charts import Chart, Point, Value
+from .merchant_figures import days_late, locale, number_url
+
+
+def takings_beside_schedule(numbers: Dashboard) -> Chart:
+    """Both series in one; a month leads to its takings."""
+    takings, schedule = takings_by_month(numbers), schedule_by_month(numbers)
+    both = zip(takings.points, schedule.points, strict=True)
+    return replace(
+        takings,
+        title=_("Takings and schedule by month"),
+        description=_("What came in, beside what accepted plans asked for in the same month."),
+        series=((_("Takings"), takings.series[0][1]), (_("Schedule"), schedule.series[0][1])),
+        points=tuple(replace(came, values=came.values + asked.values) for came, asked in both),
+    )
+
+
+def takings_by_month(numbers: Dashboard) -> Chart:
+    return _of_months("takings", numbers, numbers.takings)
+
+
+def schedule_by_month(numbers: Dashboard) -> Chart:
+    return _of_months("schedule", numbers, numbers.schedule)
+
+
+def expected_by_week(numbers: Dashboard) -> Chart:
+    points = tuple(
+        Point(
+            str(point.on), _day(point.on), _week(point.on), (_money(point.amount, numbers),),
+            number_url("expected", numbers.period, part=point.on),
+        )
+        for point in numbers.expected
+    )  # fmt: skip
+    return _chart("expected", numbers, _("Week"), points, marked=0)
+
+
+def overdue_by_age(numbers: Dashboard) -> Chart:
+    points = tuple(_age(group, numbers) for group in numbers.aging)
+    return _chart("aging", numbers, _("Overdue for"), points, marked=0)
+
+
+def on_time_by_month(numbers: Dashboard) -> Chart:
+    """Told first is the newest month of which there is something to tell."""
+    points = tuple(_rate(point, numbers) for point in numbers.on_time_by_month)
+    told = [place for place, point in enumerate(points) if point.values[0].length is not None]
+    chart = _chart("on_time_by_month", numbers, _("Accepted in"), points, (told or [-1])[-1])
+    return replace(chart, most=Value(100_00, formats.percent(Decimal(100), locale(), places=0)))
+
+
+# How each series of the registry is drawn.
+CHARTS: dict[str, Callable[[Dashboard], Chart]] = {
+    "aging": overdue_by_age, "expected": expected_by_week, "schedule": schedule_by_month, "takings": takings_by_month,
+    "on_time_by_month": on_time_by_month,
+}  # fmt: skip
+
+
+def _chart(
+    name: str, numbers: Dashboard, point_name: str, points: tuple[Point, ...], marked: int = -1
+) -> Chart:
+    number = NUMBERS[name]
+    series = ((_(number.title), number_url(name, numbers.period)),)
+    return Chart(_(number.title), _(number.definition), point_name, series, points, marked)
+
+
+def _of_months(name: str, numbers: Dashboard, amounts: tuple[metrics.Point, ...]) -> Chart:
+    points = tuple(
+        Point(
+            str(point.on), formats.short_month(point.on, locale()), formats.month(point.on, locale()),
+            (_money(point.amount, numbers),), number_url(name, numbers.period, part=point.on),
+        )
+        for point in amounts
+    )  # fmt: skip
+    return _chart(name, numbers, _("Month"), points)
+
+
+def _age(group: AgeGroup, numbers: Dashboard) -> Point:
+    count = ngettext("%(num)s installment", "%(num)s installments", group.installments)
+    amount = _money(group.amount, numbers)
+    shown = Value(amount.length, _("%(amount)s, %(installments)s", amount=amount.words, installments=count))
+    label = days_late(group.days)
+    return Point(group.days, label, label, (shown,), number_url("aging", numbers.period, part=group.days))
+
+
+def _rate(point: RatePoint, numbers: Dashboard) -> Point:
+    words = _("nothing was due yet")
+    if point.rate is not None:
+        rate = formats.percent(point.rate, locale())
+        words = _("%(rate)s, %(part)s of %(whole)s", rate=rate, part=point.part, whole=point.whole)
+    return Point(
+        str(point.on), formats.short_month(point.on, locale()), formats.month(point.on, locale()),
+        (Value(None if point.rate is None else int(point.rate * 100), words),),
+        number_url("on_time_by_month", numbers.period, part=point.on),
+    )  # fmt: skip
+
+
+def _money(amount: int, numbers: Dashboard) -> Value:
+    return Value(amount, formats.money(amount, numbers.currency, locale()))
+
+
+def _week(monday: date) -> str:
+    return _("%(first)s to %(last)s", first=_day(monday), last=_day(monday + timedelta(days=6)))
+
+
+def _day(day: date) -> str:
+    return formats.day_of_month(day, locale())

@@ -1,0 +1,170 @@
+"""The shop's numbers as words, each with what it was before; shows what ``queries.metrics`` tell, and counts none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from flask import request, url_for
+from flask_babel import get_locale
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+
+from portal.adapters import formats
+from portal.core.periods import Period, Span
+from portal.queries.metrics import NUMBERS, Dashboard, Unit
+
+from .numerals import number as in_digits
+
+PERIODS = {
+    Period.DAYS_30: _l("30 days"), Period.DAYS_90: _l("90 days"), Period.MONTHS_12: _l("12 months"),
+    Period.ALL: _l("All time"),
+}  # fmt: skip
+USUAL = Period.DAYS_30
+NOTHING = "-"
+
+# What a number is compared with, and whether more of it is good news; owing more is neither good nor bad.
+BEFORE = {
+    "revenue": ("revenue_before", True), "outstanding": ("outstanding_before", None),
+    "success_rate_due": ("success_rate_due_before", True), "on_time_rate_due": ("on_time_rate_due_before", True),
+}  # fmt: skip
+
+# The figures of a dashboard, each with those told in its small print; of all time there is nothing smaller to tell.
+CARDS = (
+    ("revenue", "total_revenue"), ("outstanding",), ("overdue", "overdue_installments", "overdue_new"),
+    ("success_rate_due", "success_rate"), ("on_time_rate_due", "on_time_rate"),
+)  # fmt: skip
+CARDS_OF_ALL_TIME = (
+    ("total_revenue",), ("outstanding",), ("overdue", "overdue_installments"), ("success_rate",), ("on_time_rate",)
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """From what a number came: which way it went (``up``, ``down``, ``same``), and whether that is good news if either.
+
+    ``by`` is the distance in words, empty where it went nowhere.
+    """
+
+    way: str
+    good: bool | None
+    by: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A number in words, where its page is, and those told in its small print."""
+
+    title: str
+    url: str
+    shown: str
+    change: Change | None
+    asides: tuple[Figure, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A period to choose, and its address on the page where it is offered."""
+
+    title: str
+    url: str
+    chosen: bool
+
+
+def chosen_period() -> Period:
+    """The period in the page's address; what is none is the usual one."""
+    asked = request.args.get("period")
+    return Period(asked) if asked in list(Period) else USUAL
+
+
+def number_url(name: str, period: Period, **more: Any) -> str:
+    return url_for("merchant.number", name=name, period=period, **more)
+
+
+def choices(period: Period, endpoint: str, **where: Any) -> list[Choice]:
+    return [
+        Choice(str(title), url_for(endpoint, period=one, **where), one == period)
+        for one, title in PERIODS.items()
+    ]
+
+
+def span_in_words(numbers: Dashboard) -> str:
+    """Which days are told, and with which they are compared; nothing to say of all time."""
+    if numbers.previous is None:
+        return ""
+    return _("%(days)s, compared with %(before)s.", days=_days(numbers.span), before=_days(numbers.previous))
+
+
+def cards(numbers: Dashboard) -> list[Figure]:
+    """The dashboard's figures in their order."""
+    groups = CARDS if numbers.previous else CARDS_OF_ALL_TIME
+    return [
+        figure(first, numbers, tuple(figure(other, numbers) for other in asides)) for first, *asides in groups
+    ]
+
+
+def figure(name: str, numbers: Dashboard, asides: tuple[Figure, ...] = ()) -> Figure:
+    number = NUMBERS[name]
+    value = getattr(numbers, name)
+    shown = in_words(number.unit, value, numbers.currency)
+    url = number_url(name, numbers.period)
+    return Figure(_(number.title), url, shown, _change(name, number.unit, value, numbers), asides)
+
+
+def in_words(unit: Unit, value: Any, currency: str) -> str:
+    if value is None:
+        return NOTHING
+    if unit is Unit.MONEY:
+        return formats.money(value, currency, locale())
+    if unit is Unit.PERCENT:
+        return formats.percent(value, locale())
+    return str(in_digits(value))
+
+
+def locale() -> str:
+    return str(get_locale())
+
+
+def _days(span: Span) -> str:
+    return _("%(first)s to %(last)s", first=_day(span.first), last=_day(span.last))
+
+
+def _day(day: date) -> str:
+    return formats.short_day(day, locale())
+
+
+def _change(name: str, unit: Unit, value: Any, numbers: Dashboard) -> Change | None:
+    if name not in BEFORE:
+        return None
+    field, more_is_good = BEFORE[name]
+    before = getattr(numbers, field)
+    if before is None or value is None:
+        return None
+    then = in_words(unit, before, numbers.currency)
+    if value == before:
+        return Change("same", None, "", _("Unchanged from %(before)s", before=then))
+    way = "up" if value > before else "down"
+    words = _("Up from %(before)s", before=then) if way == "up" else _("Down from %(before)s", before=then)
+    good = None if more_is_good is None else more_is_good is (way == "up")
+    return Change(way, good, _distance(unit, value, before, numbers.currency), words)
+
+
+def _distance(unit: Unit, value: Any, before: Any, currency: str) -> str:
+    """How far a value is from what it was: rates in points, amounts in percent of what they were, if that was any."""
+    apart = abs(value - before)
+    if unit is Unit.PERCENT:
+        return _("%(points)s points", points=formats.decimal(apart, locale()))
+    if before <= 0:
+        return formats.money(apart, currency, locale())
+    return formats.percent(Decimal(100 * apart) / before, locale(), places=1)
+
+
+def days_late(days: str) -> str:
+    """An age of what is overdue, such as "1-30", in words."""
+    if days.endswith("+"):
+        return _("%(days)s days or more", days=in_digits(int(days[:-1])))
+    first, last = (in_digits(int(day)) for day in days.split("-"))
+    return _("%(first)s to %(last)s days", first=first, last=last)
