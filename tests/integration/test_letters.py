@@ -10,9 +10,6 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from babel.messages.catalog import Catalog
-from babel.messages.extract import extract_from_dir
-from babel.messages.mofile import write_mo
 from jinja2 import TemplateNotFound, UndefinedError
 
 from portal.adapters import reset_tokens
@@ -223,47 +220,6 @@ def test_a_fact_does_not_take_the_place_of_the_addressee(letters: Letters):
     letter = letters.write(message("offer_sent", facts=forged))
     assert "thief" not in letter.text
     assert "https://example.com/" not in letter.html
-
-
-def in_capitals(said: str) -> str:
-    return re.sub(r"(%\(\w+\)s)|(\w+)", lambda match: match[1] or match[2].upper(), said)
-
-
-def translated(folder: Path, language: str) -> Letters:
-    """Letters with a catalogue of this language that has every message of the templates, in capitals."""
-    catalogue = Catalog(locale=language)
-    for _, _, said, _, _ in extract_from_dir(TEMPLATES, [("**.j2", "jinja2.ext:babel_extract")]):
-        catalogue.add(said, in_capitals(said) if isinstance(said, str) else tuple(map(in_capitals, said)))
-    path = folder / language / "LC_MESSAGES/messages.mo"
-    path.parent.mkdir(parents=True)
-    with path.open("wb") as file:
-        write_mo(file, catalogue)
-    return Letters(BASE, SECRET, folder)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_catalogue_reaches_every_word(tmp_path: Path, kind: str):
-    facts = CASES[kind][0] | {"description": "DESK"}
-    letter = translated(tmp_path, "de").write(
-        message(kind, language="de", facts=facts, name="ROSA", sender="OAK")
-    )
-    days = r"Dezember|Januar|Freitag|Sonntag|Montag|und"
-    words = re.sub(rf"https://\S+|\S+@\S+|\b({days})\b", "", f"{letter.subject} {letter.text}")
-    assert re.findall(r"\w*[a-z]\w*", words) == []
-
-
-def test_the_language_decides_days_amounts_and_direction(tmp_path: Path):
-    german = translated(tmp_path, "de").write(message("offer_sent", language="de"))
-    assert "Freitag, 4. Dezember 2026" in german.text
-    assert "100,00\xa0$" in german.text
-    assert '<html lang="de" dir="ltr">' in german.html
-    arabic = translated(tmp_path, "ar").write(message("offer_sent", language="ar"))
-    assert '<html lang="ar" dir="rtl">' in arabic.html
-
-
-@pytest.mark.parametrize("language", ["fr", "xx", ""])
-def test_without_a_catalogue_all_is_english(letters: Letters, language: str):
-    assert letters.write(message("due_soon", language=language)) == letters.write(message("due_soon"))
 
 
 def test_the_reset_link_holds_the_user_and_dies_with_the_password(letters: Letters):

@@ -86,3 +86,29 @@ def test_days_and_moments():
 def test_distance(due: int, words: str):
     said = NullTranslations()
     assert formats.distance(date(2026, 12, due), date(2026, 12, 4), said.gettext, said.ngettext) == words
+
+
+@pytest.mark.parametrize(
+    ("minor", "currency", "locale", "words"),
+    [
+        (123456, "SAR", "ar", "\u200f1,234.56\xa0ر.س.\u200f"),
+        (123456, "SAR", "ar_EG", "\u200f١٬٢٣٤٫٥٦\xa0ر.س.\u200f"),
+        (1234567, "KWD", "ar_EG", "\u200f١٬٢٣٤٫٥٦٧\xa0د.ك.\u200f"),
+        (3334, "USD", "ar", "\u200f33.34\xa0US$\u200e"),
+        (-5, "USD", "ar_EG", "\u200f-٠٫٠٥\xa0US$\u200e"),
+    ],
+)
+def test_arabic_amounts_have_the_chosen_digits_and_keep_their_sign_beside_its_letters(
+    minor: int, currency: str, locale: str, words: str
+):
+    assert formats.money(minor, currency, locale) == words
+
+
+def test_arabic_days_and_moments_have_the_chosen_digits():
+    friday, instant = date(2026, 12, 4), datetime(2026, 12, 4, 11, 5, tzinfo=UTC)
+    assert formats.day(friday, "ar") == "الجمعة، 4 ديسمبر 2026"
+    assert formats.day(friday, "ar_EG") == "الجمعة، ٤ ديسمبر ٢٠٢٦"
+    assert formats.short_day(friday, "ar_EG") == "٤ ديسمبر ٢٠٢٦"
+    assert formats.moment(instant, "Asia/Riyadh", "ar") == "4 ديسمبر 2026، 14:05 UTC+03"
+    assert formats.moment(instant, "UTC", "ar_EG") == "٤ ديسمبر ٢٠٢٦، ١١:٠٥ UTC"
+    assert formats.digits("1 of 3", "ar") == formats.digits("1 of 3", "en") == "1 of 3"

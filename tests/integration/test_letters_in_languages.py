@@ -1,0 +1,75 @@
+"""Letters in the reader's language: words, days, amounts, digits and direction; English where there are no words."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.mofile import write_mo
+
+from portal.adapters.letters import Letters
+from tests.integration.test_letters import BASE, CASES, KINDS, SECRET, TEMPLATES, letters, message
+
+__all__ = ["letters"]  # a fixture
+
+
+def in_capitals(said: str) -> str:
+    return re.sub(r"(%\(\w+\)s)|(\w+)", lambda match: match[1] or match[2].upper(), said)
+
+
+def translated(folder: Path, language: str) -> Letters:
+    """Letters with a catalogue of this language that has every message of the templates, in capitals."""
+    catalogue = Catalog(locale=language)
+    for _, _, said, _, _ in extract_from_dir(TEMPLATES, [("**.j2", "jinja2.ext:babel_extract")]):
+        catalogue.add(said, in_capitals(said) if isinstance(said, str) else tuple(map(in_capitals, said)))
+    path = folder / language / "LC_MESSAGES/messages.mo"
+    path.parent.mkdir(parents=True)
+    with path.open("wb") as file:
+        write_mo(file, catalogue)
+    return Letters(BASE, SECRET, folder)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_catalogue_reaches_every_word(tmp_path: Path, kind: str):
+    facts = CASES[kind][0] | {"description": "DESK"}
+    letter = translated(tmp_path, "de").write(
+        message(kind, language="de", facts=facts, name="ROSA", sender="OAK")
+    )
+    days = r"Dezember|Januar|Freitag|Sonntag|Montag|und"
+    words = re.sub(rf"https://\S+|\S+@\S+|\b({days})\b", "", f"{letter.subject} {letter.text}")
+    assert re.findall(r"\w*[a-z]\w*", words) == []
+
+
+def test_the_language_decides_days_amounts_and_direction(tmp_path: Path):
+    german = translated(tmp_path, "de").write(message("offer_sent", language="de"))
+    assert "Freitag, 4. Dezember 2026" in german.text
+    assert "100,00\xa0$" in german.text
+    assert '<html lang="de" dir="ltr">' in german.html
+    arabic = translated(tmp_path, "ar").write(message("offer_sent", language="ar"))
+    assert '<html lang="ar" dir="rtl">' in arabic.html
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_letter_speaks_arabic_from_right_to_left(letters: Letters, kind: str):
+    facts = CASES[kind][0] | {"description": "طاولة"}
+    letter = letters.write(message(kind, language="ar", facts=facts, name="روزا", sender="متجر البلوط"))
+    assert '<html lang="ar" dir="rtl">' in letter.html
+    words = re.sub(r"https://\S+|\S+@\S+|US\$|7KQ2MW4X|Tallystick", "", f"{letter.subject} {letter.text}")
+    assert re.findall(r"[A-Za-z]+", words) == []
+
+
+def test_an_arabic_letter_counts_in_the_chosen_digits(letters: Letters):
+    text = letters.write(message("payment_received", language="ar_EG")).text
+    assert "٦٦٫٦٧" in text and "١ و٢ من ٣" in text
+    text = letters.write(message("due_soon", language="ar_EG")).text
+    assert "القسط: ٢\n" in text and "٤ يناير ٢٠٢٧" in text
+    assert "القسط: 2\n" in letters.write(message("due_soon", language="ar")).text
+    assert "٢ | ٤ نوفمبر ٢٠٢٦ | " in letters.write(message("refund_made", language="ar_EG")).text
+
+
+@pytest.mark.parametrize("language", ["fr", "xx", ""])
+def test_without_a_catalogue_all_is_english(letters: Letters, language: str):
+    assert letters.write(message("due_soon", language=language)) == letters.write(message("due_soon"))
