@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from babel import Locale
 from flask import Blueprint, current_app, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
@@ -26,6 +28,7 @@ from portal.queries.accounts import find_actor, test_card
 from portal.services import accounts
 from portal.services.transaction import unit_of_work
 
+from . import unsent
 from .forms import PageForm, add_errors, typed
 from .guards import actor, home_url, local_path, open_session, public, signed_in
 from .languages import remember
@@ -116,7 +119,8 @@ def login() -> ResponseReturnValue:
             form.form_errors = [_("This name and password do not belong together. Check both and try again.")]
         except InvalidInput as invalid:
             add_errors(form, invalid)
-    return render_template("auth/login.html", form=form, target=target), 422 if form.errors else 200
+    page = render_template("auth/login.html", form=form, target=target, unsent=unsent.waiting())
+    return page, 422 if form.errors else 200
 
 
 @bp.post("/logout")
@@ -204,9 +208,10 @@ class PasswordForm(NewPasswordForm):
 
 @bp.route("/account", methods=["GET", "POST"])
 @signed_in
+@unsent.keeps("name", "language", "test_card")
 def account() -> ResponseReturnValue:
     person = actor()
-    form = _profile(person)
+    form = _profile(person, unsent.typed_before())
     if form.validate_on_submit():
         try:
             with unit_of_work(db.session):
@@ -242,7 +247,7 @@ def password() -> ResponseReturnValue:
     return done(url_for("auth.account"), text)
 
 
-def _profile(person: Actor, formdata: dict[str, str] | None = None) -> ProfileForm:
+def _profile(person: Actor, formdata: Mapping[str, str] | None = None) -> ProfileForm:
     """The profile as it is stored; a field that is not sent keeps what it has."""
     given = {"name": person.name, "language": person.language}
     return ProfileForm(formdata, **given, test_card=test_card(db.session, person.id))

@@ -9,7 +9,7 @@ from functools import partial
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from flask import Flask, Response, make_response, redirect, request, session, url_for
+from flask import Flask, Response, current_app, make_response, redirect, request, session, url_for
 from flask_babel import gettext as _
 from flask_login import UserMixin, current_user, login_user
 
@@ -21,7 +21,11 @@ from portal.guards import public as public
 from portal.guards import requires as stamp
 from portal.queries import accounts
 
+from . import unsent
+
 SESSION_HOURS = 12
+# So long a browser still tells whose session has ended: a form that was left open is not refused as a stranger's.
+REMEMBERED = timedelta(days=7)
 
 # A browser reads a second slash or a backslash as the start of another host, and drops control characters.
 LOCAL_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")
@@ -83,7 +87,9 @@ def open_session(user_id: UUID) -> Actor:
     person = accounts.find_actor(db.session, user_id, accounts.session_version(db.session, user_id))
     if person is None:
         raise Forbidden(N_("This account cannot sign in."))
+    carried = unsent.carry_over(user_id)
     session.clear()
+    session.update(carried)
     session.permanent = True
     login_user(SignedIn(person))
     session["opened_at"] = session["seen_at"] = now().timestamp()
@@ -91,12 +97,15 @@ def open_session(user_id: UUID) -> Actor:
 
 
 def init_app(app: Flask) -> None:
-    app.config["PERMANENT_SESSION_LIFETIME"] = timedelta(hours=SESSION_HOURS)
+    app.config["PERMANENT_SESSION_LIFETIME"] = REMEMBERED
     login_manager.user_loader(_load)
 
 
 def _sign_in_first() -> Response:
-    page = request.full_path.rstrip("?") if request.method == "GET" else _referring_page()
+    if request.method == "GET":
+        page: str | None = request.full_path.rstrip("?")
+    else:
+        page = unsent.set_aside() or _referring_page()
     url = url_for("auth.login", next=page)
     if request.htmx:
         response = make_response("", 204)
@@ -106,9 +115,14 @@ def _sign_in_first() -> Response:
 
 
 def _referring_page() -> str | None:
-    """The page of this portal that a form was sent from, to be opened again after signing in."""
+    """The page of this portal that a form was sent from, to be opened again after signing in.
+
+    The answer to a form that was refused stands at an address that cannot be opened; then there is none.
+    """
     came_from = urlsplit(request.referrer or "")
-    return came_from.path if came_from.netloc == request.host else None
+    routes = current_app.create_url_adapter(request)
+    opens = came_from.netloc == request.host and routes and routes.test(came_from.path, "GET")
+    return came_from.path if opens else None
 
 
 def _load(user: str) -> SignedIn | None:

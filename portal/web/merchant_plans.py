@@ -28,6 +28,7 @@ from portal.services import keys, offers, plans
 from portal.services.offers import Proposal
 from portal.services.transaction import unit_of_work
 
+from . import unsent
 from .events import letter_words, timeline_of
 from .fields import DayField, WholeNumberField
 from .forms import PageForm, add_errors, searched, typed
@@ -106,6 +107,10 @@ def _here() -> dict[str, str]:
     return {name: request.args[name] for name in PLACE_NAMES if request.args.get(name)}
 
 
+# What is typed into the builder; how it is sent once is not.
+TYPED = ("customer_email", "description", "total_amount", "num_installments", "frequency", "start_date")
+
+
 class OfferForm(PageForm):
     customer_email = EmailField(_l("Customer's e-mail address"), filters=[typed])
     description = StringField(_l("What is sold"), filters=[typed])
@@ -142,10 +147,11 @@ class OfferForm(PageForm):
 
 @bp.route("/new", methods=["GET", "POST"])
 @requires(Role.MERCHANT)
+@unsent.keeps(*TYPED)
 def new() -> Response:
-    form = OfferForm()
+    in_a_month = business_date(now(), actor().timezone) + relativedelta(months=1)
+    form = OfferForm(unsent.typed_before(), start_date=in_a_month)
     if not form.is_submitted():
-        form.start_date.data = business_date(now(), actor().timezone) + relativedelta(months=1)
         return _builder(form)
     if form.validate():
         try:
@@ -171,6 +177,7 @@ def _offer_once(form: OfferForm) -> UUID:
 
 @bp.post("/preview")
 @requires(Role.MERCHANT)
+@unsent.keeps(*TYPED, page="merchant_plans.new")
 def preview() -> Response:
     """The schedule that the form would write, as far as it is filled in; writes nothing."""
     form = OfferForm()

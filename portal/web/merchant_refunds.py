@@ -19,6 +19,7 @@ from portal.queries.views import PlanView
 from portal.services import refunds
 from portal.services.refund_settlement import Answer
 
+from . import unsent
 from .events import amount_text
 from .forms import PageForm, add_errors, typed
 from .guards import actor, requires
@@ -51,14 +52,16 @@ class RefundForm(PageForm):
 def show(plan_id: UUID) -> Response:
     """The form, and once it names an amount what refunding it would do; writes nothing."""
     plan = merchant.get_plan(db.session, actor(), plan_id, now())
-    form = RefundForm(plan.currency, formdata=request.args, meta={"csrf": False})
-    if "amount" not in request.args:
+    given = unsent.typed_before() or request.args
+    form = RefundForm(plan.currency, formdata=given, meta={"csrf": False})
+    if "amount" not in given:
         return _page(plan, form)
     return _page(plan, form, asked=form.validate())
 
 
 @bp.post("")
 @requires(Role.MERCHANT)
+@unsent.keeps("amount")
 def refund(plan_id: UUID) -> Response:
     plan = merchant.get_plan(db.session, actor(), plan_id, now())
     form = RefundForm(plan.currency)
