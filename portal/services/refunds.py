@@ -124,10 +124,16 @@ def _work_out(session: Session, plan: Plan, amount: int) -> Preview:
         raise Conflict(REFUSALS[state], code=f"plan_{state}")
     parts = _parts(session, plan)
     split = split_refund(parts, amount, plan.currency)
-    fingerprint = hashlib.sha256(
-        json.dumps([split_facts(split), plan.state], sort_keys=True).encode()
-    ).hexdigest()
-    return Preview(split, _state_after(state, parts, split), refundable(parts), fingerprint)
+    after = _state_after(state, parts, split)
+    return Preview(split, after, refundable(parts), _fingerprint(state, after, parts, split))
+
+
+def _fingerprint(state: PlanState, after: PlanState, parts: list[Part], split: Split) -> str:
+    """Of all that a preview shows: what is taken, and what stood there before, so that none holds a second time."""
+    taken = {i for i, _ in split.cancelled} | {r.installment_id for r in split.returned}
+    stood = [[part.owed, part.returnable] for part in parts if part.installment_id in taken]
+    shown = json.dumps([state, after, stood, split_facts(split)], sort_keys=True)
+    return hashlib.sha256(shown.encode()).hexdigest()
 
 
 def _state_after(state: PlanState, parts: list[Part], split: Split) -> PlanState:

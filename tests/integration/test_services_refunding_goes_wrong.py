@@ -95,6 +95,14 @@ def test_a_preview_of_another_amount_is_a_conflict(session, shop, ada):
     refused(session, "other_preview", lambda: refund(session, shop, plan_id, 8001, shown=shown))
 
 
+def test_a_preview_that_was_confirmed_once_does_not_hold_again(session, shop, ada):
+    plan_id = accepted_plan(session, shop, ada)
+    shown = refunds.preview(session, shop, plan_id, 100).fingerprint
+    refund(session, shop, plan_id, 100, shown=shown)
+    refused(session, "other_preview", lambda: refund(session, shop, plan_id, 100, shown=shown))
+    assert plan_of(session, ada, plan_id).owed == 9900
+
+
 def test_a_preview_that_another_change_left_true_still_holds(session, shop, ada):
     plan_id = accepted_plan(session, shop, ada)
     shown = refunds.preview(session, shop, plan_id, 3000).fingerprint

@@ -140,7 +140,7 @@ class Portal:
             self.tell("plan_completed")
 
     def split(self, plan: Plan, amount: int) -> tuple:
-        """(state, cancelled, returned) of a refund: what is owed from the end, then what was paid last."""
+        """(what is shown beside it, cancelled, returned): what is owed from the end, then what was paid last."""
         if plan.state not in ("active", "completed", "cancelled"):
             raise Refused(f"plan_{plan.state}")
         if plan.processing:
@@ -158,7 +158,12 @@ class Portal:
         parts = [
             [(line, take) for back, line, take in taken if take and back is way] for way in (False, True)
         ]
-        return plan.state, *map(tuple, parts)
+        stood = [(line.owed, line.paid - line.returned) for _, line, take in taken if take]
+        left = plan.owed - sum(take for _, take in parts[0])
+        kept = sum(line.paid - line.returned for line in paid) - sum(take for _, take in parts[1])
+        ended = "completed" if kept else "cancelled"
+        after = ended if plan.state == "active" and not left else plan.state
+        return (plan.state, after, stood), *map(tuple, parts)
 
     def refund(
         self, plan: Plan, amount: int, shown: Any, key: tuple | None, provider: Provider, now: datetime
@@ -170,7 +175,7 @@ class Portal:
         split = self.split(plan, amount)
         if shown and shown[1] != split:
             raise Refused("other_preview")
-        _, cancelled, returned = split
+        (_, after, _), cancelled, returned = split
         back: dict[Payment, list[tuple[Line, int]]] = {}
         for line, take in returned:
             back.setdefault(line.payment, []).append((line, take))
@@ -179,10 +184,9 @@ class Portal:
         plan.refunds.append(refund)
         self.give_up(plan, cancelled)
         self.tell("refund_made", "refund_made")
-        if plan.state == "active" and not plan.owed:
-            kept = sum(line.paid - line.returned for line in plan.lines) - (amount - refund.cancelled)
-            plan.state = "completed" if kept else "cancelled"
-            self.tell(f"plan_{plan.state}")
+        if after != plan.state:
+            plan.state = after
+            self.tell(f"plan_{after}")
         if back:
             self.give_back(refund, provider)
         else:
