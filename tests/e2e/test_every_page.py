@@ -1,0 +1,197 @@
+"""Every page, found from the routes themselves: no finding of axe, no sideways scrolling, little to load."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import MapAdapter
+
+from config import load_settings
+from portal import create_app
+from tests.databases import environment
+from tests.e2e.conftest import Portal
+
+PASSWORD = "two-matching-halves"
+PEOPLE = {
+    "visitor": [], "merchant": ["furniture@example.com"], "customer": ["amara@example.com", "ben@example.com"],
+    "admin": ["admin@example.com"],
+}  # fmt: skip
+# What no link of the demo leads to.
+HIDDEN = {"visitor": ["/reset/spent", "/nothing-here", "/styleguide"]}
+# For machines and calendars.
+UNLINKED = {"static", "health.healthz", "health.readyz", "calendars.feed"}
+LINKS = re.compile(r'<(?:a|form)\b[^>]*\b(?:href|action)="(/[^"#?]*)')
+SCRIPTS = re.compile(r'<script\b[^>]*\bsrc="([^"]+)')
+SHEETS = re.compile(r'<link\b[^>]*\bhref="([^"]+)')
+WIDTHS = (1280, 320)
+KILOBYTE = 1000
+RUN_AXE = "options => axe.run(options).then(results => results.violations)"
+# The dark changes nothing but colours, and Arabic everything but them.
+IN_ENGLISH: dict[str, dict[str, Any]] = {"light": {}, "dark": {"runOnly": ["color-contrast"]}}
+IN_ARABIC: dict[str, dict[str, Any]] = {"light": {"rules": {"color-contrast": {"enabled": False}}}}
+
+
+@dataclass
+class Walk:
+    """The pages that one person finds following links from home.
+
+    Of a route with many pages it keeps two that offer different links and buttons, out of the first six.
+    """
+
+    context: BrowserContext
+    routes: MapAdapter
+    found: dict[str, list[str]] = field(default_factory=dict)
+    answered: set[str] = field(default_factory=set)
+    weights: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def pages(self) -> list[str]:
+        return [path for paths in self.found.values() for path in paths]
+
+    def follow(self, starts: list[str]) -> None:
+        waiting, seen = list(starts), set(starts)
+        tried: Counter[str] = Counter()
+        offers: set[tuple[str, frozenset[str]]] = set()
+        while waiting:
+            path = waiting.pop(0)
+            endpoint = self.endpoint(path)
+            known = self.found.setdefault(endpoint, [])
+            tried[endpoint] += 1
+            if tried[endpoint] > 6:
+                continue
+            answer = self.context.request.get(path)
+            self.answered.add(endpoint)
+            if "html" not in answer.headers["content-type"]:
+                continue
+            links = LINKS.findall(answer.text())
+            offer = (endpoint, frozenset(self.endpoint(link) for link in links))
+            if offer not in offers and len(known) < 2:
+                known.append(path)
+            offers.add(offer)
+            waiting += [
+                link for link in dict.fromkeys(links) if link not in seen and not link.startswith("/api")
+            ]
+            seen |= set(links)
+
+    def weight(self, address: str) -> int:
+        """Bytes of a file, compressed as a proxy in front compresses it."""
+        if address not in self.weights:
+            self.weights[address] = len(gzip.compress(self.context.request.get(address).body()))
+        return self.weights[address]
+
+    def endpoint(self, path: str) -> str:
+        try:
+            return str(self.routes.match(path, method="GET")[0])
+        except HTTPException:
+            return path.rpartition("/")[2]
+
+
+@pytest.fixture(scope="module")
+def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
+    """A portal with the demo's people, and with the style guide, whose components are pages too."""
+    portal = Portal(tmp_path_factory.mktemp("every-page"), PORTAL_DEMO="1", PORTAL_STYLEGUIDE="1").start()
+    yield portal
+    portal.stop()
+
+
+@pytest.fixture(scope="module")
+def routes(tmp_path_factory: pytest.TempPathFactory) -> MapAdapter:
+    app = create_app(load_settings(environment(tmp_path_factory.mktemp("routes"))))
+    return app.url_map.bind("")
+
+
+@pytest.fixture(scope="module")
+def walks(browser: Browser, portal: Portal, routes: MapAdapter) -> Iterator[dict[str, list[Walk]]]:
+    """Everybody's pages, each person signed in once."""
+    walks: dict[str, list[Walk]] = {}
+    for role, people in PEOPLE.items():
+        for email in people or [""]:
+            context = browser.new_context(base_url=portal.url, reduced_motion="reduce")
+            if email:
+                page = context.new_page()
+                page.goto("/login")
+                page.fill("[name=email]", email)
+                page.fill("[name=password]", PASSWORD)
+                page.get_by_role("button", name="Sign in").click()
+                page.wait_for_url(re.compile(rf"/{role}/$"))
+                page.close()
+            walk = Walk(context, routes)
+            walk.follow([f"/{role}/" if email else "/", *HIDDEN.get(role, [])])
+            walks.setdefault(role, []).append(walk)
+    yield walks
+    for walk in chain.from_iterable(walks.values()):
+        walk.context.close()
+
+
+@pytest.mark.parametrize("role", PEOPLE)
+def test_axe_finds_nothing_in_light_dark_and_arabic_on_narrow_and_wide_pages(
+    walks: dict[str, list[Walk]], role: str
+):
+    findings: list[str] = []
+    for walk in walks[role]:
+        page = walk.context.new_page()
+        for path in walk.pages:
+            page.goto(path)
+            findings += [f"{path}: {finding}" for finding in judged(page, IN_ENGLISH)]
+        speak(page, "ar")
+        for path in walk.pages:
+            page.goto(path)
+            assert page.locator("html").get_attribute("dir") == "rtl"
+            findings += [f"{path} in Arabic: {finding}" for finding in judged(page, IN_ARABIC)]
+        speak(page, "en")
+        page.close()
+    assert findings == [], "\n".join(findings)
+
+
+def judged(page: Page, schemes: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """What is wrong with the page that is open, in each colour scheme by its options for axe."""
+    page.evaluate(Axe().axe_script)
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        if (wide := page.evaluate("document.documentElement.scrollWidth")) > width:
+            yield f"{wide} px wide on {width}"
+        for scheme, options in schemes.items():
+            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            for violation in page.evaluate(RUN_AXE, {"resultTypes": ["violations"], **options}):
+                places = [node["html"][:160] for node in violation["nodes"][:3]]
+                yield f"{width} {scheme} {violation['id']}: {places}"
+
+
+def speak(page: Page, language: str) -> None:
+    """Choose the language as a reader does, in the foot of a page."""
+    page.goto("/account")
+    page.locator(f"footer button[value={language}]").click()
+    page.wait_for_selector(f"html[lang={language}]")
+
+
+def test_a_link_leads_to_every_page(walks: dict[str, list[Walk]], routes: MapAdapter):
+    answered = {endpoint for each in walks.values() for walk in each for endpoint in walk.answered}
+    answering = {
+        rule.endpoint
+        for rule in routes.map.iter_rules()
+        if "GET" in (rule.methods or ()) and not rule.rule.startswith("/api")
+    }
+    assert answering - answered == UNLINKED
+
+
+def test_first_loads_are_light(walks: dict[str, list[Walk]]):
+    heavy: list[str] = []
+    for walk in chain.from_iterable(walks.values()):
+        for path in walk.pages:
+            html = walk.context.request.get(path).body()
+            scripts = sum(walk.weight(address) for address in SCRIPTS.findall(html.decode()))
+            rest = sum(walk.weight(address) for address in SHEETS.findall(html.decode()))
+            page = len(gzip.compress(html))
+            if page > 14 * KILOBYTE or scripts > 20 * KILOBYTE or page + scripts + rest > 60 * KILOBYTE:
+                heavy.append(f"{path}: {page} of HTML, {scripts} of scripts, {rest} of sheets and icons")
+    assert heavy == [], "\n".join(heavy)
