@@ -1,4 +1,4 @@
-"""Sums of installments and postings by day, counted once from what is there, and indexes by due date."""
+"""Sums of installments and postings by day, counted once from what is there, and indexes by which rows are paged."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -36,6 +36,8 @@ def upgrade() -> None:
         postgresql_where=sa.text("late_on IS NOT NULL"),
         sqlite_where=sa.text("late_on IS NOT NULL"),
     )
+    op.create_index("ix_postings_merchant_id_posted_on_id", "postings", ["merchant_id", "posted_on", "id"])
+    op.drop_index("ix_postings_merchant_id_posted_on", table_name="postings")
     count()
 
 
@@ -74,6 +76,8 @@ def count() -> None:
 
 
 def downgrade() -> None:
+    op.create_index("ix_postings_merchant_id_posted_on", "postings", ["merchant_id", "posted_on"])
+    op.drop_index("ix_postings_merchant_id_posted_on_id", table_name="postings")
     op.drop_index("ix_installments_marked_late", table_name="installments")
     op.drop_index("ix_installments_merchant_id_due_on_id", table_name="installments")
     for name in ("cohort_tallies", "posted_tallies", "due_tallies", "tally_changes"):

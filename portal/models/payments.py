@@ -138,6 +138,6 @@ class Posting(Base):
             name="cash_names_its_cause",
         ),
         Index("ix_postings_merchant_id_installment_id", "merchant_id", "installment_id"),
-        Index("ix_postings_merchant_id_posted_on", "merchant_id", "posted_on"),
+        Index("ix_postings_merchant_id_posted_on_id", "merchant_id", "posted_on", "id"),
         Index("ix_postings_merchant_id_payment_id", "merchant_id", "payment_id"),
     )
