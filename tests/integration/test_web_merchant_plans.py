@@ -1,21 +1,21 @@
-"""A shop finds its plans, follows one, revokes an offer and cancels what is owed; another's plans do not exist."""
+"""A shop follows a plan, revokes an offer and cancels what is owed; another's plans do not exist."""
 
 from __future__ import annotations
 
-import html
 import re
-from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select
 
+from portal.adapters.gateway import Simulator
 from portal.adapters.gateway import TestCard as Card
 from portal.extensions import now
 from portal.models import Posting
+from portal.services import offers, refunds
+from portal.services.transaction import unit_of_work
 from tests import factories
 from tests.browserlike import Forms, sign_in, text
 
-HTMX = {"HX-Request": "true"}
 LIST = "/merchant/plans/"
 
 
@@ -23,74 +23,10 @@ def token(client):
     return {"csrf_token": Forms(text(client.get(LIST))).all[0].fields["csrf_token"]}
 
 
-def neighbour(page, rel):
-    """Where the link to the next or the previous page of the list leads."""
-    return html.unescape(re.search(rf'href="([^"]*)"[^>]*rel="{rel}"', page)[1])
-
-
 @pytest.fixture
 def merchant(client, shop):
     sign_in(client, shop)
     return client
-
-
-def test_a_new_shop_is_led_to_the_builder(merchant):
-    page = text(merchant.get(LIST))
-    assert "No plans yet" in page
-    assert 'href="/merchant/plans/new"' in page
-
-
-def test_plans_are_found_by_customer_reference_and_state(session, merchant, shop, ada, plan):
-    factories.offered_plan(session, shop, "bob@example.com", now=now(), description="Reading lamp")
-    for query, found, missing in (
-        ("search=ada.buyer", "Oak table", "Reading lamp"),
-        (f"search={plan.reference}", "Oak table", "Reading lamp"),
-        ("search=lamp", "Reading lamp", "Oak table"),
-        ("status=offered", "Reading lamp", "Oak table"),
-        ("status=active", "Oak table", "Reading lamp"),
-        ("status=active&search=lamp", "No plan fits", "Oak table"),
-        ("search=%25", "No plan fits", "Oak table"),
-    ):
-        page = text(merchant.get(f"{LIST}?{query}"))
-        assert found in page, query
-        assert missing not in page, query
-
-
-def test_what_no_filter_knows_narrows_nothing(merchant, plan):
-    for query in ("status=nonsense", "before=nonsense", "search=%00", "status=%00&before=" + "9" * 3000):
-        page = merchant.get(f"{LIST}?{query}")
-        assert page.status_code == 200, query
-        assert "Oak table" in text(page), query
-
-
-def test_typing_swaps_the_list_alone(merchant, plan):
-    page = text(merchant.get(LIST))
-    assert 'hx-push-url="true"' in page
-    part = text(merchant.get(f"{LIST}?search=oak", headers=HTMX))
-    assert part.lstrip().startswith('<section id="plans"')
-    assert "<html" not in part
-
-
-def test_a_long_list_goes_page_by_page_within_its_statements(session, merchant, shop, count_statements):
-    for k in range(52):
-        factories.offered_plan(session, shop, f"buyer{k}@example.com", now=now(), description=f"Item {k:02}")
-    with count_statements() as statements:
-        first = text(merchant.get(f"{LIST}?status=offered"))
-    assert len(statements) <= 5, "\n".join(statements)
-    assert "Item 51" in first
-    assert "Item 02" in first
-    assert "Item 01" not in first
-    link = neighbour(first, "next")
-    assert "status=offered" in link
-    second = text(merchant.get(link))
-    assert "Item 01" in second
-    assert "Item 02" not in second
-    assert "Next page" not in second
-    again = text(merchant.get(neighbour(second, "prev")))
-    assert "Item 51" in again
-    assert "Item 02" in again
-    assert "Item 01" not in again
-    assert "Previous page" not in again
 
 
 def test_the_plan_page_tells_all_about_the_plan(session, merchant, ada, plan, count_statements):
@@ -197,10 +133,21 @@ def test_a_customer_cannot_end_a_plan(session, client, ada, plan):
     assert client.get(f"{LIST}{plan.id}").status_code == 403
 
 
-def test_overdue_plans_are_a_filter_of_their_own(session, merchant, shop, ada, plan):
-    past = now() - timedelta(days=40)
-    factories.accepted_plan(session, shop, ada, now=past, first=past.date(), description="Sofa")
-    page = text(merchant.get(f"{LIST}?status=overdue"))
-    assert "Sofa" in page
-    assert "Oak table" not in page
-    assert "Sofa" not in text(merchant.get(f"{LIST}?status=active"))
+def test_a_plan_tells_what_was_written_refunded_and_by_whom(session, merchant, shop, ada, plan):
+    factories.pay(session, ada, plan.id, 1, now=now())
+    refunds.refund(session, Simulator(), shop, refunds.Request(plan.id, 7000), None, now())
+    page = text(merchant.get(f"{LIST}{plan.id}"))
+    for words in ("Letters to the customer", "The offer", "A payment was received", "A refund, with the new schedule",
+                  "Refunds", "$70.00", "$66.66", "$3.34", "Corner Shop", "the portal"):  # fmt: skip
+        assert words in page, words
+    assert f"/merchant/plans/{plan.id}/statement.pdf" in page
+    assert re.search(r"/merchant/payments/[0-9a-f-]+\.pdf", page)
+
+
+def test_an_offer_that_was_declined_does_not_tell_under_which_name(session, merchant, shop, ada):
+    plan_id = factories.offered_plan(session, shop, ada.email, now=now())
+    with unit_of_work(session):
+        offers.decline(session, ada, plan_id, now())
+    page = text(merchant.get(f"{LIST}{plan_id}"))
+    assert "Offer declined" in page
+    assert ada.name not in page
