@@ -75,7 +75,7 @@ def _statement(plan: PlanView) -> Response:
     document = _document(
         sender=plan.merchant_name, support=plan.support_email,
         title=_("Statement of %(reference)s", reference=plan.reference), about=plan.description,
-        figure=_("%(amount)s still owed", amount=amount_text(plan.owed, plan.currency)),
+        figure=_("%(amount)s still owed", amount=amount_text(plan.owed, plan.currency)) if plan.owed else _("Nothing is owed"),
         facts=_plan_facts(plan), tables=(_schedule(plan), *_movements(plan)),
     )  # fmt: skip
     return _answer(document, f"statement-{plan.reference}-{plan.today}")
