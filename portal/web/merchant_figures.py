@@ -98,9 +98,9 @@ def span_in_words(numbers: Dashboard) -> str:
     return _("%(days)s, compared with %(before)s.", days=_days(numbers.span), before=_days(numbers.previous))
 
 
-def cards(numbers: Dashboard) -> list[Figure]:
-    """The dashboard's figures in their order."""
-    groups = CARDS if numbers.previous else CARDS_OF_ALL_TIME
+def cards(numbers: Dashboard, started: bool) -> list[Figure]:
+    """The dashboard's figures in their order; a shop that has not ``started`` has no periods to tell apart."""
+    groups = CARDS if numbers.previous and started else CARDS_OF_ALL_TIME
     return [
         figure(first, numbers, tuple(figure(other, numbers) for other in asides)) for first, *asides in groups
     ]
@@ -141,7 +141,7 @@ def _change(name: str, unit: Unit, value: Any, numbers: Dashboard) -> Change | N
         return None
     field, more_is_good = BEFORE[name]
     before = getattr(numbers, field)
-    if before is None or value is None:
+    if before is None or value is None or not (value or before):
         return None
     then = in_words(unit, before, numbers.currency)
     if value == before:
@@ -153,11 +153,11 @@ def _change(name: str, unit: Unit, value: Any, numbers: Dashboard) -> Change | N
 
 
 def _distance(unit: Unit, value: Any, before: Any, currency: str) -> str:
-    """How far a value is from what it was: rates in points, amounts in percent of what they were, if that was any."""
+    """How far a value is from what it was: rates in points, amounts in percent where both are above zero."""
     apart = abs(value - before)
     if unit is Unit.PERCENT:
         return _("%(points)s points", points=formats.decimal(apart, locale()))
-    if before <= 0:
+    if before <= 0 or value < 0:
         return formats.money(apart, currency, locale())
     return formats.percent(Decimal(100 * apart) / before, locale(), places=1)
 
