@@ -6,7 +6,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test torture fuzz check format browser screenshots translations up down build logs
+.PHONY: help setup run test torture fuzz bench check format browser screenshots translations up down build logs
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ torture: $(VENV)/.installed-dev ## Pay 10,000 times while workers and connection
 
 fuzz: $(VENV)/.installed-dev ## Requests made up from the API's description, 1,000 for each operation
 	$(RUN) tests.api.fuzz $(or $(EXAMPLES),1000)
+
+bench: $(VENV)/.installed-dev ## Measure the portal and write docs/performance.md; options as in BENCH='--only table'
+	$(RUN) bench $(BENCH)
 
 check: $(VENV)/.installed-dev ## Lint, formatting, types, who imports whom, migrations against models
 	$(RUN) ruff check .

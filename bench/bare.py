@@ -1,4 +1,4 @@
-"""The least that could answer: Flask and psycopg2 send the SQL that the portal was seen to send, and write as much JSON.
+"""The least that could answer: Flask and psycopg2 send the SQL that the portal was seen to send; as much JSON.
 
 It checks nothing: no token, no input, no limit. What is drawn as a page is one plain loop over the rows that were read.
 """
@@ -21,7 +21,7 @@ from uuid6 import uuid7
 
 Step = tuple[str, dict[str, Any] | None, tuple[str, ...]]
 
-PAGE = "<!doctype html><table>{% for row in rows %}<tr><td>{{ row }}</td><td>{{ padding }}</td></tr>{% endfor %}</table>"
+PAGE = "<table>{% for row in rows %}<tr><td>{{ row }}</td><td>{{ padding }}</td></tr>{% endfor %}</table>"
 
 
 @dataclass(slots=True)

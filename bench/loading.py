@@ -21,6 +21,8 @@ from portal.core import terms
 from portal.core.money import split
 from portal.core.roles import Actor
 from portal.core.schedule import Line
+from portal.services import tallies
+from portal.services.transaction import unit_of_work
 from tests import factories
 
 PARTS = 6
@@ -77,8 +79,10 @@ def load(session: Session, url: str, merchant: Actor, plans: int, first: int = 0
         connection.commit()
 
 
-def settle_down(url: str) -> None:
-    """Let the database look at what it holds now, and recompute what the portal keeps beside the rows."""
+def settle_down(session: Session, url: str) -> None:
+    """Count the sums that the portal keeps beside the rows, and let the database look at what it holds now."""
+    with unit_of_work(session):
+        tallies.recount(session)
     with closing(_unguarded(url)) as connection:
         connection.commit()
         if url.startswith("sqlite"):
@@ -159,18 +163,20 @@ def _statements(sql: Dialect, merchant: Actor, plans: int, first: int, today: da
         f"test_card, created_at) SELECT {customer}, {email}, {email}, 'Customer ' || {person}, "
         f"'{factories.password_hash()}', 'customer', 1, 'en', 'succeeds', {at['accepted']} "
         f"FROM s WHERE n % {PLANS_OF_A_CUSTOMER} = 0",
-        f"WITH {numbers} INSERT INTO plans (merchant_id, id, reference, customer_id, customer_email, description, total, "
+        f"WITH {numbers} INSERT INTO plans (merchant_id, id, reference, customer_id, customer_email, description, "
+        "total, "
         "currency, num_installments, frequency, start_date, state, acceptance_id, terms, terms_hash, last_day, "
         f"accepted_on, created_at, updated_at) SELECT {shop}, {plan}, {reference}, {customer}, {email}, "
         f"'Oak dining table, six chairs', {TOTAL}, 'USD', {PARTS}, 'biweekly', {on['starts']}, "
         f"CASE WHEN {active} THEN 'active' ELSE 'completed' END, {plan}, '{agreed}', '{terms.hash_text(agreed)}', "
         f"{on['last_day']}, {on['accepted']}, {at['accepted']}, {at['accepted']} FROM s",
-        "INSERT INTO acceptances (merchant_id, plan_id, customer_id, terms, terms_hash, accepted_at, address, user_agent, "
-        "how) SELECT merchant_id, id, customer_id, terms, terms_hash, created_at, '192.0.2.7', 'Browser', 'accepted' "
-        f"FROM plans WHERE merchant_id = {shop}",
+        "INSERT INTO acceptances (merchant_id, plan_id, customer_id, terms, terms_hash, accepted_at, address, "
+        "user_agent, how) SELECT merchant_id, id, customer_id, terms, terms_hash, created_at, '192.0.2.7', 'Browser', "
+        f"'accepted' FROM plans WHERE merchant_id = {shop}",
         f"WITH {numbers}, parts(k) AS (SELECT 1 UNION ALL {parts}) INSERT INTO installments (merchant_id, id, plan_id, "
         "number, amount, due_on, paid, cancelled, returned, late_on, paid_on, paid_at) "
-        f"SELECT {shop}, {sql.id.format(kind=INSTALLMENT, number=f'{number} * 64 + k')}, {plan}, k, {each}, {on['due']}, "
+        f"SELECT {shop}, {sql.id.format(kind=INSTALLMENT, number=f'{number} * 64 + k')}, {plan}, k, {each}, "
+        f"{on['due']}, "
         f"CASE WHEN {paid} THEN {each} ELSE 0 END, 0, 0, CASE WHEN {late} THEN {on['stamped']} END, "
         f"CASE WHEN {paid} THEN {on['due']} END, CASE WHEN {paid} THEN {at['due']} END FROM s CROSS JOIN parts",
         *_books(sql, shop),
@@ -190,20 +196,20 @@ def _books(sql: Dialect, shop: str) -> list[str]:
     )
     paid = f"{of_the_shop} AND i.paid > 0"
     postings = (
-        "INSERT INTO postings (merchant_id, id, installment_id, payment_id, debit, credit, amount, currency, posted_at, "
-        "posted_on) SELECT i.merchant_id"
+        "INSERT INTO postings (merchant_id, id, installment_id, payment_id, debit, credit, amount, currency, "
+        "posted_at, posted_on) SELECT i.merchant_id"
     )
     return [
-        "INSERT INTO payments (merchant_id, id, plan_id, customer_id, amount, currency, test_card, state, outcome, number, "
-        f"created_at, settled_at, settled_on) SELECT i.merchant_id, {made(PAYMENT)}, i.plan_id, p.customer_id, i.paid, "
-        f"p.currency, 'succeeds', 'succeeded', 'succeeded', i.number, i.paid_at, i.paid_at, i.paid_on {paid}",
-        f"{postings}, {made(DEBT)}, i.id, NULL, 'receivable', 'sales', i.amount, p.currency, {accepted}, p.accepted_on "
-        f"{of_the_shop}",
-        f"{postings}, {made(CASH)}, i.id, {made(PAYMENT)}, 'cash', 'receivable', i.paid, p.currency, i.paid_at, i.paid_on "
-        f"{paid}",
-        "INSERT INTO messages (merchant_id, id, cause, kind, user_id, plan_id, facts, state, tries, send_after, created_at, "
-        f"sent_at, subject, body) SELECT i.merchant_id, {made(MESSAGE)}, {made(PAYMENT)}, 'payment_received', "
-        "p.customer_id, p.id, '{}', 'sent', 1, i.paid_at, i.paid_at, i.paid_at, 'Payment received', 'Thank you.' "
+        "INSERT INTO payments (merchant_id, id, plan_id, customer_id, amount, currency, test_card, state, outcome, "
+        f"number, created_at, settled_at, settled_on) SELECT i.merchant_id, {made(PAYMENT)}, i.plan_id, p.customer_id, "
+        f"i.paid, p.currency, 'succeeds', 'succeeded', 'succeeded', i.number, i.paid_at, i.paid_at, i.paid_on {paid}",
+        f"{postings}, {made(DEBT)}, i.id, NULL, 'receivable', 'sales', i.amount, p.currency, {accepted}, "
+        f"p.accepted_on {of_the_shop}",
+        f"{postings}, {made(CASH)}, i.id, {made(PAYMENT)}, 'cash', 'receivable', i.paid, p.currency, i.paid_at, "
+        f"i.paid_on {paid}",
+        "INSERT INTO messages (merchant_id, id, cause, kind, user_id, plan_id, facts, state, tries, send_after, "
+        f"created_at, sent_at, subject, body) SELECT i.merchant_id, {made(MESSAGE)}, {made(PAYMENT)}, "
+        "'payment_received', p.customer_id, p.id, '{}', 'sent', 1, i.paid_at, i.paid_at, i.paid_at, 'Payment received', 'Thank you.' "
         f"{paid}",
         "INSERT INTO events (merchant_id, id, kind, actor_id, plan_id, facts, at) SELECT i.merchant_id, "
         f"{made(EVENT)}, 'payment_succeeded', p.customer_id, p.id, '{{}}', i.paid_at {paid}",
@@ -214,7 +220,8 @@ def _terms(merchant: Actor, today: date) -> str:
     """The text that all of these plans share; what it says of dates is only ever read by people."""
     lines = tuple(Line(number, amount, today) for number, amount in enumerate(split(TOTAL, PARTS), 1))
     written = terms.write_terms(
-        seller=merchant.name, support=merchant.email, buyer="customer@example.com", description="Oak dining table, six chairs",
-        currency="USD", frequency="biweekly", lines=lines, last_day=today, timezone="UTC",
+        seller=merchant.name, support=merchant.email, buyer="customer@example.com",
+        description="Oak dining table, six chairs", currency="USD", frequency="biweekly", lines=lines,
+        last_day=today, timezone="UTC",
     ).canonical()  # fmt: skip
     return written.replace("'", "''")

@@ -69,14 +69,18 @@ def sqlite(folder: Path, plans: int, shops: int = 1) -> Place:
 
 
 def _loaded(place: Place, shops: int) -> Place:
+    # The plans of a customer are all of one shop.
+    each = (
+        place.plans // shops // loading.PLANS_OF_A_CUSTOMER * loading.PLANS_OF_A_CUSTOMER
+        if shops > 1
+        else place.plans
+    )
     with session(place) as writer:
         now = datetime.now(UTC)
         owners = tuple(factories.make_merchant(writer, f"Shop {number}", now=now) for number in range(shops))
         for number, owner in enumerate(owners):
-            loading.load(
-                writer, place.superuser_url, owner, place.plans // shops, place.plans // shops * number
-            )
-    loading.settle_down(place.superuser_url)
+            loading.load(writer, place.superuser_url, owner, each, each * number)
+        loading.settle_down(writer, place.superuser_url)
     loading.check(place.superuser_url)
     return replace(place, shops=owners)
 

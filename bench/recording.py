@@ -1,4 +1,4 @@
-"""A request as its SQL: the statements that the real portal sends for it, kept so that a bare program can send them too."""
+"""A request as its SQL: the statements that the real portal sends for it, for a bare program to send them too."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def record(app: Flask, ask: Callable[[FlaskClient], TestResponse], given: tuple[
     }
     with app.app_context():
         engine = db.engine
-    client = app.test_client()
+    client = app.test_client(use_cookies=False)
     client.get("/readyz")
     for name, listener in listeners.items():
         sqlalchemy.event.listen(engine, name, listener)
@@ -54,8 +54,10 @@ def record(app: Flask, ask: Callable[[FlaskClient], TestResponse], given: tuple[
     return recording
 
 
-def _plain(parameters: dict[str, Any]) -> dict[str, Any]:
-    """Parameters that need nothing of the portal to be read again."""
+def _plain(parameters: Any) -> Any:
+    """Parameters that need nothing of the portal to be read again; those of SQLite are a tuple of plain values."""
+    if isinstance(parameters, tuple):
+        return parameters
     return {name: str(value) if isinstance(value, StrEnum) else value for name, value in parameters.items()}
 
 
@@ -63,7 +65,7 @@ def _made(steps: list[tuple[str, Any]]) -> set[str]:
     """The ids of new rows, told from loaded ones by their digits; and what else has to be another each time."""
     found: set[str] = set()
     for sql, parameters in steps:
-        if not sql.startswith("INSERT"):
+        if not sql.startswith("INSERT") or isinstance(parameters, tuple):
             continue
         for name, value in parameters.items():
             if name.startswith("id") and name.removeprefix("id").strip("_0123456789") == "":

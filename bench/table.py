@@ -25,9 +25,14 @@ from .places import Place
 
 CLIENTS = 16
 WARM_UP_SECONDS = 0.5
+MOST_PAID = 20_000
 OF_BARE = 0.6
 
+PAY = "/api/plans/installments/{}/pay/"
+
 Scripts = list[Iterator[bytes]]
+# The customer, the plan and the id of an installment.
+Owed = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,34 +194,51 @@ def _create(stage: Stage) -> Asked:
 
 def _pay(stage: Stage) -> Asked:
     """Every client pays for customers of its own, each installment once and under a key."""
-    to_pay = payable(stage.place, stage.shop)
-    headers = {customer: stage.bearer(UUID(customer)) for customer in {customer for customer, *_ in to_pay}}
-    given = to_pay.pop()
-
-    def url(installment: str) -> str:
-        return f"/api/plans/installments/{installment}/pay/"
-
-    def keyed(customer: str, installment: str) -> dict[str, str]:
-        return headers[customer] | {"Idempotency-Key": installment}
-
-    kept = recording.record(
-        stage.app, lambda client: client.post(url(given[2]), json={}, headers=keyed(given[0], given[2])), given
-    )  # fmt: skip
-    mine = [[each for each in to_pay if UUID(each[0]).int % CLIENTS == k] for k in range(CLIENTS)]
-    return Asked(
-        kept,
-        [(request("POST", url(i), keyed(customer, i), {}) for customer, _, i in own) for own in mine],
-        [(request("POST", f"/replay/{'/'.join(each)}", body={}) for each in own) for own in mine],
-    )
+    own = _shares(stage, [stage.shop] * CLIENTS)
+    customer, _plan, installment = given = next(mine for mine in own if mine).pop()
+    headers = stage.bearer(UUID(customer)) | {"Idempotency-Key": installment}
+    url = PAY.format(installment)
+    kept = recording.record(stage.app, lambda client: client.post(url, json={}, headers=headers), given)
+    bare = [(request("POST", f"/replay/{'/'.join(each)}", body={}) for each in mine) for mine in own]
+    return Asked(kept, _payments(stage, own), bare)
 
 
-def payable(place: Place, shop: UUID) -> list[tuple[str, str, str]]:
+def paying(stage: Stage, shops: list[UUID]) -> Scripts:
+    """A script for each client, who pays at the shop in its place."""
+    return _payments(stage, _shares(stage, shops))
+
+
+def _payments(stage: Stage, own: list[list[Owed]]) -> Scripts:
+    headers = {
+        customer: stage.bearer(UUID(customer)) for mine in own for customer, _plan, _installment in mine
+    }
+
+    def pay(customer: str, installment: str) -> bytes:
+        return request(
+            "POST", PAY.format(installment), headers[customer] | {"Idempotency-Key": installment}, {}
+        )
+
+    return [(pay(customer, installment) for customer, _plan, installment in mine) for mine in own]
+
+
+def _shares(stage: Stage, shops: list[UUID]) -> list[list[Owed]]:
+    """What each client pays: those that pay at the same shop have its customers divided among them."""
+    shares: list[list[Owed]] = [[] for _ in shops]
+    for shop in set(shops):
+        mine = [share for share, theirs in zip(shares, shops, strict=True) if theirs == shop]
+        for owed in payable(stage.place, shop):
+            mine[UUID(owed[0]).int % len(mine)].append(owed)
+    return shares
+
+
+def payable(place: Place, shop: UUID) -> list[Owed]:
     """The customer, the plan and the id of every installment that is owed and will not be late before long."""
     query = (
         select(Plan.customer_id, Plan.id, Installment.id)
         .join(Installment, (Installment.merchant_id == Plan.merchant_id) & (Installment.plan_id == Plan.id))
         .where(Plan.merchant_id == shop, Installment.paid == 0, Installment.late_on.is_(None))
         .order_by(Installment.due_on.desc(), Installment.id)
+        .limit(MOST_PAID)
     )
     with places.session(place) as session:
         return [(str(customer), str(plan), str(id_)) for customer, plan, id_ in session.execute(query)]

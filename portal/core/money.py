@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 
 from .errors import N_, InvalidInput
 
@@ -53,6 +54,7 @@ def to_decimal(amount: int, currency: str) -> Decimal:
     return Decimal(amount).scaleb(-EXPONENTS[currency])
 
 
+@lru_cache(maxsize=8192)
 def decimal_text(amount: int, currency: str) -> str:
     """Minor units as a plain decimal string, "33.34", as the API and CSV files write it."""
     return f"{to_decimal(amount, currency):f}"

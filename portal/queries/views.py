@@ -115,36 +115,43 @@ class PlanView:
         return any(i.processing for i in self.installments)
 
 
+# Columns and not entities: nothing here is changed, and a list may hold hundreds of rows.
+_PARTIES = (
+    Merchant.name.label("shop"), Merchant.support_email.label("support"), Merchant.timezone,
+    User.name.label("customer"),
+)  # fmt: skip
+_LINE = select(
+    Installment.plan_id, Installment.id, Installment.number, Installment.amount, Installment.paid,
+    Installment.cancelled,
+    Installment.returned, Installment.due_on, Installment.late_on, Installment.paid_on, Installment.paid_at,
+    Installment.payment_id,
+)  # fmt: skip
+
+
 def load_plans(session: Session, query: Select[Any], now: datetime) -> list[PlanView]:
     """The plans that ``query`` (a select of ``Plan``) finds, in its order."""
-    rows = session.execute(
+    found = session.execute(
         query.join(Merchant, Merchant.id == Plan.merchant_id)
         .join(User, User.id == Plan.customer_id)
-        .add_columns(Merchant.name, Merchant.support_email, Merchant.timezone, User.name)
+        .with_only_columns(*Plan.__table__.columns, *_PARTIES)
     ).all()
-    if not rows:
+    if not found:
         return []
-    keys = {row[0].merchant_id for row in rows}
-    lines: dict[UUID, list[Installment]] = {}
-    found = session.scalars(
-        select(Installment)
-        .where(Installment.merchant_id.in_(keys), Installment.plan_id.in_([row[0].id for row in rows]))
-        .order_by(Installment.number)
-    )
-    for line in found:
-        lines.setdefault(line.plan_id, []).append(line)
-    return [_plan_view(plan, lines[plan.id], now, *parties) for plan, *parties in rows]
+    merchants = {plan.merchant_id for plan in found}
+    lines: dict[UUID, list[Any]] = {plan.id: [] for plan in found}
+    of_these = (Installment.merchant_id.in_(merchants), Installment.plan_id.in_(lines))
+    for line in session.execute(_LINE.where(*of_these).order_by(Installment.number)):
+        lines[line.plan_id].append(line)
+    return [_plan_view(plan, lines[plan.id], now) for plan in found]
 
 
-def _plan_view(
-    plan: Plan, lines: list[Installment], now: datetime, shop: str, support: str, timezone: str, customer: str
-) -> PlanView:
-    today = business_date(now, timezone)
+def _plan_view(plan: Any, lines: list[Any], now: datetime) -> PlanView:
+    today = business_date(now, plan.timezone)
     state = shown_state(PlanState(plan.state), plan.last_day, today)
     return PlanView(
-        id=plan.id, reference=plan.reference, merchant_id=plan.merchant_id, merchant_name=shop, support_email=support,
-        timezone=timezone, customer_id=plan.customer_id, customer_name=customer, customer_email=plan.customer_email,
-        description=plan.description, total=plan.total, currency=plan.currency,
+        id=plan.id, reference=plan.reference, merchant_id=plan.merchant_id, merchant_name=plan.shop,
+        support_email=plan.support, timezone=plan.timezone, customer_id=plan.customer_id, customer_name=plan.customer,
+        customer_email=plan.customer_email, description=plan.description, total=plan.total, currency=plan.currency,
         num_installments=plan.num_installments, frequency=plan.frequency, start_date=plan.start_date, state=state,
         terms=plan.terms, terms_hash=plan.terms_hash, last_day=plan.last_day, accepted_on=plan.accepted_on,
         created_at=plan.created_at, updated_at=plan.updated_at, today=today,
@@ -152,7 +159,8 @@ def _plan_view(
     )  # fmt: skip
 
 
-def installment_view(line: Installment, state: PlanState, today: date) -> InstallmentView:
+def installment_view(line: Any, state: PlanState, today: date) -> InstallmentView:
+    """An installment of a plan in this state; ``line`` is its row, or one with the columns that are shown."""
     status = installment_status(
         state, line.amount, line.paid, line.cancelled, line.due_on, line.late_on, today
     )

@@ -1,0 +1,161 @@
+"""A day on which very much falls overdue: marking it, queueing the reminders, and the web meanwhile."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from sqlalchemy import func, select, text, update
+from sqlalchemy.orm import Session
+
+from portal.models import Installment
+from portal.services import day
+from tests.concurrency import web
+
+from . import clients, places, recording
+from .clients import Result
+from .places import Place
+from .table import LINES, WARM_UP_SECONDS, Stage
+
+FALLING = 10
+MOST_OF_UPDATE = 3.0
+MOST_SECONDS = 30.0
+MOST_OF_QUIET = 2.0
+REMINDERS = 100_000
+# The web's own customers meanwhile: they read and pay at an even pace that leaves the machine room.
+CLIENTS = 8
+PAUSE = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """How many fell overdue and were reminded of, in seconds; ``update`` is one bare UPDATE of the same rows."""
+
+    engine: str
+    installments: int
+    marked: int
+    marking: float
+    update: float
+    reminded: int
+    reminding: float
+    quiet: float
+    meanwhile: float
+
+    @property
+    def of_update(self) -> float:
+        return self.marking / self.update
+
+    @property
+    def of_quiet(self) -> float:
+        return self.meanwhile / self.quiet
+
+    @property
+    def seconds_for_many(self) -> float:
+        """What queueing 100,000 reminders takes at this pace."""
+        return self.reminding * REMINDERS / max(1, self.reminded)
+
+    @property
+    def met(self) -> tuple[bool, bool, bool]:
+        return (
+            self.of_update <= MOST_OF_UPDATE,
+            self.seconds_for_many <= MOST_SECONDS,
+            self.of_quiet <= MOST_OF_QUIET,
+        )
+
+
+def measure(place: Place, quiet_seconds: float, folder: Path) -> Overdue:
+    """Mark a tenth of all installments, as of the day by which so many are due, while the web goes on."""
+    on, installments = _day_of_many(place)
+    update_seconds = _bare_update(place, on)
+    with web.running(place.environ(), folder) as served:
+        stage = Stage(recording.application(place), place, served.port)
+        load = _Load(stage)
+        load.run(WARM_UP_SECONDS)
+        quiet = load.run(quiet_seconds)
+        ours, theirs = multiprocessing.Pipe()
+        worker = multiprocessing.get_context("spawn").Process(target=_work, args=(place, on, theirs))
+        worker.start()
+        ours.recv()
+        meanwhile = Result()
+        while worker.is_alive():
+            meanwhile.add(load.run(0.5))
+        worker.join()
+        marked, marking, reminded, reminding = ours.recv()
+    return Overdue(
+        place.engine_name, installments, marked, marking, update_seconds, reminded, reminding,
+        quiet.percentile(99), meanwhile.percentile(99),
+    )  # fmt: skip
+
+
+class _Load:
+    """Half of the clients read a plan, half pay, each at a plan that stays as it is or is paid once."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._port = stage.port
+        prepared = [
+            prepare(stage) for name, (_goal, prepare) in LINES.items() if name.startswith(("one plan", "pay"))
+        ]
+        self._scripts = [script for asked in prepared for script in asked.portal[: CLIENTS // 2]]
+
+    def run(self, seconds: float) -> Result:
+        result = clients.run(self._port, self._scripts, seconds, PAUSE)
+        wrong = {status: count for status, count in result.statuses.items() if status >= 300}
+        if wrong:
+            raise RuntimeError(f"the web answered with {wrong} meanwhile")
+        return result
+
+
+def _late_by(place: Place, on: date) -> tuple[object, ...]:
+    return (
+        Installment.merchant_id == place.shops[0].id,
+        Installment.due_on < on,
+        Installment.late_on.is_(None),
+        Installment.paid + Installment.cancelled < Installment.amount,
+    )
+
+
+def _day_of_many(place: Place) -> tuple[date, int]:
+    """The day by which a tenth of all installments fall overdue, and how many there are."""
+    with places.session(place) as session:
+        whole = session.scalars(select(func.count()).select_from(Installment)).one()
+        on = datetime.now(UTC).date()
+        late = 0
+        while late < whole // FALLING:
+            on += timedelta(days=1)
+            late = session.scalars(select(func.count()).where(*_late_by(place, on))).one()
+    return on, whole
+
+
+def _bare_update(place: Place, on: date) -> float:
+    """Seconds of one UPDATE that stamps the same rows and is taken back."""
+    with places.session(place) as session:
+        session.connection(execution_options={"write": True})
+        if place.engine_name == "PostgreSQL":
+            session.execute(text("SET LOCAL statement_timeout = 0"))
+        stamp = update(Installment).where(*_late_by(place, on)).values(late_on=on)
+        began = time.perf_counter()
+        session.execute(stamp.execution_options(synchronize_session=False))
+        seconds = time.perf_counter() - began
+        session.rollback()
+    return seconds
+
+
+def _work(place: Place, on: date, answer: Connection) -> None:
+    """What the worker does on such a day, in a process of its own; it tells when it begins, and what it did."""
+    with places.session(place) as session:
+        early = datetime.now(UTC).replace(hour=6, minute=0)
+        answer.send("begun")
+        began = time.perf_counter()
+        marked = _day(session, early, on, at_any_hour=False)["overdue"]
+        marking = time.perf_counter() - began
+        began = time.perf_counter()
+        reminded = _day(session, early, on, at_any_hour=True)["reminders"]
+        answer.send((marked, marking, reminded, time.perf_counter() - began))
+
+
+def _day(session: Session, now: datetime, on: date, *, at_any_hour: bool) -> dict[str, int]:
+    return day.run(session, now, on, at_any_hour=at_any_hour)

@@ -1,0 +1,178 @@
+"""What was measured, as the page docs/performance.md says it; the words around the figures stand here too."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from .crowd import LEAST, Crowd
+from .growth import MOST, Growth
+from .overdue import MOST_OF_QUIET, MOST_OF_UPDATE, MOST_SECONDS, Overdue
+from .table import OF_BARE, Line
+
+PAGE = """# How fast the portal is
+
+This page is written by `{command}` and holds what that run measured, on {machine},
+on {day}. Where a goal was not met it says so.
+{parts}"""
+
+TABLE = """
+## The requests made most
+
+One shop with {plans} plans and {installments} installments: customers with fifteen plans of six, accepted, what
+is due by today paid, but one plan in 25 late. It is loaded by SQL, and the self-check has to find nothing
+before anything is measured. The portal runs under Gunicorn with `gunicorn.conf.py` (two workers of four
+threads) on PostgreSQL {version} with its default settings, so every payment waits for the disk. Sixteen
+clients, on the same machine, keep their connections open and send the next request when they have the answer.
+
+*Bare* is `bench/bare.py`: Flask and psycopg2 under the same Gunicorn settings send the very SQL that the portal
+was seen to send for that request, with other ids where rows are written, and answer with as much JSON. It
+checks no token, no input and no limit, and works nothing out. The two take turns, each on its own copy of the
+database; *of bare* is the median of the turns. *SQL* counts the statements of one request, the reader's own
+account included.
+
+{table}
+
+Goals: the rate, and at least {of_bare:.0%} of bare.
+"""
+
+GROWTH = """
+## When a shop grows
+
+One client sends the same requests at a shop with {few} installments and at one with {many}: medians, in turn.
+Goal: at most {most} times slower, and no statement that reads a table of many rows from end to end (by EXPLAIN,
+at the large shop).
+
+{table}
+"""
+
+OVERDUE = """
+## A day on which very much falls overdue
+
+A tenth of all installments fall overdue at once, and the worker marks and reminds while eight clients read and
+pay on the web at an even pace. *UPDATE* is one bare UPDATE of the same rows, beforehand. Goals: marking at most
+{of_update:.0f} times the UPDATE, 100,000 reminders in at most {seconds:.0f} s, and the web's 99th percentile at
+most {of_quiet:.0f} times what it is when the worker is quiet.
+
+{table}
+"""
+
+CROWD = """
+## Many customers of one shop
+
+Sixteen clients pay at one shop, and sixteen at a shop each, in turn. Goal: at one shop at least {least:.0%} of
+the payments at many.
+
+{table}
+"""
+
+
+@dataclass(slots=True)
+class Findings:
+    """All that a run measured; what it left out is empty."""
+
+    plans: int = 0
+    version: str = ""
+    lines: list[Line] = field(default_factory=list)
+    sizes: tuple[int, int] = (0, 0)
+    growth: list[Growth] = field(default_factory=list)
+    overdue: list[Overdue] = field(default_factory=list)
+    crowd: Crowd | None = None
+
+
+def page(found: Findings, command: str) -> str:
+    parts = ""
+    if found.lines:
+        parts += TABLE.format(
+            plans=f"{found.plans:,}", installments=f"{found.plans * 6:,}", version=found.version,
+            table=_table(_LINE, map(_line, found.lines)), of_bare=OF_BARE,
+        )  # fmt: skip
+    if found.growth:
+        few, many = (f"{size:,}" for size in found.sizes)
+        parts += GROWTH.format(
+            few=few, many=many, most=MOST, table=_table(_GROWTH, map(_growth, found.growth))
+        )
+    if found.overdue:
+        parts += OVERDUE.format(
+            of_update=MOST_OF_UPDATE, seconds=MOST_SECONDS, of_quiet=MOST_OF_QUIET,
+            table=_table(_OVERDUE, map(_overdue, found.overdue)),
+        )  # fmt: skip
+    if found.crowd:
+        parts += CROWD.format(least=LEAST, table=_table(_CROWD, [_crowd(found.crowd)]))
+    return PAGE.format(
+        command=command, machine=machine(), day=datetime.now(UTC).date().isoformat(), parts=parts.rstrip()
+    ) + "\n"  # fmt: skip
+
+
+def machine() -> str:
+    """The processor, the cores and the system, without a name."""
+    described = Path("/proc/cpuinfo")
+    models = (
+        [line for line in described.read_text().splitlines() if "model name" in line]
+        if described.exists()
+        else []
+    )
+    model = models[0].partition(":")[2].strip() if models else platform.machine()
+    return f"{os.cpu_count()} cores ({model}), {platform.system()}, Python {platform.python_version()}"
+
+
+_LINE = (
+    "request",
+    "goal, a second",
+    "requests a second",
+    "p50, ms",
+    "p99, ms",
+    "SQL",
+    "bare, a second",
+    "of bare",
+    "met",
+)
+_GROWTH = ("request", "database", "few, ms", "many, ms", "ratio", "read from end to end", "met")
+_OVERDUE = (
+    "database", "installments", "marked", "seconds", "of the UPDATE", "met", "reminders", "seconds for 100,000", "met",
+    "p99 quiet, ms", "p99 meanwhile, ms", "ratio", "met",
+)  # fmt: skip
+_CROWD = ("payments a second at one shop", "at sixteen shops", "ratio", "met")
+
+
+def _line(line: Line) -> Sequence[str]:
+    return (
+        line.name, str(line.goal), f"{line.rate:.0f}", _ms(line.median), _ms(line.slowest), str(line.statements),
+        f"{line.bare:.0f}", f"{line.of_bare:.0%}", _met(line.met),
+    )  # fmt: skip
+
+
+def _growth(line: Growth) -> Sequence[str]:
+    scanned = ", ".join(sorted(line.scanned)) or "none"
+    return (
+        line.name, line.engine, _ms(line.few), _ms(line.many), f"{line.ratio:.2f}", scanned, _met(line.met),
+    )  # fmt: skip
+
+
+def _overdue(day: Overdue) -> Sequence[str]:
+    marking, reminding, web = map(_met, day.met)
+    return (
+        day.engine, f"{day.installments:,}", f"{day.marked:,}", f"{day.marking:.1f}", f"{day.of_update:.1f}", marking,
+        f"{day.reminded:,}", f"{day.seconds_for_many:.1f}", reminding, _ms(day.quiet), _ms(day.meanwhile),
+        f"{day.of_quiet:.1f}", web,
+    )  # fmt: skip
+
+
+def _crowd(crowd: Crowd) -> Sequence[str]:
+    return f"{crowd.at_one:.0f}", f"{crowd.at_many:.0f}", f"{crowd.ratio:.2f}", _met(crowd.met)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return "\n".join("| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows))
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1000:.1f}"
+
+
+def _met(yes: bool) -> str:
+    return "yes" if yes else "**no**"
