@@ -6,11 +6,13 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from flask import Response
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from portal.core.roles import Role
 from portal.models import User
+from portal.web import languages
 from tests import factories
 from tests.browserlike import Client, Forms, sign_in, text
 from tests.integration.test_web_guards import ON_SQLITE, guarded_rules, paths, person_of, stamp, world
@@ -114,11 +116,13 @@ def test_choosing_a_language_leads_nowhere_else(client, target):
 
 
 @ON_SQLITE
-def test_the_choice_is_kept_in_a_safe_cookie(client):
-    answer = client.submit("/language", {"language": "ar"}, page="/")
-    (cookie,) = [c for c in answer.headers.getlist("Set-Cookie") if c.startswith("language=")]
-    assert set(cookie.split("; ")[2:]) >= {"HttpOnly", "SameSite=Lax", "Path=/"}
-    assert "language=ar" in cookie and "Max-Age=31536000" in cookie
+@pytest.mark.parametrize("secure", [False, True])
+def test_the_choice_is_kept_in_a_safe_cookie(app, secure):
+    app.config["SESSION_COOKIE_SECURE"] = secure
+    with app.test_request_context():
+        cookie = languages.remember(Response(), "ar").headers["Set-Cookie"].split("; ")
+    assert {"language=ar", "HttpOnly", "SameSite=Lax", "Path=/", "Max-Age=31536000"} <= set(cookie)
+    assert ("Secure" in cookie) == secure
 
 
 @ON_SQLITE
