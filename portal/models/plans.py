@@ -142,7 +142,8 @@ class Installment(Base):
             "due_on",
             "id",
             postgresql_where=text("paid + cancelled < amount"),
-            sqlite_where=text("paid + cancelled < amount"),
+            # The same; SQLite turns a query's comparison round until a column is on its left, and not an index's.
+            sqlite_where=text("amount > paid + cancelled"),
         ),
         Index("ix_installments_merchant_id_due_on_id", "merchant_id", "due_on", "id"),
         Index(
