@@ -6,7 +6,7 @@ import csv
 import html
 import io
 import re
-from datetime import date, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -220,7 +220,7 @@ class TestDebtors:
         ]  # fmt: skip
 
     def test_what_is_offered_is_owed_by_nobody(self, session, shop, ada):
-        factories.offered_plan(session, shop, ada.email, now=now(), first=date.today() - timedelta(days=9))
+        factories.offered_plan(session, shop, ada.email, now=now(), first=now().date() - timedelta(days=9))
         assert metrics.debtors(session, shop, now()) == {}
 
     def test_of_very_many_those_due_first_are_looked_at_and_the_page_says_so(
