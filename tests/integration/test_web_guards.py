@@ -12,7 +12,7 @@ from werkzeug.routing import Rule
 
 from portal.core.roles import Actor, Role
 from portal.extensions import now
-from portal.queries import admin
+from portal.queries import admin, metrics
 from tests import factories
 from tests.browserlike import Client, Forms
 from tests.factories import PASSWORD
@@ -57,6 +57,7 @@ def world(session) -> World:
         "token": ["x"],
         "filename": ["css/tokens.css"],
         "what": ["plans", "installments", "payments"],
+        "name": list(metrics.NUMBERS),
     }
     session.rollback()
     return made
