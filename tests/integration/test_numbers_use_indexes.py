@@ -1,0 +1,57 @@
+"""No number and no page of the rows behind one reads a table of plans, installments or postings from end to end."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from sqlalchemy import event
+
+from portal.queries import metrics
+from portal.queries.metrics import NUMBERS
+from tests.factories import NOW, accepted_plan
+
+# PostgreSQL reads tables as small as a test's from end to end, since that is quicker then.
+pytestmark = pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
+
+OWED = ("outstanding", "overdue", "overdue_installments", "overdue_new", "aging", "expected")
+
+
+@pytest.fixture
+def how_it_is_read(session, shop, ada):
+    """What SQLite says about how it would read what an act reads."""
+    accepted_plan(session, shop, ada)
+
+    def ask(act) -> str:
+        sent = []
+        engine = session.get_bind()
+        note = lambda *args: sent.append(args[2:4])  # noqa: E731 - has to be the same object twice
+        event.listen(engine, "before_cursor_execute", note)
+        act(shop)
+        event.remove(engine, "before_cursor_execute", note)
+        selects = [(statement, values) for statement, values in sent if statement.startswith("SELECT")]
+        assert selects
+        connection = session.connection()
+        plans = [connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {s}", values) for s, values in selects]
+        return "\n".join(row[-1] for plan in plans for row in plan)
+
+    return ask
+
+
+def scanned(plan: str) -> list[str]:
+    return re.findall(r"SCAN (?:plans|installments|postings|payments)\w*", plan)
+
+
+def test_the_dashboard_reads_sums(session, how_it_is_read):
+    plan = how_it_is_read(lambda shop: metrics.dashboard(session, shop, NOW, "30d"))
+    assert scanned(plan) == []
+    assert re.findall(r"SEARCH (plans|postings)", plan) == []
+    assert re.findall(r"SEARCH installments USING INDEX (\w+)", plan) == ["ix_installments_marked_late"]
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_the_rows_behind_a_number_are_read_by_an_index(session, how_it_is_read, name):
+    plan = how_it_is_read(lambda shop: metrics.rows(session, shop, NOW, name, "30d"))
+    assert scanned(plan) == []
+    assert "USE TEMP B-TREE" not in plan
+    assert ("ix_installments_owed" in plan) == (name in OWED)
