@@ -72,10 +72,11 @@ def _statement(plan: PlanView) -> Response:
     """Raises ``NotFound`` for what was never accepted: nothing is owed or paid on it."""
     if not plan.accepted_on:
         raise NotFound()
+    owed = amount_text(plan.owed, plan.currency)
     document = _document(
         sender=plan.merchant_name, support=plan.support_email,
         title=_("Statement of %(reference)s", reference=plan.reference), about=plan.description,
-        figure=_("%(amount)s still owed", amount=amount_text(plan.owed, plan.currency)) if plan.owed else _("Nothing is owed"),
+        figure=_("%(amount)s still owed", amount=owed) if plan.owed else _("Nothing is owed"),
         facts=_plan_facts(plan), tables=(_schedule(plan), *_movements(plan)),
     )  # fmt: skip
     return _answer(document, f"statement-{plan.reference}-{plan.today}")
