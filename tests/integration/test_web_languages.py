@@ -227,7 +227,7 @@ def test_every_page_speaks_arabic_from_right_to_left(app, session, world, role):
         if rule.endpoint in UNSPOKEN or "GET" not in rule.methods or (role not in roles if role else roles):
             continue
         for path in paths(app, rule, world):
-            answer = client.get(path)
+            answer = client.get(path, buffered=True)
             if answer.mimetype != "text/html" or answer.status_code == 303:
                 continue
             page, seen = text(answer), seen + 1
