@@ -81,4 +81,4 @@ def test_offering_and_accepting_do_not_grow_with_the_installments(session, shop,
         with factories.unit_of_work(session):
             factories.offers.accept(session, ada, made[0], shown, factories.ORIGIN, NOW)
 
-    assert statements_of(accept) <= 9
+    assert statements_of(accept) <= 10
