@@ -46,6 +46,7 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("--only", nargs="+", choices=PARTS_OF_A_RUN, default=PARTS_OF_A_RUN)
+    parser.add_argument("--lines", nargs="+", default=[""], help="of the table: how their names begin")
     parser.add_argument("--plans", type=int, default=2000, help="of the shop that the table is about")
     parser.add_argument("--turns", type=int, default=3, help="of the portal and the bare program each")
     parser.add_argument("--seconds", type=float, default=3.0, help="that a turn lasts")
@@ -60,7 +61,7 @@ def _measure(asked: argparse.Namespace, cluster: str, new: Callable[[str], Path]
     if {"table", "crowd"} & set(asked.only):
         shop = _tell("loading", lambda: places.postgres(cluster, new("shop"), asked.plans))
         if "table" in asked.only:
-            for line in table.measure(shop, effort, new("table")):
+            for line in table.measure(shop, effort, new("table"), tuple(asked.lines)):
                 print(line)
                 found.lines.append(line)
         if "crowd" in asked.only:

@@ -209,8 +209,8 @@ def _books(sql: Dialect, shop: str) -> list[str]:
         f"i.paid_on {paid}",
         "INSERT INTO messages (merchant_id, id, cause, kind, user_id, plan_id, facts, state, tries, send_after, "
         f"created_at, sent_at, subject, body) SELECT i.merchant_id, {made(MESSAGE)}, {made(PAYMENT)}, "
-        "'payment_received', p.customer_id, p.id, '{}', 'sent', 1, i.paid_at, i.paid_at, i.paid_at, 'Payment received', 'Thank you.' "
-        f"{paid}",
+        "'payment_received', p.customer_id, p.id, '{}', 'sent', 1, i.paid_at, i.paid_at, i.paid_at, "
+        f"'Payment received', 'Thank you.' {paid}",
         "INSERT INTO events (merchant_id, id, kind, actor_id, plan_id, facts, at) SELECT i.merchant_id, "
         f"{made(EVENT)}, 'payment_succeeded', p.customer_id, p.id, '{{}}', i.paid_at {paid}",
     ]  # fmt: skip

@@ -88,9 +88,10 @@ class Stage:
             return {"Authorization": f"Bearer {tokens.issue(user_id, 1, tokens.Kind.ACCESS)}"}
 
 
-def measure(place: Place, effort: Effort, folder: Path) -> Iterator[Line]:
-    """Line by line, each on copies of the loaded database of its own."""
-    for number, (name, (goal, prepare)) in enumerate(LINES.items()):
+def measure(place: Place, effort: Effort, folder: Path, only: tuple[str, ...] = ("",)) -> Iterator[Line]:
+    """Line by line, each on copies of the loaded database of its own; those whose names begin like one of ``only``."""
+    chosen = [(name, line) for name, line in LINES.items() if name.startswith(only)]
+    for number, (name, (goal, prepare)) in enumerate(chosen):
         here = folder / f"line-{number}"
         here.mkdir()
         yield _measure(place, effort, here, name, goal, prepare)
