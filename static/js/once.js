@@ -25,6 +25,11 @@
     setTimeout(() => { if (form.hasAttribute("aria-busy")) buttons(form).forEach((button) => { button.disabled = true; }); });
   }, true);
 
+  // The answer may be drawn between the two clicks of a double click, with another button under the pointer.
+  document.addEventListener("click", (event) => {
+    if (event.detail > 1 && event.target.closest?.('form[data-once] [type="submit"]')) event.preventDefault();
+  }, true);
+
   document.addEventListener("htmx:afterRequest", (event) => {
     const form = event.detail.elt.closest?.("form[data-once]");
     if (form) release(form);
