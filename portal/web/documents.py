@@ -19,6 +19,7 @@ from portal.queries.views import InstallmentView, PlanView
 
 from .events import amount_text
 from .guards import actor, requires
+from .numerals import number
 from .rendering import STATES
 
 bp = Blueprint("documents", __name__)
@@ -108,8 +109,8 @@ def _schedule(plan: PlanView) -> Table:
         title=_("Schedule"),
         headings=(_("No."), _("Due"), _("Amount"), _("Paid"), _("Cancelled"), _("Owed"), _("State")),
         rows=tuple(
-            (str(i.number), formats.short_day(i.due_on, _locale()), money(i.amount), money(i.paid), money(i.cancelled),
-             money(i.owed), state(i))
+            (str(number(i.number)), formats.short_day(i.due_on, _locale()), money(i.amount), money(i.paid),
+             money(i.cancelled), money(i.owed), state(i))
             for i in lines
         ),
         widths=(0.05, 0.16, 0.145, 0.145, 0.145, 0.145, 0.21),
@@ -147,7 +148,7 @@ def _receipt_table(payment: PaymentView, lines: list[ReceiptLine]) -> Table:
         headings=(_("Installment"), _("Due"), _("Amount")),
         rows=tuple(
             (
-                str(line.number),
+                str(number(line.number)),
                 formats.short_day(line.due_on, _locale()),
                 amount_text(line.amount, payment.currency),
             )
