@@ -86,7 +86,8 @@ def deactivate(user_id: UUID) -> ResponseReturnValue:
     with unit_of_work(db.session):
         accounts.deactivate(db.session, actor(), user_id, now())
     return done(
-        url_for(".user", user_id=user_id), _("Deactivated: signed out everywhere, and sign-in is stopped.")
+        url_for(".user", user_id=user_id),
+        _("Deactivated: signed out everywhere, and sign-in is stopped. Reactivate undoes it."),
     )
 
 
