@@ -52,7 +52,9 @@ def expected_by_week(numbers: Dashboard) -> Chart:
 
 def overdue_by_age(numbers: Dashboard) -> Chart:
     points = tuple(_age(group, numbers) for group in numbers.aging)
-    return _chart("aging", numbers, _("Overdue for"), points, marked=0)
+    chart = _chart("aging", numbers, _("Overdue for"), points, marked=0)
+    most = max(group.amount for group in numbers.aging)
+    return replace(chart, most=_money(most, numbers)) if most else chart
 
 
 def on_time_by_month(numbers: Dashboard) -> Chart:
@@ -93,8 +95,8 @@ def _age(group: AgeGroup, numbers: Dashboard) -> Point:
     count = ngettext("%(num)s installment", "%(num)s installments", group.installments)
     amount = _money(group.amount, numbers)
     shown = Value(amount.length, _("%(amount)s, %(installments)s", amount=amount.words, installments=count))
-    label = days_late(group.days)
-    return Point(group.days, label, label, (shown,), number_url("aging", numbers.period, part=group.days))
+    short, label = formats.digits(group.days, locale()), days_late(group.days)
+    return Point(group.days, short, label, (shown,), number_url("aging", numbers.period, part=group.days))
 
 
 def _rate(point: RatePoint, numbers: Dashboard) -> Point:
