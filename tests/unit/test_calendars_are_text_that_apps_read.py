@@ -26,7 +26,7 @@ def unfolded(calendar: bytes) -> list[str]:
 def test_an_entry_is_a_whole_day_that_is_left_free():
     assert unfolded(write("Payments due", [entry()])) == [
         "BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//Tallystick//Due dates//EN", "CALSCALE:GREGORIAN",
-        "METHOD:PUBLISH", "X-WR-CALNAME:Payments due", "REFRESH-INTERVAL;VALUE=DURATION:PT6H",
+        "X-WR-CALNAME:Payments due", "REFRESH-INTERVAL;VALUE=DURATION:PT6H",
         "BEGIN:VEVENT", "UID:1@example.com", "DTSTAMP:20260302T123005Z", "DTSTART;VALUE=DATE:20260331",
         "SUMMARY:Pay", "DESCRIPTION:Oak table", "URL:https://pay.example.com/x", "STATUS:CONFIRMED",
         "TRANSP:TRANSPARENT", "END:VEVENT", "END:VCALENDAR",
