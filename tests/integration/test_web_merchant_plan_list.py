@@ -140,7 +140,7 @@ def test_active_plans_stand_in_the_order_of_what_is_due_next(session, merchant, 
         return re.findall(r"<bdi>((?:Fir|Seco|Thi|Four|Fif|Six)\w+|Done|Offer)</bdi>", page)
 
     pages = [text(merchant.get(f"{LIST}?sort=due"))]
-    while "Next page" in pages[-1]:
+    while "Next page" in pages[-1] and len(pages) < 5:
         pages.append(text(merchant.get(neighbour(pages[-1], "next"))))
     assert [names(page) for page in pages] == [["First", "Second"], ["Third", "Fourth"], ["Fifth", "Sixth"]]
     back = text(merchant.get(neighbour(pages[-1], "prev")))
