@@ -26,6 +26,7 @@ from .places import Place
 CLIENTS = 16
 WARM_UP_SECONDS = 0.5
 MOST_PAID = 20_000
+OWED = Installment.paid + Installment.cancelled < Installment.amount
 OF_BARE = 0.6
 
 PAY = "/api/plans/installments/{}/pay/"
@@ -237,8 +238,8 @@ def payable(place: Place, shop: UUID) -> list[Owed]:
     query = (
         select(Plan.customer_id, Plan.id, Installment.id)
         .join(Installment, (Installment.merchant_id == Plan.merchant_id) & (Installment.plan_id == Plan.id))
-        .where(Plan.merchant_id == shop, Installment.paid == 0, Installment.late_on.is_(None))
-        .order_by(Installment.due_on.desc(), Installment.id)
+        .where(Plan.merchant_id == shop, OWED, Installment.late_on.is_(None))
+        .order_by(Installment.due_on.desc(), Installment.id.desc())
         .limit(MOST_PAID)
     )
     with places.session(place) as session:
