@@ -40,10 +40,11 @@ def schedule_by_month(numbers: Dashboard) -> Chart:
 
 
 def expected_by_week(numbers: Dashboard) -> Chart:
+    url = _url_of_points("expected", numbers)
     points = tuple(
         Point(
             str(point.on), _day(point.on), _week(point.on), (_money(point.amount, numbers),),
-            number_url("expected", numbers.period, part=point.on),
+            f"{url}{point.on}",
         )
         for point in numbers.expected
     )  # fmt: skip
@@ -59,7 +60,8 @@ def overdue_by_age(numbers: Dashboard) -> Chart:
 
 def on_time_by_month(numbers: Dashboard) -> Chart:
     """Told first is the newest month of which there is something to tell."""
-    points = tuple(_rate(point, numbers) for point in numbers.on_time_by_month)
+    url = _url_of_points("on_time_by_month", numbers)
+    points = tuple(_rate(point, f"{url}{point.on}") for point in numbers.on_time_by_month)
     told = [place for place, point in enumerate(points) if point.values[0].length is not None]
     chart = _chart("on_time_by_month", numbers, _("Accepted in"), points, (told or [-1])[-1])
     return replace(chart, most=Value(100_00, formats.percent(Decimal(100), locale(), places=0)))
@@ -80,11 +82,17 @@ def _chart(
     return Chart(_(number.title), _(number.definition), point_name, series, points, marked)
 
 
+def _url_of_points(name: str, numbers: Dashboard) -> str:
+    """Where the points of a series are, but for the day that ends it."""
+    return f"{number_url(name, numbers.period)}&part="
+
+
 def _of_months(name: str, numbers: Dashboard, amounts: tuple[metrics.Point, ...]) -> Chart:
+    url = _url_of_points(name, numbers)
     points = tuple(
         Point(
             str(point.on), formats.short_month(point.on, locale()), formats.month(point.on, locale()),
-            (_money(point.amount, numbers),), number_url(name, numbers.period, part=point.on),
+            (_money(point.amount, numbers),), f"{url}{point.on}",
         )
         for point in amounts
     )  # fmt: skip
@@ -99,7 +107,7 @@ def _age(group: AgeGroup, numbers: Dashboard) -> Point:
     return Point(group.days, short, label, (shown,), number_url("aging", numbers.period, part=group.days))
 
 
-def _rate(point: RatePoint, numbers: Dashboard) -> Point:
+def _rate(point: RatePoint, url: str) -> Point:
     words = _("nothing was due yet")
     if point.rate is not None:
         rate = formats.percent(point.rate, locale())
@@ -107,7 +115,7 @@ def _rate(point: RatePoint, numbers: Dashboard) -> Point:
     return Point(
         str(point.on), formats.short_month(point.on, locale()), formats.month(point.on, locale()),
         (Value(None if point.rate is None else int(point.rate * 100), words),),
-        number_url("on_time_by_month", numbers.period, part=point.on),
+        url,
     )  # fmt: skip
 
 

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from uuid import UUID
+from datetime import date, datetime
+from functools import cache
+from typing import Any
 
-from sqlalchemy import Subquery, func, literal, select, union_all
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Date,
+    Select,
+    Subquery,
+    Uuid,
+    bindparam,
+    func,
+    literal,
+    select,
+    union_all,
+)
 from sqlalchemy.orm import Session
 
 from portal.core.calendar import business_date
-from portal.core.periods import Frame
+from portal.core.periods import AGES, Frame
 from portal.core.roles import Actor
 from portal.models import Installment, Plan, User
-
-from .selections import Condition, aged
 
 # Of an age that holds more than these, those that were due first are looked at: so this costs the same in a large shop.
 LOOKED_AT = 250
@@ -38,40 +50,62 @@ def debtors(session: Session, merchant: Actor, now: datetime) -> dict[str, list[
     Ages in which nothing is overdue are left out.
     """
     frame = Frame(business_date(now, merchant.timezone))
-    stretches = [_stretch(merchant.id, days, late) for days, late in aged(frame)]
-    late = union_all(*(select(stretch) for stretch in stretches)).subquery()
-    total = func.sum(late.c.owed)
-    place = func.row_number().over(partition_by=late.c.days, order_by=(total.desc(), late.c.customer_id))
-    summed = (
-        select(late.c.days, late.c.customer_id, func.max(late.c.email).label("email"), total.label("owed"),
-               func.count().label("lines"), place.label("place"))
-        .group_by(late.c.days, late.c.customer_id)
-        .subquery()
-    )  # fmt: skip
-    query = (
-        select(summed.c.days, User.name, summed.c.email, summed.c.owed, summed.c.lines)
-        .join(User, User.id == summed.c.customer_id)
-        .where(summed.c.place <= SHOWN)
-        .order_by(summed.c.days, summed.c.place)
-    )
+    days: dict[str, date] = {"today": frame.today}
+    for place, span in enumerate(frame.ages.values()):
+        days |= {f"first{place}": span.first, f"last{place}": span.last}
     found: dict[str, list[Debtor]] = defaultdict(list)
-    for days, name, email, owed, count in session.execute(query):
-        found[days].append(Debtor(name, email, int(owed), count))
+    for age, name, email, owed, count in session.execute(_statement(), {"merchant": merchant.id} | days):
+        found[age].append(Debtor(name, email, int(owed), count))
     return dict(found)
 
 
-def _stretch(merchant_id: UUID, days: str, late: Condition) -> Subquery:
-    """What of accepted plans is late in one stretch of the index of owed installments."""
+@cache
+def _statement() -> Select[Any]:
+    """Made once: making it costs more than running it."""
+    late = union_all(*(select(stretch) for stretch in _stretches())).subquery()
+    total = func.sum(late.c.owed)
+    place = func.row_number().over(partition_by=late.c.age, order_by=(total.desc(), late.c.customer_id))
+    summed = (
+        select(late.c.age, late.c.customer_id, func.max(late.c.email).label("email"), total.label("owed"),
+               func.count().label("lines"), place.label("place"))
+        .group_by(late.c.age, late.c.customer_id)
+        .subquery()
+    )  # fmt: skip
+    return (
+        select(summed.c.age, User.name, summed.c.email, summed.c.owed, summed.c.lines)
+        .join(User, User.id == summed.c.customer_id)
+        .where(summed.c.place <= SHOWN)
+        .order_by(summed.c.age, summed.c.place)
+    )
+
+
+def _stretches() -> Iterator[Subquery]:
+    """What is late, each age as a stretch of an index; what was marked late before its day is of the newest age."""
+    due = Installment.due_on
+    for place, age in enumerate(AGES):
+        late = _late(age, due >= _day(f"first{place}"), due <= _day(f"last{place}"))
+        yield late.order_by(due, Installment.id).subquery()
+    yield _late(next(iter(AGES)), Installment.late_on.is_not(None), due >= _day("today")).subquery()
+
+
+def _late(age: str, *late: ColumnElement[bool]) -> Select[Any]:
     return (
         select(
-            literal(days).label("days"),
+            literal(age).label("age"),
             Plan.customer_id,
             Plan.customer_email.label("email"),
             (Installment.amount - Installment.paid - Installment.cancelled).label("owed"),
         )
         .join(Plan, (Plan.merchant_id == Installment.merchant_id) & (Plan.id == Installment.plan_id))
-        .where(Installment.merchant_id == merchant_id, Plan.acceptance_id.is_not(None), late)
-        .order_by(Installment.due_on, Installment.id)
+        .where(
+            Installment.merchant_id == bindparam("merchant", type_=Uuid),
+            Installment.paid + Installment.cancelled < Installment.amount,
+            Plan.acceptance_id.is_not(None),
+            *late,
+        )
         .limit(LOOKED_AT)
-        .subquery()
     )
+
+
+def _day(name: str) -> BindParameter[date]:
+    return bindparam(name, type_=Date)

@@ -96,13 +96,6 @@ def aging(frame: Frame) -> Selection:
     return Selection(Installment, _late(frame), _OWED, parts)
 
 
-def aged(frame: Frame) -> list[tuple[str, Condition]]:
-    """The parts of ``aging`` as stretches of an index, oldest day first; the newest age is told in two of them."""
-    stretches = [(days, _IS_OWED & _within(Installment.due_on, span)) for days, span in frame.ages.items()]
-    early = _IS_OWED & Installment.late_on.is_not(None) & (Installment.due_on >= frame.today)
-    return [*stretches, (stretches[0][0], early)]
-
-
 def expected(frame: Frame) -> Selection:
     parts = {str(week): _within(Installment.due_on, span) for week, span in frame.weeks.items()}
     return Selection(Installment, _IS_OWED & _all_of(Installment.due_on, frame.weeks), _OWED, parts)
