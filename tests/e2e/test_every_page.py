@@ -30,7 +30,8 @@ PEOPLE = {
 HIDDEN = {"visitor": ["/reset/spent", "/nothing-here", "/styleguide"]}
 # For machines and calendars.
 UNLINKED = {"static", "health.healthz", "health.readyz", "calendars.feed"}
-LINKS = re.compile(r'<(?:a|form)\b[^>]*\b(?:href|action)="(/[^"#?]*)')
+LINKS = re.compile(r'<a\b[^>]*\bhref="(/[^"#?]*)')
+FORMS = re.compile(r'<form\b[^>]*\baction="/[^"?]*?(\w*)["?]')
 SCRIPTS = re.compile(r'<script\b[^>]*\bsrc="([^"]+)')
 SHEETS = re.compile(r'<link\b[^>]*\bhref="([^"]+)')
 WIDTHS = (1280, 320)
@@ -45,11 +46,12 @@ IN_ARABIC: dict[str, dict[str, Any]] = {"light": {"rules": {"color-contrast": {"
 class Walk:
     """The pages that one person finds following links from home.
 
-    Of a route with many pages it keeps two that offer different links and buttons, out of the first six.
+    Of a route with many pages it keeps two that offer other links and forms than those seen, out of the first six.
     """
 
     context: BrowserContext
     routes: MapAdapter
+    offers: set[tuple[str, frozenset[str]]]
     found: dict[str, list[str]] = field(default_factory=dict)
     answered: set[str] = field(default_factory=set)
     weights: dict[str, int] = field(default_factory=dict)
@@ -61,7 +63,6 @@ class Walk:
     def follow(self, starts: list[str]) -> None:
         waiting, seen = list(starts), set(starts)
         tried: Counter[str] = Counter()
-        offers: set[tuple[str, frozenset[str]]] = set()
         while waiting:
             path = waiting.pop(0)
             endpoint = self.endpoint(path)
@@ -73,11 +74,12 @@ class Walk:
             self.answered.add(endpoint)
             if "html" not in answer.headers["content-type"]:
                 continue
-            links = LINKS.findall(answer.text())
-            offer = (endpoint, frozenset(self.endpoint(link) for link in links))
-            if offer not in offers and len(known) < 2:
+            page = answer.text()
+            links = LINKS.findall(page)
+            offer = (endpoint, frozenset([self.endpoint(link) for link in links] + FORMS.findall(page)))
+            if offer not in self.offers and len(known) < 2:
                 known.append(path)
-            offers.add(offer)
+            self.offers.add(offer)
             waiting += [
                 link for link in dict.fromkeys(links) if link not in seen and not link.startswith("/api")
             ]
@@ -93,7 +95,7 @@ class Walk:
         try:
             return str(self.routes.match(path, method="GET")[0])
         except HTTPException:
-            return path.rpartition("/")[2]
+            return "none"
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +117,7 @@ def walks(browser: Browser, portal: Portal, routes: MapAdapter) -> Iterator[dict
     """Everybody's pages, each person signed in once."""
     walks: dict[str, list[Walk]] = {}
     for role, people in PEOPLE.items():
+        offers: set[tuple[str, frozenset[str]]] = set()
         for email in people or [""]:
             context = browser.new_context(base_url=portal.url, reduced_motion="reduce")
             if email:
@@ -125,7 +128,7 @@ def walks(browser: Browser, portal: Portal, routes: MapAdapter) -> Iterator[dict
                 page.get_by_role("button", name="Sign in").click()
                 page.wait_for_url(re.compile(rf"/{role}/$"))
                 page.close()
-            walk = Walk(context, routes)
+            walk = Walk(context, routes, offers)
             walk.follow([f"/{role}/" if email else "/", *HIDDEN.get(role, [])])
             walks.setdefault(role, []).append(walk)
     yield walks
