@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
+import time
 from datetime import timedelta
 
 import pytest
@@ -17,6 +21,17 @@ from tests import factories
 from tests.factories import NOW, accepted_plan, pay, unit_of_work
 
 FOLDED = [DueTally, PostedTally, CohortTally]
+
+# A worker that folds change by change.
+FOLDING = """
+import os
+from config import load_settings
+from portal import create_app
+from portal.extensions import db
+from portal.services import tallies
+with create_app(load_settings(os.environ)).app_context():
+    tallies.fold(db.session, batch=1)
+"""
 
 
 def waiting(session):
@@ -161,3 +176,19 @@ def test_an_offer_counts_only_once_it_is_accepted(session, shop, ada):
     shown = metrics.dashboard(session, shop, NOW)
     assert (shown.outstanding, shown.overdue, shown.success_rate) == (10000, 3334, 0)
     assert shown.on_time_rate is None
+
+
+def test_a_worker_that_is_killed_while_it_folds_loses_and_doubles_nothing(session, environ, shop, ada):
+    for _ in range(3):
+        accepted_plan(session, shop, ada, parts=60)
+    shown, count = metrics.dashboard(session, shop, NOW), waiting(session)
+    worker = subprocess.Popen([sys.executable, "-c", FOLDING], env=os.environ | environ)
+    while waiting(session) == count and worker.poll() is None:
+        time.sleep(0.005)
+    worker.kill()
+    worker.wait()
+    assert 0 < waiting(session) < count
+    assert metrics.dashboard(session, shop, NOW) == shown
+    assert factories.broken_invariants(session) == []
+    tallies.fold(session)
+    assert metrics.dashboard(session, shop, NOW) == shown
