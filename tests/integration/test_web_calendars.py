@@ -148,3 +148,9 @@ def test_the_address_is_neither_stored_nor_logged(app, ada_at_home, session, ada
     token = address.removeprefix("/calendar/").removesuffix(".ics")
     assert token not in caplog.text
     assert str(session.scalars(select(User.calendar_key).where(User.id == ada.id)).one()) not in address
+
+
+@ON_SQLITE
+def test_whoever_tries_many_addresses_has_to_wait(client):
+    statuses = [client.get("/calendar/x.ics").status_code for _ in range(121)]
+    assert statuses == [404] * 120 + [429]
