@@ -155,9 +155,13 @@ def test_the_payments_of_the_period_add_up_to_its_revenue(session, merchant, sho
 
 
 def test_another_shops_numbers_stay_there(session, client, shop, ada, paid_late):
-    sign_in(client, factories.make_merchant(session, "Other Shop"))
+    other, ben = factories.make_merchant(session, "Other Shop"), factories.make_customer(session, "Ben Buyer")
+    past = now() - timedelta(days=10)
+    factories.accepted_plan(session, other, ben, now=past, first=past.date(), total=500, parts=1)
+    sign_in(client, other)
     page = text(client.get("/merchant/"))
-    assert figures(page)[0] == "Total revenue $0.00"
+    assert "Total revenue $0.00" in figures(page)[0]
+    assert "Ben Buyer $5.00" in words(section(page, '<h2 id="aging">'))
     assert "Ada Buyer" not in page
 
 
