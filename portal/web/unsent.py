@@ -40,11 +40,11 @@ def set_aside() -> str | None:
     if not fields:
         return None
     url = url_for(page or request.endpoint or "", **(request.view_args or {}))
-    values = {name: request.form.get(name, "") for name in fields if name in request.form}
-    values = {name: value for name, value in values.items() if not holds_card_number(value)}
+    values = {name: request.form[name] for name in fields if name in request.form}
     person = session.get("_user_id", "").partition(".")[0]
     if person and len(json.dumps(values)) <= MOST:
-        session[_KEY] = {"person": person, "page": url, "at": now().timestamp(), "fields": values}
+        kept = {name: value for name, value in values.items() if not holds_card_number(value)}
+        session[_KEY] = {"person": person, "page": url, "at": now().timestamp(), "fields": kept}
     return url
 
 
