@@ -140,7 +140,7 @@ class History:
         merchant, today = self._actors[shop].id, business_date(at, shop.timezone)
         with unit_of_work(self._session):
             counts = {
-                "overdue": overdue.mark(self._session, merchant, today, at),
+                "overdue": overdue.mark(self._session, merchant, today, at)[0],
                 "expired": offers.expire(self._session, merchant, today, at),
                 "reminders": reminders.queue(self._session, merchant, today, at, None)[0],
             }

@@ -14,6 +14,7 @@ from portal.core.calendar import REMINDERS_FROM, business_date, local_time
 from portal.models import Merchant
 
 from . import accounts, keys, offers, overdue, reminders
+from .overdue import Place
 from .transaction import unit_of_work
 
 log = logging.getLogger(__name__)
@@ -51,11 +52,11 @@ def _run_one(
 ) -> dict[str, int]:
     today = on or business_date(now, zone)
     counts = {
-        "overdue": sum(_batches(session, overdue.mark, overdue.BATCH, merchant_id, today, now)),
+        "overdue": sum(_pages(session, overdue.mark, merchant_id, today, now)),
         "expired": sum(_batches(session, offers.expire, offers.EXPIRE_BATCH, merchant_id, today, now)),
     }
     if at_any_hour or local_time(now, zone) >= REMINDERS_FROM:
-        counts["reminders"] = sum(_reminders(session, merchant_id, today, now))
+        counts["reminders"] = sum(_pages(session, reminders.queue, merchant_id, today, now))
     return counts
 
 
@@ -76,11 +77,15 @@ def _batches(
         yield done
 
 
-def _reminders(session: Session, merchant_id: UUID, today: date, now: datetime) -> Iterator[int]:
-    after: tuple[date, UUID] | None = None
+def _pages(
+    session: Session, do: Callable[[Session, UUID, date, datetime, Place | None], tuple[int, Place | None]],
+    merchant_id: UUID, today: date, now: datetime,
+) -> Iterator[int]:  # fmt: skip
+    """Do it page by page, each in a unit of work of its own, until there is no place to go on from."""
+    after: Place | None = None
     while True:
         with unit_of_work(session):
-            written, after = reminders.queue(session, merchant_id, today, now, after)
-        yield written
+            done, after = do(session, merchant_id, today, now, after)
+        yield done
         if after is None:
             return

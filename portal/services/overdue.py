@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import String, cast, literal, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from portal.models import Installment, Plan
@@ -15,38 +15,53 @@ from . import events
 BATCH = 1000
 
 
-def mark(session: Session, merchant_id: UUID, today: date, now: datetime, batch: int = BATCH) -> int:
-    """Stamp at most ``batch`` installments due before ``today`` and still owed; returns how many were stamped.
+Place = tuple[date, UUID]
 
-    A row that a payment or another worker holds is passed over; the next run sees what became of it.
+
+def mark(
+    session: Session,
+    merchant_id: UUID,
+    today: date,
+    now: datetime,
+    after: Place | None = None,
+    batch: int = BATCH,
+) -> tuple[int, Place | None]:
+    """Stamp one page of installments due before ``today`` and still owed, by due date from ``after`` on.
+
+    Returns how many were stamped, and where to go on; None at the end. A row that a payment or another worker holds is
+    passed over; the next run sees what became of it.
     """
-    late = (
+    late = [
         Installment.merchant_id == merchant_id,
         Installment.due_on < today,
         Installment.late_on.is_(None),
         Installment.paid + Installment.cancelled < Installment.amount,
-    )
-    found = session.scalars(
-        select(Installment.id)
+    ]
+    order = (Installment.due_on, Installment.id)
+    if after:
+        late.append(tuple_(*order) > after)
+    found = session.execute(
+        select(*order)
         .join(Plan, (Plan.merchant_id == Installment.merchant_id) & (Plan.id == Installment.plan_id))
         .where(*late, Plan.state == "active")
-        .order_by(Installment.due_on, Installment.id)
+        .order_by(*order)
         .limit(batch)
         .with_for_update(of=Installment, skip_locked=True, key_share=True)
     ).all()
     if not found:
-        return 0
-    stamped = session.execute(
-        update(Installment)
-        .where(*late, Installment.id.in_(found))
-        .values(late_on=today)
-        .returning(Installment.id, Installment.plan_id, Installment.number, Installment.due_on)
-        .execution_options(synchronize_session=False)
-    ).all()
-    rows: list[dict[str, object]] = [
-        {"merchant_id": merchant_id, "kind": "installment_late", "actor_id": None, "plan_id": row.plan_id, "at": now,
-         "facts": {"number": row.number, "due_on": row.due_on.isoformat(), "day": today.isoformat()}}
-        for row in stamped
-    ]  # fmt: skip
-    events.record_many(session, rows)
-    return len(stamped)
+        return 0, None
+    these = (Installment.merchant_id == merchant_id, Installment.id.in_([row.id for row in found]))
+    facts = {
+        "number": Installment.number,
+        "due_on": cast(Installment.due_on, String),
+        "day": literal(today.isoformat()),
+    }
+    events.record_each(
+        session, "installment_late", select(Installment).where(*these), order, Installment.plan_id, facts,
+        merchant_id=merchant_id, at=now,
+    )  # fmt: skip
+    session.execute(
+        update(Installment).where(*these).values(late_on=today).execution_options(synchronize_session=False)
+    )
+    due_on, last_id = found[-1]
+    return len(found), (due_on, last_id) if len(found) == batch else None

@@ -13,13 +13,14 @@ from portal.core.reminders import ORDER, STEPS, reminder_due
 from portal.models import Installment, Message, Plan
 
 from . import messages
+from .overdue import Place
 
 BATCH = 500
 
 
 def queue(
-    session: Session, merchant_id: UUID, today: date, now: datetime, after: tuple[date, UUID] | None
-) -> Page:
+    session: Session, merchant_id: UUID, today: date, now: datetime, after: Place | None
+) -> tuple[int, Place | None]:
     """Queue the reminders of one page of owed installments, by due date from ``after`` on."""
     owed = _owed(session, merchant_id, today, after)
     sent = _sent(session, merchant_id, [row.id for row in owed])
@@ -32,10 +33,7 @@ def queue(
     return written, (owed[-1].due_on, owed[-1].id) if len(owed) == BATCH else None
 
 
-Page = tuple[int, tuple[date, UUID] | None]
-
-
-def _owed(session: Session, merchant_id: UUID, today: date, after: tuple[date, UUID] | None) -> list[Any]:
+def _owed(session: Session, merchant_id: UUID, today: date, after: Place | None) -> list[Any]:
     """Owed installments of active plans whose first step has come and whose last was not yet sent."""
     last_sent = select(Message.id).where(
         Message.merchant_id == merchant_id, Message.cause == Installment.id, Message.kind == ORDER[-1]
