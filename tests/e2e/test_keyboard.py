@@ -14,6 +14,8 @@ FOCUSED = "document.activeElement.textContent.trim()"
 
 def tab_to(page: Page, words: str) -> None:
     """Press Tab until the element with these words, or the field of this name, has the focus."""
+    # Until the scripts run, a form is sent without them, which says the same in another place.
+    page.wait_for_load_state("load")
     for _press in range(60):
         page.keyboard.press("Tab")
         name = page.evaluate("document.activeElement.name || ''")
