@@ -135,52 +135,60 @@ def _unguarded(url: str) -> Any:
 
 
 def _statements(sql: Dialect, merchant: Actor, plans: int, first: int, today: date) -> list[str]:
-    shop = f"'{merchant.id if sql is POSTGRES else merchant.id.hex}'"
-    number = f"({first} + n)"
-    starts = f"(n * 112 / {plans} - 84)"
-    agreed = _terms(merchant, today)
+    words = _words(sql, merchant, plans, first, today)
+    return [statement.format(**words) for statement in PLANS] + _books(sql, words["shop"])
+
+
+def _words(sql: Dialect, merchant: Actor, plans: int, first: int, today: date) -> dict[str, str]:
+    """What stands in the statements, in the words of the engine; ``n`` counts plans and ``k`` their installments."""
+    number, starts = f"({first} + n)", f"(n * 112 / {plans} - 84)"
+    agreed, person = _terms(merchant, today), f"({number} / {PLANS_OF_A_CUSTOMER})"
+    due = f"{starts} + {APART} * (k - 1)"
     on = {
-        "accepted": sql.plus.format(day=today, days=f"{starts} - 30"),
-        "starts": sql.plus.format(day=today, days=starts),
-        "last_day": sql.plus.format(day=today, days=starts),
-        "due": sql.plus.format(day=today, days=f"{starts} + {APART} * (k - 1)"),
-        "stamped": sql.plus.format(day=today, days=f"{starts} + {APART} * (k - 1) + 1"),
+        name: sql.plus.format(day=today, days=days)
+        for name, days in {
+            "agreed": f"{starts} - 30",
+            "starts": starts,
+            "due": due,
+            "late": f"{due} + 1",
+        }.items()
     }
-    at = {name: sql.noon.format(day=day) for name, day in on.items()}
-    plan = sql.id.format(kind=PLAN, number=number)
-    person = f"({number} / {PLANS_OF_A_CUSTOMER})"
-    customer = sql.id.format(kind=CUSTOMER, number=person)
-    email = f"'customer-' || {person} || '@example.com'"
-    reference = sql.hexadecimal.format(number=number)
-    # What is due by today is paid, but on one plan in 25 only the first three installments are.
-    paid = f"({starts} + {APART} * (k - 1) < 0 AND (n % 25 <> 0 OR k <= 3))"
-    late = f"({starts} + {APART} * (k - 1) < 0 AND n % 25 = 0 AND k > 3)"
-    active = f"({starts} + {APART} * {PARTS - 1} >= 0 OR n % 25 = 0)"
-    numbers, parts = sql.numbers(plans), " UNION ALL ".join(f"SELECT {k}" for k in range(2, PARTS + 1))
-    each = TOTAL // PARTS
-    return [
-        f"WITH {numbers} INSERT INTO users (id, email, username, name, password_hash, role, session_version, language, "
-        f"test_card, created_at) SELECT {customer}, {email}, {email}, 'Customer ' || {person}, "
-        f"'{factories.password_hash()}', 'customer', 1, 'en', 'succeeds', {at['accepted']} "
-        f"FROM s WHERE n % {PLANS_OF_A_CUSTOMER} = 0",
-        f"WITH {numbers} INSERT INTO plans (merchant_id, id, reference, customer_id, customer_email, description, "
-        "total, "
-        "currency, num_installments, frequency, start_date, state, acceptance_id, terms, terms_hash, last_day, "
-        f"accepted_on, created_at, updated_at) SELECT {shop}, {plan}, {reference}, {customer}, {email}, "
-        f"'Oak dining table, six chairs', {TOTAL}, 'USD', {PARTS}, 'biweekly', {on['starts']}, "
-        f"CASE WHEN {active} THEN 'active' ELSE 'completed' END, {plan}, '{agreed}', '{terms.hash_text(agreed)}', "
-        f"{on['last_day']}, {on['accepted']}, {at['accepted']}, {at['accepted']} FROM s",
-        "INSERT INTO acceptances (merchant_id, plan_id, customer_id, terms, terms_hash, accepted_at, address, "
-        "user_agent, how) SELECT merchant_id, id, customer_id, terms, terms_hash, created_at, '192.0.2.7', 'Browser', "
-        f"'accepted' FROM plans WHERE merchant_id = {shop}",
-        f"WITH {numbers}, parts(k) AS (SELECT 1 UNION ALL {parts}) INSERT INTO installments (merchant_id, id, plan_id, "
-        "number, amount, due_on, paid, cancelled, returned, late_on, paid_on, paid_at) "
-        f"SELECT {shop}, {sql.id.format(kind=INSTALLMENT, number=f'{number} * 64 + k')}, {plan}, k, {each}, "
-        f"{on['due']}, "
-        f"CASE WHEN {paid} THEN {each} ELSE 0 END, 0, 0, CASE WHEN {late} THEN {on['stamped']} END, "
-        f"CASE WHEN {paid} THEN {on['due']} END, CASE WHEN {paid} THEN {at['due']} END FROM s CROSS JOIN parts",
-        *_books(sql, shop),
-    ]  # fmt: skip
+    parts = " UNION ALL ".join(f"SELECT {k}" for k in range(2, PARTS + 1))
+    return {
+        "shop": f"'{merchant.id if sql is POSTGRES else merchant.id.hex}'", "numbers": sql.numbers(plans),
+        "parts": f"parts(k) AS (SELECT 1 UNION ALL {parts})", "count": str(PARTS),
+        "person": person, "first_of_person": f"n % {PLANS_OF_A_CUSTOMER} = 0",
+        "customer": sql.id.format(kind=CUSTOMER, number=person), "email": f"'customer-' || {person} || '@example.com'",
+        "password": factories.password_hash(), "plan": sql.id.format(kind=PLAN, number=number),
+        "reference": sql.hexadecimal.format(number=number), "total": str(TOTAL), "each": str(TOTAL // PARTS),
+        "terms": agreed, "terms_hash": terms.hash_text(agreed),
+        "installment": sql.id.format(kind=INSTALLMENT, number=f"{number} * 64 + k"),
+        # What is due by today is paid, but on one plan in 25 only the first three installments are.
+        "paid": f"({due} < 0 AND (n % 25 <> 0 OR k <= 3))", "unpaid": f"({due} < 0 AND n % 25 = 0 AND k > 3)",
+        "active": f"({starts} + {APART} * {PARTS - 1} >= 0 OR n % 25 = 0)",
+        "starts_on": on["starts"], "agreed_on": on["agreed"], "agreed_at": sql.noon.format(day=on["agreed"]),
+        "due_on": on["due"], "due_at": sql.noon.format(day=on["due"]), "late_on": on["late"],
+    }  # fmt: skip
+
+
+PLANS = (
+    "WITH {numbers} INSERT INTO users (id, email, username, name, password_hash, role, session_version, language, "
+    "test_card, created_at) SELECT {customer}, {email}, {email}, 'Customer ' || {person}, '{password}', 'customer', 1, "
+    "'en', 'succeeds', {agreed_at} FROM s WHERE {first_of_person}",
+    "WITH {numbers} INSERT INTO plans (merchant_id, id, reference, customer_id, customer_email, description, total, "
+    "currency, num_installments, frequency, start_date, state, acceptance_id, terms, terms_hash, last_day, "
+    "accepted_on, created_at, updated_at) SELECT {shop}, {plan}, {reference}, {customer}, {email}, "
+    "'Oak dining table, six chairs', {total}, 'USD', {count}, 'biweekly', {starts_on}, "
+    "CASE WHEN {active} THEN 'active' ELSE 'completed' END, {plan}, '{terms}', '{terms_hash}', "
+    "{starts_on}, {agreed_on}, {agreed_at}, {agreed_at} FROM s",
+    "INSERT INTO acceptances (merchant_id, plan_id, customer_id, terms, terms_hash, accepted_at, address, "
+    "user_agent, how) SELECT merchant_id, id, customer_id, terms, terms_hash, created_at, '192.0.2.7', 'Browser', "
+    "'accepted' FROM plans WHERE merchant_id = {shop}",
+    "WITH {numbers}, {parts} INSERT INTO installments (merchant_id, id, plan_id, number, amount, due_on, paid, "
+    "cancelled, returned, late_on, paid_on, paid_at) SELECT {shop}, {installment}, {plan}, k, {each}, {due_on}, "
+    "CASE WHEN {paid} THEN {each} ELSE 0 END, 0, 0, CASE WHEN {unpaid} THEN {late_on} END, "
+    "CASE WHEN {paid} THEN {due_on} END, CASE WHEN {paid} THEN {due_at} END FROM s CROSS JOIN parts",
+)
 
 
 def _books(sql: Dialect, shop: str) -> list[str]:
