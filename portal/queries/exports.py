@@ -22,7 +22,7 @@ from portal.models import Installment, Payment, Plan, Refund, User
 
 from .merchant import narrowed
 from .statuses import installment_status
-from .views import PlanView, installment_view, load_plans
+from .views import LINE, PlanView, installment_view, load_plans
 
 BATCH = 500
 PLAN_STATUSES = (*PlanState, "overdue")
@@ -171,9 +171,7 @@ def movements(
 
 # What a row of the file is made from; there may be a million, so no more than that is read.
 _SHOWN = (
-    Installment.id, Installment.plan_id, Installment.number, Installment.amount, Installment.paid,
-    Installment.cancelled, Installment.returned, Installment.due_on, Installment.late_on, Installment.paid_on,
-    Installment.paid_at, Installment.payment_id, Plan.reference, Plan.description, Plan.customer_email, Plan.currency,
+    *LINE, Installment.plan_id, Plan.reference, Plan.description, Plan.customer_email, Plan.currency,
     Plan.state, Plan.last_day,
 )  # fmt: skip
 
@@ -244,7 +242,7 @@ def _plan_row(plan: PlanView) -> PlanRow:
 
 def _installment_row(row: Any, today: date) -> InstallmentRow:
     state = shown_state(PlanState(row.state), row.last_day, today)
-    seen = installment_view(row, state, today)
+    seen = installment_view(row, row.plan_id, state, today)
 
     def money(amount: int) -> Money:
         return Money(amount, row.currency)

@@ -17,7 +17,7 @@ from portal.core.states import PlanState, shown_state
 from portal.models import Installment, Merchant, Plan
 
 from .statuses import Today, installment_status, plan_status
-from .views import InstallmentView, PlanView, installment_view, load_plans
+from .views import LINE, InstallmentView, PlanView, installment_view, load_plans
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def _today(session: Session, actor: Actor, now: datetime) -> Today:
 
 def _installments() -> Select[Any]:
     return (
-        select(Installment, Plan.state, Plan.last_day, Plan.currency, Merchant.timezone)
+        select(*LINE, Installment.plan_id, Plan.state, Plan.last_day, Plan.currency, Merchant.timezone)
         .join(Plan, (Plan.merchant_id == Installment.merchant_id) & (Plan.id == Installment.plan_id))
         .join(Merchant, Merchant.id == Plan.merchant_id)
     )
@@ -113,8 +113,8 @@ def _installments() -> Select[Any]:
 
 def _load(session: Session, query: Select[Any], now: datetime) -> list[ListedInstallment]:
     listed = []
-    for line, state, last_day, currency, timezone in session.execute(query):
-        today = business_date(now, timezone)
-        shown = shown_state(PlanState(state), last_day, today)
-        listed.append(ListedInstallment(installment_view(line, shown, today), currency))
+    for line in session.execute(query):
+        today = business_date(now, line.timezone)
+        shown = shown_state(PlanState(line.state), line.last_day, today)
+        listed.append(ListedInstallment(installment_view(line, line.plan_id, shown, today), line.currency))
     return listed

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, String, select, type_coerce
 from sqlalchemy.orm import Session
 
 from portal.core.calendar import business_date
@@ -120,12 +120,14 @@ _PARTIES = (
     Merchant.name.label("shop"), Merchant.support_email.label("support"), Merchant.timezone,
     User.name.label("customer"),
 )  # fmt: skip
-_LINE = select(
-    Installment.plan_id, Installment.id, Installment.number, Installment.amount, Installment.paid,
-    Installment.cancelled,
+# The plan's id is compared as it comes from the database: making a UUID of it for each line would take longest of all.
+_PLAN = type_coerce(Plan.id, String).label("key")
+LINE = (
+    Installment.id, Installment.number, Installment.amount, Installment.paid, Installment.cancelled,
     Installment.returned, Installment.due_on, Installment.late_on, Installment.paid_on, Installment.paid_at,
-    Installment.payment_id,
+    Installment.payment_id.is_not(None).label("processing"),
 )  # fmt: skip
+_LINES = select(type_coerce(Installment.plan_id, String).label("key"), *LINE).order_by(Installment.number)
 
 
 def load_plans(session: Session, query: Select[Any], now: datetime) -> list[PlanView]:
@@ -133,16 +135,16 @@ def load_plans(session: Session, query: Select[Any], now: datetime) -> list[Plan
     found = session.execute(
         query.join(Merchant, Merchant.id == Plan.merchant_id)
         .join(User, User.id == Plan.customer_id)
-        .with_only_columns(*Plan.__table__.columns, *_PARTIES)
+        .with_only_columns(_PLAN, *Plan.__table__.columns, *_PARTIES)
     ).all()
     if not found:
         return []
-    merchants = {plan.merchant_id for plan in found}
-    lines: dict[UUID, list[Any]] = {plan.id: [] for plan in found}
-    of_these = (Installment.merchant_id.in_(merchants), Installment.plan_id.in_(lines))
-    for line in session.execute(_LINE.where(*of_these).order_by(Installment.number)):
-        lines[line.plan_id].append(line)
-    return [_plan_view(plan, lines[plan.id], now) for plan in found]
+    merchants, plans = {plan.merchant_id for plan in found}, [plan.id for plan in found]
+    lines: dict[str, list[Any]] = {plan.key: [] for plan in found}
+    of_these = (Installment.merchant_id.in_(merchants), Installment.plan_id.in_(plans))
+    for line in session.execute(_LINES.where(*of_these)):
+        lines[line.key].append(line)
+    return [_plan_view(plan, lines[plan.key], now) for plan in found]
 
 
 def _plan_view(plan: Any, lines: list[Any], now: datetime) -> PlanView:
@@ -155,17 +157,17 @@ def _plan_view(plan: Any, lines: list[Any], now: datetime) -> PlanView:
         num_installments=plan.num_installments, frequency=plan.frequency, start_date=plan.start_date, state=state,
         terms=plan.terms, terms_hash=plan.terms_hash, last_day=plan.last_day, accepted_on=plan.accepted_on,
         created_at=plan.created_at, updated_at=plan.updated_at, today=today,
-        installments=tuple(installment_view(line, state, today) for line in lines),
+        installments=tuple(installment_view(line, plan.id, state, today) for line in lines),
     )  # fmt: skip
 
 
-def installment_view(line: Any, state: PlanState, today: date) -> InstallmentView:
-    """An installment of a plan in this state; ``line`` is its row, or one with the columns that are shown."""
+def installment_view(line: Any, plan_id: UUID, state: PlanState, today: date) -> InstallmentView:
+    """An installment of a plan in this state; ``line`` has the columns of ``LINE``."""
     status = installment_status(
         state, line.amount, line.paid, line.cancelled, line.due_on, line.late_on, today
     )
     return InstallmentView(
-        id=line.id, plan_id=line.plan_id, number=line.number, amount=line.amount, paid=line.paid,
+        id=line.id, plan_id=plan_id, number=line.number, amount=line.amount, paid=line.paid,
         cancelled=line.cancelled, returned=line.returned, due_on=line.due_on, paid_on=line.paid_on,
-        paid_at=line.paid_at, status=status, processing=line.payment_id is not None,
+        paid_at=line.paid_at, status=status, processing=line.processing,
     )  # fmt: skip
