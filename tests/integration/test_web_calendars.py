@@ -79,6 +79,7 @@ def test_a_new_address_ends_the_one_before_and_stopping_ends_all(app, ada_at_hom
 
 def test_the_address_ends_with_the_account_and_outlives_a_new_password(app, ada_at_home, session, ada):
     address = make(ada_at_home)
+    assert "It goes on working after you choose a new password" in text(ada_at_home.get(PAGE))
     with unit_of_work(session):
         accounts.change_password(session, ada.id, factories.password_hash(), now())
     assert app.test_client().get(address).status_code == 200
