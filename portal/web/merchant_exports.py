@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import fields
 from datetime import UTC, date, datetime
 from typing import Any
@@ -24,11 +25,13 @@ from .guards import actor, requires
 bp = Blueprint("merchant_exports", __name__, url_prefix="/merchant/exports")
 
 Batches = Iterator[list[Any]]
-EXPORTS: dict[str, tuple[type, Callable[..., Batches]]] = {
-    "plans": (exports.PlanRow, exports.plans),
-    "installments": (exports.InstallmentRow, exports.installments),
-    "payments": (exports.MovementRow, exports.movements),
+# What a row is, how rows are read, and what narrows them.
+EXPORTS: dict[str, tuple[type, Callable[..., Batches], set[str]]] = {
+    "plans": (exports.PlanRow, exports.plans, {"search", "plan_status"}),
+    "installments": (exports.InstallmentRow, exports.installments, {"search", "plan_status", "status"}),
+    "payments": (exports.MovementRow, exports.movements, {"search", "plan_status", "from", "to"}),
 }
+YEARS = range(1900, 3000)
 
 BYTE_ORDER_MARK = "\ufeff"
 # A spreadsheet takes a cell that starts like this for a formula, and runs it.
@@ -42,6 +45,9 @@ def download(what: str) -> Response:
     payments by the days ``from`` and ``to``. What cannot be narrowed as asked is refused, never sent whole."""
     if what not in EXPORTS:
         raise NotFound()
+    row_type, read, names = EXPORTS[what]
+    for name in request.args.keys() - names:
+        raise InvalidInput.at(name, N_("This file cannot be narrowed by that."))
     wanted = exports.Wanted(
         search=searched(),
         plan_status=_one_of(exports.PLAN_STATUSES, "plan_status"),
@@ -49,7 +55,6 @@ def download(what: str) -> Response:
         first=_day("from"),
         last=_day("to"),
     )
-    row_type, read = EXPORTS[what]
     today = business_date(now(), actor().timezone)
     batches = read(db.session, actor(), now(), wanted)
     response = Response(stream_with_context(_file(row_type, batches)), mimetype="text/csv")
@@ -67,11 +72,15 @@ def _one_of(known: tuple[str, ...], name: str) -> str:
 
 
 def _day(name: str) -> date | None:
+    """A day that can be counted from in every time zone."""
     value = request.args.get(name)
-    try:
-        return date.fromisoformat(value) if value else None
-    except ValueError:
-        raise InvalidInput.at(name, N_("Enter a date, such as 2026-12-31.")) from None
+    if not value:
+        return None
+    with suppress(ValueError):
+        day = date.fromisoformat(value)
+        if day.year in YEARS:
+            return day
+    raise InvalidInput.at(name, N_("Enter a date, such as 2026-12-31."))
 
 
 def _file(row_type: type, batches: Batches) -> Iterator[str]:

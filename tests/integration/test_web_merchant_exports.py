@@ -113,10 +113,17 @@ def test_files_are_narrowed_as_the_list_is(merchant, history):
 
 
 @pytest.mark.parametrize(
-    "query", ["plan_status=nonsense", "status=nonsense", "from=yesterday", "to=2026-02-30"]
-)
-def test_what_cannot_be_narrowed_as_asked_is_not_sent_whole(merchant, history, query):
-    assert merchant.get(f"{FILES}/payments.csv?{query}").status_code == 422
+    "asked",
+    [
+        "payments.csv?plan_status=nonsense", "installments.csv?status=nonsense", "payments.csv?from=yesterday",
+        "payments.csv?to=2026-02-30", "payments.csv?to=9999-12-31", "payments.csv?from=0001-01-01",
+        "payments.csv?status=late", "plans.csv?status=late", "plans.csv?from=2026-01-01",
+        "installments.csv?to=2026-01-01", "plans.csv?state=active",
+    ],
+)  # fmt: skip
+def test_what_cannot_be_narrowed_as_asked_is_not_sent_whole(session, client, asked):
+    sign_in(client, factories.make_merchant(session, "Eastern Shop", timezone="Asia/Tokyo"))
+    assert client.get(f"{FILES}/{asked}").status_code == 422
 
 
 def test_there_are_no_other_files(merchant):
