@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, case, literal, select, tuple_
+from sqlalchemy import ColumnElement, Select, bindparam, case, literal, select, tuple_
 from sqlalchemy.orm import Session
 
 from portal.core.calendar import business_date
@@ -17,7 +18,7 @@ from portal.core.states import PlanState, shown_state
 from portal.models import Installment, Merchant, Plan
 
 from .statuses import Today, installment_status, plan_status
-from .views import LINE, InstallmentView, PlanView, installment_view, load_plans
+from .views import LINE, InstallmentView, PlanView, installment_view, load, load_plans, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +68,16 @@ def get_installment(session: Session, actor: Actor, installment_id: UUID, now: d
 
 def get_plan(session: Session, actor: Actor, plan_id: UUID, now: datetime) -> PlanView:
     """The plan for either of its two parties. Raises ``NotFound`` for another's."""
-    found = load_plans(session, select(Plan).where(Plan.id == plan_id, _own(actor)), now)
+    found = load(session, _one_plan(actor.role is Role.MERCHANT), {"plan": plan_id, "party": actor.id}, now)
     if not found:
         raise NotFound()
     return found[0]
+
+
+@cache
+def _one_plan(of_merchant: bool) -> Select[Any]:
+    party = Plan.merchant_id if of_merchant else Plan.customer_id
+    return shown(select(Plan).where(Plan.id == bindparam("plan"), party == bindparam("party")))
 
 
 def merchant_of_plan(session: Session, actor: Actor, plan_id: UUID) -> UUID:

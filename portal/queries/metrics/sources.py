@@ -76,13 +76,7 @@ def late_before_due(session: Session, merchant_id: UUID, frame: Frame) -> Late:
 
     The mark goes when nothing is owed any more, so whatever bears it is owed.
     """
-    owed = Installment.amount - Installment.paid - Installment.cancelled
-    marked = select(func.coalesce(func.sum(owed), 0), func.count()).where(
-        Installment.merchant_id == merchant_id,
-        Installment.late_on.is_not(None),
-        Installment.due_on >= frame.today,
-    )
-    amount, count = session.execute(marked).one()
+    amount, count = session.execute(_MARKED, {"merchant": merchant_id, "today": frame.today}).one()
     return Late(int(amount), count)
 
 
@@ -90,14 +84,28 @@ def by_month_of_acceptance(
     session: Session, merchant_id: UUID, frame: Frame
 ) -> dict[date, tuple[int, int]]:  # fmt: skip
     """How many were paid on time, of how many that were due before today, by the month of the plan's acceptance."""
+    first = next(iter(frame.months))
+    rows = session.execute(_cohorts(), {"merchant": merchant_id, "first": first, "today": frame.today})
+    return {month: (int(on_time), int(judged)) for month, on_time, judged in rows}
+
+
+_MARKED = select(
+    func.coalesce(func.sum(Installment.amount - Installment.paid - Installment.cancelled), 0), func.count()
+).where(
+    Installment.merchant_id == bindparam("merchant"),
+    Installment.late_on.is_not(None),
+    Installment.due_on >= bindparam("today"),
+)
+
+
+@cache
+def _cohorts() -> Select[Any]:
     kept = _kept(CohortTally)
-    cohorts = (
+    return (
         select(kept.c.cohort_on, func.sum(kept.c.on_time_count), func.sum(kept.c.judged_count))
-        .where(kept.c.cohort_on >= next(iter(frame.months)), kept.c.due_on < frame.today)
+        .where(kept.c.cohort_on >= bindparam("first"), kept.c.due_on < bindparam("today"))
         .group_by(kept.c.cohort_on)
     )
-    rows = session.execute(cohorts, {"merchant": merchant_id})
-    return {month: (int(on_time), int(judged)) for month, on_time, judged in rows}
 
 
 def _periods(frame: Frame) -> list[Span]:
