@@ -35,7 +35,11 @@ def keeps(*fields: str, page: str | None = None) -> Callable[[View], View]:
 
 
 def set_aside() -> str | None:
-    """Keep what this request would have sent, and return the page of its form; None for forms that keep nothing."""
+    """Keep what this request would have sent, and return the page of its form; None for forms that keep nothing.
+
+    What was kept before is forgotten: only the last form can come back.
+    """
+    session.pop(_KEY, None)
     fields, page = getattr(current_app.view_functions[request.endpoint or ""], "keeps", ((), None))
     if not fields:
         return None
@@ -49,8 +53,8 @@ def set_aside() -> str | None:
 
 
 def waiting() -> bool:
-    """Whether something typed waits for its person to sign in again."""
-    return _KEY in session
+    """Whether something typed waits for its person to sign in again, who is in time for it."""
+    return _KEY in session and not _too_old(session[_KEY])
 
 
 def carry_over(user_id: UUID) -> dict[str, Any]:
@@ -65,7 +69,11 @@ def typed_before() -> MultiDict[str, str] | None:
     if request.method != "GET" or not kept or kept["page"] != request.path:
         return None
     del session[_KEY]
-    if now().timestamp() - kept["at"] > KEPT_SECONDS:
+    if _too_old(kept):
         return None
     flash(_("You are signed in again. What you typed is back in the form; nothing of it was sent."), "info")
     return MultiDict(kept["fields"])
+
+
+def _too_old(kept: dict[str, Any]) -> bool:
+    return now().timestamp() - kept["at"] > KEPT_SECONDS

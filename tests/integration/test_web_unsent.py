@@ -21,6 +21,7 @@ OFFER = {
     "num_installments": "4x", "frequency": "weekly", "start_date": "2027-02-28",
 }  # fmt: skip
 NOTICE = "What you typed is back in the form"
+PROMISE = "what you typed is back in its form"
 
 
 def end_session(session, person) -> None:
@@ -69,7 +70,7 @@ def left_open(client, session, shop):
 def test_the_builder_keeps_what_was_typed_and_sends_nothing(client, session, shop, left_open):
     before = factories.row_counts(session)["plans"]
     assert left_open == f"/login?next={BUILDER}"
-    assert "what you typed is back" in text(client.get(left_open))
+    assert PROMISE in text(client.get(left_open))
     assert client.submit(left_open, {"email": shop.email, "password": "a wrong guess"}).status_code == 422
     assert sign_in_again(client, shop, left_open) == BUILDER
     page = text(client.get(BUILDER))
@@ -108,10 +109,23 @@ def test_after_an_hour_it_is_forgotten(client, shop, left_open):
     with client.session_transaction() as held:
         held["unsent"]["at"] -= KEPT_SECONDS + 1
         held.modified = True
+    assert PROMISE not in text(client.get(left_open))
     sign_in_again(client, shop, left_open)
     page = text(client.get(BUILDER))
     assert "robin@example.com" not in page
     assert NOTICE not in page
+
+
+@ON_SQLITE
+@pytest.mark.parametrize(
+    "later", [(BUILDER, "x" * MOST), ("/account/password", "")], ids=["a heap", "a password"]
+)
+def test_a_later_form_that_is_not_kept_takes_the_place_of_an_earlier_one(client, session, shop, later):
+    page, description = later
+    fields = form_then_end(client, session, shop, BUILDER) | OFFER
+    assert PROMISE in text(client.get(sign_in_page(client, client.post(BUILDER, data=fields))))
+    answer = client.post(page, data=fields | {"description": description})
+    assert PROMISE not in text(client.get(sign_in_page(client, answer)))
 
 
 @ON_SQLITE
