@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, insert, select
 from sqlalchemy.orm import Session
 
 from portal.core import states
@@ -102,14 +102,17 @@ def lock(session: Session, merchant_id: UUID, plan_id: UUID, now: datetime) -> t
 
     The key is left free for foreign keys, so that writing an event about a plan never waits for its lock.
     """
-    plan, timezone = session.execute(
-        select(Plan, Merchant.timezone)
-        .join(Merchant, Merchant.id == Plan.merchant_id)
-        .where(Plan.merchant_id == merchant_id, Plan.id == plan_id)
-        .with_for_update(key_share=True, of=Plan)
-        .execution_options(populate_existing=True)
-    ).one()
+    plan, timezone = session.execute(_LOCKED, {"merchant": merchant_id, "plan": plan_id}).one()
     return plan, business_date(now, timezone)
+
+
+_LOCKED = (
+    select(Plan, Merchant.timezone)
+    .join(Merchant, Merchant.id == Plan.merchant_id)
+    .where(Plan.merchant_id == bindparam("merchant"), Plan.id == bindparam("plan"))
+    .with_for_update(key_share=True, of=Plan)
+    .execution_options(populate_existing=True)
+)
 
 
 def installments_of(session: Session, plan: Plan) -> list[Installment]:

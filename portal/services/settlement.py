@@ -118,15 +118,17 @@ def settle_pending(
     return counts
 
 
+_EARLIER = aliased(Payment)
+
+
 def _settled_values(plan: Plan, outcome: Outcome, now: datetime, today: date) -> dict[str, object]:
     values: dict[str, object] = {"outcome": outcome, "settled_at": now, "settled_on": today}
     if outcome is not Outcome.SUCCEEDED:
         return values | {"state": PaymentState.DECLINED}
-    earlier = aliased(Payment)
     receipts = select(func.count() + 1).where(
-        earlier.merchant_id == plan.merchant_id,
-        earlier.plan_id == plan.id,
-        earlier.state == PaymentState.SUCCEEDED,
+        _EARLIER.merchant_id == plan.merchant_id,
+        _EARLIER.plan_id == plan.id,
+        _EARLIER.state == PaymentState.SUCCEEDED,
     )
     return values | {"state": PaymentState.SUCCEEDED, "number": receipts.scalar_subquery()}
 
