@@ -78,6 +78,7 @@ def create_app(settings: dict[str, Any]) -> Flask:
     app.cli.add_command(cli.demo)
     app.cli.add_command(cli.run_day)
     app.cli.add_command(cli.self_check)
+    app.cli.add_command(cli.recount)
     return app
 
 

@@ -1,4 +1,4 @@
-"""Commands for the operator: make an admin, load demo data, run a day, check the books."""
+"""Commands for the operator: make an admin, load demo data, run a day, check the books, count their sums."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .core.errors import Conflict, InvalidInput
 from .demo import load, sign_ins
 from .extensions import db, now
 from .queries import self_check as checks
-from .services import accounts, day, job_runs, messages
+from .services import accounts, day, job_runs, messages, tallies
 from .services.transaction import unit_of_work
 
 
@@ -80,3 +80,12 @@ def self_check() -> None:
                    + (f" ({finding.broken} rows)" if finding.broken else ""))  # fmt: skip
     if any(finding.broken for finding in findings):
         sys.exit(1)
+
+
+@click.command("recount")
+@with_appcontext
+def recount() -> None:
+    """Count the sums behind the numbers afresh; whoever wants to write meanwhile waits."""
+    with unit_of_work(db.session):
+        tallies.recount(db.session)
+    click.echo("The sums are counted afresh.")

@@ -23,6 +23,16 @@ from .transaction import unit_of_work
 log = logging.getLogger(__name__)
 
 BATCH = 1000
+# A payment locks its plan's row first, and a fold its changes: these two tables are closed to locked rows as well, so
+# that who has begun is let end, and who has not holds nothing that is waited for.
+_LOCKS = (
+    "SET LOCAL statement_timeout = 0",
+    "SET LOCAL lock_timeout = '60s'",
+    "LOCK TABLE plans IN EXCLUSIVE MODE",
+    "LOCK TABLE installments, postings IN SHARE ROW EXCLUSIVE MODE",
+    "LOCK TABLE tally_changes IN EXCLUSIVE MODE",
+    "LOCK TABLE due_tallies, posted_tallies, cohort_tallies IN SHARE ROW EXCLUSIVE MODE",
+)
 
 
 def record(
@@ -113,13 +123,15 @@ def _add(session: Session, table: type[Base], rows: Iterable[Any]) -> None:
 
 
 def recount(session: Session) -> None:
-    """Count all sums afresh, of every merchant, from what is there: after rows were written in bulk, past services.
+    """Count all sums afresh, of every merchant, from what is there: after rows were written past the services.
 
-    Nothing else may write meanwhile. However long it takes, it is not cut off by the limit for people who wait.
+    Whoever writes meanwhile waits, or is told that the portal is busy; reading goes on. However long the count takes,
+    it is not cut off by the limits for people who wait. ``Busy`` if the tables cannot be locked within a minute.
     """
     engine = session.get_bind().dialect.name
     if engine == "postgresql":
-        session.execute(text("SET LOCAL statement_timeout = 0"))
+        for statement in _LOCKS:
+            session.execute(text(statement))
     session.execute(delete(TallyChange))
     for table in FOLDED:
         columns = ", ".join(column.name for column in table.__table__.columns)

@@ -14,7 +14,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from portal.adapters.gateway import Simulator
-from portal.models import CohortTally, DueTally, PostedTally, TallyChange
+from portal.models import CohortTally, DueTally, Installment, PostedTally, TallyChange
 from portal.queries import metrics
 from portal.services import plans, refunds, tallies
 from tests import factories
@@ -192,3 +192,73 @@ def test_a_worker_that_is_killed_while_it_folds_loses_and_doubles_nothing(sessio
     assert factories.broken_invariants(session) == []
     tallies.fold(session)
     assert metrics.dashboard(session, shop, NOW) == shown
+
+
+def test_an_operator_counts_wrong_sums_afresh(app, session, busy_shop):
+    tallies.fold(session)
+    with unit_of_work(session):
+        session.execute(update(PostedTally).values(revenue=PostedTally.revenue + 1))
+    operator = app.test_cli_runner()
+    assert operator.invoke(args=["self-check"]).exit_code == 1
+    ran = operator.invoke(args=["recount"])
+    assert ran.exit_code == 0, ran.output
+    checked = operator.invoke(args=["self-check"])
+    assert checked.exit_code == 0, checked.output
+
+
+@pytest.fixture
+def recounting(session):
+    """Another who counts afresh, in a thread; waited for at the end."""
+
+    def count():
+        with Session(session.get_bind()) as other, unit_of_work(other):
+            tallies.recount(other)
+
+    thread = threading.Thread(target=count)
+    yield thread
+    thread.join()
+    assert factories.broken_invariants(session) == []
+
+
+def begin(thread) -> None:
+    """Start what has to wait."""
+    thread.start()
+    thread.join(0.5)
+    assert thread.is_alive()
+
+
+@pytest.mark.parametrize("engine_name", ["postgres"], indirect=True)
+def test_a_recount_waits_for_a_change_that_has_begun_and_does_not_stop_it(session, shop, ada, recounting):
+    plan_id = accepted_plan(session, shop, ada)
+    with unit_of_work(session):
+        plans.lock(session, shop.id, plan_id, NOW)
+        session.execute(update(Installment).values(paid=Installment.paid))
+        begin(recounting)
+        plans.cancel(session, shop, plan_id, None, NOW)
+
+
+@pytest.mark.parametrize("engine_name", ["postgres"], indirect=True)
+def test_a_recount_waits_for_a_fold_that_has_begun_and_does_not_stop_it(session, busy_shop, recounting):
+    with unit_of_work(session):
+        session.execute(select(TallyChange.id).with_for_update())
+        begin(recounting)
+        tallies._fold(session, busy_shop.id, tallies.BATCH)
+
+
+@pytest.mark.parametrize("engine_name", ["postgres"], indirect=True)
+def test_who_writes_waits_for_a_recount(session, shop, ada):
+    """Otherwise what is written between its statements would count twice."""
+    plan_id = accepted_plan(session, shop, ada)
+    cancelled = []
+
+    def cancel():
+        with Session(session.get_bind()) as other, unit_of_work(other):
+            cancelled.append(plans.cancel(other, shop, plan_id, None, NOW))
+
+    writing = threading.Thread(target=cancel)
+    with unit_of_work(session):
+        tallies.recount(session)
+        begin(writing)
+        assert metrics.dashboard(session, shop, NOW).outstanding == 10000
+    writing.join()
+    assert len(cancelled) == 1
