@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, literal, select, tuple_
 from sqlalchemy.orm import Session
 
-from portal.core.calendar import business_date, instant_of
+from portal.core.calendar import business_date
 from portal.core.money import Money
 from portal.core.roles import Actor
 from portal.core.states import InstallmentStatus, PlanState, shown_state
-from portal.models import Installment, Payment, Plan, Refund, User
+from portal.models import Installment, Payment, Plan, Posting, Refund, User
 
 from .merchant import narrowed
 from .statuses import installment_status
@@ -166,8 +166,24 @@ def movements(
             return list(session.execute(ordered.where(key > after) if after else ordered))
 
         for found in _walk(read, lambda row: row.id):
-            yield [_movement_row(row, merchant.timezone) for row in found]
+            yield [_movement_row(row) for row in found]
 
+
+# What goes back is posted in one unit of work, on payments of the refund's plan: any of these few postings tells the
+# day. Asked for the first day, SQLite would walk all the shop's postings in the order of days.
+_paid = (Payment.merchant_id == Refund.merchant_id) & (Payment.plan_id == Refund.plan_id)
+_returned_on = (
+    select(Posting.posted_on)
+    .where(
+        Posting.merchant_id == Refund.merchant_id,
+        Posting.payment_id.in_(select(Payment.id).where(_paid).correlate(Refund)),
+        Posting.refund_id == Refund.id,
+        Posting.credit == "cash",
+    )
+    .correlate(Refund)
+    .limit(1)
+    .scalar_subquery()
+)
 
 # What a row of the file is made from; there may be a million, so no more than that is read.
 _SHOWN = (
@@ -205,20 +221,18 @@ def _payments(merchant: Actor, wanted: Wanted) -> Select[Any]:
 
 
 def _refunds(merchant: Actor, wanted: Wanted) -> Select[Any]:
-    """A refund is settled at an instant; its day is the day of that where the shop is."""
-    zone = merchant.timezone
-    times = [Refund.settled_at >= instant_of(wanted.first, time(), zone)] if wanted.first else []
-    if wanted.last:
-        times.append(Refund.settled_at < instant_of(wanted.last + timedelta(days=1), time(), zone))
+    """A refund's day is that of its postings, which stays when the shop moves to another time zone."""
+    days = [_returned_on >= wanted.first] if wanted.first else []
+    days += [_returned_on <= wanted.last] if wanted.last else []
     return (
         select(
             Refund.id, literal("refund").label("kind"), (-Refund.returned).label("amount"), Refund.settled_at,
-            literal(None).label("settled_on"), literal(None).label("number"), Refund.currency, Plan.reference,
+            _returned_on.label("settled_on"), literal(None).label("number"), Refund.currency, Plan.reference,
             Plan.description, User.name, Plan.customer_email,
         )
         .join(Plan, (Plan.merchant_id == Refund.merchant_id) & (Plan.id == Refund.plan_id))
         .join(User, User.id == Plan.customer_id)
-        .where(Refund.merchant_id == merchant.id, Refund.returned > 0, *times)
+        .where(Refund.merchant_id == merchant.id, Refund.returned > 0, *days)
     )  # fmt: skip
 
 
@@ -255,9 +269,9 @@ def _installment_row(row: Any, today: date) -> InstallmentRow:
     )  # fmt: skip
 
 
-def _movement_row(row: Any, zone: str) -> MovementRow:
+def _movement_row(row: Any) -> MovementRow:
     return MovementRow(
-        kind=row.kind, moved_on=row.settled_on or business_date(row.settled_at, zone), moved_at=row.settled_at,
+        kind=row.kind, moved_on=row.settled_on, moved_at=row.settled_at,
         receipt=f"{row.reference}-{row.number}" if row.number else "", reference=row.reference,
         description=row.description, customer_name=row.name, customer_email=row.customer_email,
         currency=row.currency, amount=Money(row.amount, row.currency),

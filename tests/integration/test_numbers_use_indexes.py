@@ -1,4 +1,4 @@
-"""No number and no page of the rows behind one reads a table of plans, installments or postings from end to end."""
+"""No number, no row behind one and no file of payments is read from a table's beginning to its end."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import re
 import pytest
 from sqlalchemy import event
 
-from portal.queries import metrics
+from portal.queries import exports, metrics
 from portal.queries.metrics import NUMBERS
-from tests.factories import NOW, accepted_plan
+from tests.factories import NOW, TODAY, accepted_plan
 
 # PostgreSQL reads tables as small as a test's from end to end, since that is quicker then.
 pytestmark = pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
@@ -55,3 +55,11 @@ def test_the_rows_behind_a_number_are_read_by_an_index(session, how_it_is_read, 
     assert scanned(plan) == []
     assert "USE TEMP B-TREE" not in plan
     assert ("ix_installments_owed" in plan) == (name in OWED)
+
+
+def test_the_day_of_a_refund_in_a_file_is_found_by_an_index(session, how_it_is_read):
+    wanted = exports.Wanted(first=TODAY, last=TODAY)
+    plan = how_it_is_read(lambda shop: list(exports.movements(session, shop, NOW, wanted)))
+    assert scanned(plan) == []
+    read = re.findall(r"SEARCH postings USING INDEX (\w+)", plan)
+    assert set(read) == {"ix_postings_merchant_id_payment_id"}

@@ -19,9 +19,11 @@ from portal.core.roles import Actor
 from portal.extensions import db, now
 from portal.models import Installment, Payment, Plan, new_id
 from portal.queries import exports, metrics
-from portal.services import refunds
+from portal.services import accounts, refunds
+from portal.services.transaction import unit_of_work
 from tests import factories
 from tests.browserlike import Client, sign_in
+from tests.factories import NOW
 
 FILES = "/merchant/exports"
 
@@ -110,6 +112,21 @@ def test_files_are_narrowed_as_the_list_is(merchant, history):
     today, old = str(now().date()), str((now() - timedelta(days=40)).date())
     assert [row["kind"] for row in rows(merchant, "payments", **{"from": today, "to": today})] == ["refund"]
     assert [row["kind"] for row in rows(merchant, "payments", to=old)] == ["payment", "payment"]
+
+
+def test_the_days_of_a_file_are_those_of_the_books_wherever_the_shop_moves(session, merchant, shop, ada):
+    """Noon in UTC is the next day on Kiritimati."""
+    plan_id = factories.accepted_plan(session, shop, ada)
+    factories.pay(session, ada, plan_id, 1)
+    refunds.refund(session, Simulator(), shop, refunds.Request(plan_id, 10000), None, NOW)
+    with unit_of_work(session):
+        accounts.change_shop(session, shop, shop.name, shop.email, "Pacific/Kiritimati", now())
+    moved = rows(merchant, "payments", **{"from": str(NOW.date()), "to": str(NOW.date())})
+    assert [(row["kind"], row["amount"]) for row in moved] == [("payment", "33.34"), ("refund", "-33.34")]
+    assert {row["moved_on"] for row in moved} == {str(NOW.date())}
+    booked = metrics.rows(session, factories.actor(session, shop.id), now(), "total_revenue").rows
+    assert {row.on for row in booked} == {NOW.date()}
+    assert rows(merchant, "payments", **{"from": str(NOW.date() + timedelta(days=1))}) == []
 
 
 @pytest.mark.parametrize(
