@@ -85,7 +85,7 @@ def self_check() -> None:
 @click.command("recount")
 @with_appcontext
 def recount() -> None:
-    """Count the sums behind the numbers afresh; whoever wants to write meanwhile waits."""
+    """Count the sums behind the numbers afresh; people can read meanwhile, but not write."""
     with unit_of_work(db.session):
         tallies.recount(db.session)
     click.echo("The sums are counted afresh.")
