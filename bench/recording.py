@@ -55,8 +55,8 @@ def record(app: Flask, ask: Callable[[FlaskClient], TestResponse], given: tuple[
 
 
 def _plain(parameters: Any) -> Any:
-    """Parameters that need nothing of the portal to be read again; those of SQLite are a tuple of plain values."""
-    if isinstance(parameters, tuple):
+    """Parameters that need nothing of the portal to be read again; those of SQLite are plain values in their order."""
+    if not isinstance(parameters, dict):
         return parameters
     return {name: str(value) if isinstance(value, StrEnum) else value for name, value in parameters.items()}
 
@@ -65,7 +65,7 @@ def _made(steps: list[tuple[str, Any]]) -> set[str]:
     """The ids of new rows, told from loaded ones by their digits; and what else has to be another each time."""
     found: set[str] = set()
     for sql, parameters in steps:
-        if not sql.startswith("INSERT") or isinstance(parameters, tuple):
+        if not sql.startswith("INSERT") or not isinstance(parameters, dict):
             continue
         for name, value in parameters.items():
             if name.startswith("id") and name.removeprefix("id").strip("_0123456789") == "":
