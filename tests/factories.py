@@ -14,8 +14,7 @@ from portal.adapters.passwords import Passwords
 from portal.core.roles import Actor, Origin, Role
 from portal.core.schedule import Frequency
 from portal.models import Base, Posting, User
-from portal.queries import customer as customer_queries
-from portal.queries import self_check
+from portal.queries import listing, self_check
 from portal.queries.accounts import find_actor, session_version
 from portal.queries.views import PlanView
 from portal.services import accounts, offers, payments
@@ -117,7 +116,7 @@ def accepted_plan(
 def plan_of(session: Session, customer: Actor, plan_id: UUID, now: datetime = NOW) -> PlanView:
     """The plan as its customer sees it now, whoever changed it last."""
     session.rollback()
-    view = customer_queries.get_plan(session, customer, plan_id, now)
+    view = listing.get_plan(session, customer, plan_id, now)
     session.rollback()
     return view
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.core.errors import NotFound
-from portal.core.roles import Actor, Role
+from portal.core.roles import Actor
 from portal.core.terms import hash_text
 from portal.models import Acceptance, Merchant, Plan, User
+
+from .listing import own
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +56,6 @@ def find_agreement(session: Session, party: Actor, plan_id: UUID) -> Agreement |
         .join(Acceptance, (Acceptance.merchant_id == Plan.merchant_id) & (Acceptance.plan_id == Plan.id))
         .join(Merchant, Merchant.id == Plan.merchant_id)
         .join(User, User.id == Acceptance.customer_id)
-        .where(Plan.id == plan_id, _own(party))
+        .where(Plan.id == plan_id, own(party))
     ).one_or_none()  # fmt: skip
     return Agreement(*row) if row else None
-
-
-def _own(party: Actor) -> ColumnElement[Any]:
-    return (Plan.merchant_id if party.role is Role.MERCHANT else Plan.customer_id) == party.id

@@ -23,14 +23,6 @@ def list_plans(session: Session, customer: Actor, now: datetime) -> list[PlanVie
     )
 
 
-def get_plan(session: Session, customer: Actor, plan_id: UUID, now: datetime) -> PlanView:
-    """Raises ``NotFound`` for another's."""
-    found = load_plans(session, select(Plan).where(Plan.id == plan_id, Plan.customer_id == customer.id), now)
-    if not found:
-        raise NotFound()
-    return found[0]
-
-
 def plan_of_installment(session: Session, customer: Actor, installment_id: UUID) -> UUID:
     """The id of the customer's plan that holds the installment. Raises ``NotFound`` for another's."""
     query = (

@@ -33,7 +33,7 @@ def plans(
     session: Session, actor: Actor, now: datetime, *, status: str | None, before: UUID | None, limit: int
 ) -> list[PlanView]:
     """At most ``limit`` own plans, newest first, with installments; those older than the plan ``before``."""
-    query = select(Plan).where(_own(actor)).order_by(Plan.id.desc()).limit(limit)
+    query = select(Plan).where(own(actor)).order_by(Plan.id.desc()).limit(limit)
     if status:
         query = query.where(plan_status(status, _today(session, actor, now)))
     if before:
@@ -45,7 +45,7 @@ def installments(
     session: Session, actor: Actor, now: datetime, *, status: str | None, after: tuple[date, UUID] | None, limit: int
 ) -> list[ListedInstallment]:  # fmt: skip
     """At most ``limit`` own installments by due date and id, those of offers too; those that come ``after``."""
-    query = _installments().where(_own(actor)).order_by(Installment.due_on, Installment.id).limit(limit)
+    query = _installments().where(own(actor)).order_by(Installment.due_on, Installment.id).limit(limit)
     if actor.role is Role.MERCHANT:
         query = query.where(Installment.merchant_id == actor.id)
     if status:
@@ -60,7 +60,7 @@ def installments(
 
 def get_installment(session: Session, actor: Actor, installment_id: UUID, now: datetime) -> ListedInstallment:
     """Raises ``NotFound`` for another's."""
-    found = _load(session, _installments().where(_own(actor), Installment.id == installment_id), now)
+    found = _load(session, _installments().where(own(actor), Installment.id == installment_id), now)
     if not found:
         raise NotFound()
     return found[0]
@@ -83,14 +83,14 @@ def _one_plan(of_merchant: bool) -> Select[Any]:
 def merchant_of_plan(session: Session, actor: Actor, plan_id: UUID) -> UUID:
     """Whose offer an own plan is. Raises ``NotFound`` for another's."""
     merchant_id = session.scalars(
-        select(Plan.merchant_id).where(Plan.id == plan_id, _own(actor))
+        select(Plan.merchant_id).where(Plan.id == plan_id, own(actor))
     ).one_or_none()
     if merchant_id is None:
         raise NotFound()
     return merchant_id
 
 
-def _own(actor: Actor) -> ColumnElement[bool]:
+def own(actor: Actor) -> ColumnElement[bool]:
     """A merchant's plans are those it offered, anybody else's those that were offered to that person."""
     return (Plan.merchant_id if actor.role is Role.MERCHANT else Plan.customer_id) == actor.id
 
@@ -100,7 +100,7 @@ def _today(session: Session, actor: Actor, now: datetime) -> Today:
     if actor.role is Role.MERCHANT:
         return business_date(now, actor.timezone)
     zones = session.scalars(
-        select(Merchant.timezone).join(Plan, Plan.merchant_id == Merchant.id).where(_own(actor)).distinct()
+        select(Merchant.timezone).join(Plan, Plan.merchant_id == Merchant.id).where(own(actor)).distinct()
     )
     days = {zone: business_date(now, zone) for zone in zones}
     day_type = Installment.due_on.type

@@ -177,14 +177,6 @@ def _place(plan: PlanView, listing: Listing) -> Place:
     return Place(plan.id)
 
 
-def get_plan(session: Session, merchant: Actor, plan_id: UUID, now: datetime) -> PlanView:
-    """Raises ``NotFound`` for another's."""
-    found = load_plans(session, select(Plan).where(Plan.merchant_id == merchant.id, Plan.id == plan_id), now)
-    if not found:
-        raise NotFound()
-    return found[0]
-
-
 def get_payment(session: Session, merchant: Actor, payment_id: UUID) -> PaymentView:
     """Raises ``NotFound`` for another's."""
     found = payments(

@@ -17,7 +17,7 @@ from portal.core.errors import Conflict, NotFound
 from portal.core.roles import Origin, Role
 from portal.core.states import PlanState
 from portal.extensions import db, now
-from portal.queries import customer, timeline
+from portal.queries import customer, listing, timeline
 from portal.queries.agreements import find_agreement
 from portal.queries.views import PlanView
 from portal.services import offers, payments
@@ -104,7 +104,7 @@ def _plan_page(
     plan_id: UUID, status: int = 200, said: Notice | None = None, form: AcceptForm | None = None
 ) -> Response:
     """The plan as it is now; for HTMX its history."""
-    plan = customer.get_plan(db.session, actor(), plan_id, now())
+    plan = listing.get_plan(db.session, actor(), plan_id, now())
     events = timeline.events_of_plan(db.session, plan.merchant_id, plan.id)
     return respond(
         "customer/plan.html", "customer/_history.html", status=status,
@@ -242,7 +242,7 @@ def _back(plan_id: UUID, status: int = 200, said: Notice | None = None) -> Respo
         return _home(status, said, plan_id)
     if not request.htmx:
         return _plan_page(plan_id, status, said)
-    plan = customer.get_plan(db.session, actor(), plan_id, now())
+    plan = listing.get_plan(db.session, actor(), plan_id, now())
     card = render_template("customer/_plan_card.html", plan=plan, said=said, about=plan.id, on_plan_page=True)
     response = make_response(card, status)
     # The history beside the card listens for this and asks for itself anew.

@@ -13,7 +13,7 @@ from portal.adapters.documents import Document, Table
 from portal.core.errors import NotFound
 from portal.core.roles import Role
 from portal.extensions import db, now
-from portal.queries import customer, merchant, timeline
+from portal.queries import customer, listing, merchant, timeline
 from portal.queries.timeline import PaymentView, ReceiptLine, RefundView
 from portal.queries.views import InstallmentView, PlanView
 
@@ -40,13 +40,13 @@ def receipt_for_merchant(payment_id: UUID) -> Response:
 @bp.get("/customer/plans/<uuid:plan_id>/statement.pdf")
 @requires(Role.CUSTOMER)
 def statement_for_customer(plan_id: UUID) -> Response:
-    return _statement(customer.get_plan(db.session, actor(), plan_id, now()))
+    return _statement(listing.get_plan(db.session, actor(), plan_id, now()))
 
 
 @bp.get("/merchant/plans/<uuid:plan_id>/statement.pdf")
 @requires(Role.MERCHANT)
 def statement_for_merchant(plan_id: UUID) -> Response:
-    return _statement(merchant.get_plan(db.session, actor(), plan_id, now()))
+    return _statement(listing.get_plan(db.session, actor(), plan_id, now()))
 
 
 def _receipt(payment: PaymentView) -> Response:

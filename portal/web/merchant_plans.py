@@ -20,7 +20,7 @@ from portal.core.money import parse_amount
 from portal.core.roles import Role
 from portal.core.schedule import MAX_INSTALLMENTS, Frequency
 from portal.extensions import db, now
-from portal.queries import merchant, timeline
+from portal.queries import listing, merchant, timeline
 from portal.queries.merchant import Listing, Place
 from portal.queries.timeline import EventView
 from portal.queries.views import PlanView
@@ -243,7 +243,7 @@ def cancel(plan_id: UUID) -> Response:
 
 def _plan_page(plan_id: UUID, status: int = 200, problem: str | None = None) -> Response:
     """One plan as it is now, perhaps with what stood in the way of changing it."""
-    plan = merchant.get_plan(db.session, actor(), plan_id, now())
+    plan = listing.get_plan(db.session, actor(), plan_id, now())
     events = timeline.events_of_plan(db.session, plan.merchant_id, plan.id)
     letters = timeline.letters_of_plan(db.session, plan.merchant_id, plan.id, plan.customer_id)
     page = render_template(

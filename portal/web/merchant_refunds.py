@@ -14,7 +14,7 @@ from portal.core.errors import Conflict, InvalidInput
 from portal.core.money import decimal_text, parse_amount
 from portal.core.roles import Role
 from portal.extensions import db, now
-from portal.queries import merchant
+from portal.queries import listing
 from portal.queries.views import PlanView
 from portal.services import refunds
 from portal.services.refund_settlement import Answer
@@ -51,7 +51,7 @@ class RefundForm(PageForm):
 @requires(Role.MERCHANT)
 def show(plan_id: UUID) -> Response:
     """The form, and once it names an amount what refunding it would do; writes nothing."""
-    plan = merchant.get_plan(db.session, actor(), plan_id, now())
+    plan = listing.get_plan(db.session, actor(), plan_id, now())
     given = unsent.typed_before() or request.args
     form = RefundForm(plan.currency, formdata=given, meta={"csrf": False})
     if "amount" not in given:
@@ -63,7 +63,7 @@ def show(plan_id: UUID) -> Response:
 @requires(Role.MERCHANT)
 @unsent.keeps("amount")
 def refund(plan_id: UUID) -> Response:
-    plan = merchant.get_plan(db.session, actor(), plan_id, now())
+    plan = listing.get_plan(db.session, actor(), plan_id, now())
     form = RefundForm(plan.currency)
     if not form.validate():
         return _page(plan, form, 422)
@@ -75,7 +75,7 @@ def refund(plan_id: UUID) -> Response:
         add_errors(form, invalid)
         return _page(plan, form, 422)
     except Conflict as conflict:
-        plan = merchant.get_plan(db.session, actor(), plan_id, now())
+        plan = listing.get_plan(db.session, actor(), plan_id, now())
         return _page(plan, form, 409, _(conflict.message, **conflict.params), asked=True)
     return done(url_for("merchant_plans.show", plan_id=plan_id), *_words(answer))
 

@@ -6,8 +6,8 @@ import pytest
 
 from portal.adapters.gateway import Simulator
 from portal.queries import customer as customer_queries
+from portal.queries import listing, metrics
 from portal.queries import merchant as merchant_queries
-from portal.queries import metrics
 from portal.queries.merchant import Listing
 from portal.services import payments
 from tests import factories
@@ -55,7 +55,7 @@ def test_lists_and_pages_send_as_many_for_twenty_plans_as_for_one(session, shop,
         "a shop's open plans": lambda: merchant_queries.list_plans(
             session, shop, NOW, Listing(status="active")
         ),
-        "one plan": lambda: customer_queries.get_plan(session, ada, plan_id, NOW),
+        "one plan": lambda: listing.get_plan(session, ada, plan_id, NOW),
     }
     two_each = dict.fromkeys(reads, 2)
     assert {name: statements_of(read) for name, read in reads.items()} == two_each
