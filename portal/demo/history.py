@@ -14,9 +14,8 @@ from sqlalchemy.orm import Session
 from portal.adapters.gateway import Simulator, TestCard
 from portal.adapters.mailer import Letter
 from portal.core.calendar import REMINDERS_FROM, business_date, instant_of
-from portal.core.roles import Actor, Origin, Role
-from portal.queries import customer as customer_queries
-from portal.queries import merchant as merchant_queries
+from portal.core.roles import Actor, Origin
+from portal.queries import listing
 from portal.queries.accounts import find_actor
 from portal.queries.views import PlanView
 from portal.services import accounts, job_runs, messages, offers, overdue, payments, plans, reminders
@@ -202,7 +201,6 @@ class History:
         payments.pay(self._session, Simulator(), self._actors[story.customer], order, None, at)
 
     def _plan(self, story: Story, reader: Person, at: datetime) -> PlanView:
-        read = merchant_queries.get_plan if reader.role is Role.MERCHANT else customer_queries.get_plan
         self._session.expunge_all()
         with unit_of_work(self._session):
-            return read(self._session, self._actors[reader], self._plans[story], at)
+            return listing.get_plan(self._session, self._actors[reader], self._plans[story], at)
