@@ -66,6 +66,13 @@ class NewPlan(Body):
         return proposal
 
 
+@dataclass(frozen=True, slots=True)
+class Offering:
+    """An offer as a program asks for it, which is answered otherwise than that of a form."""
+
+    proposal: offers.Proposal
+
+
 @bp.post("/")
 @answering(bp, answers.Plan, examples.PLAN, status=201, keyed=True)
 @bp.input(NewPlan, example=examples.NEW_PLAN)
@@ -77,7 +84,7 @@ def create(json_data: NewPlan) -> ResponseReturnValue:
     def offer() -> UUID:
         return offers.offer(db.session, actor(), proposal, now())
 
-    return _once(actor().id, proposal, offer), 201
+    return _once(actor().id, Offering(proposal), offer), 201
 
 
 class PlansQuery(PageQuery):
@@ -138,7 +145,7 @@ def accept(plan_id: UUID, json_data: Nothing) -> ResponseReturnValue:
         offers.accept(db.session, actor(), plan_id, None, origin(), now())
         return plan_id
 
-    return _once(_shop_of(plan_id), Accepting(plan_id), act)
+    return _once_on(Accepting(plan_id), act)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +164,7 @@ def decline(plan_id: UUID, json_data: Nothing) -> ResponseReturnValue:
         offers.decline(db.session, actor(), plan_id, now())
         return plan_id
 
-    return _once(_shop_of(plan_id), Declining(plan_id), act)
+    return _once_on(Declining(plan_id), act)
 
 
 @bp.post("/<uuid:plan_id>/cancel/")
@@ -175,7 +182,7 @@ def cancel(plan_id: UUID, json_data: Nothing) -> ResponseReturnValue:
             plans.cancel(db.session, actor(), plan_id, None, now())
         return plan_id
 
-    return _once(actor().id, plans.Cancellation(plan_id, None), act)
+    return _once_on(plans.Cancellation(plan_id, None), act)
 
 
 class NewRefund(Body):
@@ -205,12 +212,19 @@ def refund(plan_id: UUID, json_data: NewRefund) -> ResponseReturnValue:
     return made, 202 if answer.status == "processing" else 201
 
 
-def _shop_of(plan_id: UUID) -> UUID:
-    return listing.merchant_of_plan(db.session, actor(), plan_id)
+def _once_on(request: Accepting | Declining | plans.Cancellation, act: Callable[[], UUID]) -> dict[str, Any]:
+    """The own plan that the request names, after the act."""
+    merchant_id = listing.merchant_of_plan(db.session, actor(), request.plan_id)
+    return _once(merchant_id, request, act, locked=request.plan_id)
 
 
-def _once(merchant_id: UUID, request: Any, act: Callable[[], UUID]) -> dict[str, Any]:
-    """The plan after the act, done in one unit of work and once per key."""
+def _once(
+    merchant_id: UUID, request: Any, act: Callable[[], UUID], locked: UUID | None = None
+) -> dict[str, Any]:
+    """The plan after the act, done in one unit of work and once per key.
+
+    A plan is ``locked`` before the key is claimed, as by whoever pays, so that the two never wait for each other.
+    """
 
     def do() -> dict[str, Any]:
         plan_id = act()
@@ -218,4 +232,6 @@ def _once(merchant_id: UUID, request: Any, act: Callable[[], UUID]) -> dict[str,
 
     key = idempotency_key()
     with unit_of_work(db.session):
+        if key and locked:
+            plans.lock(db.session, merchant_id, locked, now())
         return keys.once(db.session, merchant_id, actor().id, key, request, now(), do)

@@ -1,0 +1,106 @@
+"""An idempotency key does what it promises on every call that takes one: the same again, or another request refused."""
+
+from __future__ import annotations
+
+import threading
+import time
+from uuid import UUID
+
+import pytest
+from sqlalchemy import select
+from werkzeug.test import TestResponse
+
+from portal.extensions import now
+from portal.models import IdempotencyKey
+from portal.services import keys, plans
+from portal.services.transaction import unit_of_work
+from tests import factories
+from tests.api.conftest import Program, new_plan
+from tests.browserlike import form_at
+from tests.factories import PASSWORD, email_of
+
+FIRST = "/plans/installments/{line}/pay/"
+# Every call that takes a key: who sends it, what it needs to have happened before, its body and another's body or path.
+KEYED = {
+    "/api/plans/": ("shop", None, new_plan(), {"json": new_plan(total_amount="99.00")}),
+    "/api/plans/{plan}/accept/": ("ada", None, None, {"path": "/plans/{plan}/decline/"}),
+    "/api/plans/{plan}/decline/": ("ada", None, None, {"path": "/plans/{plan}/accept/"}),
+    "/api/plans/{plan}/cancel/": ("shop", None, None, {"path": "/plans/{plan}/refunds/", "json": {"amount": "1"}}),
+    "/api/plans/{plan}/refunds/": ("shop", FIRST, {"amount": "80.00"}, {"json": {"amount": "80.01"}}),
+    "/api/plans/installments/{line}/pay/": ("ada", None, None, {"path": "/plans/installments/{other}/pay/"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", KEYED)
+def test_the_same_again_is_told_the_same_and_another_request_is_refused(app, shop, ada, plan, session, path):
+    who, before, body, other = KEYED[path]
+    ids = {"plan": plan["id"], "line": plan["installments"][0]["id"], "other": plan["installments"][1]["id"]}
+    program = {"shop": shop, "ada": ada}[who]
+    if before:
+        ada.post(before.format(**ids))
+    sent = {"path": path.removeprefix("/api"), **({"json": body} if body else {})}
+
+    def send(**changed):
+        asked = sent | changed
+        return program.post(asked.pop("path").format(**ids), key="one", **asked)
+
+    first = send()
+    assert first.status_code in (200, 201)
+    rows = factories.row_counts(session)
+    again = send()
+    assert (again.status_code, again.data) == (first.status_code, first.data)
+    refused = send(**other)
+    assert (refused.status_code, set(refused.json["errors"])) == (422, {"Idempotency-Key"})
+    assert factories.row_counts(session) == rows
+
+
+@pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
+def test_no_call_that_takes_a_key_is_left_out(app, program):
+    described = program.get("/openapi.json").json["paths"]
+    keyed = {
+        path
+        for path, operations in described.items()
+        for operation in operations.values()
+        if any(sent["name"] == "Idempotency-Key" for sent in operation.get("parameters", []))
+    }
+    names = {"plan": "{plan_id}", "line": "{installment_id}"}
+    assert keyed == {path.format(**names) for path in KEYED}
+
+
+@pytest.mark.parametrize("first", ["form", "program"])
+def test_a_key_of_a_form_is_another_request_to_a_program(app, shop, session, first):
+    """Both make an offer, and each is answered in its own way."""
+    browser = app.test_client()
+    browser.submit("/login", {"email": email_of("shop"), "password": PASSWORD})
+    fields = form_at(browser, "/merchant/plans/new", "/merchant/plans/new")
+    fields |= new_plan() | {"num_installments": "4", "frequency": "monthly"}
+    ways = [
+        lambda: browser.post("/merchant/plans/new", data=fields),
+        lambda: shop.post("/plans/", json=new_plan(), key=fields["key"]),
+    ]
+    one, another = ways if first == "form" else reversed(ways)
+    assert one().status_code in (201, 303)
+    assert another().status_code == 422
+    assert factories.row_counts(session)["plans"] == 1
+
+
+@pytest.mark.parametrize("engine_name", ["postgres"], indirect=True)
+@pytest.mark.parametrize("answer", ["accept", "decline"])
+def test_one_key_for_answering_and_for_paying_at_once_is_no_deadlock(app, shop, ada, plan, session, answer):
+    """Whoever pays locks the plan and then claims the key; so does whoever answers."""
+    told: list[TestResponse] = []
+    plan_id, shop_id, customer_id = (UUID(plan[name]) for name in ("id", "merchant", "customer"))
+    another = plans.Cancellation(plan_id, None)
+    program = Program(app)
+    program.tokens = ada.tokens
+    answering = threading.Thread(
+        target=lambda: told.append(program.post(f"/plans/{plan_id}/{answer}/", key="one"))
+    )
+    with unit_of_work(session):
+        plans.lock(session, shop_id, plan_id, now())
+        answering.start()
+        time.sleep(0.4)
+        assert keys.claim(session, shop_id, customer_id, "one", another, now()) is None
+    answering.join()
+    assert [each.status_code for each in told] == [422]
+    assert session.scalars(select(IdempotencyKey.key)).all() == ["one"]
