@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, TypeVar
 from uuid import UUID
+
+log = logging.getLogger(__name__)
 
 
 class Outcome(StrEnum):
@@ -60,6 +64,21 @@ class Gateway(Protocol):
 
     def find_given_back(self, give_back: GiveBack) -> Outcome | None:
         """What became of an earlier return, or None if the provider never heard of it; raises ``NoAnswer``."""
+
+
+Asked = TypeVar("Asked", Charge, GiveBack)
+Told = TypeVar("Told")
+
+
+def ask(call: Callable[[Asked], Told], about: Asked) -> Told:
+    """What the provider says. However it fails, it may have moved the money: that is ``NoAnswer`` too, and logged."""
+    try:
+        return call(about)
+    except NoAnswer:
+        raise
+    except Exception as error:
+        log.error("the payment provider failed", exc_info=error, extra={"reference": str(about.reference)})
+        raise NoAnswer() from error
 
 
 OUTCOMES = {

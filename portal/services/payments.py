@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
-from portal.adapters.gateway import Charge, Gateway, NoAnswer
+from portal.adapters.gateway import Charge, Gateway, NoAnswer, ask
 from portal.core.errors import N_, Busy, Conflict, Forbidden, NotFound
 from portal.core.roles import Actor, Origin, Role
 from portal.core.states import REFUSALS, InstallmentStatus, PaymentState, PlanState, installment_status
@@ -61,7 +61,7 @@ def pay(
         return begun
     merchant_id, plan_id, charge = begun
     try:
-        outcome = gateway.charge(charge)
+        outcome = ask(gateway.charge, charge)
         return settle(session, merchant_id, plan_id, charge.reference, outcome, now)
     except (NoAnswer, Busy):
         # The settling job goes on from here.

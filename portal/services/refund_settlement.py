@@ -11,7 +11,7 @@ from uuid import UUID, uuid5
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from portal.adapters.gateway import Gateway, GiveBack, NoAnswer, Outcome
+from portal.adapters.gateway import Gateway, GiveBack, NoAnswer, Outcome, ask
 from portal.core.states import PaymentState
 from portal.core.tallies import Standing
 from portal.models import Installment, Payment, Plan, Refund
@@ -75,10 +75,10 @@ def give_backs(session: Session, merchant_id: UUID, refund_id: UUID) -> dict[UUI
     return asked
 
 
-def ask(gateway: Gateway, asked: dict[UUID, GiveBack], *, again: bool) -> dict[UUID, Outcome]:
+def ask_each(gateway: Gateway, asked: dict[UUID, GiveBack], *, again: bool) -> dict[UUID, Outcome]:
     """The provider's answers by payment; when asking ``again``, it is first asked what became of it. ``NoAnswer``."""
     return {
-        payment: (gateway.find_given_back(back) if again else None) or gateway.give_back(back)
+        payment: (ask(gateway.find_given_back, back) if again else None) or ask(gateway.give_back, back)
         for payment, back in asked.items()
     }
 
@@ -160,7 +160,7 @@ def settle_pending(session: Session, gateway: Gateway, now: datetime) -> dict[st
     counts = {"refunds_settled": 0, "refunds_waiting": 0}
     for row in waiting:
         try:
-            outcomes = ask(gateway, give_backs(session, row.merchant_id, row.id), again=True)
+            outcomes = ask_each(gateway, give_backs(session, row.merchant_id, row.id), again=True)
             settle(session, row.merchant_id, row.plan_id, row.id, outcomes, now)
             counts["refunds_settled"] += 1
         except NoAnswer:

@@ -28,7 +28,7 @@ from .plans import (
     schedule_facts,
     write_to,
 )
-from .refund_settlement import Answer, ask, give_backs, settle
+from .refund_settlement import Answer, ask_each, give_backs, settle
 from .transaction import unit_of_work
 
 
@@ -79,7 +79,7 @@ def refund(
         return begun
     asked = give_backs(session, merchant.id, begun.id)
     try:
-        outcomes = ask(gateway, asked, again=False)
+        outcomes = ask_each(gateway, asked, again=False)
         return settle(session, merchant.id, begun.plan_id, begun.id, outcomes, now)
     except (NoAnswer, Busy):
         return Answer.of(begun)  # The settling job goes on from here.

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import Label, Row, func, select, update
 from sqlalchemy.orm import Session, aliased
 
-from portal.adapters.gateway import Charge, Gateway, NoAnswer, Outcome
+from portal.adapters.gateway import Charge, Gateway, NoAnswer, Outcome, ask
 from portal.core.states import PaymentState, PlanState, transition
 from portal.core.tallies import Standing
 from portal.models import Installment, Payment, Plan, Posting
@@ -106,7 +106,7 @@ def settle_pending(
     for row in waiting:
         charge = Charge(row.id, row.amount, row.currency, row.test_card)
         try:
-            outcome = gateway.find(charge) or gateway.charge(charge)
+            outcome = ask(gateway.find, charge) or ask(gateway.charge, charge)
             settle(session, row.merchant_id, row.plan_id, row.id, outcome, now, later=True)
             counts["settled"] += 1
         except NoAnswer:

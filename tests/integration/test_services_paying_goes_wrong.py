@@ -29,7 +29,7 @@ class Provider(Simulator):
         return super().find(charge) if charge.reference in self.charged else None
 
 
-class Crash(Exception):
+class Crash(BaseException):
     """The process dies."""
 
 

@@ -31,7 +31,7 @@ class Provider(Simulator):
         return Outcome.SUCCEEDED if self.given_back[back.reference] else Outcome.DECLINED
 
 
-class Crash(Exception):
+class Crash(BaseException):
     """The process dies."""
 
 

@@ -73,6 +73,7 @@ def compare_money(session: Session, predicted: model.Portal, ledger: Ledger) -> 
         (r.plan.id, r.amount, r.cancelled, r.returned, r.state) for r in refunded
     )
 
+    assert ledger.asked_twice == [], "without looking it up"
     assert len(ledger.charges) == sum(p.heard for p in paid)
     assert len(ledger.returns) == sum(len(r.heard) for r in refunded)
     booked = sum(p.amount for p in paid if p.state == "succeeded") - sum(r.returned for r in refunded)
