@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import bindparam, insert, select
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import flag_modified
 
 from portal.core import states
 from portal.core.calendar import business_date
@@ -83,6 +84,8 @@ def cancel_parts(
             i.cancelled += amounts[i.id]
             if i.amount == i.paid + i.cancelled:
                 i.late_on = None
+                # Written even if it was none when read: marking takes no plan's lock and may stamp it meanwhile.
+                flag_modified(i, "late_on")
             changes.append((before, Standing.of(i)))
     session.flush()
     post(session, plan, "refunds", "receivable", list(amounts.items()), now, today, **cause)

@@ -1,4 +1,4 @@
-"""A provider that fails in a way nobody thought of may have moved the money: nothing is an error, all is finished once."""
+"""A provider that fails in a way nobody thought of may have moved the money: it is no error, and finished once."""
 
 from __future__ import annotations
 
@@ -59,7 +59,9 @@ def test_a_payment_and_a_refund_stay_in_process_until_it_can_be_asked(session, s
     assert sum(i.returned for i in plan_of(session, ada, plan_id).installments) == 1667
 
 
-def test_on_the_web_the_row_says_processing_and_the_button_is_gone(app, client, session, ada, plan, pay_first):
+def test_on_the_web_the_row_says_processing_and_the_button_is_gone(
+    app, client, session, ada, plan, pay_first
+):
     sign_in(client, ada)
     fields = form_at(client, "/customer/", pay_first)
     app.extensions["gateway"] = Breaking(ConnectionResetError("gone"))

@@ -1,6 +1,7 @@
 """Threads that pay at the same moment: one installment is paid once, and no payment of another is lost."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from threading import Barrier
 
 import pytest
@@ -10,11 +11,11 @@ from sqlalchemy.orm import Session
 from portal.adapters.gateway import Simulator
 from portal.core.errors import Conflict, InvalidInput
 from portal.core.roles import Role
-from portal.models import Event, Payment, User
-from portal.services import accounts, offers, payments, plans
+from portal.models import Event, Installment, Payment, User
+from portal.services import accounts, offers, overdue, payments, plans
 from portal.services.transaction import unit_of_work
 from tests import factories
-from tests.factories import NOW, ORIGIN, accepted_plan, order_for, plan_of
+from tests.factories import NOW, ORIGIN, TODAY, accepted_plan, order_for, plan_of
 
 
 def at_once(session, *acts):
@@ -143,3 +144,22 @@ def test_whoever_changes_a_plan_waits_for_whoever_holds_it(session, shop, ada):
             with pytest.raises(TimeoutError):
                 payment.result(0.4)
         assert payment.result(5).status == "paid"
+
+
+@pytest.mark.parametrize("engine_name", ["postgres"], indirect=True)
+def test_what_is_cancelled_while_it_is_being_marked_is_late_no_more(session, shop, ada):
+    """On SQLite, with its one writer, the two cannot meet."""
+    plan_id = accepted_plan(session, shop, ada, first=TODAY - timedelta(days=70))
+
+    def cancel(own):
+        with unit_of_work(own):
+            plans.cancel(own, shop, plan_id, 10000, NOW)
+
+    with Session(session.get_bind()) as own, ThreadPoolExecutor(1) as threads:
+        with unit_of_work(session):
+            assert overdue.mark(session, shop.id, TODAY, NOW)[0] == 3
+            cancelling = threads.submit(cancel, own)
+            with pytest.raises(TimeoutError):
+                cancelling.result(0.4)
+        cancelling.result(5)
+    assert session.scalars(select(Installment.late_on)).all() == [None] * 3
