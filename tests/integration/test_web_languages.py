@@ -90,6 +90,13 @@ def test_a_visitor_is_met_in_the_browsers_language(client, asked, shown):
 
 
 @ON_SQLITE
+def test_the_picture_on_the_start_page_has_the_readers_amounts_whoever_came_before(client):
+    assert text(client.get("/", headers={"Accept-Language": "en"})).count("$33.33") == 3
+    page = text(client.get("/", headers={"Accept-Language": "ar"}))
+    assert re.findall(r"\$\d", page) == [] and page.count("33.33") == 3
+
+
+@ON_SQLITE
 def test_the_foot_of_a_page_changes_the_language_and_leads_back(client):
     assert choose(client, "ar", "/login?next=/account") == "/login?next=/account"
     page = text(client.get("/login", headers={"Accept-Language": "en"}))
