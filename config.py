@@ -49,7 +49,6 @@ def load_settings(environ: Mapping[str, str]) -> dict[str, Any]:
         "SESSION_COOKIE_SAMESITE": "Lax",
         "WTF_CSRF_TIME_LIMIT": None,
         "MAX_CONTENT_LENGTH": 1_000_000,
-        "RATELIMIT_STORAGE_URI": "memory://",
     }
 
 

@@ -11,7 +11,8 @@ def run() -> None:
             # Tables are rebuilt by some changes; their references are checked again before the commit.
             connection.connection.dbapi_connection.execute("PRAGMA foreign_keys = OFF")
         else:
-            connection.connection.dbapi_connection.cursor().execute("SET statement_timeout = 0")
+            connection.exec_driver_sql("SET statement_timeout = 0")
+            connection.commit()
         context.configure(
             connection=connection, target_metadata=db.metadata, render_as_batch=True, compare_type=True,
             transaction_per_migration=True,
