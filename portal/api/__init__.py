@@ -16,7 +16,8 @@ ROOMS = (auth, plans, installments, analytics, docs)
 EXPOSED = ["Link", "Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "X-Request-Id"]
 
 for room in ROOMS:
-    limiter.limit(CALLS, key_func=guards.caller)(room.bp)
+    # One count for all rooms: without a shared scope every address of the API would have its own.
+    limiter.shared_limit(CALLS, scope="api", key_func=guards.caller)(room.bp)
     csrf.exempt(room.bp)
 
 
