@@ -14,6 +14,7 @@ from .adapters.letters import Letters
 from .adapters.mailer import KeptMailer, SmtpMailer
 from .adapters.passwords import Passwords
 from .extensions import babel, csrf, db, engine_options, htmx, limiter, login_manager, migrate
+from .http_bodies import WholeRequest
 from .tasks import jobs, queue
 from .web import (
     admin,
@@ -65,6 +66,8 @@ def create_app(settings: dict[str, Any]) -> Flask:
     http_headers.init_app(app)
     for extension in (db, csrf, htmx, limiter, login_manager):
         extension.init_app(app)
+    # After htmx, which brings a class of its own.
+    app.request_class = WholeRequest
     babel.init_app(app, locale_selector=languages.select)
     migrate.init_app(app, db)
     _adapters(app)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import json
+
 import pytest
 
 from tests.api.conftest import TODAY, new_plan
@@ -112,6 +115,21 @@ def test_what_needs_no_body_takes_none_or_an_empty_object_and_nothing_else(shop,
 def test_a_body_over_a_megabyte_is_413(shop, path):
     answer = shop.post(path, data=b'{"description": "' + b"x" * 1_000_000 + b'"}')
     assert (answer.status_code, answer.mimetype) == (413, "application/problem+json")
+
+
+def test_a_body_that_comes_in_chunks_is_read_whole_or_refused(shop):
+    """Gunicorn tells nothing of the length of such a body, only that it comes to an end."""
+
+    def send(size: int):
+        body = json.dumps(new_plan(), separators=(",", ":")).encode().ljust(size)
+        environ = {
+            "wsgi.input": io.BytesIO(body),
+            "wsgi.input_terminated": True,
+            "HTTP_TRANSFER_ENCODING": "chunked",
+        }
+        return shop.post("/plans/", environ_overrides=environ)
+
+    assert [send(size).status_code for size in (500, 1_000_000, 1_000_001, 2_000_000)] == [201, 201, 413, 413]
 
 
 @pytest.mark.parametrize(
