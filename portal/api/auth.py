@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Annotated, Any, ClassVar, Literal
 
 from apiflask import APIBlueprint
@@ -53,26 +52,32 @@ class Register(Body):
     currency: Literal[tuple(EXPONENTS)] = Field(None, description="A merchant's own, for ever.")
     timezone: Annotated[Text, held_to(_zone)] = Field(None, description="A merchant's own, of the IANA list.")
 
-    def account(self) -> accounts.NewAccount:
-        """What is signed up with; what was left out is as the portal's settings say."""
-        return accounts.NewAccount(
+    def checked(self) -> accounts.NewAccount:
+        """What is signed up with; what was left out is as the portal's settings say. Raises ``InvalidInput``."""
+        new = accounts.NewAccount(
             Role(self.role), self.username[:NAME_LONGEST] if self.name is None else self.name, self.email,
             self.username, self.password, self.password2, self.currency or current_app.config["PORTAL_CURRENCY"],
             self.timezone or current_app.config["PORTAL_TIMEZONE"],
         )  # fmt: skip
+        try:
+            return accounts.check_account(new)
+        except InvalidInput as invalid:
+            if self.name is None and len(invalid.errors) > 1:
+                # The name is the user name then, whose fault is told where it was sent.
+                invalid.errors.pop("name", None)
+            raise
 
 
 @bp.post("/auth/register/")
-@answering(bp, answers.Account, examples.ACCOUNT, status=201)
-@bp.input(Register, example=examples.REGISTER)
+@answering(bp, answers.Account, examples.ACCOUNT, status=201, instead=examples.NO_ADDRESS)
 @limiter.limit(SIGN_UPS)
+@bp.input(Register, example=examples.REGISTER)
 @public
 def register(json_data: Register) -> ResponseReturnValue:
     """Sign up"""
-    new = json_data.account()
     if json_data.faults:
-        refuse(json_data.faults, partial(accounts.check_account, new))
-    new = accounts.check_account(new)
+        refuse(json_data.faults, json_data.checked)
+    new = json_data.checked()
     # Hashing takes a while, and no transaction waits for it.
     db.session.rollback()
     hashed = current_app.extensions["passwords"].hash(new.password)
@@ -90,9 +95,11 @@ class SignIn(Body):
 
 
 @bp.post("/token/")
-@answering(bp, answers.Tokens, examples.TOKENS, refusals=(401,))
-@bp.input(SignIn, example=examples.SIGN_IN)
+@answering(
+    bp, answers.Tokens, examples.TOKENS, instead=examples.NO_SUCH_PAIR | examples.NO_PASSWORD | examples.TOO_OFTEN,
+)  # fmt: skip
 @limiter.limit(SIGN_INS)
+@bp.input(SignIn, example=examples.SIGN_IN)
 @public
 def token(json_data: SignIn) -> ResponseReturnValue:
     """Sign in: a password for two tokens"""
@@ -115,7 +122,7 @@ class Renew(Body):
 
 
 @bp.post("/token/refresh/")
-@answering(bp, answers.Access, examples.ACCESS, refusals=(401,))
+@answering(bp, answers.Access, examples.ACCESS, instead=examples.NO_REFRESH | examples.NO_TOKEN)
 @bp.input(Renew, example=examples.REFRESH)
 @public
 def refresh(json_data: Renew) -> ResponseReturnValue:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
@@ -26,31 +27,39 @@ WAIT = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "i
 NEXT = {"Link": {"description": 'The next page, rel="next", if there is one.', "schema": {"type": "string"}}}
 CHALLENGE = {"WWW-Authenticate": {"description": "Bearer.", "schema": {"type": "string"}}}
 HEADERS = {401: CHALLENGE, 429: WAIT, 503: WAIT}
+LIMITS = {
+    "RateLimit-Limit": "How many requests a minute are let in.",
+    "RateLimit-Remaining": "How many of them are left.",
+    "RateLimit-Reset": "In how many seconds the count begins anew.",
+}
+COUNTED = {name: {"$ref": f"#/components/headers/{name}"} for name in LIMITS}
 KEY = {
     "name": "Idempotency-Key",
     "in": "header",
     "description": "The same key again gets the same answer, and nothing is done twice. Kept for 30 days.",
     "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
-    "example": "order-1234",
 }
 
 
 def answering(
     bp: APIBlueprint, model: type[BaseModel], example: Any, *, status: int = 200, refusals: tuple[int, ...] = (),
-    also: dict[int, tuple[type[BaseModel], Any]] | None = None, keyed: bool = False,
+    instead: dict[int, examples.Json] | None = None, also: dict[int, tuple[type[BaseModel], Any]] | None = None,
+    keyed: bool = False,
 ) -> Callable[[View], View]:  # fmt: skip
     """Describe a view: what it answers, what else it may answer with, and which refusals besides those of its guard.
 
-    Stands above the guard's stamp and the view's inputs. A list is an example that is a list.
+    ``instead`` has examples of refusals that are not told in the usual words. Stands above the guard's stamp and the
+    view's inputs. A list is an example that is a list.
     """
+    problems = examples.PROBLEMS | (instead or {})
     expected = {status: (model, example)} | (also or {})
     told = {code: _answer(code, *shown) for code, shown in expected.items()}
 
     def describe(view: View) -> View:
         roles = getattr(view, "guard", ())
         inputs = getattr(view, "_spec", {})
-        codes = {429, 503, *refusals, *_of_the_guard(roles), *_of_the_inputs(inputs, keyed)}
-        told.update({code: _problem(code) for code in sorted(codes - set(told))})
+        codes = {429, 503, *refusals, *(instead or {}), *_of_the_guard(roles), *_of_the_inputs(inputs, keyed)}
+        told.update({code: _problem(code, problems[code]) for code in sorted(codes - set(told))})
         extensions = {"x-keyed": True} if keyed else {}
         return bp.doc(responses=told, security="bearer" if roles else None, extensions=extensions)(view)
 
@@ -75,14 +84,14 @@ def _answer(status: int, model: type[BaseModel], example: Any) -> dict[str, Any]
     if isinstance(example, list):
         schema, headers = {"type": "array", "items": schema}, NEXT
     content = {"application/json": {"schema": schema, "example": example}}
-    return {"description": HTTPStatus(status).phrase, "content": content, "headers": headers}
+    return {"description": HTTPStatus(status).phrase, "content": content, "headers": headers | COUNTED}
 
 
-def _problem(status: int) -> dict[str, Any]:
+def _problem(status: int, example: examples.Json) -> dict[str, Any]:
     schema = {"$ref": "#/components/schemas/Problem"}
-    content = {"application/problem+json": {"schema": schema, "example": examples.PROBLEMS[status]}}
+    content = {"application/problem+json": {"schema": schema, "example": example}}
     phrase = HTTPStatus(status).phrase
-    return {"description": phrase, "content": content, "headers": HEADERS.get(status, {})}
+    return {"description": phrase, "content": content, "headers": HEADERS.get(status, {}) | COUNTED}
 
 
 def complete(spec: dict[str, Any]) -> dict[str, Any]:
@@ -91,24 +100,32 @@ def complete(spec: dict[str, Any]) -> dict[str, Any]:
         [(model, "serialization") for model in MODELS], ref_template="#/components/schemas/{model}"
     )
     spec["components"]["schemas"] |= schemas["$defs"]
-    for operations in spec["paths"].values():
-        for operation in operations.values():
-            if operation.pop("x-keyed", False):
-                operation["parameters"].append(KEY)
-            if body := operation.get("requestBody"):
-                content = body["content"]["application/json"]
-                body["required"] = content["schema"] != {"$ref": "#/components/schemas/Nothing"}
-                content.setdefault("example", {})
-            for parameter in operation["parameters"]:
-                parameter.setdefault("example", PARAMETERS.get(parameter["name"]))
+    spec["components"]["headers"] = {
+        name: {"description": text, "schema": {"type": "integer"}} for name, text in LIMITS.items()
+    }
+    for path, operations in spec["paths"].items():
+        for method, operation in operations.items():
+            operation["operationId"] = "_".join(re.findall(r"\w+", f"{method} {path.removeprefix('/api')}"))
+            _complete(operation)
     return spec
+
+
+def _complete(operation: dict[str, Any]) -> None:
+    if operation.pop("x-keyed", False):
+        operation["parameters"].append(KEY)
+    if body := operation.get("requestBody"):
+        content = body["content"]["application/json"]
+        body["required"] = content["schema"] != {"$ref": "#/components/schemas/Nothing"}
+        content.setdefault("example", {})
+    for parameter in operation["parameters"]:
+        first = parameter["schema"].get("enum", [None])[0]
+        parameter.setdefault("example", first or PARAMETERS[parameter["name"]])
 
 
 PARAMETERS = {
     "plan_id": examples.PLAN_ID,
     "installment_id": examples.INSTALLMENT_ID,
     "limit": PageQuery.model_fields["limit"].default,
+    "Idempotency-Key": "order-1234",
     "cursor": "WyIwMTk4MDAwMCJd.signature",
-    "status": "paid",
-    "period": "30d",
 }

@@ -26,6 +26,8 @@ def init_app(app: APIFlask) -> None:
         AUTO_AUTH_ERROR_RESPONSE=False,
         AUTO_404_RESPONSE=False,
         AUTO_200_RESPONSE=False,
+        # Paths are whole, and where they are is where the description came from.
+        AUTO_SERVERS=False,
         SECURITY_SCHEMES={"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
     )
     app.spec_processor(complete)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
+
+from portal.core.errors import Busy, Forbidden, InvalidInput, NotFound, TooMany
+from portal.http_errors import DETAILS
 
 Json = dict[str, Any]
 
@@ -112,22 +116,51 @@ DASHBOARD: Json = {
 }
 
 
-def problem(status: int, title: str, detail: str, **more: Any) -> Json:
-    return {"type": "about:blank", "title": title, "status": status, "detail": detail} | more
+def problem(status: int, detail: str, **more: Any) -> Json:
+    return {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+    } | more
 
 
+def invalid(field: str, message: str) -> dict[int, Json]:
+    """The refusal of one field at fault, by its status."""
+    errors = {field: [message]}
+    return {422: problem(422, InvalidInput({}).message, code=InvalidInput.code, errors=errors)}
+
+
+# What refuses most operations in the same words; where one has its own, its description says so.
 PROBLEMS: dict[int, Json] = {
-    400: problem(400, "Bad Request", "The request was not understood. If it has a body, that must be JSON in which no "
-                 "name is given twice."),
-    401: problem(401, "Unauthorized", "Send a valid access token: Authorization: Bearer <token>."),
-    402: problem(402, "Payment Required", "The card was declined, and nothing was taken. Try again, or choose another "
-                 "card.", outcome="declined"),
-    403: problem(403, "Forbidden", "This is for another kind of account than yours."),
-    404: problem(404, "Not Found", "There is nothing here that you can see."),
-    409: problem(409, "Conflict", "This was already paid. Nothing was charged again.", code="already_paid"),
-    413: problem(413, "Request Entity Too Large", "Send less than one megabyte."),
-    422: problem(422, "Unprocessable Entity", "Some answers need another look.",
-                 errors={"num_installments": ["Choose 1 to 60 installments."]}),
-    429: problem(429, "Too Many Requests", "Wait a little, then try again."),
-    503: problem(503, "Service Unavailable", "The portal is busy just now. Try again in a moment."),
+    400: problem(400, DETAILS[400]),
+    401: problem(401, "Send a valid access token: Authorization: Bearer <token>."),
+    402: problem(402, "The card was declined, and nothing was taken. Try again, or choose another card.",
+                 outcome="declined"),
+    403: problem(403, "This is for another kind of account than yours.", code=Forbidden.code),
+    404: problem(404, NotFound().message, code=NotFound.code),
+    409: problem(409, "This was already paid. Nothing was charged again.", code="already_paid"),
+    413: problem(413, DETAILS[413]),
+    **invalid("Idempotency-Key", "Use 1 to 255 letters, digits and signs, without spaces."),
+    429: problem(429, DETAILS[429]),
+    503: problem(503, Busy().message, code=Busy.code),
+}  # fmt: skip
+TOO_OFTEN = {
+    429: problem(429, "Too many wrong passwords. Wait a few minutes and try again.", code=TooMany.code)
+}
+NO_SUCH_PAIR = {401: problem(401, "This name and password do not belong together. Check both and try again.")}
+NO_REFRESH = {401: problem(401, "This is not a valid refresh token. Sign in again.")}
+NO_PART = invalid("num_installments", "Choose 1 to 60 installments.")
+NO_PAGE = invalid("limit", "Ask for 1 to 200 at a time.")
+NO_PERIOD = invalid("period", "This is not one of the values that this field takes.")
+NO_ADDRESS = invalid("email", "Enter an e-mail address, such as name@example.com.")
+NO_PASSWORD = invalid("password", "This field is required.")
+NO_TOKEN = invalid("refresh", "This field is required.")
+ACCEPTED = {409: problem(409, "This plan was already accepted.", code="plan_active")}
+CANCELLED = {409: problem(409, "This plan was cancelled.", code="plan_cancelled")}
+OFFERED = {409: problem(409, "This plan is an offer that nobody has accepted yet.", code="plan_offered")}
+TOO_MUCH = invalid("amount", "At most 100.00 can be refunded.")
+NOT_SENT_BACK = {
+    402: problem(402, "What was owed is cancelled, but the provider did not send everything back. Refund the rest "
+                 "later.", outcome="declined", refund=REFUND | {"status": "declined", "returned": "0.00"}),
 }  # fmt: skip

@@ -36,7 +36,7 @@ class InstallmentsQuery(PageQuery):
 
 
 @bp.get("/")
-@answering(bp, answers.Installment, [examples.INSTALLMENT])
+@answering(bp, answers.Installment, [examples.INSTALLMENT], instead=examples.NO_PAGE)
 @bp.input(InstallmentsQuery, location="query")
 @signed_in
 def index(query_data: InstallmentsQuery) -> Response:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from flask import Response, current_app, jsonify, request, url_for
 from itsdangerous import BadData, URLSafeSerializer
-from pydantic import WithJsonSchema
+from pydantic import Field, WithJsonSchema
 
 from portal.core.errors import N_, InvalidInput
 
@@ -36,7 +36,7 @@ class PageQuery(Query):
     """How much of a list, and from where on."""
 
     limit: Limit = 50
-    cursor: Cursor | None = None
+    cursor: Cursor = Field(None)
 
 
 def _signer(of: str) -> URLSafeSerializer:

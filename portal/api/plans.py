@@ -74,7 +74,7 @@ class Offering:
 
 
 @bp.post("/")
-@answering(bp, answers.Plan, examples.PLAN, status=201, keyed=True)
+@answering(bp, answers.Plan, examples.PLAN, status=201, instead=examples.NO_PART, keyed=True)
 @bp.input(NewPlan, example=examples.NEW_PLAN)
 @requires(Role.MERCHANT)
 def create(json_data: NewPlan) -> ResponseReturnValue:
@@ -94,7 +94,7 @@ class PlansQuery(PageQuery):
 
 
 @bp.get("/")
-@answering(bp, answers.Plan, [examples.PLAN])
+@answering(bp, answers.Plan, [examples.PLAN], instead=examples.NO_PAGE)
 @bp.input(PlansQuery, location="query")
 @signed_in
 def index(query_data: PlansQuery) -> Response:
@@ -135,7 +135,9 @@ class Accepting:
 
 
 @bp.post("/<uuid:plan_id>/accept/")
-@answering(bp, answers.Plan, examples.PLAN | {"status": "active"}, refusals=(404, 409), keyed=True)
+@answering(
+    bp, answers.Plan, examples.PLAN | {"status": "active"}, refusals=(404,), instead=examples.ACCEPTED, keyed=True,
+)  # fmt: skip
 @bp.input(Nothing)
 @requires(Role.CUSTOMER)
 def accept(plan_id: UUID, json_data: Nothing) -> ResponseReturnValue:
@@ -154,7 +156,9 @@ class Declining:
 
 
 @bp.post("/<uuid:plan_id>/decline/")
-@answering(bp, answers.Plan, examples.PLAN | {"status": "declined"}, refusals=(404, 409), keyed=True)
+@answering(
+    bp, answers.Plan, examples.PLAN | {"status": "declined"}, refusals=(404,), instead=examples.ACCEPTED, keyed=True,
+)  # fmt: skip
 @bp.input(Nothing)
 @requires(Role.CUSTOMER)
 def decline(plan_id: UUID, json_data: Nothing) -> ResponseReturnValue:
@@ -168,7 +172,9 @@ def decline(plan_id: UUID, json_data: Nothing) -> ResponseReturnValue:
 
 
 @bp.post("/<uuid:plan_id>/cancel/")
-@answering(bp, answers.Plan, examples.PLAN | {"status": "cancelled"}, refusals=(404, 409), keyed=True)
+@answering(
+    bp, answers.Plan, examples.PLAN | {"status": "cancelled"}, refusals=(404,), instead=examples.CANCELLED, keyed=True,
+)  # fmt: skip
 @bp.input(Nothing)
 @requires(Role.MERCHANT)
 def cancel(plan_id: UUID, json_data: Nothing) -> ResponseReturnValue:
@@ -191,7 +197,8 @@ class NewRefund(Body):
 
 @bp.post("/<uuid:plan_id>/refunds/")
 @answering(
-    bp, answers.Refund, examples.REFUND, status=201, refusals=(402, 404, 409), keyed=True,
+    bp, answers.Refund, examples.REFUND, status=201, refusals=(404,), keyed=True,
+    instead=examples.NOT_SENT_BACK | examples.OFFERED | examples.TOO_MUCH,
     also={202: (answers.Refund, examples.REFUND | {"status": "processing"})},
 )  # fmt: skip
 @bp.input(NewRefund, example={"amount": "80.00"})

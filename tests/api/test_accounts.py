@@ -49,6 +49,12 @@ def test_every_field_at_fault_is_named_at_once(program):
 
 
 @ON_SQLITE
+def test_no_body_names_the_fields_that_are_needed_and_no_other(program):
+    answer = program.post("/auth/register/")
+    assert set(answer.json["errors"]) == {"username", "email", "password", "password2", "role"}
+
+
+@ON_SQLITE
 @pytest.mark.parametrize(
     ("more", "field"),
     [

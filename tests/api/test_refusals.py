@@ -1,0 +1,147 @@
+"""Each refusal that an operation describes is provoked, and is word for word the example that its description gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+import pytest
+
+from portal.adapters.gateway import Outcome, Simulator
+from portal.api import examples
+from tests import factories
+from tests.api.conftest import Program, new_plan
+
+pytestmark = pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
+
+# What the floods and locks of other tests provoke.
+ELSEWHERE = {"429", "503"}
+OF_CUSTOMERS = ("/accept/", "/decline/", "/pay/")
+# What is at fault in a request that is otherwise understood, by the end of its address.
+FAULTS = {
+    "/register/": {"json": {"username": "shop2", "email": "x", "password": factories.PASSWORD, "role": "merchant",
+                            "password2": factories.PASSWORD}},
+    "/token/": {"json": {"username": "shop"}},
+    "/refresh/": {"json": {}},
+    "/plans/": {"json": new_plan(num_installments=61)},
+    "/refunds/": {"json": {"amount": "100.01"}},
+    "/analytics/": {"query_string": {"period": "7d"}},
+    "list": {"query_string": {"limit": "0"}},
+    "key": {"headers": {"Idempotency-Key": " "}},
+}  # fmt: skip
+
+
+def fault(method: str, path: str) -> dict:
+    if method == "get":
+        return FAULTS["/analytics/" if "analytics" in path else "list"]
+    return next((sent for end, sent in FAULTS.items() if path.endswith(end)), FAULTS["key"])
+
+
+class Declining(Simulator):
+    """A provider that takes money and sends none back."""
+
+    def give_back(self, give_back):
+        return Outcome.DECLINED
+
+
+@dataclass
+class Operation:
+    """One operation, called so that it refuses in the way that is asked for; by the boss, who is of no use here."""
+
+    method: str
+    path: str
+    shop: Program
+    ada: Program
+    boss: Program
+    plan: dict
+
+    def call(self, program: Program, plan: dict | None = None, **more):
+        plan = plan or self.plan
+        ids = {"plan_id": plan["id"], "installment_id": plan["installments"][0]["id"]}
+        return program.call(self.method, self.path.removeprefix("/api").format(**ids), **more)
+
+    @property
+    def own(self) -> Program:
+        return self.ada if self.path.endswith(OF_CUSTOMERS) else self.shop
+
+    def is_400(self):
+        return self.call(self.own, data="{")
+
+    def is_401(self):
+        wrong = {"/token/": {"username": "nobody", "password": "x"}, "/refresh/": {"refresh": "x"}}
+        sent = next((body for end, body in wrong.items() if self.path.endswith(end)), None)
+        return self.call(Program(self.shop.client.application), json=sent)
+
+    def is_402(self):
+        return self.call(self.ada)
+
+    def is_403(self):
+        return self.call(self.boss)
+
+    def is_404(self):
+        nowhere = {"id": uuid4(), "installments": [{"id": uuid4()}]}
+        return self.call(self.own, nowhere, json={"amount": "1.00"} if "refunds" in self.path else None)
+
+    def is_409(self):
+        """What was done is not done again, and nothing is refunded of an offer."""
+        body = {"amount": "1.00"} if self.path.endswith("/refunds/") else None
+        if not body:
+            self.ada.post(f"/plans/{self.plan['id']}/accept/")
+            self.call(self.own)
+        return self.call(self.own, json=body)
+
+    def is_413(self):
+        return self.call(self.own, data=b" " * 1_000_001)
+
+    def is_422(self):
+        self.ada.post(f"/plans/{self.plan['id']}/accept/")
+        return self.call(self.own, **fault(self.method, self.path))
+
+
+@pytest.fixture
+def refuse(app, session, shop, ada):
+    """Has an operation refuse with a status, on a plan that was just offered."""
+    factories.make_admin(session, "Boss")
+    boss = Program(app)
+    boss.sign_in("boss@example.com")
+
+    def refusal(method: str, path: str, status: str):
+        plan = shop.post("/plans/", json=new_plan()).json
+        return getattr(Operation(method, path, shop, ada, boss, plan), f"is_{status}")()
+
+    return refusal
+
+
+def refusals(description: dict) -> list[tuple[str, str, str, dict]]:
+    return [
+        (method, path, status, described)
+        for path, operations in description["paths"].items()
+        for method, operation in operations.items()
+        for status, described in operation["responses"].items()
+        if status >= "400" and status not in ELSEWHERE
+    ]
+
+
+def test_every_refusal_is_as_described(shop, ada, session, plan, refuse):
+    described_ones = refusals(shop.get("/openapi.json").json)
+    assert len(described_ones) > 70
+    customer = factories.actor(session, UUID(plan["customer"]))
+    for method, path, status, described in described_ones:
+        if status == "402" and path.endswith("/refunds/"):
+            continue
+        factories.choose_card(session, customer, "declined" if status == "402" else "succeeds")
+        answer = refuse(method, path, status)
+        told = described["content"]["application/problem+json"]["example"]
+        assert (answer.status_code, answer.json) == (int(status), told), (method, path, status)
+        assert set(described["headers"]) <= set(answer.headers.keys()), (method, path, status)
+
+
+def test_a_return_that_is_declined_is_as_described(app, shop, ada, plan):
+    assert ada.post(f"/plans/installments/{plan['installments'][0]['id']}/pay/").status_code == 200
+    app.extensions["gateway"] = Declining()
+    answer = shop.post(f"/plans/{plan['id']}/refunds/", json={"amount": "80.00"})
+    told = examples.NOT_SENT_BACK[402]
+    assert answer.status_code == 402 and answer.json.keys() == told.keys()
+    assert answer.json | {"refund": None} == told | {"refund": None}
+    for name in ("amount", "currency", "status", "cancelled", "returned"):
+        assert answer.json["refund"][name] == told["refund"][name], name
