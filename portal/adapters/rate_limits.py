@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from threading import Lock
 from time import time
+from typing import ClassVar
 
 from limits.storage import Storage
 
@@ -18,7 +19,7 @@ MOST_KEPT = 10_000
 class Counts(Storage):
     """Fixed windows: how often each key was counted since its window opened, and when that closes."""
 
-    STORAGE_SCHEME = ["counts"]
+    STORAGE_SCHEME: ClassVar = ["counts"]
     base_exceptions = ValueError
 
     def __init__(self, uri: str | None = None, wrap_exceptions: bool = False, **options: float | str | bool):
