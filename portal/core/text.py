@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 from .errors import N_, InvalidInput
 
-# Payment cards have 13 to 19 digits (ISO/IEC 7812), written in one run or in groups.
-_GROUPS = re.compile(r"\d+(?:[ -]\d+)*")
+# Payment cards have 13 to 19 digits (ISO/IEC 7812), written in one run or in groups, with spaces, dashes or dots between.
+_BETWEEN = re.compile(r"[\s.\u2010-\u2015-]{1,3}")
+_GROUPS = re.compile(rf"\d+(?:{_BETWEEN.pattern}\d+)*")
 _CARD_LENGTHS = range(13, 20)
 
 
@@ -32,7 +33,7 @@ def holds_card_number(text: str) -> bool:
     return any(
         len(digits) in _CARD_LENGTHS and _luhn(digits)
         for match in _GROUPS.finditer(text)
-        for digits in _neighbours(re.split("[ -]", match[0]))
+        for digits in _neighbours(_BETWEEN.split(match[0]))
     )
 
 

@@ -52,8 +52,10 @@ def test_a_card_number_is_found_in_any_text(number, text):
 
 @pytest.mark.parametrize(
     "text",
-    ["4111 1111 1111 1111", "4111-1111-1111-1111", "3782 822463 10005", "４１１１１１１１１１１１１１１１"],
-)
+    ["4111 1111 1111 1111", "4111-1111-1111-1111", "3782 822463 10005", "４１１１１１１１１１１１１１１１",
+     "4111\u00a01111\u00a01111\u00a01111", "4111\u20131111\u20131111\u20131111", "4111.1111.1111.1111",
+     "4111 - 1111 - 1111 - 1111", "4111  1111  1111  1111"],
+)  # fmt: skip
 def test_a_card_number_is_found_in_groups_and_in_other_digits(text):
     assert holds_card_number(text)
 
@@ -74,7 +76,7 @@ def test_other_numbers_beside_a_card_number_do_not_hide_it(text):
 @pytest.mark.parametrize(
     "text",
     ["4111111111111112", "4111 1111 1111 1112", "411111111111", "4111111111111111" + "0" * 4, "2026-11-22",
-     "+1 202 555 0143", "order 12345, 3 of 7", ""],
+     "+1 202 555 0143", "order 12345, 3 of 7", "26.11.2026 to 31.12.2026", ""],
 )  # fmt: skip
 def test_other_numbers_are_let_be(text):
     assert not holds_card_number(text)
