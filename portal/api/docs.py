@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from apiflask import APIBlueprint, APIFlask
-from flask import Response, current_app, jsonify, render_template
+from flask import Response, current_app, render_template
 
 from .describing import complete
 from .guards import public
@@ -36,8 +36,11 @@ def init_app(app: APIFlask) -> None:
 @bp.get("/openapi.json")
 @public
 def openapi() -> Response:
+    """Written once: it is the same for everybody, and takes as long as many a payment."""
     app: APIFlask = current_app  # type: ignore[assignment]
-    return jsonify(app.spec)
+    if "description" not in app.extensions:
+        app.extensions["description"] = app.json.dumps(app.spec)
+    return app.response_class(app.extensions["description"], mimetype="application/json")
 
 
 @bp.get("/docs/")

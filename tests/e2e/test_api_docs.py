@@ -38,7 +38,8 @@ def try_out(block: Locator, body: dict) -> dict:
     block.locator("textarea.body-param__text").fill(json.dumps(body))
     block.get_by_role("button", name="Execute").click()
     answer = block.locator(".live-responses-table .response")
-    expect(answer).to_be_visible()
+    # Swagger UI draws every example anew when an answer comes, which takes a busy machine some seconds.
+    expect(answer).to_be_visible(timeout=30_000)
     text = answer.locator(".highlight-code pre").first.inner_text()
     return {
         "status": int(answer.locator(".response-col_status").inner_text().split()[0]),
