@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from .errors import N_, InvalidInput
 
-# Payment cards have 13 to 19 digits (ISO/IEC 7812), written in one run or in groups, with spaces, dashes or dots between.
+# Payment cards have 13 to 19 digits (ISO/IEC 7812), in one run or in groups with spaces, dashes or dots between.
 _BETWEEN = re.compile(r"[\s.\u2010-\u2015-]{1,3}")
 _GROUPS = re.compile(rf"\d+(?:{_BETWEEN.pattern}\d+)*")
 _CARD_LENGTHS = range(13, 20)
