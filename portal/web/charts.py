@@ -69,6 +69,13 @@ class Chart:
         return self.most.length or 0 if self.most else max(0, *self._lengths)
 
     @property
+    def empty(self) -> bool:
+        """Whether no point has anything to draw; a rate of zero is something."""
+        if self.most:
+            return all(value.length is None for point in self.points for value in point.values)
+        return not any(self._lengths)
+
+    @property
     def bottom(self) -> int:
         return min(0, *self._lengths)
 
