@@ -104,7 +104,10 @@ class Problem(BaseModel):
     title: str
     status: int
     detail: str
-    code: str | None = None
+    code: str | None = Field(
+        None,
+        description="Stable, for programs: what the state of a plan or installment does not allow, for one.",
+    )
     errors: dict[str, list[str]] | None = None
     outcome: str | None = None
     refund: Refund | None = None
