@@ -9,13 +9,14 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from portal.models import Acceptance, Installment, Merchant, Message, Payment, Plan, Posting, User
+from portal.services import offers
 from portal.services.transaction import unit_of_work
 from tests import factories
 from tests.factories import NOW, TODAY, accepted_plan, choose_card, offered_plan, pay
 
 
 class Rows:
-    """An offer, a plan with one installment paid and one processing, and another shop's plan."""
+    """An offer, a revoked one, a completed plan, one with a line paid and one processing, and another shop's plan."""
 
     def __init__(self, session, shop, ada):
         self.ada, self.shop = ada, shop
@@ -23,6 +24,13 @@ class Rows:
         self.offer = offered_plan(session, shop, ada.email)
         self.plan = accepted_plan(session, shop, ada)
         self.elsewhere = accepted_plan(session, self.other_shop, ada)
+        self.completed, self.revoked = (
+            accepted_plan(session, shop, ada),
+            offered_plan(session, shop, ada.email),
+        )
+        pay(session, ada, self.completed)
+        with unit_of_work(session):
+            offers.revoke(session, shop, self.revoked, NOW)
         self.paid_by = pay(session, ada, self.plan, 1).payment_id
         choose_card(session, ada, "times_out")
         self.processing = pay(session, ada, self.plan, 2).payment_id
@@ -38,6 +46,11 @@ class Rows:
 
     def line(self, line_id, **values):
         return update(Installment).where(Installment.id == line_id).values(**values)
+
+    def another_line(self, **values):
+        row = {"merchant_id": self.shop.id, "id": uuid4(), "plan_id": self.plan, "number": 4, "amount": 1,
+               "due_on": TODAY, "paid": 0, "cancelled": 0, "returned": 0}  # fmt: skip
+        return insert(Installment).values(row | values)
 
     def its_plan(self, plan_id, **values):
         return update(Plan).where(Plan.id == plan_id).values(**values)
@@ -57,8 +70,8 @@ HOSTILE = {
     "pay more than the amount": ("not_paid_over", lambda r: r.line(r.owed, paid=3334, paid_on=TODAY, paid_at=NOW)),
     "pay what was paid again": ("not_paid_over", lambda r: r.line(r.paid, paid=6668)),
     "cancel what was paid": ("not_paid_over", lambda r: r.line(r.paid, cancelled=1)),
-    "pay less than nothing": ("not_negative", lambda r: r.line(r.owed, paid=-1, paid_on=None)),
-    "cancel less than nothing": ("not_negative", lambda r: r.line(r.owed, cancelled=-1)),
+    "pay less than nothing": ("not_negative", lambda r: r.another_line(paid=-1)),
+    "cancel less than nothing": ("not_negative", lambda r: r.another_line(cancelled=-1)),
     "return more than was paid": ("not_returned_over", lambda r: r.line(r.paid, returned=3335)),
     "return what nobody paid": ("not_returned_over", lambda r: r.line(r.owed, returned=1)),
     "pay without a date": ("paid_on", lambda r: r.line(r.owed, paid=1)),
@@ -71,11 +84,20 @@ HOSTILE = {
     "activate without an acceptance": ("bound_only", lambda r: r.its_plan(r.offer, state="active")),
     "complete an offer": ("bound_only", lambda r: r.its_plan(r.offer, state="completed")),
     "unbind a plan": ("bound_only", lambda r: r.its_plan(r.plan, state="offered")),
+    "unbind a plan and its acceptance": (
+        "stay_accepted", lambda r: r.its_plan(r.plan, state="offered", acceptance_id=None, accepted_on=None)),
+    "accept on another day": ("stay_accepted", lambda r: r.its_plan(r.plan, accepted_on=TODAY - timedelta(days=1))),
+    "open a revoked offer again": ("stay_ended", lambda r: r.its_plan(r.revoked, state="offered")),
+    "activate a revoked offer": ("bound_only|stay_ended", lambda r: r.its_plan(r.revoked, state="active")),
+    "open a completed plan again": ("stay_ended", lambda r: r.its_plan(r.completed, state="active")),
+    "cancel a completed plan": ("stay_ended", lambda r: r.its_plan(r.completed, state="cancelled")),
+    "forget a payment": ("only_grow", lambda r: r.line(r.paid, paid=0, paid_on=None, paid_at=None)),
+    "pay less than was paid": ("only_grow", lambda r: r.line(r.paid, paid=1)),
     "bind without evidence": (
         "(?i)foreign key", lambda r: r.its_plan(r.offer, state="active", acceptance_id=r.offer, accepted_on=TODAY)),
     "bind with another plan's evidence": (
         "acceptance", lambda r: r.its_plan(r.offer, state="active", acceptance_id=r.plan, accepted_on=TODAY)),
-    "bind without a date": ("accepted_on", lambda r: r.its_plan(r.plan, accepted_on=None)),
+    "bind without a date": ("accepted_on", lambda r: r.its_plan(r.offer, state="active", acceptance_id=r.offer)),
     "sell to oneself": ("keep_terms", lambda r: r.its_plan(r.offer, customer_id=r.shop.id)),
     "a plan of nothing": ("keep_terms", lambda r: r.its_plan(r.offer, total=0)),
     "a plan of too much": ("keep_terms", lambda r: r.its_plan(r.offer, total=10**12 + 1)),
