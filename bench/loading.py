@@ -41,6 +41,7 @@ class Dialect:
     plus: str
     noon: str
     hexadecimal: str
+    object: str
 
     def numbers(self, count: int) -> str:
         return self.series.format(last=count - 1)
@@ -53,6 +54,7 @@ POSTGRES = Dialect(
     plus="(DATE '{day}' + CAST({days} AS integer))",
     noon="(CAST({day} AS timestamp) + interval '12 hours') AT TIME ZONE 'UTC'",
     hexadecimal="lpad(to_hex({number}), 8, '0')",
+    object="json_build_object",
 )
 SQLITE = Dialect(
     series="RECURSIVE s(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM s WHERE n < {last})",
@@ -61,6 +63,7 @@ SQLITE = Dialect(
     plus="date('{day}', ({days}) || ' days')",
     noon="({day} || ' 12:00:00.000000')",
     hexadecimal="printf('%08x', {number})",
+    object="json_object",
 )
 
 # The first digits of the ids tell what a row is; all sort before those that the program makes today.
@@ -220,7 +223,8 @@ def _books(sql: Dialect, shop: str) -> list[str]:
         "'payment_received', p.customer_id, p.id, '{}', 'sent', 1, i.paid_at, i.paid_at, i.paid_at, "
         f"'Payment received', 'Thank you.' {paid}",
         "INSERT INTO events (merchant_id, id, kind, actor_id, plan_id, facts, at) SELECT i.merchant_id, "
-        f"{made(EVENT)}, 'payment_succeeded', p.customer_id, p.id, '{{}}', i.paid_at {paid}",
+        f"{made(EVENT)}, 'payment_succeeded', p.customer_id, p.id, {sql.object}('payment', {made(PAYMENT)}), i.paid_at "
+        f"{paid}",
     ]  # fmt: skip
 
 

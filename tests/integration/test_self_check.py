@@ -1,0 +1,125 @@
+"""The self-check sees what somebody changed who took the database's own rules away first: each change by its name."""
+
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import delete, select, text, update
+from sqlalchemy.orm import Session
+
+from portal.adapters.gateway import Simulator
+from portal.models import Acceptance, Event, Installment, Message, Payment, Plan, Posting, Refund
+from portal.models.tallies import FOLDED
+from portal.queries import self_check
+from portal.services import refunds
+from tests import factories
+from tests.factories import NOW, TODAY, accepted_plan, choose_card, offered_plan, pay
+
+
+@pytest.fixture
+def books(session, shop, ada):
+    """An offer, a plan that was paid in part and refunded in part, another shop's, and a payment without an answer."""
+    offered_plan(session, shop, ada.email)
+    plan_id = accepted_plan(session, shop, ada)
+    for number in (1, 2):
+        pay(session, ada, plan_id, number)
+    refunds.refund(session, Simulator(), shop, refunds.Request(plan_id, 5000), None, NOW)
+    accepted_plan(session, factories.make_merchant(session, "Other Shop"), ada)
+    waiting = accepted_plan(session, shop, ada)
+    choose_card(session, ada, "times_out")
+    pay(session, ada, waiting, 1)
+    session.rollback()
+    without_rules(session)
+    yield session
+    session.rollback()
+
+
+def without_rules(session: Session) -> None:
+    """As only the owner of the tables can: no trigger, no check, no foreign key, until the transaction is undone."""
+    if session.get_bind().dialect.name == "sqlite":
+        names = text("SELECT 'DROP TRIGGER ' || name FROM sqlite_master WHERE type = 'trigger'")
+        rest = ["PRAGMA ignore_check_constraints = ON", "PRAGMA defer_foreign_keys = ON"]
+    else:
+        names = text(
+            "SELECT 'DROP TRIGGER ' || tgname || ' ON ' || tgrelid::regclass FROM pg_trigger WHERE NOT tgisinternal "
+            "UNION ALL SELECT 'ALTER TABLE ' || conrelid::regclass || ' DROP CONSTRAINT ' || conname "
+            "FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND contype IN ('c', 'f')"
+        )
+        rest = []
+    for statement in [*session.scalars(names), *rest]:
+        session.execute(text(statement))
+
+
+FIRST = (Installment.number == 1) & (Installment.paid > 0)
+UNPAID = {"paid": 0, "returned": 0, "paid_on": None, "paid_at": None}
+ONE_EVENT = (
+    select(Event.id).where(Event.kind == "payment_succeeded").order_by(Event.id).limit(1).scalar_subquery()
+)
+SETTLED = Payment.state == "succeeded"
+
+
+TAMPERING = {
+    "a payment forgotten": ({"paid_is_posted"}, update(Installment).where(FIRST).values(UNPAID)),
+    "a payment invented": (
+        {"paid_is_posted"},
+        update(Installment).where(Installment.number == 3).values(cancelled=0, paid=1, paid_on=TODAY, paid_at=NOW)),
+    "a cancellation undone": ({"cancelled_is_posted"}, update(Installment).values(cancelled=0)),
+    "a return undone": ({"returned_is_posted"}, update(Installment).values(returned=0)),
+    "a debt raised": ({"amounts_sum", "debt_is_accepted"}, update(Installment).values(amount=Installment.amount + 1)),
+    "a total raised": ({"amounts_sum"}, update(Plan).values(total=Plan.total + 1)),
+    "other terms than were agreed to": ({"acceptance_is_the_customers"}, update(Plan).values(terms="{}")),
+    "other terms in the evidence as well": ({"terms_hash"}, update(Acceptance).values(terms="{}")),
+    "evidence of somebody else": ({"acceptance_is_the_customers"}, update(Acceptance).values(customer_id=uuid4())),
+    "an acceptance lost": ({"acceptance_is_the_customers", "one_merchant"}, delete(Acceptance)),
+    "a finished plan reopened": ({"active_while_owed"}, update(Plan).where(Plan.state != "offered").values(
+        state="active")),
+    "a shop's plan in another currency": ({"postings_balance"}, update(Plan).values(currency="EUR")),
+    "a posting against itself": ({"postings_balance"}, update(Posting).values(credit=Posting.debit)),
+    "a posting of less than nothing": ({"postings_balance"}, update(Posting).values(amount=-Posting.amount)),
+    "more paid than there was to pay": ({"not_overpaid"}, update(Installment).where(FIRST).values(
+        paid=Installment.paid + 1)),
+    "less than nothing cancelled": ({"not_overpaid"}, update(Installment).where(FIRST).values(cancelled=-1)),
+    "more returned than was paid": ({"not_overpaid"}, update(Installment).where(FIRST).values(
+        returned=Installment.paid + 1)),
+    "a payment of more than was booked": ({"payments_are_booked"}, update(Payment).where(SETTLED).values(
+        amount=Payment.amount + 1)),
+    "a payment booked that was declined": ({"payments_are_booked"}, update(Payment).where(SETTLED).values(
+        state="declined")),
+    "a payment nobody was told of": ({"payments_are_told"}, delete(Message).where(Message.kind == "payment_received")),
+    "a payment that never happened": ({"payments_are_told"}, delete(Event).where(Event.id == ONE_EVENT)),
+    "a payment by somebody else": ({"one_plan_one_customer"}, update(Payment).values(customer_id=uuid4())),
+    "more returned than a payment brought": (
+        {"returned_within_received", "returned_is_posted"},
+        update(Posting).where(Posting.credit == "cash").values(amount=Posting.amount * 10)),
+    "a refund of more than was booked": ({"refunds_are_booked"}, update(Refund).values(cancelled=Refund.cancelled + 1)),
+    "a payment that holds nothing": ({"processing_holds"}, update(Installment).values(payment_id=None)),
+    "a payment that holds what it does not take": ({"processing_holds"}, update(Payment).where(~SETTLED).values(
+        amount=Payment.amount - 1)),
+    "a hold that nobody lets go": ({"held_while_processing"}, update(Payment).where(~SETTLED).values(
+        state="declined", settled_at=NOW, settled_on=TODAY)),
+    "a payment at another shop": ({"one_merchant"}, update(Payment).where(SETTLED).values(
+        merchant_id=select(Plan.merchant_id).where(Plan.merchant_id != Payment.merchant_id).limit(1)
+        .correlate(Payment).scalar_subquery())),
+}  # fmt: skip
+
+
+def named_by_the_check(session: Session) -> set[str]:
+    return {finding.name for finding in self_check.run(session) if finding.broken}
+
+
+def test_whatever_is_changed_is_named(books):
+    unseen = {}
+    for tampering, (names, statement) in TAMPERING.items():
+        with books.begin_nested() as change:
+            assert books.execute(statement).rowcount, tampering
+            unseen[tampering] = names - named_by_the_check(books)
+            change.rollback()
+    assert {tampering: names for tampering, names in unseen.items() if names} == {}
+    assert named_by_the_check(books) == set()
+
+
+@pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
+def test_every_invariant_was_seen_red(session, engine_name):
+    """The sums behind the numbers have tests of their own."""
+    sums = {table.__tablename__ for table in FOLDED}
+    seen = set().union(*(names for names, _ in TAMPERING.values()))
+    assert {finding.name for finding in self_check.run(session)} - sums == seen
