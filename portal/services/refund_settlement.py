@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import asdict, dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -150,11 +150,13 @@ def _book(session: Session, plan: Plan, row: Refund, payment_id: UUID, now: date
     return sum(amount for _, amount in amounts)
 
 
-def settle_pending(session: Session, gateway: Gateway, now: datetime) -> dict[str, int]:
+def settle_pending(
+    session: Session, gateway: Gateway, now: datetime, after: timedelta = SETTLE_AFTER
+) -> dict[str, int]:
     """Ask the provider about every refund still ``processing`` after a while, and book what it says."""
     waiting = session.execute(
         select(Refund.merchant_id, Refund.plan_id, Refund.id)
-        .where(Refund.state == PaymentState.PROCESSING, Refund.created_at <= now - SETTLE_AFTER)
+        .where(Refund.state == PaymentState.PROCESSING, Refund.created_at <= now - after)
         .order_by(Refund.id)
     ).all()
     counts = {"refunds_settled": 0, "refunds_waiting": 0}

@@ -1,4 +1,4 @@
-"""Sixteen customers' browsers, as threads that keep their connections open; each answer is kept, even a broken one."""
+"""Sixteen people's browsers, as threads that keep their connections open; each answer is kept, even a broken one."""
 
 from __future__ import annotations
 
@@ -9,18 +9,30 @@ import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Protocol
 from urllib.parse import urlencode
 
 from tests import factories
 from tests.browserlike import Forms
-
-from .orders import Order
 
 CLIENTS = 16
 MOST_TRIES = 200
 LONGEST_PAUSE = 0.5
 PATIENCE = 60
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+class Order(Protocol):
+    """A money form that the person with this address sends; ``fields`` are those beside the token of its page."""
+
+    @property
+    def email(self) -> str: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def key(self) -> str: ...
+    @property
+    def fields(self) -> dict[str, str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +59,16 @@ class GaveUp(Exception):
 
 
 def sign_in(port: int, email: str) -> SignedIn:
-    """Sign in as a browser would: open the form, send it with its token, open the page behind."""
+    """Sign in as a browser would: open the form, send it with its token, open a page behind."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     cookie, page = _ask(connection, "GET", "/login")
     fields = Forms(page).all[0].fields | {"email": email, "password": factories.PASSWORD}
     cookie, _page = _ask(connection, "POST", "/login", cookie, urlencode(fields))
-    cookie, page = _ask(connection, "GET", "/customer/", cookie)
+    cookie, page = _ask(connection, "GET", "/account", cookie)
     connection.close()
-    tokens = [form.fields["csrf_token"] for form in Forms(page).all if "amount" in form.fields]
+    tokens = [form.fields["csrf_token"] for form in Forms(page).all if form.action == "/logout"]
     if not tokens:
-        raise GaveUp(f"{email} was shown no Pay button after signing in")
+        raise GaveUp(f"{email} was not signed in")
     return SignedIn(cookie, tokens[0])
 
 
@@ -120,8 +132,7 @@ class Load:
 
     def _send(self, connection: http.client.HTTPConnection, order: Order, *, by_htmx: bool) -> Answer:
         person = self._signed_in[order.email]
-        fields = {"csrf_token": person.token, "amount": order.amount, "key": order.key,
-                  "plan": order.plan_id, "page": "plan"}  # fmt: skip
+        fields = order.fields | {"csrf_token": person.token, "key": order.key}
         headers = FORM | {"Cookie": person.cookie} | ({"HX-Request": "true"} if by_htmx else {})
         began = time.monotonic()
         try:

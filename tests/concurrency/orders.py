@@ -23,6 +23,10 @@ class Order:
     covers: frozenset[UUID]
     key: str
 
+    @property
+    def fields(self) -> dict[str, str]:
+        return {"amount": str(self.amount), "plan": str(self.plan_id), "page": "plan"}
+
 
 def mixed(targets: list[Target], requests: int, seed: int) -> list[Order]:
     """So many requests: every installment is in one at least, every key in two, at once or at any other time."""

@@ -49,16 +49,16 @@ BUSY = (
 CUTS = (
     Cut(
         "the lock on the plan's row", "portal/services/plans.py", ROW_LOCK, "",
-        (PAYING.format("paying on postgres"), REFUNDING.format("postgres"), HELD.format("postgres")),
+        (PAYING.format("paying on postgres"), REFUNDING.format("refunding on postgres"), HELD.format("postgres")),
     ),
     Cut(
         "the idempotency key", "portal/services/keys.py", CLAIM, NO_CLAIM,
         (PAYING.format("paying on sqlite"), PAYING.format("paying on postgres"),
-         REFUNDING.format("sqlite"), REFUNDING.format("postgres")),
+         REFUNDING.format("refunding on sqlite"), REFUNDING.format("refunding on postgres")),
     ),
     Cut(
         "BEGIN IMMEDIATE", "portal/extensions.py", '"BEGIN IMMEDIATE" if write else', '"BEGIN DEFERRED" if write else',
-        (PAYING.format("paying on sqlite"), REFUNDING.format("sqlite"), HELD.format("sqlite")),
+        (PAYING.format("paying on sqlite"), REFUNDING.format("refunding on sqlite"), HELD.format("sqlite")),
     ),
     Cut(
         "the settling job", "portal/services/settlement.py",

@@ -16,12 +16,14 @@ from tests import servers
 from tests.databases import PostgresDatabase, SqliteDatabases
 
 from . import paying, refunding
-from .paying import SCENARIOS, Report, Size
+from .driving import Pace, Report
+from .paying import Size
 from .web import ROOT
 
 FULL = Size(installments=1000, requests=10000)
 REFUNDED_PLANS = 300
-REFUND_CUT_SECONDS = 0.2
+# Refunds are soon made, so the faults are closer together.
+REFUND_PACE = Pace(kill_every=0.5, cut_every=0.5)
 MACHINE = {"TORTURE_EXAMPLES": "500", "TORTURE_STEPS": "50"}
 COLUMNS = (
     *("scenario", "database", "requests", "answers", "kills or cuts", "settled by the job"),
@@ -68,16 +70,15 @@ def databases(stack: ExitStack, folder: Path) -> Callable[[str, Path], str]:
 
 def reports(asked: argparse.Namespace, fresh: Callable[[str, Path], str], folder: Path) -> Iterator[Report]:
     size = Size(asked.installments, asked.requests)
-    for scenario in SCENARIOS:
+    for scenario in paying.SCENARIOS:
         if asked.only in scenario.id:
             place = new(folder, scenario.id)
             yield paying.run(scenario, size, fresh(scenario.engine, place), place, asked.seed)
-    for engine, cut_every in (("sqlite", None), ("postgres", None), ("postgres", REFUND_CUT_SECONDS)):
-        name = f"refunding{', connections cut' if cut_every else ''} on {engine}"
-        if asked.only in name:
-            place = new(folder, name)
-            url = fresh(engine, place)
-            yield refunding.run(engine, asked.plans, url, place, cut_every=cut_every, seed=asked.seed)
+    for scenario in refunding.SCENARIOS:
+        if asked.only in scenario.id:
+            place = new(folder, scenario.id)
+            url = fresh(scenario.engine, place)
+            yield refunding.run(scenario, asked.plans, url, place, REFUND_PACE, asked.seed)
 
 
 def new(folder: Path, name: str) -> Path:

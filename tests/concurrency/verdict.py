@@ -15,7 +15,6 @@ from portal.models import IdempotencyKey, Installment, Payment, Posting, Refund
 from tests import factories
 
 from .clients import Answer
-from .orders import Order
 from .world import Target
 
 PAID = {200, 303}
@@ -57,7 +56,7 @@ def judge(session: Session, targets: list[Target], log: list[Answer], *, faulty:
     found, nameless = payments_by_key(session)
     verdict.payments = sum(payment.state == "succeeded" for payment in found.values())
     verdict.wrong += [f"payment {id} has no key" for id in nameless]
-    verdict.wrong += list(bad_answers(log, faulty=faulty))
+    verdict.wrong += list(bad_answers(log, PAID | DECLINED | PROCESSING | REFUSED, faulty=faulty))
     by_key: dict[str, list[Answer]] = defaultdict(list)
     for answer in log:
         by_key[answer.order.key].append(answer)
@@ -88,8 +87,7 @@ def payments_by_key(session: Session) -> tuple[dict[str, Found], list[UUID]]:
     return found, [row.id for row in rows if row.key is None]
 
 
-def bad_answers(log: list[Answer], *, faulty: bool) -> Iterator[str]:
-    known = PAID | DECLINED | PROCESSING | REFUSED
+def bad_answers(log: list[Answer], known: set[int], *, faulty: bool) -> Iterator[str]:
     for answer in log:
         where = f"{answer.order.path} with {answer.order.key}"
         if answer.status in known:
@@ -120,10 +118,10 @@ def judge_key(verdict: Verdict, payment: Found | None, answers: list[Answer]) ->
         verdict.wrong.append(
             f"{order.key} paid {len(payment.covers)} installments, not its {len(order.covers)}"
         )
-    verdict.wrong += list(changed_answers(order, answers))
+    verdict.wrong += list(changed_answers(order.key, answers))
 
 
-def changed_answers(order: Order, answers: list[Answer]) -> Iterator[str]:
+def changed_answers(key: str, answers: list[Answer]) -> Iterator[str]:
     """Once a key was answered paid or declined, whoever asks later is told the same."""
     final = [answer for answer in answers if answer.status in PAID | DECLINED]
     if not final:
@@ -132,7 +130,7 @@ def changed_answers(order: Order, answers: list[Answer]) -> Iterator[str]:
     same = PAID if first.status in PAID else DECLINED
     for answer in answers:
         if answer.began > first.ended and answer.status not in same | {0, 503}:
-            yield f"{order.key} was answered {first.status} and later {answer.status}"
+            yield f"{key} was answered {first.status} and later {answer.status}"
 
 
 def paid_twice(session: Session) -> Iterator[str]:
