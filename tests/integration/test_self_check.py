@@ -35,6 +35,7 @@ def books(session, shop, ada):
 
 def without_rules(session: Session) -> None:
     """As only the owner of the tables can: no trigger, no check, no foreign key, until the transaction is undone."""
+    session.connection(execution_options={"write": True})
     if session.get_bind().dialect.name == "sqlite":
         names = text("SELECT 'DROP TRIGGER ' || name FROM sqlite_master WHERE type = 'trigger'")
         rest = ["PRAGMA ignore_check_constraints = ON", "PRAGMA defer_foreign_keys = ON"]
@@ -123,3 +124,11 @@ def test_every_invariant_was_seen_red(session, engine_name):
     sums = {table.__tablename__ for table in FOLDED}
     seen = set().union(*(names for names, _ in TAMPERING.values()))
     assert {finding.name for finding in self_check.run(session)} - sums == seen
+
+
+@pytest.mark.parametrize("engine_name", ["postgres"], indirect=True)
+def test_it_takes_its_time_and_leaves_the_limit_as_it_was(session, shop, count_statements):
+    with count_statements() as statements:
+        self_check.run(session)
+    assert (statements[0], statements[-1]) == ("SET statement_timeout = 0", "RESET statement_timeout")
+    assert session.scalar(text("SHOW statement_timeout")) == "5s"
