@@ -113,7 +113,7 @@ def _schedule(plan: PlanView) -> Table:
              money(i.cancelled), money(i.owed), state(i))
             for i in lines
         ),
-        widths=(0.05, 0.16, 0.145, 0.145, 0.145, 0.145, 0.21),
+        widths=(0.05, 0.15, 0.155, 0.155, 0.155, 0.155, 0.18),
         amounts=frozenset({2, 3, 4, 5}),
         foot=("", _("Total"), *(money(value) for value in sums), ""),
     )  # fmt: skip
