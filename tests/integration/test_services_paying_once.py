@@ -8,7 +8,7 @@ from sqlalchemy import select
 from portal.adapters.gateway import Simulator
 from portal.core.errors import Conflict, KeyReused
 from portal.models import IdempotencyKey
-from portal.services import payments, settlement
+from portal.services import day, payments, settlement
 from tests import factories
 from tests.factories import NOW, accepted_plan, choose_card, order_for, plan_of
 
@@ -115,3 +115,17 @@ def test_one_key_for_two_plans_of_one_shop_is_refused(session, shop, ada):
     pay_order(session, ada, order_for(plan_of(session, ada, first), 1))
     with pytest.raises(KeyReused):
         pay_order(session, ada, order_for(plan_of(session, ada, second), 1))
+
+
+def test_a_key_is_kept_for_thirty_days_and_then_forgotten_and_the_payment_stays(session, shop, ada):
+    plan_id = accepted_plan(session, shop, ada)
+    order = order_for(plan_of(session, ada, plan_id), 1)
+    first = pay_order(session, ada, order)
+    last_moment = NOW + timedelta(days=30)
+    day.run(session, last_moment)
+    assert pay_order(session, ada, order, now=last_moment) == first
+    day.run(session, last_moment + timedelta(seconds=1))
+    assert session.scalars(select(IdempotencyKey.key)).all() == []
+    with pytest.raises(Conflict) as refused:
+        pay_order(session, ada, order, now=last_moment)
+    assert refused.value.code == "already_paid"
