@@ -22,8 +22,8 @@ from .web import ROOT
 
 FULL = Size(installments=1000, requests=10000)
 REFUNDED_PLANS = 300
-# Refunds are soon made, so the faults are closer together.
-REFUND_PACE = Pace(kill_every=0.5, cut_every=0.5)
+# Refunds are soon made, so the cuts are closer together.
+REFUND_PACE = Pace(cut_every=0.5)
 MACHINE = {"TORTURE_EXAMPLES": "500", "TORTURE_STEPS": "50"}
 COLUMNS = (
     *("scenario", "database", "requests", "answers", "kills or cuts", "settled by the job"),
