@@ -48,6 +48,12 @@ def test_nothing_draws_nothing(lengths):
     assert (drawn.zero, drawn.bottom, drawn.top_words) == (100, 0, None)
 
 
+def test_a_chart_is_empty_without_amounts_or_rates_but_a_rate_of_zero_is_one():
+    assert chart(0, 0).empty and chart(None, None).empty and chart(None, most=100_00).empty
+    assert not chart(0, -1).empty
+    assert not chart(0, None, most=100_00).empty
+
+
 def test_one_point_is_a_chart():
     assert bars(chart(7)) == [(0, 100)]
 
