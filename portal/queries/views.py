@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Select, String, bindparam, select, type_coerce
+from sqlalchemy import Select, String, bindparam, cast, select
 from sqlalchemy.orm import Session
 
 from portal.core.calendar import business_date
@@ -15,9 +15,11 @@ from portal.core.states import InstallmentStatus, PlanState, installment_status,
 from portal.models import Installment, Merchant, Plan, User
 
 
-@dataclass(frozen=True, slots=True)
-class InstallmentView:
-    """An installment today; amounts in minor units. ``processing``: a payment for it has no answer yet."""
+class InstallmentView(NamedTuple):
+    """An installment today; amounts in minor units. ``processing``: a payment for it has no answer yet.
+
+    A tuple, since lists hold hundreds: it is made in a quarter of the time of a frozen dataclass.
+    """
 
     id: UUID
     plan_id: UUID
@@ -120,21 +122,22 @@ _PARTIES = (
     Merchant.name.label("shop"), Merchant.support_email.label("support"), Merchant.timezone,
     User.name.label("customer"),
 )  # fmt: skip
-# The plan's id is compared as it comes from the database: making a UUID of it for each line would take longest of all.
-_PLAN = type_coerce(Plan.id, String).label("key")
+# The plan's id is compared as text: making a UUID of it for each line would take longest of all.
+_PLAN = cast(Plan.id, String).label("key")
+# Columns of the table, not mapped ones, whose rows cost more.
+_I = Installment.__table__.c
 LINE = (
-    Installment.id, Installment.number, Installment.amount, Installment.paid, Installment.cancelled,
-    Installment.returned, Installment.due_on, Installment.late_on, Installment.paid_on, Installment.paid_at,
-    Installment.payment_id.is_not(None).label("processing"),
+    _I.id, _I.number, _I.amount, _I.paid, _I.cancelled, _I.returned, _I.due_on, _I.late_on, _I.paid_on, _I.paid_at,
+    _I.payment_id.is_not(None).label("processing"),
 )  # fmt: skip
 # Built once: building a statement takes longer than running it.
 _LINES = (
-    select(type_coerce(Installment.plan_id, String).label("key"), *LINE)
+    select(cast(_I.plan_id, String).label("key"), *LINE)
     .where(
-        Installment.merchant_id.in_(bindparam("merchants", expanding=True)),
-        Installment.plan_id.in_(bindparam("plans", expanding=True)),
+        _I.merchant_id.in_(bindparam("merchants", expanding=True)),
+        _I.plan_id.in_(bindparam("plans", expanding=True)),
     )
-    .order_by(Installment.number)
+    .order_by(_I.number)
 )
 
 
@@ -160,7 +163,7 @@ def load(session: Session, statement: Select[Any], values: dict[str, Any], now: 
     lines: dict[str, list[Any]] = {plan.key: [] for plan in found}
     these = {"merchants": list({plan.merchant_id for plan in found}), "plans": [plan.id for plan in found]}
     for line in session.execute(_LINES, these):
-        lines[line.key].append(line)
+        lines[line[0]].append(line[1:])
     return [_plan_view(plan, lines[plan.key], now) for plan in found]
 
 
@@ -174,17 +177,14 @@ def _plan_view(plan: Any, lines: list[Any], now: datetime) -> PlanView:
         num_installments=plan.num_installments, frequency=plan.frequency, start_date=plan.start_date, state=state,
         terms=plan.terms, terms_hash=plan.terms_hash, last_day=plan.last_day, accepted_on=plan.accepted_on,
         created_at=plan.created_at, updated_at=plan.updated_at, today=today,
-        installments=tuple(installment_view(line, plan.id, state, today) for line in lines),
+        installments=tuple([installment_view(line, plan.id, state, today) for line in lines]),
     )  # fmt: skip
 
 
 def installment_view(line: Any, plan_id: UUID, state: PlanState, today: date) -> InstallmentView:
-    """An installment of a plan in this state; ``line`` has the columns of ``LINE``."""
-    status = installment_status(
-        state, line.amount, line.paid, line.cancelled, line.due_on, line.late_on, today
-    )
+    """An installment of a plan in this state; ``line`` begins with the columns of ``LINE``."""
+    id_, number, amount, paid, cancelled, returned, due_on, late_on, paid_on, paid_at, processing = line[:11]
+    status = installment_status(state, amount, paid, cancelled, due_on, late_on, today)
     return InstallmentView(
-        id=line.id, plan_id=plan_id, number=line.number, amount=line.amount, paid=line.paid,
-        cancelled=line.cancelled, returned=line.returned, due_on=line.due_on, paid_on=line.paid_on,
-        paid_at=line.paid_at, status=status, processing=line.processing,
-    )  # fmt: skip
+        id_, plan_id, number, amount, paid, cancelled, returned, due_on, paid_on, paid_at, status, processing
+    )
