@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from babel import Locale
 from flask import Blueprint, current_app, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import force_locale, get_locale
+from flask_babel import force_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user, logout_user
@@ -32,6 +32,7 @@ from . import unsent
 from .forms import PageForm, add_errors, typed
 from .guards import actor, home_url, local_path, open_session, public, signed_in
 from .languages import remember
+from .numerals import language
 from .rendering import done
 
 bp = Blueprint("auth", __name__)
@@ -60,7 +61,7 @@ class SignUpForm(PageForm):
         role = Role.MERCHANT if self.role.data == Role.MERCHANT else Role.CUSTOMER
         return accounts.NewAccount(
             role, self.name.data, self.email.data, self.email.data, self.password.data, self.password2.data,
-            self.currency.data, self.timezone.data, str(get_locale()),
+            self.currency.data, self.timezone.data, language(),
         )  # fmt: skip
 
 
@@ -75,7 +76,7 @@ def signup() -> ResponseReturnValue:
         "timezone": current_app.config["PORTAL_TIMEZONE"],
     }
     form = SignUpForm(role=request.args.get("role"), **defaults)
-    names = Locale.parse(str(get_locale())).currencies
+    names = Locale.parse(language()).currencies
     form.currency.choices = {code: f"{code} · {names[code]}" for code in EXPONENTS}
     if form.is_submitted():
         form.validate()

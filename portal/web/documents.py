@@ -5,7 +5,6 @@ from __future__ import annotations
 from uuid import UUID
 
 from flask import Blueprint, Response, make_response
-from flask_babel import get_locale
 from flask_babel import gettext as _
 
 from portal.adapters import documents, formats
@@ -19,7 +18,7 @@ from portal.queries.views import InstallmentView, PlanView
 
 from .events import amount_text
 from .guards import actor, requires
-from .numerals import number
+from .numerals import language, number
 from .rendering import STATES
 
 bp = Blueprint("documents", __name__)
@@ -62,7 +61,7 @@ def _receipt(payment: PaymentView) -> Response:
             (_("Paid to"), payment.merchant_name),
             (_("Paid by"), f"{payment.customer_name}, {payment.customer_email}"),
             (_("For"), f"{payment.description}, {payment.reference}"),
-            (_("When"), formats.moment(payment.settled_at, payment.timezone, _locale())),
+            (_("When"), formats.moment(payment.settled_at, payment.timezone, language())),
         ),
         tables=(_receipt_table(payment, lines),),
     )  # fmt: skip
@@ -85,10 +84,10 @@ def _statement(plan: PlanView) -> Response:
 
 def _plan_facts(plan: PlanView) -> tuple[tuple[str, str], ...]:
     return (
-        (_("As of"), formats.day(plan.today, _locale())),
+        (_("As of"), formats.day(plan.today, language())),
         (_("Shop"), f"{plan.merchant_name}, {plan.support_email}"),
         (_("Customer"), f"{plan.customer_name}, {plan.customer_email}"),
-        (_("Accepted"), formats.day(plan.accepted_on or plan.today, _locale())),
+        (_("Accepted"), formats.day(plan.accepted_on or plan.today, language())),
         (_("Total"), amount_text(plan.total, plan.currency)),
         (_("Paid"), amount_text(plan.paid, plan.currency)),
         (_("Late"), amount_text(plan.overdue_amount, plan.currency)),
@@ -101,7 +100,7 @@ def _schedule(plan: PlanView) -> Table:
 
     def state(line: InstallmentView) -> str:
         word = _(STATES["processing" if line.processing else line.status][1])
-        return f"{word}, {formats.short_day(line.paid_on, _locale())}" if line.paid_on else word
+        return f"{word}, {formats.short_day(line.paid_on, language())}" if line.paid_on else word
 
     lines = plan.installments
     sums = (sum(i.amount for i in lines), plan.paid, sum(i.cancelled for i in lines), plan.owed)
@@ -109,7 +108,7 @@ def _schedule(plan: PlanView) -> Table:
         title=_("Schedule"),
         headings=(_("No."), _("Due"), _("Amount"), _("Paid"), _("Cancelled"), _("Owed"), _("State")),
         rows=tuple(
-            (str(number(i.number)), formats.short_day(i.due_on, _locale()), money(i.amount), money(i.paid),
+            (str(number(i.number)), formats.short_day(i.due_on, language()), money(i.amount), money(i.paid),
              money(i.cancelled), money(i.owed), state(i))
             for i in lines
         ),
@@ -139,7 +138,7 @@ def _movements(plan: PlanView) -> list[Table]:
 
 
 def _moment(moved: PaymentView | RefundView, plan: PlanView) -> str:
-    return formats.moment(moved.settled_at or moved.created_at, plan.timezone, _locale())
+    return formats.moment(moved.settled_at or moved.created_at, plan.timezone, language())
 
 
 def _receipt_table(payment: PaymentView, lines: list[ReceiptLine]) -> Table:
@@ -149,7 +148,7 @@ def _receipt_table(payment: PaymentView, lines: list[ReceiptLine]) -> Table:
         rows=tuple(
             (
                 str(number(line.number)),
-                formats.short_day(line.due_on, _locale()),
+                formats.short_day(line.due_on, language()),
                 amount_text(line.amount, payment.currency),
             )
             for line in lines
@@ -166,7 +165,7 @@ def _document(
 ) -> Document:  # fmt: skip
     """What all documents share: language, whom to ask, and the words of their feet."""
     return Document(
-        language=_locale().replace("_", "-"), direction=formats.direction(_locale()), sender=sender, title=title,
+        language=language().replace("_", "-"), direction=formats.direction(language()), sender=sender, title=title,
         about=about, figure=figure, facts=facts, tables=tables,
         closing=(_("Questions? Ask %(shop)s at %(email)s.", shop=sender, email=support),),
         page=lambda number, count: _("Page %(number)s of %(count)s", number=number, count=count),
@@ -179,7 +178,3 @@ def _answer(document: Document, name: str) -> Response:
     response.mimetype = "application/pdf"
     response.headers["Content-Disposition"] = f'inline; filename="{name}.pdf"'
     return response
-
-
-def _locale() -> str:
-    return str(get_locale())

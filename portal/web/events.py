@@ -6,19 +6,20 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any
 
-from flask_babel import get_locale
 from flask_babel import gettext as _
 
 from portal.adapters import formats
 from portal.core.errors import N_
 from portal.queries.timeline import EventView
 
+from .numerals import language
+
 Facts = dict[str, Any]
 
 
 def amount_text(minor: int, currency: str) -> str:
     """``minor`` units as words of a sentence, in the reader's language."""
-    return formats.money(minor, currency, str(get_locale()))
+    return formats.money(minor, currency, language())
 
 
 def event_words(event: EventView, currency: str) -> str:
@@ -54,7 +55,7 @@ def _declined(facts: Facts, currency: str) -> str:
 
 
 def _late(facts: Facts, _currency: str) -> str:
-    due_on = formats.short_day(date.fromisoformat(facts["due_on"]), str(get_locale()))
+    due_on = formats.short_day(date.fromisoformat(facts["due_on"]), language())
     return _("Installment %(number)s, due %(day)s, became late", number=facts["number"], day=due_on)
 
 

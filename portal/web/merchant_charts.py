@@ -15,7 +15,8 @@ from portal.queries import metrics
 from portal.queries.metrics import NUMBERS, AgeGroup, Dashboard, RatePoint
 
 from .charts import Chart, Point, Value
-from .merchant_figures import days_late, locale, number_url
+from .merchant_figures import days_late, number_url
+from .numerals import language
 
 
 def takings_beside_schedule(numbers: Dashboard) -> Chart:
@@ -64,7 +65,7 @@ def on_time_by_month(numbers: Dashboard) -> Chart:
     points = tuple(_rate(point, f"{url}{point.on}") for point in numbers.on_time_by_month)
     told = [place for place, point in enumerate(points) if point.values[0].length is not None]
     chart = _chart("on_time_by_month", numbers, _("Accepted in"), points, (told or [-1])[-1])
-    return replace(chart, most=Value(100_00, formats.percent(Decimal(100), locale(), places=0)))
+    return replace(chart, most=Value(100_00, formats.percent(Decimal(100), language(), places=0)))
 
 
 # How each series of the registry is drawn.
@@ -91,7 +92,7 @@ def _of_months(name: str, numbers: Dashboard, amounts: tuple[metrics.Point, ...]
     url = _url_of_points(name, numbers)
     points = tuple(
         Point(
-            str(point.on), formats.short_month(point.on, locale()), formats.month(point.on, locale()),
+            str(point.on), formats.short_month(point.on, language()), formats.month(point.on, language()),
             (_money(point.amount, numbers),), f"{url}{point.on}",
         )
         for point in amounts
@@ -103,24 +104,24 @@ def _age(group: AgeGroup, numbers: Dashboard) -> Point:
     count = ngettext("%(num)s installment", "%(num)s installments", group.installments)
     amount = _money(group.amount, numbers)
     shown = Value(amount.length, _("%(amount)s, %(installments)s", amount=amount.words, installments=count))
-    short, label = formats.digits(group.days, locale()), days_late(group.days)
+    short, label = formats.digits(group.days, language()), days_late(group.days)
     return Point(group.days, short, label, (shown,), number_url("aging", numbers.period, part=group.days))
 
 
 def _rate(point: RatePoint, url: str) -> Point:
     words = _("nothing was due yet")
     if point.rate is not None:
-        rate = formats.percent(point.rate, locale())
+        rate = formats.percent(point.rate, language())
         words = _("%(rate)s, %(part)s of %(whole)s", rate=rate, part=point.part, whole=point.whole)
     return Point(
-        str(point.on), formats.short_month(point.on, locale()), formats.month(point.on, locale()),
+        str(point.on), formats.short_month(point.on, language()), formats.month(point.on, language()),
         (Value(None if point.rate is None else int(point.rate * 100), words),),
         url,
     )  # fmt: skip
 
 
 def _money(amount: int, numbers: Dashboard) -> Value:
-    return Value(amount, formats.money(amount, numbers.currency, locale()))
+    return Value(amount, formats.money(amount, numbers.currency, language()))
 
 
 def _week(monday: date) -> str:
@@ -128,4 +129,4 @@ def _week(monday: date) -> str:
 
 
 def _day(day: date) -> str:
-    return formats.day_of_month(day, locale())
+    return formats.day_of_month(day, language())

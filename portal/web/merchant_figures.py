@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import Any
 
 from flask import request, url_for
-from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
@@ -16,6 +15,7 @@ from portal.adapters import formats
 from portal.core.periods import Period, Span
 from portal.queries.metrics import NUMBERS, Dashboard, Unit
 
+from .numerals import language
 from .numerals import number as in_digits
 
 PERIODS = {
@@ -118,14 +118,10 @@ def in_words(unit: Unit, value: Any, currency: str) -> str:
     if value is None:
         return NOTHING
     if unit is Unit.MONEY:
-        return formats.money(value, currency, locale())
+        return formats.money(value, currency, language())
     if unit is Unit.PERCENT:
-        return formats.percent(value, locale())
+        return formats.percent(value, language())
     return str(in_digits(value))
-
-
-def locale() -> str:
-    return str(get_locale())
 
 
 def _days(span: Span) -> str:
@@ -133,7 +129,7 @@ def _days(span: Span) -> str:
 
 
 def _day(day: date) -> str:
-    return formats.short_day(day, locale())
+    return formats.short_day(day, language())
 
 
 def _change(name: str, unit: Unit, value: Any, numbers: Dashboard) -> Change | None:
@@ -156,10 +152,10 @@ def _distance(unit: Unit, value: Any, before: Any, currency: str) -> str:
     """How far a value is from what it was: rates in points, amounts in percent where both are above zero."""
     apart = abs(value - before)
     if unit is Unit.PERCENT:
-        return _("%(points)s points", points=formats.decimal(apart, locale()))
+        return _("%(points)s points", points=formats.decimal(apart, language()))
     if before <= 0 or value < 0:
-        return formats.money(apart, currency, locale())
-    return formats.percent(Decimal(100 * apart) / before, locale(), places=1)
+        return formats.money(apart, currency, language())
+    return formats.percent(Decimal(100 * apart) / before, language(), places=1)
 
 
 def days_late(days: str) -> str:

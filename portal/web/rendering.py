@@ -19,6 +19,7 @@ from portal.core.roles import Role
 
 from . import guards, languages, numerals
 from .events import letter_words
+from .numerals import language
 
 NAVIGATION = {
     Role.MERCHANT: (
@@ -130,27 +131,27 @@ def _state(status: str) -> tuple[str, str]:
 
 
 def _money(amount: int, currency: str) -> str:
-    return formats.money(amount, currency, str(get_locale()))
+    return formats.money(amount, currency, language())
 
 
 def _percent(rate: Decimal) -> str:
-    return formats.percent(rate, str(get_locale()))
+    return formats.percent(rate, language())
 
 
 def _day(day: date) -> str:
-    return formats.day(day, str(get_locale()))
+    return formats.day(day, language())
 
 
 def _near_day(day: date, today: date) -> str:
-    return formats.near_day(day, today, str(get_locale()))
+    return formats.near_day(day, today, language())
 
 
 def _short_day(day: date) -> str:
-    return formats.short_day(day, str(get_locale()))
+    return formats.short_day(day, language())
 
 
 def _moment(instant: datetime, zone: str = "UTC") -> str:
-    return formats.moment(instant, zone, str(get_locale()))
+    return formats.moment(instant, zone, language())
 
 
 def _distance(day: date, today: date) -> str:
@@ -158,4 +159,4 @@ def _distance(day: date, today: date) -> str:
 
 
 def _span(length: timedelta) -> str:
-    return formats.span(length, str(get_locale()))
+    return formats.span(length, language())

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from portal.core.roles import Role
 from portal.models import User
+from portal.services.transaction import unit_of_work
 from portal.web import languages
 from tests import factories
 from tests.browserlike import Client, Forms, sign_in, text
@@ -223,8 +224,8 @@ def test_errors_are_told_in_arabic_too(client):
 @ON_SQLITE
 @pytest.mark.parametrize("role", [None, *Role])
 def test_every_page_speaks_arabic_from_right_to_left(app, session, world, role):
-    session.execute(update(User).values(language="ar"))
-    session.commit()
+    with unit_of_work(session):
+        session.execute(update(User).values(language="ar"))
     client, wrong, seen = app.test_client(), {}, 0
     if role:
         sign_in(client, person_of(world, role))

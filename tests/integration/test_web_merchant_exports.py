@@ -203,9 +203,9 @@ def write_plans(session: Session, shop: Actor, references: range) -> None:
                  "number": n, "settled_at": now(), "settled_on": day}
         for plan in plans for n in range(1, 61)
     ]  # fmt: skip
-    for table, written in ((Plan, plans), (Installment, lines), (Payment, payments)):
-        session.execute(insert(table), written)
-    session.commit()
+    with unit_of_work(session):
+        for table, written in ((Plan, plans), (Installment, lines), (Payment, payments)):
+            session.execute(insert(table), written)
 
 
 def parts_of(client: Client, what: str) -> Iterator[bytes]:
