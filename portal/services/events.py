@@ -12,6 +12,8 @@ from sqlalchemy.orm import Session
 
 from portal.models import Event, new_id
 
+from .transaction import insert_rows
+
 Column = SQLColumnExpression[Any]
 
 
@@ -20,26 +22,13 @@ def record(
     plan_id: UUID | None = None, **facts: object,
 ) -> None:  # fmt: skip
     """Add one event. ``facts`` are JSON values (amounts in minor units); no actor means the portal itself."""
-    session.execute(
-        insert(Event).values(
-            id=new_id(),
-            kind=kind,
-            merchant_id=merchant_id,
-            actor_id=actor_id,
-            plan_id=plan_id,
-            facts=facts,
-            at=at,
-        )
-    )
+    about = {"merchant_id": merchant_id, "plan_id": plan_id, "actor_id": actor_id, "at": at}
+    record_many(session, [about | {"kind": kind, "facts": facts}])
 
 
 def record_many(session: Session, rows: list[dict[str, object]]) -> None:
     """Add many events at once; each row is given in full but for its id."""
-    if rows:
-        # With nulls written out the rows are alike, and go in one statement.
-        session.execute(
-            insert(Event), [row | {"id": new_id()} for row in rows], execution_options={"render_nulls": True}
-        )
+    insert_rows(session, Event, [row | {"id": new_id()} for row in rows])
 
 
 def record_each(

@@ -7,10 +7,11 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, update
+from sqlalchemy import Update, bindparam, delete, update
 from sqlalchemy.orm import Session
 
 from portal.core.errors import KeyReused
@@ -72,10 +73,17 @@ def once(
 def answer(session: Session, merchant_id: UUID, stored: dict[str, Any], **cause: UUID) -> None:
     """Store the answer with the key, if there is one, of this ``payment_id`` or ``refund_id``."""
     ((column, value),) = cause.items()
-    session.execute(
+    session.execute(_answer_of(column), {"merchant": merchant_id, "cause": value, "stored": stored})
+
+
+@cache
+def _answer_of(column: str) -> Update:
+    """Built once; past the session, which holds no keys by then."""
+    caused = getattr(IdempotencyKey, column) == bindparam("cause")
+    return (
         update(IdempotencyKey)
-        .where(IdempotencyKey.merchant_id == merchant_id, getattr(IdempotencyKey, column) == value)
-        .values(answer=stored)
+        .where(IdempotencyKey.merchant_id == bindparam("merchant"), caused)
+        .values(answer=bindparam("stored"))
         .execution_options(synchronize_session=False)
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.core import states, terms
@@ -24,6 +24,7 @@ from portal.models import Acceptance, Installment, Merchant, Plan, new_id
 from . import tallies
 from .accounts import find_or_invite
 from .plans import installments_of, lock_for_customer, lock_for_merchant, post, tell, write_to
+from .transaction import insert_rows
 
 # Without 0, 1, I, L and O, which people mix up when they read a reference aloud.
 _REFERENCE_SIGNS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
@@ -87,7 +88,7 @@ def offer(session: Session, merchant: Actor, proposal: Proposal, now: datetime) 
          "due_on": line.due_on}
         for line in lines
     ]  # fmt: skip
-    session.execute(insert(Installment), rows)
+    insert_rows(session, Installment, rows)
     tell(session, plan, "plan_offered", "offer_sent", customer.id, merchant.id, now)
     return plan.id
 

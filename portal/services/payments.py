@@ -8,7 +8,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from portal.adapters.gateway import Charge, Gateway, NoAnswer, ask
@@ -20,7 +20,7 @@ from portal.models import IdempotencyKey, Installment, Payment, Plan, User, new_
 from . import keys, offers
 from .plans import installments_of, lock
 from .settlement import Answer, settle
-from .transaction import unit_of_work
+from .transaction import insert_rows, unit_of_work
 
 
 class Scope(StrEnum):
@@ -89,38 +89,45 @@ def _intend(
         raise Conflict(
             N_("Another amount is owed by now. Check it and pay again."), code="other_amount", figure=amount
         )
+    payment = {
+        "merchant_id": merchant_id, "id": payment_id, "plan_id": plan_id, "customer_id": customer.id, "amount": amount,
+        "currency": plan.currency, "test_card": test_card, "state": PaymentState.PROCESSING, "created_at": now,
+    }  # fmt: skip
+    insert_rows(session, Payment, [payment])
     session.execute(
-        insert(Payment).values(
-            merchant_id=plan.merchant_id, id=payment_id, plan_id=plan.id, customer_id=customer.id, amount=amount,
-            currency=plan.currency, test_card=test_card, state=PaymentState.PROCESSING, created_at=now,
-        )
-    )  # fmt: skip
-    session.execute(
-        update(Installment)
-        .where(Installment.merchant_id == plan.merchant_id, Installment.id.in_([i.id for i in covered]))
-        .values(payment_id=payment_id)
-        .execution_options(synchronize_session=False)
+        _HOLD, {"merchant": merchant_id, "installments": [i.id for i in covered], "payment": payment_id}
     )
     return merchant_id, plan_id, Charge(payment_id, amount, plan.currency, test_card)
 
 
 def _find(session: Session, customer: Actor, order: Order) -> tuple[UUID, UUID, str]:
     """Whose plan it is, which, and the card that pays. Raises ``NotFound`` unless the plan is the customer's."""
-    query = (
-        select(Plan.merchant_id, Plan.id, User.test_card)
-        .join(User, User.id == Plan.customer_id)
-        .where(Plan.customer_id == customer.id)
-    )
-    if order.plan_id:
-        query = query.where(Plan.id == order.plan_id)
-    else:
-        query = query.join(
-            Installment, (Installment.merchant_id == Plan.merchant_id) & (Installment.plan_id == Plan.id)
-        ).where(Installment.id == order.installment_id)
-    found = session.execute(query).one_or_none()
+    query, wanted = (_OF_PLAN, order.plan_id) if order.plan_id else (_OF_INSTALLMENT, order.installment_id)
+    found = session.execute(query, {"customer": customer.id, "wanted": wanted}).one_or_none()
     if found is None:
         raise NotFound()
     return found.merchant_id, found.id, found.test_card
+
+
+# Built once: building a statement takes longer than running it.
+_OWN = (
+    select(Plan.merchant_id, Plan.id, User.test_card)
+    .join(User, User.id == Plan.customer_id)
+    .where(Plan.customer_id == bindparam("customer"))
+)
+_OF_PLAN = _OWN.where(Plan.id == bindparam("wanted"))
+_OF_INSTALLMENT = _OWN.join(
+    Installment, (Installment.merchant_id == Plan.merchant_id) & (Installment.plan_id == Plan.id)
+).where(Installment.id == bindparam("wanted"))
+_HOLD = (
+    update(Installment)
+    .where(
+        Installment.merchant_id == bindparam("merchant"),
+        Installment.id.in_(bindparam("installments", expanding=True)),
+    )
+    .values(payment_id=bindparam("payment"))
+    .execution_options(synchronize_session=False)
+)
 
 
 def _covered(installments: Sequence[Installment], order: Order, today: date) -> list[Installment]:

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import flag_modified
 
@@ -21,6 +21,7 @@ from portal.core.tallies import Standing
 from portal.models import Installment, Merchant, Plan, Posting, Refund, new_id
 
 from . import events, keys, messages, tallies
+from .transaction import insert_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +120,15 @@ _LOCKED = (
 
 
 def installments_of(session: Session, plan: Plan) -> list[Installment]:
-    return list(
-        session.scalars(
-            select(Installment)
-            .where(Installment.merchant_id == plan.merchant_id, Installment.plan_id == plan.id)
-            .order_by(Installment.number)
-            .execution_options(populate_existing=True)
-        )
-    )
+    return list(session.scalars(_INSTALLMENTS, {"merchant": plan.merchant_id, "plan": plan.id}))
+
+
+_INSTALLMENTS = (
+    select(Installment)
+    .where(Installment.merchant_id == bindparam("merchant"), Installment.plan_id == bindparam("plan"))
+    .order_by(Installment.number)
+    .execution_options(populate_existing=True)
+)
 
 
 def post(
@@ -139,8 +141,7 @@ def post(
          "credit": credit, "amount": amount, "currency": plan.currency, "posted_at": now, "posted_on": today} | cause
         for installment_id, amount in amounts
     ]  # fmt: skip
-    if rows:
-        session.execute(insert(Posting), rows)
+    insert_rows(session, Posting, rows)
 
 
 def lock_for_customer(session: Session, customer: Actor, plan_id: UUID, now: datetime) -> tuple[Plan, date]:

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Label, Row, func, select, update
+from sqlalchemy import Row, bindparam, func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from portal.adapters.gateway import Charge, Gateway, NoAnswer, Outcome, ask
@@ -60,14 +60,10 @@ def settle(
     """
     with unit_of_work(session):
         plan, today = lock(session, merchant_id, plan_id, now)
+        these = {"merchant": merchant_id, "payment": payment_id, "plan": plan_id}
         settled = session.execute(
-            update(Payment)
-            .where(
-                Payment.merchant_id == merchant_id, Payment.id == payment_id, Payment.state == "processing"
-            )
-            .values(**_settled_values(plan, outcome, now, today))
-            .returning(Payment.amount, Payment.number, _owed_by(plan))
-            .execution_options(synchronize_session=False)
+            _SUCCEED if outcome is Outcome.SUCCEEDED else _DECLINE,
+            these | {"answered": outcome, "at": now, "today": today},
         ).one_or_none()
         if settled is None:
             return _given(session, session.get_one(Payment, (merchant_id, payment_id)))
@@ -118,30 +114,52 @@ def settle_pending(
     return counts
 
 
+# Built once: building a statement takes longer than running it.
 _EARLIER = aliased(Payment)
-
-
-def _settled_values(plan: Plan, outcome: Outcome, now: datetime, today: date) -> dict[str, object]:
-    values: dict[str, object] = {"outcome": outcome, "settled_at": now, "settled_on": today}
-    if outcome is not Outcome.SUCCEEDED:
-        return values | {"state": PaymentState.DECLINED}
-    receipts = select(func.count() + 1).where(
-        _EARLIER.merchant_id == plan.merchant_id,
-        _EARLIER.plan_id == plan.id,
+# Receipts of a plan are numbered from one.
+_NUMBER = (
+    select(func.count() + 1)
+    .where(
+        _EARLIER.merchant_id == bindparam("merchant"),
+        _EARLIER.plan_id == bindparam("plan"),
         _EARLIER.state == PaymentState.SUCCEEDED,
     )
-    return values | {"state": PaymentState.SUCCEEDED, "number": receipts.scalar_subquery()}
-
-
-def _owed_by(plan: Plan) -> Label[int]:
-    """What the whole plan owes before this payment is booked; read by the same statement, under the lock."""
-    owed = func.sum(Installment.amount - Installment.paid - Installment.cancelled)
-    return (
-        select(owed)
-        .where(Installment.merchant_id == plan.merchant_id, Installment.plan_id == plan.id)
-        .scalar_subquery()
-        .label("owed")
+    .scalar_subquery()
+)
+# What the whole plan owes before this payment is booked; read by the same statement, under the lock.
+_OWED = (
+    select(func.sum(Installment.amount - Installment.paid - Installment.cancelled))
+    .where(Installment.merchant_id == bindparam("merchant"), Installment.plan_id == bindparam("plan"))
+    .scalar_subquery()
+    .label("owed")
+)
+_SETTLE = (
+    update(Payment)
+    .where(
+        Payment.merchant_id == bindparam("merchant"),
+        Payment.id == bindparam("payment"),
+        Payment.state == PaymentState.PROCESSING,
     )
+    .values(outcome=bindparam("answered"), settled_at=bindparam("at"), settled_on=bindparam("today"))
+    .returning(Payment.amount, Payment.number, _OWED)
+    .execution_options(synchronize_session=False)
+)
+_SUCCEED = _SETTLE.values(state=PaymentState.SUCCEEDED, number=_NUMBER)
+_DECLINE = _SETTLE.values(state=PaymentState.DECLINED)
+# A payment takes the whole of what an installment owes.
+_PAID = (
+    update(Installment)
+    .where(Installment.merchant_id == bindparam("merchant"), Installment.payment_id == bindparam("payment"))
+    .values(
+        paid=Installment.amount - Installment.cancelled, paid_on=bindparam("today"), paid_at=bindparam("at"),
+        late_on=None, payment_id=None,
+    )
+    .returning(
+        Installment.id, Installment.plan_id, Installment.number, Installment.amount, Installment.paid,
+        Installment.cancelled, Installment.returned, Installment.due_on,
+    )
+    .execution_options(synchronize_session=False)
+)  # fmt: skip
 
 
 def _given(session: Session, payment: Payment) -> Answer:
@@ -183,15 +201,9 @@ def _book(
     last: bool,
 ) -> Answer:
     """Write the payment to its installments and to the books; the ``last`` one completes the plan."""
-    i = Installment
-    paid = session.execute(
-        update(i)
-        .where(i.merchant_id == plan.merchant_id, i.payment_id == answer.payment_id)
-        .values(paid=i.amount - i.cancelled, paid_on=today, paid_at=now, late_on=None, payment_id=None)
-        .returning(i.id, i.plan_id, i.number, i.amount, i.paid, i.cancelled, i.returned, i.due_on)
-        .execution_options(synchronize_session=False)
-    ).all()
-    # A payment takes the whole of what an installment owes, so ``paid`` was zero before.
+    these = {"merchant": plan.merchant_id, "payment": answer.payment_id, "at": now, "today": today}
+    paid = session.execute(_PAID, these).all()
+    # It takes the whole of what an installment owes, so ``paid`` was zero before.
     post(session, plan, "cash", "receivable", [(row.id, row.paid) for row in paid], now, today,
          payment_id=answer.payment_id)  # fmt: skip
     changes = [

@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, insert, select, text
+from sqlalchemy import delete, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -18,7 +18,7 @@ from portal.core.tallies import Standing, contribution
 from portal.models import Base, Plan, TallyChange, new_id
 from portal.models.tallies import FOLDED, MONTH, RECOUNTS
 
-from .transaction import unit_of_work
+from .transaction import insert_rows, unit_of_work
 
 log = logging.getLogger(__name__)
 
@@ -53,8 +53,7 @@ def record(
             {"merchant_id": plan.merchant_id, "id": new_id(), "posted_on": today, "due_on": after.due_on,
              "cohort_on": month_of(plan.accepted_on)} | asdict(change)
         )  # fmt: skip
-    if rows:
-        session.execute(insert(TallyChange), rows)
+    insert_rows(session, TallyChange, rows)
 
 
 def fold(session: Session, batch: int = BATCH) -> dict[str, int]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from typing import Any
 
+from sqlalchemy import Executable, Table, insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
 from portal.core.errors import Busy
+from portal.models import Base
 
 # PostgreSQL: lock not available, statement cancelled, deadlock, serialization failure, admin shutdown.
 _BUSY_STATES = {"55P03", "57014", "40P01", "40001", "57P01"}
@@ -59,14 +62,36 @@ def is_busy(error: DBAPIError) -> bool:
     return isinstance(error, OperationalError) and getattr(error.orig, "pgcode", None) is None
 
 
-def insert_once(session: Session, table: type[Any], rows: list[dict[str, Any]]) -> list[Any]:
+def insert_once(session: Session, table: type[Base], rows: list[dict[str, Any]]) -> list[Any]:
     """Insert the rows whose unique keys are new, leave the others as they are; returns the first key column of the new.
 
     ``table`` is a model whose rows are given in full, since defaults of the model do not apply.
     """
     if not rows:
         return []
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    key = table.__table__.primary_key.columns.values()[-1]
-    # The rows go as parameters, so that the statement is compiled once and not for every call.
-    return list(session.scalars(dialect.insert(table).on_conflict_do_nothing().returning(key), rows))
+    return list(session.scalars(_insert_new(table, session.get_bind().dialect.name), rows))
+
+
+def insert_rows(session: Session, table: type[Base], rows: list[dict[str, Any]]) -> None:
+    """Insert the rows, all with the same columns, in one statement; the session learns of none of them."""
+    if rows:
+        session.execute(_insert(table), rows)
+
+
+# Built once, and of tables: a session's own bookkeeping for what is inserted would cost more than inserting.
+
+
+@cache
+def _insert(table: type[Base]) -> Executable:
+    return insert(_of(table))
+
+
+@cache
+def _insert_new(table: type[Base], dialect_name: str) -> Executable:
+    dialect = postgresql if dialect_name == "postgresql" else sqlite
+    key = _of(table).primary_key.columns.values()[-1]
+    return dialect.insert(_of(table)).on_conflict_do_nothing().returning(key)
+
+
+def _of(table: type[Base]) -> Table:
+    return table.metadata.tables[table.__tablename__]
