@@ -13,6 +13,13 @@ _BETWEEN = re.compile(r"[\s.\u2010-\u2015-]{1,3}")
 _GROUPS = re.compile(rf"\d+(?:{_BETWEEN.pattern}\d+)*")
 _CARD_LENGTHS = range(13, 20)
 
+# What a summary of many errors can say of a field without naming it.
+_MISSING = {
+    "name": N_("Enter a name."), "email": N_("Enter an e-mail address."),
+    "customer_email": N_("Enter the customer's e-mail address."), "support_email": N_("Enter an e-mail address."),
+    "description": N_("Say what is bought."),
+}  # fmt: skip
+
 
 def clean_line(text: str, field: str, *, longest: int, required: bool = True) -> str:
     """One line of text without surrounding space; raises ``InvalidInput`` at ``field``."""
@@ -20,7 +27,7 @@ def clean_line(text: str, field: str, *, longest: int, required: bool = True) ->
         raise InvalidInput.at(field, N_("Remove line breaks and control characters."))
     line = unicodedata.normalize("NFC", text).strip()
     if required and not line:
-        raise InvalidInput.at(field, N_("This field cannot be empty."))
+        raise InvalidInput.at(field, _MISSING.get(field, N_("This field cannot be empty.")))
     if len(line) > longest:
         raise InvalidInput.at(field, N_("Use at most %(most)s characters."), most=longest)
     if holds_card_number(line):

@@ -1,4 +1,4 @@
-// Keeps the focus in its place when HTMX replaces the part that held it. Never takes the focus from elsewhere.
+// Keeps the focus in its place when HTMX replaces the part that held it, and brings what is said there into view. Never takes the focus from elsewhere.
 (() => {
   const held = new WeakSet();
 
@@ -10,6 +10,8 @@
 
   document.addEventListener("htmx:afterSettle", (event) => {
     const { target, xhr } = event.detail;
+    // What could not be done is said at the top of the part, which may be far above the button.
+    document.getElementById(target.id)?.querySelector("[data-focus]")?.scrollIntoView({ block: "nearest" });
     const lost = !document.activeElement || document.activeElement === document.body;
     if (!lost || !held.has(xhr)) return;
     const root = (target.id && document.getElementById(target.id)) || event.target;

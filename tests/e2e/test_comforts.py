@@ -86,6 +86,27 @@ def press(page: Page, name: str, *, clicks: int) -> None:
     page.mouse.up(click_count=clicks)
 
 
+def test_the_progress_moves_from_where_it_stood(page: Page, elsewhere: Page):
+    owing(elsewhere, page)
+    page.evaluate("""addEventListener("htmx:afterSwap", () => {
+        document.body.dataset.stood = document.querySelector("article progress").value;
+    })""")
+    press(page, "Pay $20.00", clicks=1)
+    expect(page.locator("article progress")).to_have_attribute("value", "1")
+    assert page.locator("body").get_attribute("data-stood") == "0"
+
+
+def test_why_nothing_was_paid_is_said_where_one_looks(page: Page, elsewhere: Page):
+    owing(elsewhere, page)
+    page.goto("/account")
+    page.get_by_label("Declined").check()
+    page.get_by_role("button", name="Save").click()
+    page.set_viewport_size({"width": 320, "height": 480})
+    page.goto("/customer/")
+    page.get_by_role("button", name="Pay $20.00").last.click()
+    expect(page.get_by_text("Your card was declined, and nothing was taken.")).to_be_in_viewport(ratio=1)
+
+
 def test_what_was_typed_when_the_session_ended_is_there_again(visitor: Page, elsewhere: Page):
     email = f"typing-{uuid4().hex[:8]}@example.com"
     sign_up(visitor, "merchant", "Oak & Ash", email)
