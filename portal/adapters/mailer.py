@@ -9,6 +9,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import formataddr
+from functools import cached_property
 from typing import Protocol
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
@@ -80,15 +81,19 @@ class SmtpMailer:
         except (smtplib.SMTPException, OSError) as error:
             raise MailRefused(f"{type(error).__name__}: {error}"[:300]) from error
 
+    @cached_property
+    def _trust(self) -> ssl.SSLContext:
+        # Reading all authorities that this machine trusts takes longer than a letter does.
+        return ssl.create_default_context()
+
     def _connect(self) -> smtplib.SMTP:
-        tls = ssl.create_default_context()
         if self._tls:
-            return smtplib.SMTP_SSL(self._host, self._port, timeout=self._timeout, context=tls)
+            return smtplib.SMTP_SSL(self._host, self._port, timeout=self._timeout, context=self._trust)
         server = smtplib.SMTP(self._host, self._port, timeout=self._timeout)
         try:
             server.ehlo()
             if server.has_extn("starttls"):
-                server.starttls(context=tls)
+                server.starttls(context=self._trust)
             elif self._user and self._host not in LOOPBACK:
                 raise smtplib.SMTPNotSupportedError("the server offers no encryption for the password")
         except BaseException:
