@@ -129,4 +129,4 @@ class JobRun(Base):
     counts: Mapped[dict[str, Any]]
     error: Mapped[str | None] = mapped_column(Text)
 
-    __table_args__ = (Index("ix_job_runs_job_id", "job", "id"),)
+    __table_args__ = (Index("ix_job_runs_job_started_at", "job", "started_at"),)

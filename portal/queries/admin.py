@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, literal, or_, select, true, union_all
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from portal.core.errors import NotFound
 from portal.core.jobs import EVERY, overdue_by
@@ -234,11 +234,20 @@ def _messages() -> Any:
     )  # fmt: skip
 
 
+_RUNS = select(
+    JobRun.id,
+    JobRun.job,
+    JobRun.business_date,
+    JobRun.started_at,
+    JobRun.ended_at,
+    JobRun.counts,
+    JobRun.error,
+)
+
+
 def list_runs(session: Session, *, before: UUID | None = None) -> list[RunRow]:
     """Job runs, newest first, at most one page and one more."""
-    query = select(
-        JobRun.id, JobRun.job, JobRun.business_date, JobRun.started_at, JobRun.ended_at, JobRun.counts, JobRun.error
-    ).order_by(JobRun.id.desc()).limit(PAGE + 1)  # fmt: skip
+    query = _RUNS.order_by(JobRun.id.desc()).limit(PAGE + 1)
     if before:
         query = query.where(JobRun.id < before)
     return [RunRow(*row) for row in session.execute(query)]
@@ -246,19 +255,14 @@ def list_runs(session: Session, *, before: UUID | None = None) -> list[RunRow]:
 
 def list_jobs(session: Session, now: datetime) -> list[JobRow]:
     """Every job in the order of its name. One that never ran is not called late: the worker may be about to start."""
-    newest = func.row_number().over(partition_by=JobRun.job, order_by=JobRun.id.desc())
-    numbered = select(JobRun, newest.label("age")).subquery()
-    latest = aliased(JobRun, numbered)
-    runs = {
-        run.job: RunRow(
-            run.id, run.job, run.business_date, run.started_at, run.ended_at, run.counts, run.error
-        )
-        for run in session.scalars(select(latest).where(numbered.c.age == 1))
-    }
-    return [
-        JobRow(job, runs.get(job), overdue_by(job, runs[job].started_at, now) if job in runs else timedelta())
-        for job in sorted(EVERY)
-    ]
+    rows = []
+    for job in sorted(EVERY):
+        run = session.execute(
+            _RUNS.where(JobRun.job == job).order_by(JobRun.started_at.desc(), JobRun.id.desc()).limit(1)
+        ).one_or_none()
+        late = overdue_by(job, run.started_at, now) if run else timedelta()
+        rows.append(JobRow(job, RunRow(*run) if run else None, late))
+    return rows
 
 
 def find_evidence(session: Session, plan: PlanView) -> Evidence | None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import date, datetime
 from uuid import UUID
+from zoneinfo import ZoneInfoNotFoundError
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -13,25 +15,38 @@ from sqlalchemy.orm import Session
 from portal.core.calendar import REMINDERS_FROM, business_date, local_time
 from portal.models import Merchant
 
-from . import accounts, keys, offers, overdue, reminders
+from . import accounts, job_runs, keys, offers, overdue, reminders
 from .overdue import Place
 from .transaction import unit_of_work
 
 log = logging.getLogger(__name__)
 
 
+def dates(session: Session, now: datetime) -> list[date]:
+    """The dates that it is now for the shops and for the portal itself, at most three, the earliest first."""
+    found = set()
+    for zone in session.scalars(select(Merchant.timezone).distinct()):
+        # A zone that is none has no date; the run says so at its shop.
+        with suppress(ZoneInfoNotFoundError):
+            found.add(business_date(now, zone))
+    return sorted(found)
+
+
 def run(
-    session: Session, now: datetime, on: date | None = None, *, at_any_hour: bool = False
-) -> dict[str, int]:
+    session: Session, now: datetime, on: date | None = None, *, where_it_is: date | None = None,
+    at_any_hour: bool = False,
+) -> dict[str, int]:  # fmt: skip
     """Do what every merchant's day calls for, and forget old keys; returns how many were marked, reminded, expired.
 
     The day is the merchant's own date at ``now``, or ``on`` for everyone; reminders wait for eight in the merchant's
-    morning unless ``at_any_hour``. Each batch is a unit of work, so a crash loses at most one, which is done
-    again by the next run.
+    morning unless ``at_any_hour``. Only those merchants have their turn who are at the date ``where_it_is``, if it is
+    given. Each batch is a unit of work, so a crash loses at most one, which is done again by the next run.
     """
     counts, failures = {"overdue": 0, "reminders": 0, "expired": 0}, []
     for merchant_id, zone in _merchants(session):
         try:
+            if where_it_is not in (None, business_date(now, zone)):
+                continue
             done = _run_one(session, merchant_id, zone, now, on, at_any_hour)
         except Exception as error:
             # What goes wrong at one shop must not keep the others waiting; the run fails when all had their turn.
@@ -42,6 +57,7 @@ def run(
     with unit_of_work(session):
         keys.forget_old(session, now)
         accounts.forget_attempts(session, now)
+        job_runs.forget_old(session, now)
     if failures:
         raise failures[0]
     return counts

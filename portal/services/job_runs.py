@@ -17,26 +17,28 @@ def record(
     session: Session, job: str, business_date: date, started_at: datetime, ended_at: datetime, counts: dict[str, int],
     error: str | None = None,
 ) -> None:  # fmt: skip
-    """Note the run of a job that has ended; ``error`` when it failed. Runs older than thirty days are forgotten.
+    """Note the run of a job that has ended; ``error`` when it failed.
 
-    ``business_date`` is the day that it worked for: the portal's own, while each merchant's date is told by its events.
-
-    A run that found nothing to do takes the row of the one before it if that found nothing either: the row tells that
-    the job is alive, and there is not one for every minute.
+    A run that found nothing to do takes the row of the one before it, of the same day, if that found nothing either:
+    the row tells that the job is alive, and there is not one for every minute.
     """
     run: dict[str, Any] = {"business_date": business_date, "started_at": started_at, "ended_at": ended_at,
                            "counts": counts, "error": error}  # fmt: skip
     last = session.execute(
         select(JobRun.id, JobRun.counts, JobRun.error)
-        .where(JobRun.job == job)
-        .order_by(JobRun.id.desc())
+        .where(JobRun.job == job, JobRun.business_date == business_date)
+        .order_by(JobRun.started_at.desc(), JobRun.id.desc())
         .limit(1)
     ).one_or_none()
     if last and _idle(counts, error) and _idle(last.counts, last.error):
         session.execute(update(JobRun).where(JobRun.id == last.id).values(**run))
     else:
         session.execute(insert(JobRun).values(id=new_id(), job=job, **run))
-    session.execute(delete(JobRun).where(JobRun.started_at < ended_at - KEPT))
+
+
+def forget_old(session: Session, now: datetime) -> None:
+    """Remove the rows of runs that began more than thirty days ago."""
+    session.execute(delete(JobRun).where(JobRun.started_at < now - KEPT))
 
 
 def _idle(counts: dict[str, int], error: str | None) -> bool:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import date
+from functools import partial
 from typing import Any
 
 from flask import Flask, current_app
@@ -25,9 +28,10 @@ delivering = threading.Lock()
 def register(huey: Huey, app: Flask) -> Callable[[], Any]:
     """Put the portal's jobs on this queue; returns the call that wakes delivery."""
 
-    @huey.periodic_task(crontab(minute="0"))
+    # What failed at the hour is tried again before the next one.
+    @huey.periodic_task(crontab(minute="0"), retries=3, retry_delay=300)
     def run_day() -> None:
-        _run(app, "run_day", lambda: day.run(db.session, now()))
+        _run_by_date(app, "run_day", lambda on: day.run(db.session, now(), where_it_is=on))
 
     @huey.periodic_task(crontab(minute="*/5"))
     def settle_payments() -> None:
@@ -66,7 +70,17 @@ def settle() -> dict[str, int]:
     return payments | refund_settlement.settle_pending(db.session, gateway, now())
 
 
-def _run(app: Flask, job: str, work: Callable[[], dict[str, int]]) -> None:
+def _run_by_date(app: Flask, job: str, work: Callable[[date], dict[str, int]]) -> None:
+    """Run it once for each date that it is somewhere; one that fails keeps none of the others waiting."""
+    with app.app_context():
+        dates = day.dates(db.session, now())
+    with ExitStack() as stack:
+        for on in reversed(dates):
+            stack.callback(_run, app, job, partial(work, on), on)
+
+
+def _run(app: Flask, job: str, work: Callable[[], dict[str, int]], on: date | None = None) -> None:
+    """Do the work and record it, as of the portal's own date if not ``on`` another."""
     with app.app_context():
         started_at, counts, failure = now(), {}, None
         try:
@@ -77,7 +91,7 @@ def _run(app: Flask, job: str, work: Callable[[], dict[str, int]]) -> None:
         text = f"{type(failure).__name__}: {failure}" if failure else None
         with unit_of_work(db.session):
             today = business_date(started_at, app.config["PORTAL_TIMEZONE"])
-            job_runs.record(db.session, job, today, started_at, now(), counts, text)
+            job_runs.record(db.session, job, on or today, started_at, now(), counts, text)
         if any(counts.values()):
             log.info("job ended", extra={"job": job, "counts": counts})
         if failure:

@@ -3,15 +3,16 @@
 from collections import Counter
 from datetime import date, datetime, timedelta
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from portal.core.jobs import EVERY
 from portal.core.roles import PORTAL_ID
 from portal.extensions import db, now
-from portal.models import JobRun, Message
-from portal.services import job_runs, messages
+from portal.models import Installment, JobRun, Merchant, Message
+from portal.services import day, job_runs, messages
 from portal.services.transaction import unit_of_work
 from portal.tasks import jobs
 from tests import factories
@@ -148,6 +149,47 @@ def test_the_clock_comes_as_often_as_the_admin_is_told(huey):
     day = [datetime(2026, 3, 2) + minute * timedelta(minutes=1) for minute in range(24 * 60)]  # noqa: DTZ001
     times = Counter(task.name for at in day for task in huey.read_periodic(at))
     assert {job: timedelta(days=1) / count for job, count in times.items()} == EVERY
+
+
+def test_a_day_is_on_record_with_each_date_that_it_is_for_a_shop(huey, session, ada):
+    """The days of these two places never are the same one."""
+    here = {
+        zone: now().astimezone(ZoneInfo(zone)).date() for zone in ("Pacific/Kiritimati", "Pacific/Pago_Pago")
+    }
+    earlier = now() - timedelta(days=3)
+    for zone, today in here.items():
+        shop = factories.make_merchant(session, zone[8:], now=earlier, timezone=zone)
+        factories.accepted_plan(session, shop, ada, now=earlier, parts=1, first=today - timedelta(days=1))
+    run_periodic(huey, "run_day")
+    marked = {run.business_date: run.counts["overdue"] for run in runs(session)}
+    assert {day: count for day, count in marked.items() if count} == dict.fromkeys(here.values(), 1)
+    run_periodic(huey, "run_day")
+    run_periodic(huey, "run_day")
+    assert Counter(run.business_date for run in runs(session) if not run.counts["overdue"]) == Counter(marked)
+
+
+def test_what_goes_wrong_at_one_shop_keeps_no_other_waiting_and_is_tried_again(huey, session, ada):
+    earlier = now() - timedelta(days=3)
+    lost = factories.make_merchant(session, "Lost", now=earlier, timezone="UTC")
+    shop = factories.make_merchant(session, "Found", now=earlier, timezone="Pacific/Kiritimati")
+    factories.accepted_plan(session, shop, ada, now=earlier, parts=1, first=earlier.date())
+    with unit_of_work(session):
+        session.execute(update(Merchant).where(Merchant.id == lost.id).values(timezone="Atlantis/Poseidonia"))
+    run_periodic(huey, "run_day")
+    assert sum(run.counts.get("overdue", 0) for run in runs(session)) == 0
+    assert all("Atlantis/Poseidonia" in run.error for run in runs(session))
+    session.rollback()
+    assert session.scalars(select(Installment.late_on)).one() is not None
+    assert huey.scheduled_count() == 1
+
+
+def test_runs_are_forgotten_after_thirty_days(session, shop):
+    for days in (31, 29):
+        with unit_of_work(session):
+            at = factories.NOW - timedelta(days=days)
+            job_runs.record(session, "settle_payments", at.date(), at, at, {"settled": 1})
+    day.run(session, factories.NOW)
+    assert [run.started_at for run in runs(session)] == [factories.NOW - timedelta(days=29)]
 
 
 def test_a_day_that_an_operator_runs_is_on_record_with_its_date(app, session):

@@ -63,5 +63,14 @@ def test_a_failed_job_is_red_with_its_error_until_it_has_run_again(client, sessi
     assert "Failed OSError" in see("/admin/jobs")
 
 
+def test_a_run_that_found_nothing_and_took_an_older_row_is_the_latest(session, see):
+    yesterday = now() - timedelta(days=1)
+    for ago, day in ((180, yesterday), (180, now()), (10, yesterday)):
+        at = now() - ago * MINUTE
+        with unit_of_work(session):
+            job_runs.record(session, "run_day", day.date(), at, at, {"overdue": 0})
+    assert "Overdue by" not in see("/admin/jobs")
+
+
 def test_a_job_that_never_ran_is_said_so(see):
     assert see("/admin/").count("Has not run yet") == 4
