@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from itertools import chain
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, SQLColumnExpression, Uuid, cast, func, insert, literal, null
+from sqlalchemy import (
+    ColumnElement,
+    Insert,
+    Select,
+    SQLColumnExpression,
+    Uuid,
+    cast,
+    func,
+    insert,
+    literal,
+    null,
+)
 from sqlalchemy.orm import Session
 
 from portal.models import Event, new_id
@@ -31,11 +43,11 @@ def record_many(session: Session, rows: list[dict[str, object]]) -> None:
     insert_rows(session, Event, [row | {"id": new_id()} for row in rows])
 
 
-def record_each(
+def for_each(
     session: Session, kind: str, rows: Select[Any], order: tuple[Column, ...], plan_id: Column,
-    facts: dict[str, Column], *, merchant_id: UUID, at: datetime,
-) -> None:  # fmt: skip
-    """Add one event of the portal's own for each of the ``rows``, in their ``order``, without fetching them.
+    facts: Mapping[str, Column], *, merchant_id: UUID, at: datetime,
+) -> Insert:  # fmt: skip
+    """The statement that adds one event of the portal's own for each of the ``rows``, in their ``order``.
 
     ``facts`` are made of columns of the rows; what is no number is given as text.
     """
@@ -47,7 +59,7 @@ def record_each(
         *(make(*pairs), literal(at)),
     )
     columns = ["merchant_id", "id", "kind", "actor_id", "plan_id", "facts", "at"]
-    session.execute(insert(Event).from_select(columns, selected))
+    return insert(Event).from_select(columns, selected)
 
 
 def _ids(is_postgresql: bool, order: tuple[Column, ...]) -> ColumnElement[Any]:

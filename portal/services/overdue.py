@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import Row, String, cast, literal, select, tuple_, update
+from sqlalchemy import Select, String, cast, func, literal, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from portal.models import Installment, Plan
@@ -29,30 +28,41 @@ def mark(
     """Stamp one page of installments due before ``today`` and still owed, by due date from ``after`` on.
 
     Returns how many were stamped, and where to go on; None at the end. A row that a payment or another worker holds is
-    passed over; the next run sees what became of it.
+    passed over; the next run sees what became of it. The rows never leave the database: PostgreSQL finds, tells and
+    stamps in one statement, SQLite, where nobody else writes meanwhile, finds the same page twice.
     """
-    found = _found(session, merchant_id, today, after, batch)
-    if not found:
-        return 0, None
-    these = (Installment.merchant_id == merchant_id, Installment.id.in_([row.id for row in found]))
-    facts = {"number": Installment.number, "due_on": cast(Installment.due_on, String),
-             "day": literal(today.isoformat())}  # fmt: skip
-    events.record_each(
-        session, "installment_late", select(Installment).where(*these), ORDER, Installment.plan_id, facts,
+    query = _page(merchant_id, today, after, batch)
+    is_postgresql = session.get_bind().dialect.name == "postgresql"
+    page = query.cte("page") if is_postgresql else query.subquery("page")
+    facts = {
+        "number": page.c.number,
+        "due_on": cast(page.c.due_on, String),
+        "day": literal(today.isoformat()),
+    }
+    tell = events.for_each(
+        session, "installment_late", select(page), (page.c.due_on, page.c.id), page.c.plan_id, facts,
         merchant_id=merchant_id, at=now,
     )  # fmt: skip
+    these = (Installment.merchant_id == merchant_id, Installment.id.in_(select(page.c.id)))
     stamp = update(Installment).where(*these).values(late_on=today)
-    session.execute(stamp.execution_options(synchronize_session=False))
-    due_on, last_id = found[-1]
-    return len(found), (due_on, last_id) if len(found) == batch else None
+    if is_postgresql:
+        last = select(page.c.due_on, page.c.id, func.count().over()).add_cte(
+            tell.cte("told"), stamp.cte("stamped")
+        )
+        found = session.execute(last.order_by(page.c.due_on.desc(), page.c.id.desc()).limit(1)).one_or_none()
+        due_on, last_id, count = found or (today, merchant_id, 0)
+    else:
+        session.execute(tell)
+        stamped = session.execute(stamp.returning(*ORDER).execution_options(synchronize_session=False)).all()
+        count = len(stamped)
+        due_on, last_id = max(stamped, default=(today, merchant_id))
+    return count, (due_on, last_id) if count == batch else None
 
 
-def _found(
-    session: Session, merchant_id: UUID, today: date, after: Place | None, batch: int
-) -> Sequence[Row[date, UUID]]:
-    """The next page, locked; what somebody else holds is left out."""
+def _page(merchant_id: UUID, today: date, after: Place | None, batch: int) -> Select[date, UUID, UUID, int]:
+    """What the next page needs to be told of, locked; what somebody else holds is left out."""
     query = (
-        select(*ORDER)
+        select(*ORDER, Installment.plan_id, Installment.number)
         .join(Plan, (Plan.merchant_id == Installment.merchant_id) & (Plan.id == Installment.plan_id))
         .where(
             Installment.merchant_id == merchant_id,
@@ -65,4 +75,4 @@ def _found(
         .limit(batch)
         .with_for_update(of=Installment, skip_locked=True, key_share=True)
     )
-    return session.execute(query.where(tuple_(*ORDER) > after) if after else query).all()
+    return query.where(tuple_(*ORDER) > after) if after else query
