@@ -17,7 +17,7 @@ from portal.models import Merchant
 
 from . import accounts, job_runs, keys, offers, overdue, reminders
 from .overdue import Place
-from .transaction import unit_of_work
+from .transaction import long_work, unit_of_work
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ def _batches(
     """Do it again, each time in a unit of work of its own, until a batch is not full."""
     done = size
     while done == size:
-        with unit_of_work(session):
+        with long_work(session):
             done = do(session, merchant_id, today, now)
         yield done
 
@@ -100,7 +100,7 @@ def _pages(
     """Do it page by page, each in a unit of work of its own, until there is no place to go on from."""
     after: Place | None = None
     while True:
-        with unit_of_work(session):
+        with long_work(session):
             done, after = do(session, merchant_id, today, now, after)
         yield done
         if after is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -17,6 +18,7 @@ from portal.models import Base
 
 # PostgreSQL: lock not available, statement cancelled, deadlock, serialization failure, admin shutdown.
 _BUSY_STATES = {"55P03", "57014", "40P01", "40001", "57P01"}
+LONGEST_BREATH = 0.1
 
 
 @contextmanager
@@ -46,6 +48,20 @@ def unit_of_work(session: Session) -> Iterator[Session]:
         raise
     finally:
         session.info["in_unit_of_work"] = False
+
+
+@contextmanager
+def long_work(session: Session) -> Iterator[Session]:
+    """A unit of work of a job that has many, one after the other; others have their turn before the next.
+
+    Whoever waits for SQLite's one writer looks again every so often, and would miss the moment between two: so the job
+    stays away for as long as it was there, a tenth of a second at most. PostgreSQL locks rows, and its waiters queue.
+    """
+    began = time.monotonic()
+    with unit_of_work(session):
+        yield session
+    if session.get_bind().dialect.name == "sqlite":
+        time.sleep(min(time.monotonic() - began, LONGEST_BREATH))
 
 
 def let_go(session: Session) -> None:
