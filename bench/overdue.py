@@ -33,13 +33,17 @@ PAUSE = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Overdue:
-    """How many fell overdue and were reminded of, in seconds; ``update`` is one bare UPDATE of the same rows."""
+    """How many fell overdue and were reminded of, in seconds; ``update`` is one bare UPDATE of the same rows.
+
+    ``marking`` is on a machine as quiet as that UPDATE's, ``beside`` is the same while the web goes on.
+    """
 
     engine: str
     installments: int
     marked: int
     marking: float
     update: float
+    beside: float
     reminded: int
     reminding: float
     quiet: float
@@ -70,7 +74,10 @@ class Overdue:
 def measure(place: Place, quiet_seconds: float, folder: Path) -> Overdue:
     """Mark a tenth of all installments, as of the day by which so many are due, while the web goes on."""
     on, installments = _day_of_many(place)
-    update_seconds = _bare_update(place, on)
+    with places.copy(place, folder) as one:
+        update_seconds = _bare_update(one, on)
+    with places.copy(place, folder) as another, places.session(another) as session:
+        alone = _mark(session, on)[1]
     with web.running(place.environ(), folder) as served:
         stage = Stage(recording.application(place), place, served.port)
         load = _Load(stage)
@@ -84,9 +91,9 @@ def measure(place: Place, quiet_seconds: float, folder: Path) -> Overdue:
         while worker.is_alive():
             meanwhile.add(load.run(0.5))
         worker.join()
-        marked, marking, reminded, reminding = ours.recv()
+        marked, beside, reminded, reminding = ours.recv()
     return Overdue(
-        place.engine_name, installments, marked, marking, update_seconds, reminded, reminding,
+        place.engine_name, installments, marked, alone, update_seconds, beside, reminded, reminding,
         quiet.percentile(99), meanwhile.percentile(99),
     )  # fmt: skip
 
@@ -131,7 +138,7 @@ def _day_of_many(place: Place) -> tuple[date, int]:
 
 
 def _bare_update(place: Place, on: date) -> float:
-    """Seconds of one UPDATE that stamps the same rows and is taken back."""
+    """Seconds of one UPDATE that stamps the same rows, and of its commit."""
     with places.session(place) as session:
         session.connection(execution_options={"write": True})
         if place.engine_name == "PostgreSQL":
@@ -139,23 +146,25 @@ def _bare_update(place: Place, on: date) -> float:
         stamp = update(Installment).where(*_late_by(place, on)).values(late_on=on)
         began = time.perf_counter()
         session.execute(stamp.execution_options(synchronize_session=False))
-        seconds = time.perf_counter() - began
-        session.rollback()
-    return seconds
+        session.commit()
+        return time.perf_counter() - began
 
 
 def _work(place: Place, on: date, answer: Connection) -> None:
     """What the worker does on such a day, in a process of its own; it tells when it begins, and what it did."""
     with places.session(place) as session:
-        early = datetime.now(UTC).replace(hour=6, minute=0)
         answer.send("begun")
+        marked, marking = _mark(session, on)
         began = time.perf_counter()
-        marked = _day(session, early, on, at_any_hour=False)["overdue"]
-        marking = time.perf_counter() - began
-        began = time.perf_counter()
-        reminded = _day(session, early, on, at_any_hour=True)["reminders"]
+        reminded = day.run(session, _early(), on, at_any_hour=True)["reminders"]
         answer.send((marked, marking, reminded, time.perf_counter() - began))
 
 
-def _day(session: Session, now: datetime, on: date, *, at_any_hour: bool) -> dict[str, int]:
-    return day.run(session, now, on, at_any_hour=at_any_hour)
+def _mark(session: Session, on: date) -> tuple[int, float]:
+    """How many are marked by a run before eight, when nobody is reminded, and its seconds."""
+    began = time.perf_counter()
+    return day.run(session, _early(), on)["overdue"], time.perf_counter() - began
+
+
+def _early() -> datetime:
+    return datetime.now(UTC).replace(hour=6, minute=0)

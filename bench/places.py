@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -87,12 +89,20 @@ def _loaded(place: Place, shops: int) -> Place:
 
 @contextmanager
 def copy(place: Place, folder: Path) -> Iterator[Place]:
-    """The same PostgreSQL database once more, as it was loaded, and dropped at the end."""
+    """The same database once more, as it was loaded, and gone at the end."""
+    if place.engine_name == "SQLite":
+        mine = folder / "copy.sqlite3"
+        shutil.copyfile(place.url.removeprefix("sqlite:///"), mine)
+        os.sync()
+        yield replace(place, url=f"sqlite:///{mine}", superuser_url=f"sqlite:///{mine}", folder=folder)
+        mine.unlink()
+        return
     server, _slash, name = place.superuser_url.rpartition("/")
     mine = f"copy_{uuid.uuid4().hex[:8]}"
     words = {"copy": Identifier(mine), "name": Identifier(name)}
     with Superuser(f"{server}/postgres") as superuser:
         superuser(SQL("CREATE DATABASE {copy} TEMPLATE {name} OWNER {name}").format(**words))
+        os.sync()
         try:
             url = place.url.rpartition("/")[0]
             yield replace(place, url=f"{url}/{mine}", superuser_url=f"{server}/{mine}", folder=folder)
