@@ -15,7 +15,6 @@ from bin.supervise import WORKER, die_with_parent
 ROOT = Path(__file__).parent.parent
 START_SECONDS = 60
 STOP_SECONDS = 30
-STARTED = "Huey consumer started"
 
 
 class Consumer:
@@ -32,6 +31,11 @@ class Consumer:
                 [sys.executable, "-m", *WORKER], env=self._environ, cwd=ROOT, stdin=subprocess.DEVNULL,
                 stdout=said, stderr=said, preexec_fn=die_with_parent,
             )  # fmt: skip
+
+    def works(self) -> bool:
+        """Whether its threads have begun, which is seconds after its process has."""
+        assert self.process
+        return len(list(Path(f"/proc/{self.process.pid}/task").iterdir())) > 1
 
     def kill(self) -> None:
         """End it as a crash would, in the middle of whatever it does."""

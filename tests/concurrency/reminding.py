@@ -145,8 +145,9 @@ def remind(
         time.sleep(pace.kill)
         if all_tried(db.session, reminders):
             return kills
-        if len(mailbox.ids) > seen and kills < pace.most_kills:
-            victim = workers[kills % len(workers)]
+        victim = workers[kills % len(workers)]
+        # One that is only starting has nothing to lose: killing it would slow the run and try nothing.
+        if victim.works() and len(mailbox.ids) > seen and kills < pace.most_kills:
             victim.kill()
             victim.start()
             kills, seen = kills + 1, len(mailbox.ids)

@@ -29,28 +29,43 @@ def main() -> int:
     parser.add_argument("--reminders", type=int, default=FULL)
     parser.add_argument("--kills", type=int, default=Pace.most_kills, help="at most so many")
     parser.add_argument("--minute", type=float, default=60, help="seconds without Redis")
+    parser.add_argument("--only", default="", help="lines whose name holds this, as 'reminding on postgres'")
     asked = parser.parse_args()
-    say("| " + " | ".join(COLUMNS) + " |\n|" + "---|" * len(COLUMNS))
     findings = []
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tallystick-torture-")))
         fresh = databases(stack, folder)
         redis_url = stack.enter_context(servers.redis_server())
-        for engine, queue in (("sqlite", ""), ("postgres", redis_url)):
-            place = new(folder, f"reminding on {engine}")
+        lines = asked_for("reminding on {}", asked.only)
+        head(COLUMNS, lines)
+        for engine, name in lines.items():
+            place = new(folder, name)
+            queue = redis_url if engine == "postgres" else ""
             pace = Pace(most_kills=asked.kills)
             report = reminding.run(engine, queue, asked.reminders, fresh(engine, place), place, pace)
             say(row(report))
             findings += report.wrong
-        say("\n| " + " | ".join(OUTAGE_COLUMNS) + " |\n|" + "---|" * len(OUTAGE_COLUMNS))
-        for engine in ("sqlite", "postgres"):
-            place = new(folder, f"without Redis on {engine}")
+        lines = asked_for("without Redis on {}", asked.only)
+        head(OUTAGE_COLUMNS, lines)
+        for engine, name in lines.items():
+            place = new(folder, name)
             without = outage.run(engine, fresh(engine, place), place, PAID, asked.minute)
             say(outage_row(without))
             findings += without.wrong
     for finding in findings[:LONGEST_COMPLAINT]:
         say(finding)
     return 1 if findings else 0
+
+
+def asked_for(name: str, only: str) -> dict[str, str]:
+    """The lines of a table by their engine, or those of them that were asked for."""
+    names = {engine: name.format(engine) for engine in ("sqlite", "postgres")}
+    return {engine: line for engine, line in names.items() if only in line}
+
+
+def head(columns: tuple[str, ...], lines: dict[str, str]) -> None:
+    if lines:
+        say("| " + " | ".join(columns) + " |\n|" + "---|" * len(columns))
 
 
 def row(report: Report) -> str:
