@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0009_latest_runs"
-down_revision = "0008_calendars"
+revision = "0010_latest_runs"
+down_revision = "0009_only_forwards"
 
 
 def upgrade() -> None:
