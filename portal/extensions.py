@@ -16,11 +16,23 @@ from flask_wtf import CSRFProtect
 from htmx_flask import Htmx
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import Engine
+from sqlalchemy.orm import Session
 
 from .adapters import rate_limits
 from .models import Base
 
-db = SQLAlchemy(metadata=Base.metadata, session_options={"expire_on_commit": False})
+
+class Database(SQLAlchemy):
+    """Flask-SQLAlchemy, whose session is one of the thread and is used as any other."""
+
+    session: Session  # type: ignore[assignment]
+
+    def has_session(self) -> bool:
+        """Whether this request has asked for its session yet."""
+        return self.session.registry.has()  # type: ignore[attr-defined]
+
+
+db = Database(metadata=Base.metadata, session_options={"expire_on_commit": False})
 migrate = Migrate(render_as_batch=True)
 login_manager = LoginManager()
 csrf = CSRFProtect()
@@ -72,7 +84,8 @@ def _begin(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("BEGIN IMMEDIATE" if _writes(connection) else "BEGIN DEFERRED")
     else:
-        connection.connection.dbapi_connection.autocommit = not _writes(connection)
+        driver: Any = connection.connection.dbapi_connection
+        driver.autocommit = not _writes(connection)
 
 
 @event.listens_for(Engine, "before_cursor_execute")

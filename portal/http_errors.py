@@ -6,10 +6,11 @@ import logging
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response, g, jsonify, make_response, render_template, request, url_for
+from flask import Flask, Response, g, jsonify, make_response, render_template, url_for
 from flask_babel import gettext as _
 from flask_login import AnonymousUserMixin
 from flask_wtf.csrf import CSRFError
+from htmx_flask import request
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException
 
@@ -123,7 +124,7 @@ def _database(error: DBAPIError) -> Response:
 
 def _let_go(_error: BaseException | None) -> None:
     """A connection that was lost once the answer was ready must not turn it into an error."""
-    if db.session.registry.has():
+    if db.has_session():
         let_go(db.session)
 
 

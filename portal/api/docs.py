@@ -37,7 +37,7 @@ def init_app(app: APIFlask) -> None:
 @public
 def openapi() -> Response:
     """Written once: it is the same for everybody, and takes as long as many a payment."""
-    app: APIFlask = current_app  # type: ignore[assignment]
+    app: APIFlask = current_app
     if "description" not in app.extensions:
         app.extensions["description"] = app.json.dumps(app.spec)
     return app.response_class(app.extensions["description"], mimetype="application/json")

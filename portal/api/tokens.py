@@ -45,7 +45,7 @@ def init_app(app: Flask) -> None:
 
 def issue(user_id: UUID, session_version: int, kind: Kind) -> str:
     """A token that lasts fifteen minutes (access) or a day (refresh), or until the session version changes."""
-    create = {Kind.ACCESS: create_access_token, Kind.REFRESH: create_refresh_token}[kind]
+    create = create_access_token if kind is Kind.ACCESS else create_refresh_token
     return create(str(user_id), additional_claims={"version": session_version})
 
 

@@ -58,4 +58,4 @@ def find_agreement(session: Session, party: Actor, plan_id: UUID) -> Agreement |
         .join(User, User.id == Acceptance.customer_id)
         .where(Plan.id == plan_id, own(party))
     ).one_or_none()  # fmt: skip
-    return Agreement(*row) if row else None
+    return Agreement(*tuple(row)) if row else None

@@ -9,9 +9,10 @@ from functools import partial
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from flask import Flask, Response, current_app, make_response, redirect, request, session, url_for
+from flask import Flask, Response, current_app, make_response, redirect, session, url_for
 from flask_babel import gettext as _
 from flask_login import UserMixin, current_user, login_user
+from htmx_flask import request
 
 from portal.core.errors import N_, Forbidden
 from portal.core.roles import Actor, Role

@@ -7,9 +7,10 @@ from datetime import date
 from uuid import UUID
 
 from dateutil.relativedelta import relativedelta
-from flask import Blueprint, Response, current_app, make_response, render_template, request, url_for
+from flask import Blueprint, Response, current_app, make_response, render_template, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from htmx_flask import request
 from wtforms import EmailField, SelectField, StringField
 from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired, Regexp, ValidationError
@@ -18,7 +19,7 @@ from portal.core.calendar import business_date
 from portal.core.errors import Conflict, InvalidInput
 from portal.core.money import parse_amount
 from portal.core.roles import Role
-from portal.core.schedule import MAX_INSTALLMENTS, Frequency
+from portal.core.schedule import MAX_INSTALLMENTS, Frequency, Line
 from portal.extensions import db, now
 from portal.queries import listing, merchant, timeline
 from portal.queries.merchant import Listing, Place
@@ -195,7 +196,7 @@ def preview() -> Response:
         return _builder(form, 422)
 
 
-def _builder(form: OfferForm, status: int = 200, lines: tuple[offers.Line, ...] = ()) -> Response:
+def _builder(form: OfferForm, status: int = 200, lines: tuple[Line, ...] = ()) -> Response:
     return respond(
         "merchant/builder.html", "merchant/_preview.html", status=status, form=form, lines=lines,
         total=getattr(form, "total", 0), currency=actor().currency, most=MAX_INSTALLMENTS,

@@ -8,10 +8,11 @@ from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
-from flask import Flask, Response, flash, make_response, render_template, request, url_for
+from flask import Flask, Response, flash, make_response, render_template, url_for
 from flask_babel import get_locale, ngettext
 from flask_babel import gettext as _
 from flask_login import current_user
+from htmx_flask import request
 
 from portal.adapters import formats
 from portal.core.errors import N_
