@@ -27,10 +27,6 @@ class Database(SQLAlchemy):
 
     session: Session  # type: ignore[assignment]
 
-    def has_session(self) -> bool:
-        """Whether this request has asked for its session yet."""
-        return self.session.registry.has()  # type: ignore[attr-defined]
-
 
 db = Database(metadata=Base.metadata, session_options={"expire_on_commit": False})
 migrate = Migrate(render_as_batch=True)

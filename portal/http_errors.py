@@ -65,7 +65,6 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(DBAPIError, _database)
     app.register_error_handler(Exception, _broken)
-    app.teardown_appcontext(_let_go)
 
 
 def refuse(error: errors.PortalError) -> Response:
@@ -120,12 +119,6 @@ def _database(error: DBAPIError) -> Response:
     if is_busy(error):
         return refuse(errors.Busy())
     return _broken(error)
-
-
-def _let_go(_error: BaseException | None) -> None:
-    """A connection that was lost once the answer was ready must not turn it into an error."""
-    if db.has_session():
-        let_go(db.session)
 
 
 def _ask_nothing_more() -> None:

@@ -70,10 +70,6 @@ CUTS = (
         (PAYING.format("connections cut on postgres"),),
     ),
     Cut(
-        "letting go at the end of a request", "portal/http_errors.py", "    app.teardown_appcontext(_let_go)\n", "",
-        (LOST.format("test_a_connection_cut_when_the_page_is_ready_does_not_spoil_it"),),
-    ),
-    Cut(
         "the busy page without the database", "portal/http_errors.py",
         '    g.setdefault("_login_user", AnonymousUserMixin())\n', "",
         (LOST.format("test_the_page_that_says_busy_asks_nothing_of_the_database"),),
