@@ -24,7 +24,7 @@ torture: $(VENV)/.installed-dev ## Pay 10,000 times while workers and connection
 	$(RUN) tests.concurrency.torture
 	$(RUN) tests.concurrency.torture_reminding
 
-fuzz: $(VENV)/.installed-dev ## Requests made up from the API's description, 1,000 for each operation
+fuzz: $(VENV)/.installed-dev ## Requests made up from the API's description, 1,000 for each operation (half an hour)
 	$(RUN) tests.api.fuzz $(or $(EXAMPLES),1000)
 
 bench: $(VENV)/.installed-dev ## Measure the portal and write docs/performance.md; options as in BENCH='--only table'
