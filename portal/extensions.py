@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from datetime import UTC, datetime
 from typing import Any
@@ -84,12 +85,16 @@ def _begin(connection: Connection) -> None:
         driver.autocommit = not _writes(connection)
 
 
+_LOCKS = re.compile(" FOR (UPDATE|NO KEY UPDATE|SHARE|KEY SHARE)")
+
+
 @event.listens_for(Engine, "before_cursor_execute")
-def _refuse_stray_writes(connection: Connection, *about: Any) -> None:
-    """Raises ``RuntimeError`` for a change outside of a unit of work, which nothing would commit or undo as a whole."""
-    context = about[3]
-    if (context.isinsert or context.isupdate or context.isdelete) and not _writes(connection):
-        raise RuntimeError("a change outside of a unit of work")
+def _refuse_strays(connection: Connection, _cursor: object, statement: str, *about: Any) -> None:
+    """Raises ``RuntimeError`` for a change or a lock outside of a unit of work: nothing would undo or hold it."""
+    context = about[1]
+    changes = context.isinsert or context.isupdate or context.isdelete
+    if (changes or _LOCKS.search(statement)) and not _writes(connection):
+        raise RuntimeError("a change or a lock outside of a unit of work")
 
 
 def _writes(connection: Connection) -> bool:

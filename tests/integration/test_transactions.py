@@ -13,10 +13,16 @@ from tests.factories import make_customer
 
 def test_a_change_outside_of_a_unit_of_work_is_refused(session: Session) -> None:
     customer = make_customer(session)
-    with pytest.raises(RuntimeError, match="outside of a unit of work"):
+    with pytest.raises(RuntimeError, match="a change"):
         session.execute(update(User).values(name="Somebody else"))
     session.rollback()
     assert session.scalars(select(User.name).where(User.id == customer.id)).one() == customer.name
+
+
+@pytest.mark.parametrize("engine_name", ["postgres"], indirect=True)
+def test_a_lock_of_rows_outside_of_a_unit_of_work_is_refused(session: Session) -> None:
+    with pytest.raises(RuntimeError, match="a lock outside of a unit of work"):
+        session.execute(select(User.id).with_for_update(key_share=True))
 
 
 def test_a_unit_of_work_that_fails_changes_nothing(session: Session) -> None:
