@@ -61,12 +61,15 @@ class Replay:
             )
             for sql, values in recording.steps
         ]
+        # As in the portal: what only reads has no transaction.
+        self.reads = all(sql != "commit" for sql, _values, _names in self.steps)
 
     def send(self, connection: Any, given: list[str]) -> list[tuple[Any, ...]]:
         """All steps in order, with these texts in place of the recorded; returns the rows of the last that had any."""
         made = [str(uuid7()) if len(text) == 36 else uuid.uuid4().hex[:8] for text in self.recording.fresh]
         changes = dict(zip(self.recording.given + self.recording.fresh, given + made, strict=True))
         rows: list[tuple[Any, ...]] = []
+        connection.autocommit = self.reads
         with connection.cursor() as cursor:
             for sql, values, names in self.steps:
                 if values is None:

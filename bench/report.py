@@ -48,9 +48,9 @@ WHY = {
     "a page of 50": "300 rows become objects and 100 kB of JSON, all in Python",
     "a customer's": "90 rows become objects and JSON, and token, limit and account are looked at first",
     "one plan": "nearly half goes into token, limit and account, which the bare program does without",
-    "create": "ten statements, with frozen terms, events and letters; SQLAlchemy builds most of them anew",
-    "pay": "fifteen statements in two transactions, which wait for the disk twice; SQLAlchemy builds most of them anew",
-    "schedule": "170 sentences in the reader's language, and ninety rows with a form each, drawn by Jinja",
+    "create": "ten statements, with frozen terms, an event and a letter; SQLAlchemy stands around each",
+    "pay": "fifteen statements in two transactions, which wait for the disk twice; SQLAlchemy stands around each",
+    "schedule": "two hundred sentences in the reader's language, and ninety rows with a form each, drawn by Jinja",
 }  # fmt: skip
 
 GROWTH = """
