@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, literal, or_, select, true, union_all
+from sqlalchemy import Select, func, literal, or_, select, true, union_all
 from sqlalchemy.orm import Session
 
 from portal.core.errors import NotFound
@@ -255,14 +255,20 @@ def list_runs(session: Session, *, before: UUID | None = None) -> list[RunRow]:
 
 def list_jobs(session: Session, now: datetime) -> list[JobRow]:
     """Every job in the order of its name. One that never ran is not called late: the worker may be about to start."""
-    rows = []
-    for job in sorted(EVERY):
-        run = session.execute(
-            _RUNS.where(JobRun.job == job).order_by(JobRun.started_at.desc(), JobRun.id.desc()).limit(1)
-        ).one_or_none()
-        late = overdue_by(job, run.started_at, now) if run else timedelta()
-        rows.append(JobRow(job, RunRow(*run) if run else None, late))
-    return rows
+    latest = {run.job: RunRow(*run) for run in session.execute(_LATEST)}
+    runs = ((job, latest.get(job)) for job in sorted(EVERY))
+    return [
+        JobRow(job, run, overdue_by(job, run.started_at, now) if run else timedelta()) for job, run in runs
+    ]
+
+
+def _latest(job: str) -> Select[Any]:
+    """The run of a job that began last, found by its index; as a table, since SQLite unites no limited selects."""
+    latest = _RUNS.where(JobRun.job == job).order_by(JobRun.started_at.desc(), JobRun.id.desc()).limit(1)
+    return select(latest.subquery())
+
+
+_LATEST = union_all(*map(_latest, EVERY))
 
 
 def find_evidence(session: Session, plan: PlanView) -> Evidence | None:
