@@ -114,7 +114,12 @@ class PlanView:
 
     @property
     def processing(self) -> bool:
-        return any(i.processing for i in self.installments)
+        return self.waiting > 0
+
+    @property
+    def waiting(self) -> int:
+        """How many installments wait for the payment provider's answer."""
+        return sum(i.processing for i in self.installments)
 
 
 # Columns and not entities: nothing here is changed, and a list may hold hundreds of rows.

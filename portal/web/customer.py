@@ -20,6 +20,7 @@ from portal.core.states import PlanState
 from portal.extensions import db, now
 from portal.queries import customer, listing, timeline
 from portal.queries.agreements import find_agreement
+from portal.queries.timeline import PaymentView
 from portal.queries.views import PlanView
 from portal.services import offers, payments
 from portal.services.payments import Order, Scope
@@ -116,6 +117,25 @@ def _plan_page(
     )  # fmt: skip
 
 
+@bp.get("/plans/<uuid:plan_id>/card")
+@requires(Role.CUSTOMER)
+def card(plan_id: UUID) -> Response:
+    """What a card asks while installments of it are processing: nothing new (204), or the card with the answer."""
+    plan = listing.get_plan(db.session, actor(), plan_id, now())
+    if not request.htmx:
+        return make_response("", 303, {"Location": url_for(".plan", plan_id=plan_id)})
+    if plan.waiting == request.args.get("waiting", type=int):
+        return make_response("", 204)
+    settled = [p for p in timeline.payments_of_plan(db.session, plan.merchant_id, plan.id) if p.settled_at]
+    last = max(settled, key=lambda p: p.settled_at or p.created_at, default=None)
+    if last is None:
+        return _back(plan_id)
+    if last.state == "succeeded":
+        return announce(_back(plan_id), _thanks(last))
+    said = _refused(last)
+    return announce(_back(plan_id, said=said), said.text, "error")
+
+
 class AcceptForm(PageForm):
     agree = BooleanField(
         _l("I have read and agree to these terms"),
@@ -205,22 +225,25 @@ def _pay(plan_id: UUID, scope: Scope, installment_id: UUID | None = None) -> Res
 
 
 def _paid(answer: Answer) -> Response:
-    text = _("Thank you. %(amount)s is paid.", amount=amount_text(answer.amount, answer.currency))
     if request.htmx:
-        return announce(_back(answer.plan_id), text)
+        return announce(_back(answer.plan_id), _thanks(answer))
     url = url_for(".plan", plan_id=answer.plan_id) if _on_plan_page() else url_for(".home")
-    return done(url, text)
+    return done(url, _thanks(answer))
+
+
+def _thanks(paid: Answer | PaymentView) -> str:
+    return _("Thank you. %(amount)s is paid.", amount=amount_text(paid.amount, paid.currency))
 
 
 def _being_processed() -> Notice:
     text = _(
         "The payment provider has not answered yet. You need not pay again: "
-        "this page shows the answer once it is here."
+        "the answer appears here, or when you next open your plans."
     )
     return Notice(text, "info")
 
 
-def _refused(answer: Answer) -> Notice:
+def _refused(answer: Answer | PaymentView) -> Notice:
     amount = amount_text(answer.amount, answer.currency)
     if answer.outcome == "insufficient_funds":
         text = _("There is not enough money on your card for %(amount)s, and nothing was taken. "
@@ -232,7 +255,7 @@ def _refused(answer: Answer) -> Notice:
 
 
 def _on_plan_page() -> bool:
-    return request.form.get("page") == "plan"
+    return request.values.get("page") == "plan"
 
 
 def _back(plan_id: UUID, status: int = 200, said: Notice | None = None) -> Response:

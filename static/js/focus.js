@@ -9,9 +9,9 @@
   });
 
   document.addEventListener("htmx:afterSettle", (event) => {
-    const { target, xhr } = event.detail;
-    // What could not be done is said at the top of the part, which may be far above the button.
-    document.getElementById(target.id)?.querySelector("[data-focus]")?.scrollIntoView({ block: "nearest" });
+    const { requestConfig, target, xhr } = event.detail;
+    // What could not be done is said at the top of the part, which may be far above the button. Nothing moves under a reader who did not ask.
+    if (requestConfig.triggeringEvent) document.getElementById(target.id)?.querySelector("[data-focus]")?.scrollIntoView({ block: "nearest" });
     const lost = !document.activeElement || document.activeElement === document.body;
     if (!lost || !held.has(xhr)) return;
     const root = (target.id && document.getElementById(target.id)) || event.target;

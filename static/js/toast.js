@@ -20,10 +20,13 @@
   };
 
   document.addEventListener("toast", (event) => show(event.detail.text, event.detail.kind));
-  document.addEventListener("htmx:sendError", () => show(region.dataset.offline, "error"));
+  // What a part asks by itself, again and again, may fail in silence.
+  const asked = (event) => event.detail.requestConfig.triggeringEvent;
+
+  document.addEventListener("htmx:sendError", (event) => asked(event) && show(region.dataset.offline, "error"));
   document.addEventListener("htmx:responseError", (event) => {
     const xhr = event.detail.xhr;
-    if (xhr.getResponseHeader("HX-Trigger")?.includes("toast")) return;
+    if (!asked(event) || xhr.getResponseHeader("HX-Trigger")?.includes("toast")) return;
     const answer = new DOMParser().parseFromString(xhr.responseText, "text/html");
     show(answer.querySelector("[data-notice-text]")?.textContent || region.dataset.failed, "error");
   });
