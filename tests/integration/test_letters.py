@@ -239,3 +239,10 @@ def test_no_other_letter_can_set_a_password(letters: Letters):
     assert not [
         kind for kind in KINDS if kind != "password_reset" and "/reset/" in letters.write(message(kind)).text
     ]
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_shop_whose_name_ends_in_a_full_stop_is_followed_by_no_other(letters, kind, language):
+    letter = letters.write(message(kind, sender="North & Oak Ltd.", language=language))
+    assert not re.search(r"Ltd\.\u2069?\.", letter.text)
