@@ -15,6 +15,11 @@ from tests.factories import NOW, TODAY, offered_plan, plan_of
 AFTER = TODAY + timedelta(days=31)
 
 
+def accept(session, customer, plan_id, shown, now):
+    with unit_of_work(session):
+        offers.accept(session, customer, plan_id, shown, factories.ORIGIN, now)
+
+
 def decline(session, actor, plan_id, now=NOW):
     with unit_of_work(session):
         offers.decline(session, actor, plan_id, now)
@@ -69,11 +74,10 @@ def test_what_is_no_open_offer_can_neither_be_declined_nor_revoked_nor_accepted(
     for refused in (
         lambda: decline(session, ada, plan_id, now),
         lambda: revoke(session, shop, plan_id, now),
-        lambda: offers.accept(session, ada, plan_id, shown, factories.ORIGIN, now),
+        lambda: accept(session, ada, plan_id, shown, now),
     ):
         with pytest.raises(Conflict):
             refused()
-        session.rollback()
     assert factories.row_counts(session) == before
 
 
