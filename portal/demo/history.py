@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from portal.adapters.gateway import Simulator, TestCard
 from portal.adapters.mailer import Letter
-from portal.core.calendar import REMINDERS_FROM, business_date, instant_of
+from portal.core.calendar import REMINDERS_FROM, business_date, instant_of, local_time
 from portal.core.roles import Actor, Origin
 from portal.queries import listing
 from portal.queries.accounts import find_actor
@@ -52,7 +52,7 @@ class History:
         self._dice = Random("tally")  # noqa: S311 - times of day, not secrets
 
     def happen(self) -> None:
-        steps: list[Step] = [*self._arrivals(), *self._mornings(), *self._now_at_last()]
+        steps: list[Step] = [*self._arrivals(), *self._days(), *self._now_at_last()]
         for story in STORIES:
             steps += self._offering(story)
             steps += self._paying(story)
@@ -77,16 +77,19 @@ class History:
             if person.joined is not None:
                 yield self._sometime(person, person.joined), partial(self._sign_up, person)
 
-    def _mornings(self) -> Iterator[Step]:
-        """Eight o'clock in each shop, on the days on which the daily job finds something, and lately on every day."""
+    def _days(self) -> Iterator[Step]:
+        """Eight o'clock in each shop, on the days on which the daily job finds something, and lately on every day.
+
+        The last full hour, too: the job runs at each, and would be late without it.
+        """
+        last_hour = (self._now - DELIVERY).replace(minute=0, second=0, microsecond=0)
         for shop in SHOPS:
             today = business_date(self._now, shop.timezone)
             busy = {day for story in STORIES if story.shop is shop for day in story.busy_days(today)}
             busy |= {today - timedelta(days) for days in range(RUNS_SHOWN.days + 1)}
-            for day in busy:
-                at = instant_of(day, REMINDERS_FROM, shop.timezone)
-                if at + DELIVERY < self._now:
-                    yield at, partial(self._morning, shop)
+            for at in {last_hour} | {instant_of(day, REMINDERS_FROM, shop.timezone) for day in busy}:
+                if at + DELIVERY <= self._now:
+                    yield at, partial(self._run_day, shop)
 
     def _offering(self, story: Story) -> Iterator[Step]:
         yield self._sometime(story.shop, story.sent), partial(self._offer, story)
@@ -134,15 +137,16 @@ class History:
         assert actor is not None  # noqa: S101 - has just signed up
         self._actors[person] = actor
 
-    def _morning(self, shop: Person, at: datetime) -> None:
+    def _run_day(self, shop: Person, at: datetime) -> None:
         """What the daily job does for one shop, as one batch: no shop of the demo is larger."""
         merchant, today = self._actors[shop].id, business_date(at, shop.timezone)
         with unit_of_work(self._session):
             counts = {
                 "overdue": overdue.mark(self._session, merchant, today, at)[0],
                 "expired": offers.expire(self._session, merchant, today, at),
-                "reminders": reminders.queue(self._session, merchant, today, at, None)[0],
             }
+            if local_time(at, shop.timezone) >= REMINDERS_FROM:
+                counts["reminders"] = reminders.queue(self._session, merchant, today, at, None)[0]
         self._runs.append((at, "run_day", counts))
 
     def _deliver(self) -> None:

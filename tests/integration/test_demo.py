@@ -24,8 +24,8 @@ from portal.demo.people import AMARA, HUGO, INVITED, MARIA, PEOPLE, SHOPS
 from portal.demo.stories import HANGING, STORIES, Answer, Story
 from portal.extensions import db
 from portal.models import Base, Event, Installment, JobRun, Merchant, Message, Payment, Plan, Posting, User
+from portal.queries import admin, self_check
 from portal.queries import merchant as merchant_queries
-from portal.queries import self_check
 from portal.queries.accounts import find_actor
 from portal.queries.views import PlanView
 from portal.services import accounts, day, settlement
@@ -191,6 +191,12 @@ def test_job_runs_are_in_order_and_recent(year):
     assert {run.job for run in runs} == {"run_day", "deliver_messages"}
     assert [run.started_at for run in runs] == sorted(run.started_at for run in runs)
     assert NOW - timedelta(days=7) < runs[0].started_at <= runs[-1].ended_at <= NOW
+
+
+def test_the_daily_job_ran_in_the_last_hour(year):
+    run_day = next(job for job in admin.list_jobs(year, NOW) if job.job == "run_day")
+    assert run_day.run.started_at == NOW.replace(minute=0)
+    assert not run_day.overdue_by
 
 
 def test_a_leap_year_finds_the_same_things_to_show():
