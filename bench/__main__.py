@@ -83,7 +83,7 @@ def _measure(asked: argparse.Namespace, cluster: str, new: Callable[[str], Path]
             if "overdue" in asked.only:
                 heavy = new(f"overdue-{engine}")
                 found.overdue.append(
-                    _tell("overdue", lambda m=many, h=heavy: overdue.measure(m, 3 * asked.seconds, h))
+                    _tell("overdue", lambda m=many, h=heavy: overdue.measure(m, 8 * asked.seconds, h))
                 )
 
 

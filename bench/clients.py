@@ -7,7 +7,7 @@ import selectors
 import socket
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,16 +47,22 @@ def request(method: str, path: str, headers: dict[str, str] | None = None, body:
     return f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + sent
 
 
-def run(port: int, scripts: Iterable[Iterator[bytes]], seconds: float, pause: float = 0.0) -> Result:
-    """One client per script, until the time is up or the scripts are; ``pause`` in seconds after each answer."""
+def run(
+    port: int, scripts: Sequence[Iterator[bytes]], seconds: float, pause: float = 0.0,
+    goes_on: Callable[[], bool] = lambda: True,
+) -> Result:  # fmt: skip
+    """One client per script, while it ``goes_on``, until the time is up or the scripts are.
+
+    A ``pause`` in seconds after each answer spreads what the clients send evenly over time.
+    """
     result = Result()
     with selectors.DefaultSelector() as selector:
         began = time.perf_counter()
-        for script in scripts:
-            client = _Client(port, script, began)
+        for number, script in enumerate(scripts):
+            client = _Client(port, script, began + pause * number / len(scripts))
             selector.register(client.socket, selectors.EVENT_READ, client)
         until = began + seconds
-        while _wake(selector, until):
+        while _wake(selector, time.perf_counter() < until and goes_on()):
             for key, _events in selector.select(0.005 if pause else PATIENCE):
                 _hear(key.data, result, pause)
         result.seconds = time.perf_counter() - began
@@ -76,14 +82,14 @@ class _Client:
         self.whole = 0
 
 
-def _wake(selector: selectors.BaseSelector, until: float) -> bool:
+def _wake(selector: selectors.BaseSelector, goes_on: bool) -> bool:
     """Send for every client whose turn it is; close those that have nothing more to send. False when all are closed."""
     moment = time.perf_counter()
     for key in list(selector.get_map().values()):
         client: _Client = key.data
-        if client.waiting or (client.next_at > moment and moment < until):
+        if client.waiting or (client.next_at > moment and goes_on):
             continue
-        following = next(client.script, None) if moment < until else None
+        following = next(client.script, None) if goes_on else None
         if following is None:
             selector.unregister(client.socket)
             client.socket.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from multiprocessing.connection import Connection
@@ -29,6 +30,7 @@ REMINDERS = 100_000
 # The web's own customers meanwhile: they read and pay at an even pace that leaves the machine room.
 CLIENTS = 8
 PAUSE = 0.2
+LONGEST_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +89,7 @@ def measure(place: Place, quiet_seconds: float, folder: Path) -> Overdue:
         worker = multiprocessing.get_context("spawn").Process(target=_work, args=(place, on, theirs))
         worker.start()
         ours.recv()
-        meanwhile = Result()
-        while worker.is_alive():
-            meanwhile.add(load.run(0.5))
+        meanwhile = load.run(LONGEST_SECONDS, worker.is_alive)
         worker.join()
         marked, beside, reminded, reminding = ours.recv()
     return Overdue(
@@ -108,8 +108,8 @@ class _Load:
         ]
         self._scripts = [script for asked in prepared for script in asked.portal[: CLIENTS // 2]]
 
-    def run(self, seconds: float) -> Result:
-        result = clients.run(self._port, self._scripts, seconds, PAUSE)
+    def run(self, seconds: float, goes_on: Callable[[], bool] = lambda: True) -> Result:
+        result = clients.run(self._port, self._scripts, seconds, PAUSE, goes_on)
         wrong = {status: count for status, count in result.statuses.items() if status >= 300}
         if wrong:
             raise RuntimeError(f"the web answered with {wrong} meanwhile")

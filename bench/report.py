@@ -73,9 +73,8 @@ UPDATE, 100,000 reminders in at most {seconds:.0f} s, and the web's 99th percent
 it is when the worker is quiet.
 
 Beside its UPDATE, marking locks each row first, so that it never waits for a payment, writes an event for each, with
-its keys and indexes, and commits every thousand. SQLite has one writer, and whoever waits for it looks again every so
-often: so after each batch the worker stays away for as long as the batch took, which doubles its own seconds and lets
-people pay.
+its keys and indexes, and commits every five hundred. SQLite has one writer: so after each batch the worker stays away
+for five milliseconds, in which people pay.
 
 {table}
 """

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,6 +23,8 @@ from sqlalchemy.orm import Session
 
 from .adapters import rate_limits
 from .models import Base
+
+SQLITE_PATIENCE = 15
 
 
 class Database(SQLAlchemy):
@@ -46,7 +50,7 @@ def now() -> datetime:
 def engine_options(url: str) -> dict[str, Any]:
     """PostgreSQL gives up a lock after 2 s and a statement after 5 s; SQLite waits 15 s for its one writer."""
     if url.startswith("sqlite"):
-        connect_args = {"timeout": 15, "isolation_level": None, "check_same_thread": False}
+        connect_args = {"timeout": SQLITE_PATIENCE, "isolation_level": None, "check_same_thread": False}
         return {"connect_args": connect_args, "hide_parameters": True}
     return {
         "connect_args": {"options": "-c lock_timeout=2000 -c statement_timeout=5000 -c timezone=UTC"},
@@ -66,7 +70,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
             "foreign_keys = ON",
             # Without it INSERT OR REPLACE removes rows past the triggers that refuse it.
             "recursive_triggers = ON",
-            "busy_timeout = 15000",
+            f"busy_timeout = {SQLITE_PATIENCE * 1000}",
         ):
             connection.execute(f"PRAGMA {pragma}")
 
@@ -79,10 +83,32 @@ def _begin(connection: Connection) -> None:
     reads sees what is committed by then, in a transaction or without: reads do without, which spares two round trips.
     """
     if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if _writes(connection) else "BEGIN DEFERRED")
+        if _writes(connection):
+            _lock(connection)
+        else:
+            connection.exec_driver_sql("BEGIN DEFERRED")
     else:
         driver: Any = connection.connection.dbapi_connection
         driver.autocommit = not _writes(connection)
+
+
+def _lock(connection: Connection) -> None:
+    """Take SQLite's one write lock, looking for it every millisecond until SQLite's own patience is over.
+
+    By itself SQLite looks ever more seldom, at last ten times a second, and misses its turn while a job writes.
+    """
+    driver: Any = connection.connection.dbapi_connection
+    driver.execute("PRAGMA busy_timeout = 0")
+    until = time.monotonic() + SQLITE_PATIENCE
+    try:
+        while time.monotonic() < until:
+            with suppress(sqlite3.OperationalError):
+                driver.execute("BEGIN IMMEDIATE")
+                return
+            time.sleep(0.001)
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    finally:
+        driver.execute(f"PRAGMA busy_timeout = {SQLITE_PATIENCE * 1000}")
 
 
 _LOCKS = re.compile(" FOR (UPDATE|NO KEY UPDATE|SHARE|KEY SHARE)")

@@ -12,7 +12,7 @@ from portal.models import Installment, Plan
 
 from . import events
 
-BATCH = 1000
+BATCH = 500
 Place = tuple[date, UUID]
 ORDER = (Installment.due_on, Installment.id)
 
@@ -29,7 +29,7 @@ def mark(
 
     Returns how many were stamped, and where to go on; None at the end. A row that a payment or another worker holds is
     passed over; the next run sees what became of it. The rows never leave the database: PostgreSQL finds, tells and
-    stamps in one statement, SQLite, where nobody else writes meanwhile, finds the same page twice.
+    stamps in one statement, SQLite, where nobody else writes meanwhile, finds the same page three times.
     """
     query = _page(merchant_id, today, after, batch)
     is_postgresql = session.get_bind().dialect.name == "postgresql"
@@ -45,17 +45,18 @@ def mark(
     )  # fmt: skip
     these = (Installment.merchant_id == merchant_id, Installment.id.in_(select(page.c.id)))
     stamp = update(Installment).where(*these).values(late_on=today)
+    last = select(page.c.due_on, page.c.id, func.count().over()).order_by(
+        page.c.due_on.desc(), page.c.id.desc()
+    )
     if is_postgresql:
-        last = select(page.c.due_on, page.c.id, func.count().over()).add_cte(
-            tell.cte("told"), stamp.cte("stamped")
-        )
-        found = session.execute(last.order_by(page.c.due_on.desc(), page.c.id.desc()).limit(1)).one_or_none()
-        due_on, last_id, count = found or (today, merchant_id, 0)
-    else:
+        last = last.add_cte(tell.cte("told"), stamp.cte("stamped"))
+    found = session.execute(last.limit(1)).one_or_none()
+    if found is None:
+        return 0, None
+    if not is_postgresql:
         session.execute(tell)
-        stamped = session.execute(stamp.returning(*ORDER).execution_options(synchronize_session=False)).all()
-        count = len(stamped)
-        due_on, last_id = max(stamped, default=(today, merchant_id))
+        session.execute(stamp.execution_options(synchronize_session=False))
+    due_on, last_id, count = found
     return count, (due_on, last_id) if count == batch else None
 
 

@@ -15,7 +15,7 @@ from portal.models import Installment, Message, Plan
 from . import messages
 from .overdue import Place
 
-BATCH = 500
+BATCH = 200
 
 
 def queue(

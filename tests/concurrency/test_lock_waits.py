@@ -5,15 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-import sqlalchemy
 
-from portal.extensions import db, now
+from portal import extensions
+from portal.extensions import now
 from portal.services import plans
 from portal.services.transaction import unit_of_work
 from tests import factories
 from tests.browserlike import Forms
-
-SQLITE_PATIENCE_MS = 300
 
 
 @pytest.fixture
@@ -32,16 +30,9 @@ def plan_id(session, shop, ada):
 
 
 @pytest.fixture
-def impatient(app, engine_name):
+def impatient(monkeypatch):
     """SQLite's fifteen seconds shortened for this test; PostgreSQL's two are waited for."""
-    if engine_name == "sqlite":
-        with app.app_context():
-            engine = db.engine
-
-        def be_impatient(connection, *_: object) -> None:
-            connection.execute(f"PRAGMA busy_timeout = {SQLITE_PATIENCE_MS}")
-
-        sqlalchemy.event.listen(engine, "checkout", be_impatient)
+    monkeypatch.setattr(extensions, "SQLITE_PATIENCE", 1)
 
 
 def test_a_plan_that_is_held_too_long_is_503_and_then_paid_once(
