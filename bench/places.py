@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from psycopg2.sql import SQL, Identifier
+from psycopg2.sql import SQL, Identifier, Literal
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session
 
@@ -101,6 +101,12 @@ def copy(place: Place, folder: Path) -> Iterator[Place]:
     mine = f"copy_{uuid.uuid4().hex[:8]}"
     words = {"copy": Identifier(mine), "name": Identifier(name)}
     with Superuser(f"{server}/postgres") as superuser:
+        # What a measurement before has left connected would keep PostgreSQL from copying.
+        superuser(
+            SQL("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = {}").format(
+                Literal(name)
+            )
+        )
         superuser(SQL("CREATE DATABASE {copy} TEMPLATE {name} OWNER {name}").format(**words))
         os.sync()
         try:
