@@ -53,7 +53,8 @@ def run(
 ) -> Result:  # fmt: skip
     """One client per script, while it ``goes_on``, until the time is up or the scripts are.
 
-    A ``pause`` in seconds after each answer spreads what the clients send evenly over time.
+    A ``pause`` in seconds after each answer spreads what the clients send evenly over time. Raises ``RuntimeError`` for
+    any answer that is a refusal: one comes more quickly than what was asked for.
     """
     result = Result()
     with selectors.DefaultSelector() as selector:
@@ -66,6 +67,9 @@ def run(
             for key, _events in selector.select(0.005 if pause else PATIENCE):
                 _hear(key.data, result, pause)
         result.seconds = time.perf_counter() - began
+    refused = {status: count for status, count in result.statuses.items() if status >= 300}
+    if refused:
+        raise RuntimeError(f"answered with {refused}")
     return result
 
 

@@ -24,6 +24,8 @@ from .places import Place
 from .table import LINES, WARM_UP_SECONDS, Effort, Stage
 
 MOST = 1.3
+# In seconds, after each answer: one user may ask no more than a hundred times a second.
+PAUSE = 0.01
 COMPARED = ("dashboard", "a page of 50 plans", "one plan", "pay")
 # So many rows are worth an index.
 LARGE = 5_000
@@ -61,11 +63,11 @@ def measure(few: Place, many: Place, effort: Effort, folder: Path) -> Iterator[G
                 asked = [prepare(stage) for stage in stages]
                 scripts = [[itertools.chain.from_iterable(each.portal)] for each in asked]
                 for stage, script in zip(stages, scripts, strict=True):
-                    clients.run(stage.port, script, WARM_UP_SECONDS)
+                    clients.run(stage.port, script, WARM_UP_SECONDS, PAUSE)
                 latencies: list[list[float]] = [[], []]
                 for _turn in range(effort.turns):
                     for stage, script, kept in zip(stages, scripts, latencies, strict=True):
-                        kept += clients.run(stage.port, script, effort.seconds).latencies
+                        kept += clients.run(stage.port, script, effort.seconds, PAUSE).latencies
                 medians = [statistics.median(kept) for kept in latencies]
                 yield Growth(name, many.engine_name, *medians, scanned(many, asked[1].recording))
 

@@ -6,13 +6,14 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
 from portal.core.reminders import ORDER, STEPS, reminder_due
 from portal.models import Installment, Message, Plan
 
 from . import messages
+from .overdue import ORDER as BY_DUE_DATE
 from .overdue import Place
 
 BATCH = 200
@@ -53,14 +54,11 @@ def _owed(session: Session, merchant_id: UUID, today: date, after: Place | None)
             Plan.state == "active",
             ~last_sent.exists(),
         )
-        .order_by(Installment.due_on, Installment.id)
+        .order_by(*BY_DUE_DATE)
         .limit(BATCH)
     )  # fmt: skip
     if after:
-        due_on, last_id = after
-        query = query.where(
-            (Installment.due_on > due_on) | ((Installment.due_on == due_on) & (Installment.id > last_id))
-        )
+        query = query.where(tuple_(*BY_DUE_DATE) > after)
     return list(session.execute(query).all())
 
 
