@@ -17,7 +17,7 @@ from typing import Any
 import psycopg2.extras
 from flask import Flask, Response, jsonify
 from psycopg2.pool import ThreadedConnectionPool
-from uuid6 import uuid7
+from uuid_utils.compat import uuid7
 
 Step = tuple[str, dict[str, Any] | None, tuple[str, ...]]
 

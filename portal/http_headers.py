@@ -6,7 +6,7 @@ import time
 
 from flask import Flask, Response, g, request
 from flask_login import current_user
-from uuid6 import uuid7
+from uuid_utils.compat import uuid7
 
 from .extensions import limiter
 

@@ -9,12 +9,12 @@ from typing import Any, ClassVar
 from sqlalchemy import BigInteger, DateTime, Dialect, MetaData, Uuid
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import JSON, TypeDecorator
-from uuid6 import uuid7
+from uuid_utils.compat import uuid7
 
 
 def new_id() -> uuid.UUID:
     """A UUIDv7: made by the program, in order of time, so that lists page by id."""
-    return uuid.UUID(int=uuid7().int)
+    return uuid7()
 
 
 class UtcDateTime(TypeDecorator[datetime]):
