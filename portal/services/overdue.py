@@ -34,23 +34,21 @@ def mark(
     query = _page(merchant_id, today, after, batch)
     is_postgresql = session.get_bind().dialect.name == "postgresql"
     page = query.cte("page") if is_postgresql else query.subquery("page")
+    place = (page.c.due_on, page.c.id)
     facts = {
         "number": page.c.number,
         "due_on": cast(page.c.due_on, String),
         "day": literal(today.isoformat()),
     }
     tell = events.for_each(
-        session, "installment_late", select(page), (page.c.due_on, page.c.id), page.c.plan_id, facts,
-        merchant_id=merchant_id, at=now,
+        session, "installment_late", select(page), place, page.c.plan_id, facts, merchant_id=merchant_id, at=now
     )  # fmt: skip
     these = (Installment.merchant_id == merchant_id, Installment.id.in_(select(page.c.id)))
     stamp = update(Installment).where(*these).values(late_on=today)
-    last = select(page.c.due_on, page.c.id, func.count().over()).order_by(
-        page.c.due_on.desc(), page.c.id.desc()
-    )
+    last = select(*place, func.count().over()).order_by(*(column.desc() for column in place)).limit(1)
     if is_postgresql:
         last = last.add_cte(tell.cte("told"), stamp.cte("stamped"))
-    found = session.execute(last.limit(1)).one_or_none()
+    found = session.execute(last).one_or_none()
     if found is None:
         return 0, None
     if not is_postgresql:
