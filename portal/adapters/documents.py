@@ -28,6 +28,9 @@ WIDTH, HEIGHT = A4
 MARGIN, FOOT = 56.0, 60.0
 ROOM = WIDTH - 2 * MARGIN
 MISSING = "\N{WHITE SQUARE}"
+# They show nothing, and tell in which order the rest is shown: needed until that is settled, and not drawn.
+MARKS = "\N{LEFT-TO-RIGHT MARK}\N{RIGHT-TO-LEFT MARK}"
+UNMARKED = str.maketrans("", "", MARKS)
 
 # Ligatures of whole words are letters that few fonts have; joined letters say the same.
 _RESHAPER = ArabicReshaper(
@@ -210,7 +213,7 @@ class _Sheet:
         self.canvas.setFont(font, size)
         for line in _wrapped(self._known(words, font), font, size, width):
             self.y -= size * 1.35
-            shown = get_display(line, base_dir="R" if self.rtl else "L")
+            shown = get_display(line, base_dir="R" if self.rtl else "L").translate(UNMARKED)
             if far is self.rtl:
                 self.canvas.drawString(MARGIN + (ROOM - start - width if self.rtl else start), self.y, shown)
             else:
@@ -225,9 +228,9 @@ class _Sheet:
         shown = (
             " " if c.isspace() else c
             for c in shapes
-            if unicodedata.category(c) not in ("Cf", "Cc") or c.isspace()
+            if unicodedata.category(c) not in ("Cf", "Cc") or c.isspace() or c in MARKS
         )
-        known = "".join(c if ord(c) in glyphs else MISSING for c in shown)
+        known = "".join(c if c in MARKS or ord(c) in glyphs else MISSING for c in shown)
         self.lacks = self.lacks or MISSING in known
         return known
 
@@ -237,18 +240,20 @@ def _wrapped(words: str, font: str, size: float, width: float) -> Iterator[str]:
     line = ""
     for word in words.split(" "):
         longer = f"{line} {word}" if line else word
-        if pdfmetrics.stringWidth(longer, font, size) <= width:
+        if _width(longer, font, size) <= width:
             line = longer
             continue
         if line:
             yield line
         line = word
-        while pdfmetrics.stringWidth(line, font, size) > width and len(line) > 1:
+        while _width(line, font, size) > width and len(line) > 1:
             fitting = next(
-                n
-                for n in range(len(line) - 1, 0, -1)
-                if n == 1 or pdfmetrics.stringWidth(line[:n], font, size) <= width
+                n for n in range(len(line) - 1, 0, -1) if n == 1 or _width(line[:n], font, size) <= width
             )
             yield line[:fitting]
             line = line[fitting:]
     yield line
+
+
+def _width(words: str, font: str, size: float) -> float:
+    return pdfmetrics.stringWidth(words.translate(UNMARKED), font, size)

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pypdf
 import pytest
 
-from portal.adapters import documents
+from portal.adapters import documents, formats
 from portal.adapters.gateway import Simulator
 from portal.adapters.gateway import TestCard as Card
 from portal.extensions import now
@@ -129,3 +129,14 @@ def test_a_document_in_arabic_is_written_from_the_right():
         visitor_text=lambda text, _cm, at, *_: starts.append(at[4]) if "33.34" in text else None
     )
     assert starts[0] > float(page.mediabox.width) / 2
+
+
+def test_the_sign_of_a_foreign_currency_stays_with_its_letters_in_arabic():
+    document = documents.Document(
+        language="ar", direction="rtl", sender="متجر", title="إيصال", about="طاولة",
+        figure=formats.money(3334, "USD", "ar"), facts=(), tables=(), closing=(), page=lambda n, of: f"{n} / {of}", missing="-",
+    )  # fmt: skip
+    page = pypdf.PdfReader(io.BytesIO(documents.draw(document))).pages[0]
+    drawn: list[str] = []
+    page.extract_text(visitor_text=lambda text, *_: drawn.append(text.strip()))
+    assert "US$ 33.34" in drawn
