@@ -100,7 +100,9 @@ def _schedule(plan: PlanView) -> Table:
 
     def state(line: InstallmentView) -> str:
         word = _(STATES["processing" if line.processing else line.status][1])
-        return f"{word}, {formats.short_day(line.paid_on, language())}" if line.paid_on else word
+        if not line.paid_on:
+            return word
+        return _("%(state)s, %(day)s", state=word, day=formats.short_day(line.paid_on, language()))
 
     lines = plan.installments
     sums = (sum(i.amount for i in lines), plan.paid, sum(i.cancelled for i in lines), plan.owed)

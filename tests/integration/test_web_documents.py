@@ -134,7 +134,8 @@ def test_a_document_in_arabic_is_written_from_the_right():
 def test_the_sign_of_a_foreign_currency_stays_with_its_letters_in_arabic():
     document = documents.Document(
         language="ar", direction="rtl", sender="متجر", title="إيصال", about="طاولة",
-        figure=formats.money(3334, "USD", "ar"), facts=(), tables=(), closing=(), page=lambda n, of: f"{n} / {of}", missing="-",
+        figure=formats.money(3334, "USD", "ar"), facts=(), tables=(), closing=(),
+        page=lambda n, of: f"{n} / {of}", missing="-",
     )  # fmt: skip
     page = pypdf.PdfReader(io.BytesIO(documents.draw(document))).pages[0]
     drawn: list[str] = []
