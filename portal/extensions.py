@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sqlite3
 import time
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -102,10 +101,14 @@ def _lock(connection: Connection) -> None:
     until = time.monotonic() + SQLITE_PATIENCE
     try:
         while time.monotonic() < until:
-            with suppress(sqlite3.OperationalError):
+            try:
                 driver.execute("BEGIN IMMEDIATE")
                 return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                    break
             time.sleep(0.001)
+        # So that SQLAlchemy wraps what keeps it from being had.
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     finally:
         driver.execute(f"PRAGMA busy_timeout = {SQLITE_PATIENCE * 1000}")
