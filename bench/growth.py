@@ -24,7 +24,7 @@ from .places import Place
 from .table import LINES, WARM_UP_SECONDS, Effort, Stage
 
 MOST = 1.3
-# In seconds, after each answer: one user may ask no more than a hundred times a second.
+# In seconds, after each answer: the API lets one user ask 6,000 times a minute (portal/api/__init__.py).
 PAUSE = 0.01
 COMPARED = ("dashboard", "a page of 50 plans", "one plan", "pay")
 # So many rows are worth an index.

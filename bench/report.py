@@ -56,7 +56,8 @@ WHY = {
 GROWTH = """
 ## When a shop grows
 
-One client sends the same requests at a shop with {few} installments and at one with {many}: medians, in turn.
+One client sends the same requests, a hundredth of a second after each answer, at a shop with {few} installments
+and at one with {many}: medians, in turn.
 Goal: at most {most} times slower, and no statement that reads a table of many rows from end to end (by EXPLAIN,
 at the large shop).
 
@@ -73,8 +74,9 @@ UPDATE, 100,000 reminders in at most {seconds:.0f} s, and the web's 99th percent
 it is when the worker is quiet.
 
 Beside its UPDATE, marking locks each row first, so that it never waits for a payment, writes an event for each, with
-its keys and indexes, and commits every five hundred. SQLite has one writer: so after each batch the worker stays away
-for five milliseconds, in which people pay.
+its keys and indexes, and commits every five hundred, which waits for the disk. SQLite finds each page three times, and
+has one writer: after each batch the worker stays away for five milliseconds, in which people pay, but whoever comes
+while a batch is written waits for its end.
 
 {table}
 """

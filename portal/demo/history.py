@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import partial
 from operator import itemgetter
 from random import Random
@@ -48,7 +48,7 @@ class History:
         self._session, self._write, self._password_hash, self._now = session, write, password_hash, now
         self._actors: dict[Person, Actor] = {}
         self._plans: dict[Story, UUID] = {}
-        self._runs: list[tuple[datetime, str, dict[str, int]]] = []
+        self._runs: list[tuple[datetime, str, date, dict[str, int]]] = []
         self._dice = Random("tally")  # noqa: S311 - times of day, not secrets
 
     def happen(self) -> None:
@@ -147,19 +147,21 @@ class History:
             }
             if local_time(at, shop.timezone) >= REMINDERS_FROM:
                 counts["reminders"] = reminders.queue(self._session, merchant, today, at, None)[0]
-        self._runs.append((at, "run_day", counts))
+        self._runs.append((at, "run_day", today, counts))
 
     def _deliver(self) -> None:
         with unit_of_work(self._session):
             sent = deliver_the_past(self._session, self._write)
-        self._runs += [(at, "deliver_messages", {"sent": count, "refused": 0}) for at, count in sent.items()]
+        self._runs += [
+            (at, "deliver_messages", at.date(), {"sent": count, "refused": 0}) for at, count in sent.items()
+        ]
 
     def _record_runs(self) -> None:
         with unit_of_work(self._session):
-            for at, job, counts in sorted(self._runs, key=itemgetter(0)):
+            for at, job, day, counts in sorted(self._runs, key=itemgetter(0)):
                 if at > self._now - RUNS_SHOWN:
                     ended_at = at + timedelta(milliseconds=40 + 15 * sum(counts.values()))
-                    job_runs.record(self._session, job, at.date(), at, ended_at, counts)
+                    job_runs.record(self._session, job, day, at, ended_at, counts)
 
     def _offer(self, story: Story, at: datetime) -> None:
         start = business_date(self._now, story.shop.timezone) + timedelta(story.first)
