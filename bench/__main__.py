@@ -68,8 +68,10 @@ def _measure(asked: argparse.Namespace, cluster: str, new: Callable[[str], Path]
             shops = places.postgres(cluster, new("shops"), asked.plans, table.CLIENTS)
             found.crowd = _tell("crowd", lambda: crowd.measure(shop, shops, effort, new("crowd")))
     if {"growth", "overdue"} & set(asked.only):
-        makers = {"PostgreSQL": lambda name, plans: places.postgres(cluster, new(name), plans),
-                  "SQLite": lambda name, plans: places.sqlite(new(name), plans)}  # fmt: skip
+        makers = {
+            "PostgreSQL": lambda name, plans: places.postgres(cluster, new(name), plans),
+            "SQLite": lambda name, plans: places.sqlite(new(name), plans),
+        }
         for engine, make in makers.items():
             many = _tell(
                 f"loading {engine}",

@@ -48,9 +48,12 @@ def request(method: str, path: str, headers: dict[str, str] | None = None, body:
 
 
 def run(
-    port: int, scripts: Sequence[Iterator[bytes]], seconds: float, pause: float = 0.0,
+    port: int,
+    scripts: Sequence[Iterator[bytes]],
+    seconds: float,
+    pause: float = 0.0,
     goes_on: Callable[[], bool] = lambda: True,
-) -> Result:  # fmt: skip
+) -> Result:
     """One client per script, while it ``goes_on``, until the time is up or the scripts are.
 
     A ``pause`` in seconds after each answer spreads what the clients send evenly over time. Raises ``RuntimeError`` for

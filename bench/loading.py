@@ -152,31 +152,37 @@ def _words(sql: Dialect, merchant: Actor, plans: int, first: int, today: date) -
     number, starts = f"({first} + n)", f"(n * 112 / {plans} - 84)"
     agreed, person = _terms(merchant, today), f"({number} / {PLANS_OF_A_CUSTOMER})"
     due = f"{starts} + {APART} * (k - 1)"
-    on = {
-        name: sql.plus.format(day=today, days=days)
-        for name, days in {
-            "agreed": f"{starts} - 30",
-            "starts": starts,
-            "due": due,
-            "late": f"{due} + 1",
-        }.items()
-    }
+    days_from_today = {"agreed": f"{starts} - 30", "starts": starts, "due": due, "late": f"{due} + 1"}
+    on = {name: sql.plus.format(day=today, days=days) for name, days in days_from_today.items()}
     parts = " UNION ALL ".join(f"SELECT {k}" for k in range(2, PARTS + 1))
     return {
-        "shop": f"'{merchant.id if sql is POSTGRES else merchant.id.hex}'", "numbers": sql.numbers(plans),
-        "parts": f"parts(k) AS (SELECT 1 UNION ALL {parts})", "count": str(PARTS),
-        "person": person, "first_of_person": f"n % {PLANS_OF_A_CUSTOMER} = 0",
-        "customer": sql.id.format(kind=CUSTOMER, number=person), "email": f"'customer-' || {person} || '@example.com'",
-        "password": factories.password_hash(), "plan": sql.id.format(kind=PLAN, number=number),
-        "reference": sql.hexadecimal.format(number=number), "total": str(TOTAL), "each": str(TOTAL // PARTS),
-        "terms": agreed, "terms_hash": terms.hash_text(agreed),
+        "shop": f"'{merchant.id if sql is POSTGRES else merchant.id.hex}'",
+        "numbers": sql.numbers(plans),
+        "parts": f"parts(k) AS (SELECT 1 UNION ALL {parts})",
+        "count": str(PARTS),
+        "person": person,
+        "first_of_person": f"n % {PLANS_OF_A_CUSTOMER} = 0",
+        "customer": sql.id.format(kind=CUSTOMER, number=person),
+        "email": f"'customer-' || {person} || '@example.com'",
+        "password": factories.password_hash(),
+        "plan": sql.id.format(kind=PLAN, number=number),
+        "reference": sql.hexadecimal.format(number=number),
+        "total": str(TOTAL),
+        "each": str(TOTAL // PARTS),
+        "terms": agreed,
+        "terms_hash": terms.hash_text(agreed),
         "installment": sql.id.format(kind=INSTALLMENT, number=f"{number} * 64 + k"),
         # What is due by today is paid, but on one plan in 25 only the first three installments are.
-        "paid": f"({due} < 0 AND (n % 25 <> 0 OR k <= 3))", "unpaid": f"({due} < 0 AND n % 25 = 0 AND k > 3)",
+        "paid": f"({due} < 0 AND (n % 25 <> 0 OR k <= 3))",
+        "unpaid": f"({due} < 0 AND n % 25 = 0 AND k > 3)",
         "active": f"({starts} + {APART} * {PARTS - 1} >= 0 OR n % 25 = 0)",
-        "starts_on": on["starts"], "agreed_on": on["agreed"], "agreed_at": sql.noon.format(day=on["agreed"]),
-        "due_on": on["due"], "due_at": sql.noon.format(day=on["due"]), "late_on": on["late"],
-    }  # fmt: skip
+        "starts_on": on["starts"],
+        "agreed_on": on["agreed"],
+        "agreed_at": sql.noon.format(day=on["agreed"]),
+        "due_on": on["due"],
+        "due_at": sql.noon.format(day=on["due"]),
+        "late_on": on["late"],
+    }
 
 
 PLANS = (
@@ -230,15 +236,21 @@ def _books(sql: Dialect, shop: str) -> list[str]:
         "INSERT INTO events (merchant_id, id, kind, actor_id, plan_id, facts, at) SELECT i.merchant_id, "
         f"{made(EVENT)}, 'payment_succeeded', p.customer_id, p.id, {sql.object}('payment', {made(PAYMENT)}), i.paid_at "
         f"{paid}",
-    ]  # fmt: skip
+    ]
 
 
 def _terms(merchant: Actor, today: date) -> str:
     """The text that all of these plans share; what it says of dates is only ever read by people."""
     lines = tuple(Line(number, amount, today) for number, amount in enumerate(split(TOTAL, PARTS), 1))
     written = terms.write_terms(
-        seller=merchant.name, support=merchant.email, buyer="customer@example.com",
-        description="Oak dining table, six chairs", currency="USD", frequency="biweekly", lines=lines,
-        last_day=today, timezone="UTC",
-    ).canonical()  # fmt: skip
+        seller=merchant.name,
+        support=merchant.email,
+        buyer="customer@example.com",
+        description="Oak dining table, six chairs",
+        currency="USD",
+        frequency="biweekly",
+        lines=lines,
+        last_day=today,
+        timezone="UTC",
+    ).canonical()
     return written.replace("'", "''")

@@ -93,9 +93,17 @@ def measure(place: Place, quiet_seconds: float, folder: Path) -> Overdue:
         worker.join()
         marked, beside, reminded, reminding = ours.recv()
     return Overdue(
-        place.engine_name, installments, marked, alone, update_seconds, beside, reminded, reminding,
-        quiet.percentile(99), meanwhile.percentile(99),
-    )  # fmt: skip
+        place.engine_name,
+        installments,
+        marked,
+        alone,
+        update_seconds,
+        beside,
+        reminded,
+        reminding,
+        quiet.percentile(99),
+        meanwhile.percentile(99),
+    )
 
 
 class _Load:

@@ -51,7 +51,7 @@ WHY = {
     "create": "ten statements, with frozen terms, an event and a letter; SQLAlchemy stands around each",
     "pay": "fifteen statements in two transactions, which wait for the disk twice; SQLAlchemy stands around each",
     "schedule": "two hundred sentences in the reader's language, and ninety rows with a form each, drawn by Jinja",
-}  # fmt: skip
+}
 
 GROWTH = """
 ## When a shop grows
@@ -108,9 +108,13 @@ def page(found: Findings, command: str) -> str:
     parts = ""
     if found.lines:
         parts += TABLE.format(
-            plans=f"{found.plans:,}", installments=f"{found.plans * 6:,}", version=found.version,
-            table=_table(_LINE, map(_line, found.lines)), of_bare=OF_BARE, why=_why(found.lines),
-        )  # fmt: skip
+            plans=f"{found.plans:,}",
+            installments=f"{found.plans * 6:,}",
+            version=found.version,
+            table=_table(_LINE, map(_line, found.lines)),
+            of_bare=OF_BARE,
+            why=_why(found.lines),
+        )
     if found.growth:
         few, many = (f"{size:,}" for size in found.sizes)
         parts += GROWTH.format(
@@ -118,14 +122,19 @@ def page(found: Findings, command: str) -> str:
         )
     if found.overdue:
         parts += OVERDUE.format(
-            of_update=MOST_OF_UPDATE, seconds=MOST_SECONDS, of_quiet=MOST_OF_QUIET,
+            of_update=MOST_OF_UPDATE,
+            seconds=MOST_SECONDS,
+            of_quiet=MOST_OF_QUIET,
             table=_table(_OVERDUE, map(_overdue, found.overdue)),
-        )  # fmt: skip
+        )
     if found.crowd:
         parts += CROWD.format(least=LEAST, table=_table(_CROWD, [_crowd(found.crowd)]))
-    return PAGE.format(
-        command=command, machine=machine(), day=datetime.now(UTC).date().isoformat(), parts=parts.rstrip()
-    ) + "\n"  # fmt: skip
+    return (
+        PAGE.format(
+            command=command, machine=machine(), day=datetime.now(UTC).date().isoformat(), parts=parts.rstrip()
+        )
+        + "\n"
+    )
 
 
 def _why(lines: list[Line]) -> str:
@@ -162,34 +171,71 @@ _LINE = (
 )
 _GROWTH = ("request", "database", "few, ms", "many, ms", "ratio", "read from end to end", "met")
 _OVERDUE = (
-    "database", "installments", "marked", "UPDATE, s", "marking, s", "of the UPDATE", "met", "beside the web, s",
-    "reminders", "seconds for 100,000", "met", "p99 quiet, ms", "p99 meanwhile, ms", "ratio", "met",
-)  # fmt: skip
+    "database",
+    "installments",
+    "marked",
+    "UPDATE, s",
+    "marking, s",
+    "of the UPDATE",
+    "met",
+    "beside the web, s",
+    "reminders",
+    "seconds for 100,000",
+    "met",
+    "p99 quiet, ms",
+    "p99 meanwhile, ms",
+    "ratio",
+    "met",
+)
 _CROWD = ("payments a second at one shop", "at sixteen shops", "ratio", "met")
 
 
 def _line(line: Line) -> Sequence[str]:
     return (
-        line.name, str(line.goal), f"{line.rate:.0f}", _ms(line.median), _ms(line.slowest), str(line.statements),
-        f"{line.bare:.0f}", f"{line.of_bare:.0%}", _met(line.met),
-    )  # fmt: skip
+        line.name,
+        str(line.goal),
+        f"{line.rate:.0f}",
+        _ms(line.median),
+        _ms(line.slowest),
+        str(line.statements),
+        f"{line.bare:.0f}",
+        f"{line.of_bare:.0%}",
+        _met(line.met),
+    )
 
 
 def _growth(line: Growth) -> Sequence[str]:
     scanned = ", ".join(sorted(line.scanned)) or "none"
     return (
-        line.name, line.engine, _ms(line.few), _ms(line.many), f"{line.ratio:.2f}", scanned, _met(line.met),
-    )  # fmt: skip
+        line.name,
+        line.engine,
+        _ms(line.few),
+        _ms(line.many),
+        f"{line.ratio:.2f}",
+        scanned,
+        _met(line.met),
+    )
 
 
 def _overdue(day: Overdue) -> Sequence[str]:
     marking, reminding, web = map(_met, day.met)
     return (
-        day.engine, f"{day.installments:,}", f"{day.marked:,}", f"{day.update:.1f}", f"{day.marking:.1f}",
-        f"{day.of_update:.1f}", marking, f"{day.beside:.1f}",
-        f"{day.reminded:,}", f"{day.seconds_for_many:.1f}", reminding, _ms(day.quiet), _ms(day.meanwhile),
-        f"{day.of_quiet:.1f}", web,
-    )  # fmt: skip
+        day.engine,
+        f"{day.installments:,}",
+        f"{day.marked:,}",
+        f"{day.update:.1f}",
+        f"{day.marking:.1f}",
+        f"{day.of_update:.1f}",
+        marking,
+        f"{day.beside:.1f}",
+        f"{day.reminded:,}",
+        f"{day.seconds_for_many:.1f}",
+        reminding,
+        _ms(day.quiet),
+        _ms(day.meanwhile),
+        f"{day.of_quiet:.1f}",
+        web,
+    )
 
 
 def _crowd(crowd: Crowd) -> Sequence[str]:

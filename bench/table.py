@@ -100,7 +100,7 @@ def measure(place: Place, effort: Effort, folder: Path, only: tuple[str, ...] = 
 
 def _measure(
     place: Place, effort: Effort, folder: Path, name: str, goal: int, prepare: Callable[[Stage], Asked]
-) -> Line:  # fmt: skip
+) -> Line:
     with ExitStack() as stack:
         ours, theirs, looked_at = (stack.enter_context(places.copy(place, folder)) for _ in range(3))
         portal = stack.enter_context(web.running(ours.environ(), folder))
@@ -121,10 +121,15 @@ def _measure(
     for each in portals:
         whole.add(each)
     return Line(
-        name, goal, statistics.median(each.rate for each in portals), whole.percentile(50), whole.percentile(99),
-        asked.recording.statements, statistics.median(each.rate for each in bares),
+        name,
+        goal,
+        statistics.median(each.rate for each in portals),
+        whole.percentile(50),
+        whole.percentile(99),
+        asked.recording.statements,
+        statistics.median(each.rate for each in bares),
         statistics.median(ours.rate / theirs.rate for ours, theirs in turns),
-    )  # fmt: skip
+    )
 
 
 def _reading(path: str, headers: dict[str, str], stage: Stage) -> Asked:

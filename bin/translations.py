@@ -25,9 +25,11 @@ def extracted() -> Catalog:
     template = Catalog(fuzzy=False)
     for room in ("portal", "templates"):
         for file, _line, said, notes, context in extract_from_dir(
-            ROOT / room, [(pattern.removeprefix(f"{room}/"), how) for pattern, how in mapping],
-            {pattern.removeprefix(f"{room}/"): given for pattern, given in options.items()}, KEYWORDS,
-        ):  # fmt: skip
+            ROOT / room,
+            [(pattern.removeprefix(f"{room}/"), how) for pattern, how in mapping],
+            {pattern.removeprefix(f"{room}/"): given for pattern, given in options.items()},
+            KEYWORDS,
+        ):
             template.add(said, None, [(f"{room}/{file}", None)], auto_comments=notes, context=context)
     return template
 
@@ -48,9 +50,11 @@ def compiled(catalogue: Catalog) -> bytes:
 def without_words(catalogue: Catalog) -> list[str]:
     """The sentences that lack a translation or one of their six plural forms, or whose translation is a guess."""
     return [
-        str(message.id) for message in catalogue
-        if message.id and (message.fuzzy or not all(message.string if message.pluralizable else [message.string]))
-    ]  # fmt: skip
+        str(message.id)
+        for message in catalogue
+        if message.id
+        and (message.fuzzy or not all(message.string if message.pluralizable else [message.string]))
+    ]
 
 
 def main() -> None:

@@ -14,9 +14,12 @@ def run() -> None:
             connection.exec_driver_sql("SET statement_timeout = 0")
             connection.commit()
         context.configure(
-            connection=connection, target_metadata=db.metadata, render_as_batch=True, compare_type=True,
+            connection=connection,
+            target_metadata=db.metadata,
+            render_as_batch=True,
+            compare_type=True,
             transaction_per_migration=True,
-        )  # fmt: skip
+        )
         with context.begin_transaction():
             context.run_migrations()
         connection.detach()

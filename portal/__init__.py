@@ -54,9 +54,15 @@ ROOMS = (
 def create_app(settings: dict[str, Any]) -> Flask:
     """The portal with these settings, as ``config.load_settings`` gives them."""
     app = APIFlask(
-        __name__, title="Tallystick", version="1", spec_path=None, docs_path=None, json_errors=False,
-        static_folder="../static", template_folder="../templates",
-    )  # fmt: skip
+        __name__,
+        title="Tallystick",
+        version="1",
+        spec_path=None,
+        docs_path=None,
+        json_errors=False,
+        static_folder="../static",
+        template_folder="../templates",
+    )
     app.config.from_mapping(settings)
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(settings["SQLALCHEMY_DATABASE_URI"])
     logs.start()

@@ -72,8 +72,10 @@ def self_check() -> None:
     """Check every invariant of the books; exit with 1 if one is broken."""
     findings = checks.run(db.session)
     for finding in findings:
-        click.echo(f"{'ok ' if not finding.broken else 'BROKEN'} {finding.name}: {finding.sentence}"
-                   + (f" ({finding.broken} rows)" if finding.broken else ""))  # fmt: skip
+        click.echo(
+            f"{'ok ' if not finding.broken else 'BROKEN'} {finding.name}: {finding.sentence}"
+            + (f" ({finding.broken} rows)" if finding.broken else "")
+        )
     if any(finding.broken for finding in findings):
         sys.exit(1)
 

@@ -151,11 +151,16 @@ def _page(status: int, text: str | None, **_more: Any) -> Response:
     template = "errors/_fragment.html" if request.htmx else "errors/page.html"
     response = make_response(
         render_template(
-            template, status=status, title=_(title), text=text or _(next_step), action_url=url_for("pages.home"),
-            action_label=_("Go to your home page"), request_id=g.get("request_id"),
+            template,
+            status=status,
+            title=_(title),
+            text=text or _(next_step),
+            action_url=url_for("pages.home"),
+            action_label=_("Go to your home page"),
+            request_id=g.get("request_id"),
         ),
         status,
-    )  # fmt: skip
+    )
     if request.htmx:
         response.headers["HX-Retarget"], response.headers["HX-Reswap"] = "#notices", "innerHTML"
     response.headers["Vary"] = "HX-Request"

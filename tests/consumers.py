@@ -28,9 +28,14 @@ class Consumer:
     def start(self) -> None:
         with self.log.open("ab") as said:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", *WORKER], env=self._environ, cwd=ROOT, stdin=subprocess.DEVNULL,
-                stdout=said, stderr=said, preexec_fn=die_with_parent,
-            )  # fmt: skip
+                [sys.executable, "-m", *WORKER],
+                env=self._environ,
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+                preexec_fn=die_with_parent,
+            )
 
     def works(self) -> bool:
         """Whether its threads have begun, which is seconds after its process has."""

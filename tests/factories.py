@@ -46,8 +46,14 @@ def email_of(name: str) -> str:
 def account(role: Role, name: str, **more: str) -> accounts.NewAccount:
     """What ``name`` signs up with: its address at example.com is the user name too."""
     email = more.get("email", email_of(name))
-    answers = {"email": email, "username": email, "password": PASSWORD, "password2": PASSWORD,
-               "currency": "USD", "timezone": "UTC"}  # fmt: skip
+    answers = {
+        "email": email,
+        "username": email,
+        "password": PASSWORD,
+        "password2": PASSWORD,
+        "currency": "USD",
+        "timezone": "UTC",
+    }
     return accounts.NewAccount(role, name, **(answers | more))
 
 
@@ -83,9 +89,14 @@ def actor(session: Session, user_id: UUID) -> Actor:
 
 
 def proposal(
-    customer_email: str, *, total: int = 10000, parts: int = 3, first: date = TODAY,
-    frequency: Frequency = Frequency.MONTHLY, description: str = "Oak table",
-) -> offers.Proposal:  # fmt: skip
+    customer_email: str,
+    *,
+    total: int = 10000,
+    parts: int = 3,
+    first: date = TODAY,
+    frequency: Frequency = Frequency.MONTHLY,
+    description: str = "Oak table",
+) -> offers.Proposal:
     return offers.Proposal(customer_email, description, total, parts, first, frequency)
 
 
@@ -136,9 +147,15 @@ def order_for(plan: PlanView, number: int | None = None) -> Order:
 
 
 def pay(
-    session: Session, customer: Actor, plan_id: UUID, number: int | None = None, *, key: str | None = None,
-    gateway: Gateway | None = None, now: datetime = NOW,
-) -> Answer:  # fmt: skip
+    session: Session,
+    customer: Actor,
+    plan_id: UUID,
+    number: int | None = None,
+    *,
+    key: str | None = None,
+    gateway: Gateway | None = None,
+    now: datetime = NOW,
+) -> Answer:
     """Pay what the customer is shown now: one installment by its number, or everything that is left."""
     order = order_for(plan_of(session, customer, plan_id, now), number)
     return payments.pay(session, gateway or Simulator(), customer, order, key, now)

@@ -46,8 +46,14 @@ def read_token(secret: str, token: str) -> tuple[UUID, UUID] | None:
 
 def write(name: str, entries: Iterable[Entry]) -> bytes:
     """The calendar as an app reads it; the same entries give the same bytes."""
-    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//Tallystick//Due dates//EN", "CALSCALE:GREGORIAN",
-             f"X-WR-CALNAME:{_escape(name)}", "REFRESH-INTERVAL;VALUE=DURATION:PT6H"]  # fmt: skip
+    lines = [
+        "BEGIN:VCALENDAR",
+        "VERSION:2.0",
+        "PRODID:-//Tallystick//Due dates//EN",
+        "CALSCALE:GREGORIAN",
+        f"X-WR-CALNAME:{_escape(name)}",
+        "REFRESH-INTERVAL;VALUE=DURATION:PT6H",
+    ]
     for entry in entries:
         lines += _event(entry)
     lines.append("END:VCALENDAR")

@@ -34,9 +34,14 @@ UNMARKED = str.maketrans("", "", MARKS)
 
 # Ligatures of whole words are letters that few fonts have; joined letters say the same.
 _RESHAPER = ArabicReshaper(
-    {"delete_harakat": False, "ARABIC LIGATURE ALLAH": False, "RIAL SIGN": False,
-     "ARABIC LIGATURE MOHAMMAD": False, "ARABIC LIGATURE AKBAR": False}
-)  # fmt: skip
+    {
+        "delete_harakat": False,
+        "ARABIC LIGATURE ALLAH": False,
+        "RIAL SIGN": False,
+        "ARABIC LIGATURE MOHAMMAD": False,
+        "ARABIC LIGATURE AKBAR": False,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,9 +210,16 @@ class _Sheet:
         self.canvas.line(MARGIN, self.y, WIDTH - MARGIN, self.y)
 
     def block(
-        self, words: str, size: float, font: str = REGULAR, *, start: float = 0, width: float = ROOM, far: bool = False,
+        self,
+        words: str,
+        size: float,
+        font: str = REGULAR,
+        *,
+        start: float = 0,
+        width: float = ROOM,
+        far: bool = False,
         color: HexColor = INK,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """``words`` in lines of ``width`` points from ``start`` on, or up to there if ``far``; goes down by each."""
         self.canvas.setFillColor(color)
         self.canvas.setFont(font, size)

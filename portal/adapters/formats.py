@@ -23,11 +23,25 @@ HALF_A_YEAR = 180  # days
 
 # Both are read in every country here, so their dates have the order and the clock that nobody misreads.
 _PATTERNS = {
-    "en": {"day": "EEEE d MMMM y", "near_day": "EEEE d MMMM", "short_day": "d MMM y", "time": "HH:mm",
-           "month": "LLLL y", "short_month": "LLL", "day_of_month": "d MMM"},
-    "ar": {"day": "EEEE، d MMMM y", "near_day": "EEEE، d MMMM", "short_day": "d MMM y", "time": "HH:mm",
-           "month": "LLLL y", "short_month": "LLL", "day_of_month": "d MMM"},
-}  # fmt: skip
+    "en": {
+        "day": "EEEE d MMMM y",
+        "near_day": "EEEE d MMMM",
+        "short_day": "d MMM y",
+        "time": "HH:mm",
+        "month": "LLLL y",
+        "short_month": "LLL",
+        "day_of_month": "d MMM",
+    },
+    "ar": {
+        "day": "EEEE، d MMMM y",
+        "near_day": "EEEE، d MMMM",
+        "short_day": "d MMM y",
+        "time": "HH:mm",
+        "month": "LLLL y",
+        "short_month": "LLL",
+        "day_of_month": "d MMM",
+    },
+}
 _ARABIC_DIGITS = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
 
 
@@ -40,9 +54,12 @@ def money(minor: int, currency: str, locale: str) -> str:
     pattern = _money_pattern(currency, locale)
     amount = to_decimal(operator.index(minor), currency)
     words: str = pattern.apply(
-        amount, _locale(locale), currency=currency, currency_digits=False,
+        amount,
+        _locale(locale),
+        currency=currency,
+        currency_digits=False,
         numbering_system=_locale(locale).default_numbering_system,
-    )  # fmt: skip
+    )
     return digits(words, locale)
 
 
@@ -179,10 +196,14 @@ def _day_pattern(name: str, locale: str) -> DateTimePattern:
         return parse_pattern(_PATTERNS[known.language][name])
     full = known.date_formats["full"]
     formats: dict[str, DateTimePattern] = {
-        "day": full, "near_day": full, "short_day": known.date_formats["medium"],
-        "time": known.time_formats["short"], "month": known.datetime_skeletons["yMMMM"],
-        "short_month": known.datetime_skeletons["MMM"], "day_of_month": known.datetime_skeletons["MMMd"],
-    }  # fmt: skip
+        "day": full,
+        "near_day": full,
+        "short_day": known.date_formats["medium"],
+        "time": known.time_formats["short"],
+        "month": known.datetime_skeletons["yMMMM"],
+        "short_month": known.datetime_skeletons["MMM"],
+        "day_of_month": known.datetime_skeletons["MMMd"],
+    }
     return formats[name]
 
 

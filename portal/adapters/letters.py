@@ -66,9 +66,13 @@ class Words:
     @classmethod
     def of(cls, module: Any) -> Words:
         return cls(
-            one_line(module.subject), module.paragraphs, module.facts, module.links, module.closing,
+            one_line(module.subject),
+            module.paragraphs,
+            module.facts,
+            module.links,
+            module.closing,
             getattr(module, "schedule", ()),
-        )  # fmt: skip
+        )
 
 
 class Letters:
@@ -100,9 +104,13 @@ class Letters:
     def _known(self, message: Written) -> dict[str, Any]:
         """All that a template can name. A fact never takes the place of what is known about the message itself."""
         known: dict[str, Any] = {
-            "to": message.to, "name": message.name, "sender": message.sender, "support": message.support,
-            "sign_up_page": f"{self._base_url}/signup", "payments": f"{self._base_url}/customer/payments",
-        }  # fmt: skip
+            "to": message.to,
+            "name": message.name,
+            "sender": message.sender,
+            "support": message.support,
+            "sign_up_page": f"{self._base_url}/signup",
+            "payments": f"{self._base_url}/customer/payments",
+        }
         if message.plan_id:
             known["customer_plan"] = f"{self._base_url}/customer/plans/{message.plan_id}"
             known["shop_plan"] = f"{self._base_url}/merchant/plans/{message.plan_id}"

@@ -160,11 +160,19 @@ def paid_installment(answer: settlement.Answer) -> dict[str, Any]:
     """The installment as its payment left it, which is what every repetition of the request is told too."""
     facts = answer.installment or {}
     view = InstallmentView(
-        id=UUID(facts["id"]), plan_id=UUID(facts["plan_id"]), number=facts["number"], amount=facts["amount"],
-        paid=facts["paid"], cancelled=facts["cancelled"], returned=facts["returned"],
-        due_on=date.fromisoformat(facts["due_on"]), paid_on=None, paid_at=datetime.fromisoformat(facts["paid_at"]),
-        status=InstallmentStatus.PAID, processing=False,
-    )  # fmt: skip
+        id=UUID(facts["id"]),
+        plan_id=UUID(facts["plan_id"]),
+        number=facts["number"],
+        amount=facts["amount"],
+        paid=facts["paid"],
+        cancelled=facts["cancelled"],
+        returned=facts["returned"],
+        due_on=date.fromisoformat(facts["due_on"]),
+        paid_on=None,
+        paid_at=datetime.fromisoformat(facts["paid_at"]),
+        status=InstallmentStatus.PAID,
+        processing=False,
+    )
     return installment(view, answer.currency)
 
 

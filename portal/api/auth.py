@@ -40,8 +40,12 @@ def _zone(name: str) -> str:
 
 class Register(Body):
     nothing: ClassVar[dict[str, Any]] = {
-        "username": "", "email": "", "password": "", "password2": "", "role": "customer",
-    }  # fmt: skip
+        "username": "",
+        "email": "",
+        "password": "",
+        "password2": "",
+        "role": "customer",
+    }
 
     username: Text = Field(description="Letters, digits and . _ + -, or the e-mail address itself.")
     email: Email
@@ -55,10 +59,15 @@ class Register(Body):
     def checked(self) -> accounts.NewAccount:
         """What is signed up with; what was left out is as the portal's settings say. Raises ``InvalidInput``."""
         new = accounts.NewAccount(
-            Role(self.role), self.username[:NAME_LONGEST] if self.name is None else self.name, self.email,
-            self.username, self.password, self.password2, self.currency or current_app.config["PORTAL_CURRENCY"],
+            Role(self.role),
+            self.username[:NAME_LONGEST] if self.name is None else self.name,
+            self.email,
+            self.username,
+            self.password,
+            self.password2,
+            self.currency or current_app.config["PORTAL_CURRENCY"],
             self.timezone or current_app.config["PORTAL_TIMEZONE"],
-        )  # fmt: skip
+        )
         try:
             return accounts.check_account(new)
         except InvalidInput as invalid:
@@ -96,8 +105,11 @@ class SignIn(Body):
 
 @bp.post("/token/")
 @answering(
-    bp, answers.Tokens, examples.TOKENS, instead=examples.NO_SUCH_PAIR | examples.NO_PASSWORD | examples.TOO_OFTEN,
-)  # fmt: skip
+    bp,
+    answers.Tokens,
+    examples.TOKENS,
+    instead=examples.NO_SUCH_PAIR | examples.NO_PASSWORD | examples.TOO_OFTEN,
+)
 @limiter.limit(SIGN_INS)
 @bp.input(SignIn, example=examples.SIGN_IN)
 @public
@@ -105,9 +117,13 @@ def token(json_data: SignIn) -> ResponseReturnValue:
     """Sign in: a password for two tokens"""
     try:
         user_id = accounts.sign_in(
-            db.session, current_app.extensions["passwords"], json_data.username, json_data.password,
-            request.remote_addr or "", now(),
-        )  # fmt: skip
+            db.session,
+            current_app.extensions["passwords"],
+            json_data.username,
+            json_data.password,
+            request.remote_addr or "",
+            now(),
+        )
     except InvalidInput as invalid:
         (refusal,) = invalid.errors.values()
         raise InvalidInput({"username": refusal}) from None

@@ -20,9 +20,15 @@ from .pages import PageQuery
 View = Callable[..., Any]
 
 MODELS: tuple[type[BaseModel], ...] = (
-    answers.Account, answers.Access, answers.Tokens, answers.Plan, answers.Installment, answers.Refund,
-    answers.Problem, figures.Dashboard,
-)  # fmt: skip
+    answers.Account,
+    answers.Access,
+    answers.Tokens,
+    answers.Plan,
+    answers.Installment,
+    answers.Refund,
+    answers.Problem,
+    figures.Dashboard,
+)
 WAIT = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
 NEXT = {"Link": {"description": 'The next page, rel="next", if there is one.', "schema": {"type": "string"}}}
 CHALLENGE = {"WWW-Authenticate": {"description": "Bearer.", "schema": {"type": "string"}}}
@@ -42,10 +48,16 @@ KEY = {
 
 
 def answering(
-    bp: APIBlueprint, model: type[BaseModel], example: Any, *, status: int = 200, refusals: tuple[int, ...] = (),
-    instead: dict[int, examples.Json] | None = None, also: dict[int, tuple[type[BaseModel], Any]] | None = None,
+    bp: APIBlueprint,
+    model: type[BaseModel],
+    example: Any,
+    *,
+    status: int = 200,
+    refusals: tuple[int, ...] = (),
+    instead: dict[int, examples.Json] | None = None,
+    also: dict[int, tuple[type[BaseModel], Any]] | None = None,
     keyed: bool = False,
-) -> Callable[[View], View]:  # fmt: skip
+) -> Callable[[View], View]:
     """Describe a view: what it answers, what else it may answer with, and which refusals besides those of its guard.
 
     ``instead`` has examples of refusals that are not told in the usual words. Stands above the guard's stamp and the

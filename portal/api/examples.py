@@ -135,8 +135,11 @@ def invalid(field: str, message: str) -> dict[int, Json]:
 PROBLEMS: dict[int, Json] = {
     400: problem(400, DETAILS[400]),
     401: problem(401, "Send a valid access token: Authorization: Bearer <token>."),
-    402: problem(402, "The card was declined, and nothing was taken. Try again, or choose another card.",
-                 outcome="declined"),
+    402: problem(
+        402,
+        "The card was declined, and nothing was taken. Try again, or choose another card.",
+        outcome="declined",
+    ),
     403: problem(403, "This is for another kind of account than yours.", code=Forbidden.code),
     404: problem(404, NotFound().message, code=NotFound.code),
     409: problem(409, "This was already paid. Nothing was charged again.", code="already_paid"),
@@ -144,7 +147,7 @@ PROBLEMS: dict[int, Json] = {
     **invalid("Idempotency-Key", "Use 1 to 255 letters, digits and signs, without spaces."),
     429: problem(429, DETAILS[429]),
     503: problem(503, Busy().message, code=Busy.code),
-}  # fmt: skip
+}
 TOO_OFTEN = {
     429: problem(429, "Too many wrong passwords. Wait a few minutes and try again.", code=TooMany.code)
 }
@@ -161,6 +164,10 @@ CANCELLED = {409: problem(409, "This plan was cancelled.", code="plan_cancelled"
 OFFERED = {409: problem(409, "This plan is an offer that nobody has accepted yet.", code="plan_offered")}
 TOO_MUCH = invalid("amount", "At most 100.00 can be refunded.")
 NOT_SENT_BACK = {
-    402: problem(402, "What was owed is cancelled, but the provider did not send everything back. Refund the rest "
-                 "later.", outcome="declined", refund=REFUND | {"status": "declined", "returned": "0.00"}),
-}  # fmt: skip
+    402: problem(
+        402,
+        "What was owed is cancelled, but the provider did not send everything back. Refund the rest later.",
+        outcome="declined",
+        refund=REFUND | {"status": "declined", "returned": "0.00"},
+    ),
+}

@@ -105,8 +105,12 @@ def dashboard(numbers: Numbers) -> dict[str, Any]:
 
 
 RATES = [
-    "success_rate_due", "success_rate_due_before", "on_time_rate", "on_time_rate_due", "on_time_rate_due_before",
-]  # fmt: skip
+    "success_rate_due",
+    "success_rate_due_before",
+    "on_time_rate",
+    "on_time_rate_due",
+    "on_time_rate_due_before",
+]
 
 
 def month_rate(point: RatePoint) -> dict[str, Any]:

@@ -44,9 +44,13 @@ def index(query_data: InstallmentsQuery) -> Response:
     of = f"installments {query_data.status}"
     last = position(of, query_data)
     found = listing.installments(
-        db.session, actor(), now(), status=query_data.status, limit=query_data.limit + 1,
+        db.session,
+        actor(),
+        now(),
+        status=query_data.status,
+        limit=query_data.limit + 1,
         after=(date.fromisoformat(last[0]), UUID(last[1])) if last else None,
-    )  # fmt: skip
+    )
     return page(of, query_data, found, _write, _end)
 
 
@@ -60,17 +64,26 @@ def _end(listed: ListedInstallment) -> list[str]:
 
 @bp.post("/<uuid:installment_id>/pay/")
 @answering(
-    bp, answers.Installment, examples.PAID, refusals=(402, 404, 409), keyed=True,
+    bp,
+    answers.Installment,
+    examples.PAID,
+    refusals=(402, 404, 409),
+    keyed=True,
     also={202: (answers.Installment, examples.PROCESSING)},
-)  # fmt: skip
+)
 @bp.input(Nothing)
 @requires(Role.CUSTOMER)
 def pay(installment_id: UUID, json_data: Nothing) -> ResponseReturnValue:
     """Pay the whole of an installment; paying one of an open offer accepts the offer"""
     answer = payments.pay(
-        db.session, current_app.extensions["gateway"], actor(), Order(None, Scope.INSTALLMENT, None, installment_id),
-        idempotency_key(), now(), origin(),
-    )  # fmt: skip
+        db.session,
+        current_app.extensions["gateway"],
+        actor(),
+        Order(None, Scope.INSTALLMENT, None, installment_id),
+        idempotency_key(),
+        now(),
+        origin(),
+    )
     if answer.status == "paid":
         return answers.paid_installment(answer)
     if answer.status == "processing":

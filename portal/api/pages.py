@@ -58,9 +58,12 @@ def position(of: str, query: PageQuery) -> list[str] | None:
 
 
 def page(
-    of: str, query: PageQuery, found: Sequence[Any], write: Callable[[Any], dict[str, Any]],
+    of: str,
+    query: PageQuery,
+    found: Sequence[Any],
+    write: Callable[[Any], dict[str, Any]],
     end: Callable[[Any], list[str]],
-) -> Response:  # fmt: skip
+) -> Response:
     """A bare array of at most ``limit`` of what was found; one more than that means that there is a next page."""
     shown = found[: query.limit]
     response = jsonify([write(one) for one in shown])

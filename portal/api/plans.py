@@ -40,8 +40,11 @@ UNNAMED = "Purchase"
 
 class NewPlan(Body):
     nothing: ClassVar[dict[str, Any]] = {
-        "customer_email": "", "total_amount": "0", "num_installments": 0, "start_date": "0001-01-01",
-    }  # fmt: skip
+        "customer_email": "",
+        "total_amount": "0",
+        "num_installments": 0,
+        "start_date": "0001-01-01",
+    }
 
     customer_email: Email
     total_amount: Amount
@@ -58,9 +61,13 @@ class NewPlan(Body):
         except InvalidInput as invalid:
             faults = invalid.errors | faults
         proposal = offers.Proposal(
-            self.customer_email, self.description or UNNAMED, total, self.num_installments, self.start_date,
+            self.customer_email,
+            self.description or UNNAMED,
+            total,
+            self.num_installments,
+            self.start_date,
             Frequency(self.frequency),
-        )  # fmt: skip
+        )
         if faults:
             refuse(faults, partial(offers.check, actor(), proposal, now()))
         return proposal
@@ -102,9 +109,13 @@ def index(query_data: PlansQuery) -> Response:
     of = f"plans {query_data.status}"
     last = position(of, query_data)
     found = listing.plans(
-        db.session, actor(), now(), status=query_data.status, before=UUID(last[0]) if last else None,
+        db.session,
+        actor(),
+        now(),
+        status=query_data.status,
+        before=UUID(last[0]) if last else None,
         limit=query_data.limit + 1,
-    )  # fmt: skip
+    )
     return page(of, query_data, found, answers.plan, _end)
 
 
@@ -136,8 +147,13 @@ class Accepting:
 
 @bp.post("/<uuid:plan_id>/accept/")
 @answering(
-    bp, answers.Plan, examples.PLAN | {"status": "active"}, refusals=(404,), instead=examples.ACCEPTED, keyed=True,
-)  # fmt: skip
+    bp,
+    answers.Plan,
+    examples.PLAN | {"status": "active"},
+    refusals=(404,),
+    instead=examples.ACCEPTED,
+    keyed=True,
+)
 @bp.input(Nothing)
 @requires(Role.CUSTOMER)
 def accept(plan_id: UUID, json_data: Nothing) -> ResponseReturnValue:
@@ -157,8 +173,13 @@ class Declining:
 
 @bp.post("/<uuid:plan_id>/decline/")
 @answering(
-    bp, answers.Plan, examples.PLAN | {"status": "declined"}, refusals=(404,), instead=examples.ACCEPTED, keyed=True,
-)  # fmt: skip
+    bp,
+    answers.Plan,
+    examples.PLAN | {"status": "declined"},
+    refusals=(404,),
+    instead=examples.ACCEPTED,
+    keyed=True,
+)
 @bp.input(Nothing)
 @requires(Role.CUSTOMER)
 def decline(plan_id: UUID, json_data: Nothing) -> ResponseReturnValue:
@@ -173,8 +194,13 @@ def decline(plan_id: UUID, json_data: Nothing) -> ResponseReturnValue:
 
 @bp.post("/<uuid:plan_id>/cancel/")
 @answering(
-    bp, answers.Plan, examples.PLAN | {"status": "cancelled"}, refusals=(404,), instead=examples.CANCELLED, keyed=True,
-)  # fmt: skip
+    bp,
+    answers.Plan,
+    examples.PLAN | {"status": "cancelled"},
+    refusals=(404,),
+    instead=examples.CANCELLED,
+    keyed=True,
+)
 @bp.input(Nothing)
 @requires(Role.MERCHANT)
 def cancel(plan_id: UUID, json_data: Nothing) -> ResponseReturnValue:
@@ -197,19 +223,28 @@ class NewRefund(Body):
 
 @bp.post("/<uuid:plan_id>/refunds/")
 @answering(
-    bp, answers.Refund, examples.REFUND, status=201, refusals=(404,), keyed=True,
+    bp,
+    answers.Refund,
+    examples.REFUND,
+    status=201,
+    refusals=(404,),
+    keyed=True,
     instead=examples.NOT_SENT_BACK | examples.OFFERED | examples.TOO_MUCH,
     also={202: (answers.Refund, examples.REFUND | {"status": "processing"})},
-)  # fmt: skip
+)
 @bp.input(NewRefund, example={"amount": "80.00"})
 @requires(Role.MERCHANT)
 def refund(plan_id: UUID, json_data: NewRefund) -> ResponseReturnValue:
     """Refund an amount: what is owed is cancelled from the end, the rest goes back"""
     amount = parse_amount(json_data.amount, actor().currency, "amount")
     answer = refunds.refund(
-        db.session, current_app.extensions["gateway"], actor(), refunds.Request(plan_id, amount),
-        idempotency_key(), now(),
-    )  # fmt: skip
+        db.session,
+        current_app.extensions["gateway"],
+        actor(),
+        refunds.Request(plan_id, amount),
+        idempotency_key(),
+        now(),
+    )
     made = answers.refund(answer)
     if answer.status == "declined":
         text = _(

@@ -11,10 +11,32 @@ from .errors import N_, InvalidInput
 
 # ISO 4217, list one: how many decimals the currency has. This table is the only list of currencies.
 EXPONENTS = {
-    "AED": 2, "AUD": 2, "BHD": 3, "CAD": 2, "CHF": 2, "DKK": 2, "EGP": 2, "EUR": 2, "GBP": 2, "INR": 2,
-    "JOD": 3, "JPY": 0, "KRW": 0, "KWD": 3, "NOK": 2, "NZD": 2, "OMR": 3, "PLN": 2, "QAR": 2, "SAR": 2,
-    "SEK": 2, "TND": 3, "TRY": 2, "USD": 2, "ZAR": 2,
-}  # fmt: skip
+    "AED": 2,
+    "AUD": 2,
+    "BHD": 3,
+    "CAD": 2,
+    "CHF": 2,
+    "DKK": 2,
+    "EGP": 2,
+    "EUR": 2,
+    "GBP": 2,
+    "INR": 2,
+    "JOD": 3,
+    "JPY": 0,
+    "KRW": 0,
+    "KWD": 3,
+    "NOK": 2,
+    "NZD": 2,
+    "OMR": 3,
+    "PLN": 2,
+    "QAR": 2,
+    "SAR": 2,
+    "SEK": 2,
+    "TND": 3,
+    "TRY": 2,
+    "USD": 2,
+    "ZAR": 2,
+}
 
 MAX_AMOUNT = 10**12
 
@@ -69,12 +91,19 @@ def parse_amount(text: str, currency: str, field: str = "total_amount") -> int:
     places = EXPONENTS[currency]
     match = re.fullmatch(r"([0-9]{1,20})(?:\.([0-9]{1,20}))?", text.strip())
     if not match:
-        raise InvalidInput.at(field, N_("Enter an amount in digits, such as %(example)s."),
-                              example=decimal_text(10000, currency))  # fmt: skip
+        raise InvalidInput.at(
+            field,
+            N_("Enter an amount in digits, such as %(example)s."),
+            example=decimal_text(10000, currency),
+        )
     whole, decimals = match[1], match[2] or ""
     if len(decimals) > places:
-        raise InvalidInput.at(field, N_("%(currency)s amounts have at most %(places)s decimals."),
-                              currency=currency, places=places)  # fmt: skip
+        raise InvalidInput.at(
+            field,
+            N_("%(currency)s amounts have at most %(places)s decimals."),
+            currency=currency,
+            places=places,
+        )
     amount = int(whole + decimals.ljust(places, "0"))
     check_amount(amount, currency, field)
     return amount

@@ -62,12 +62,16 @@ def build_schedule(
     elif not errors and total < count:
         errors["total_amount"] = PortalError(
             N_("%(total)s cannot be split into %(count)s installments: each must be above zero."),
-            total=decimal_text(total, currency), count=count)  # fmt: skip
+            total=decimal_text(total, currency),
+            count=count,
+        )
     earliest, latest = today - relativedelta(years=YEARS_BACK), today + relativedelta(years=YEARS_AHEAD)
     if not earliest <= first <= latest:
         errors["start_date"] = PortalError(
             N_("Choose a first due date from %(earliest)s to %(latest)s."),
-            earliest=earliest.isoformat(), latest=latest.isoformat())  # fmt: skip
+            earliest=earliest.isoformat(),
+            latest=latest.isoformat(),
+        )
     if errors:
         raise InvalidInput(errors)
     dates = due_dates(first, frequency, count)

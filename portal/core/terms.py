@@ -64,15 +64,33 @@ REFUND = N_(
 
 
 def write_terms(
-    *, seller: str, support: str, buyer: str, description: str, currency: str, frequency: str,
-    lines: tuple[Line, ...], last_day: date, timezone: str,
-) -> Terms:  # fmt: skip
+    *,
+    seller: str,
+    support: str,
+    buyer: str,
+    description: str,
+    currency: str,
+    frequency: str,
+    lines: tuple[Line, ...],
+    last_day: date,
+    timezone: str,
+) -> Terms:
     """The terms of an offer with the portal's standard clauses; the total is the sum of the lines."""
     return Terms(
-        seller=seller, support=support, buyer=buyer, description=description, currency=currency,
-        total=sum(line.amount for line in lines), frequency=frequency, lines=lines, last_day=last_day,
-        timezone=timezone, late=LATE, early=EARLY, refund=REFUND,
-    )  # fmt: skip
+        seller=seller,
+        support=support,
+        buyer=buyer,
+        description=description,
+        currency=currency,
+        total=sum(line.amount for line in lines),
+        frequency=frequency,
+        lines=lines,
+        last_day=last_day,
+        timezone=timezone,
+        late=LATE,
+        early=EARLY,
+        refund=REFUND,
+    )
 
 
 def hash_text(canonical: str) -> str:

@@ -43,8 +43,12 @@ class History:
     """The steps of all stories up to ``now``, in the order in which they happened."""
 
     def __init__(
-        self, session: Session, write: Callable[[messages.Addressed], Letter], password_hash: str, now: datetime
-    ) -> None:  # fmt: skip
+        self,
+        session: Session,
+        write: Callable[[messages.Addressed], Letter],
+        password_hash: str,
+        now: datetime,
+    ) -> None:
         self._session, self._write, self._password_hash, self._now = session, write, password_hash, now
         self._actors: dict[Person, Actor] = {}
         self._plans: dict[Story, UUID] = {}
@@ -95,8 +99,10 @@ class History:
         yield self._sometime(story.shop, story.sent), partial(self._offer, story)
         answered = self._sometime(story.shop, story.answered)
         answers = {
-            Answer.ACCEPTED: self._accept, Answer.DECLINED: self._decline, Answer.REVOKED: self._revoke
-        }  # fmt: skip
+            Answer.ACCEPTED: self._accept,
+            Answer.DECLINED: self._decline,
+            Answer.REVOKED: self._revoke,
+        }
         if story.answer in answers:
             yield answered, partial(answers[story.answer], story)
         if story.cancelled is not None:
@@ -129,8 +135,15 @@ class History:
 
     def _sign_up(self, person: Person, at: datetime) -> None:
         new = accounts.NewAccount(
-            person.role, person.name, person.email, person.email, PASSWORD, PASSWORD, person.currency, person.timezone
-        )  # fmt: skip
+            person.role,
+            person.name,
+            person.email,
+            person.email,
+            PASSWORD,
+            PASSWORD,
+            person.currency,
+            person.timezone,
+        )
         with unit_of_work(self._session):
             user_id = accounts.sign_up(self._session, accounts.check_account(new), self._password_hash, at)
             actor = find_actor(self._session, user_id, session_version=1)

@@ -33,11 +33,21 @@ def deliver_the_past(session: Session, write: Callable[[Addressed], Letter]) -> 
     for message, user, shop in queued:
         letter = write(
             Addressed(
-                id=message.id, merchant_id=shop.id, kind=message.kind, facts=message.facts, to=user.email,
-                name=user.name, language=user.language, session_version=user.session_version, user_id=user.id,
-                plan_id=message.plan_id, sender=shop.name, support=shop.support_email, tries=1,
+                id=message.id,
+                merchant_id=shop.id,
+                kind=message.kind,
+                facts=message.facts,
+                to=user.email,
+                name=user.name,
+                language=user.language,
+                session_version=user.session_version,
+                user_id=user.id,
+                plan_id=message.plan_id,
+                sender=shop.name,
+                support=shop.support_email,
+                tries=1,
             )
-        )  # fmt: skip
+        )
         message.state, message.tries, message.sent_at = "sent", 1, message.send_after + DELIVERY
         message.subject, message.body = letter.subject, letter.text
         sent[message.sent_at] += 1

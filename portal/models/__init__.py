@@ -8,6 +8,23 @@ from .tallies import CohortTally, DueTally, PostedTally, TallyChange
 from .users import LoginAttempt, Merchant, User
 
 __all__ = [
-    "Acceptance", "Base", "CohortTally", "DueTally", "Event", "IdempotencyKey", "Installment", "JobRun", "LoginAttempt",
-    "Merchant", "Message", "Payment", "Plan", "PostedTally", "Posting", "Refund", "TallyChange", "User", "new_id",
-]  # fmt: skip
+    "Acceptance",
+    "Base",
+    "CohortTally",
+    "DueTally",
+    "Event",
+    "IdempotencyKey",
+    "Installment",
+    "JobRun",
+    "LoginAttempt",
+    "Merchant",
+    "Message",
+    "Payment",
+    "Plan",
+    "PostedTally",
+    "Posting",
+    "Refund",
+    "TallyChange",
+    "User",
+    "new_id",
+]

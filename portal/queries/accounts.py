@@ -24,11 +24,24 @@ class Shop:
 
 # Built once: every request asks this, and building a statement takes longer than running it.
 _ACTOR = (
-    select(User.id, User.role, User.name, User.email, User.username, User.language, User.session_version,
-           func.coalesce(Merchant.currency, ""), func.coalesce(Merchant.timezone, "UTC"))
+    select(
+        User.id,
+        User.role,
+        User.name,
+        User.email,
+        User.username,
+        User.language,
+        User.session_version,
+        func.coalesce(Merchant.currency, ""),
+        func.coalesce(Merchant.timezone, "UTC"),
+    )
     .outerjoin(Merchant, Merchant.id == User.id)
-    .where(User.id == bindparam("id"), User.session_version == bindparam("version"), User.deactivated_at.is_(None))
-)  # fmt: skip
+    .where(
+        User.id == bindparam("id"),
+        User.session_version == bindparam("version"),
+        User.deactivated_at.is_(None),
+    )
+)
 
 
 def find_actor(session: Session, user_id: UUID, session_version: int) -> Actor | None:

@@ -130,8 +130,12 @@ class JobRow:
 
 def counts(session: Session) -> Counts:
     """One statement: users by role, plans and messages by state, payments without an answer."""
-    tables = ((User.role, User, true()), (Plan.state, Plan, true()), (Message.state, Message, true()),
-              (Payment.state, Payment, Payment.state == "processing"))  # fmt: skip
+    tables = (
+        (User.role, User, true()),
+        (Plan.state, Plan, true()),
+        (Message.state, Message, true()),
+        (Payment.state, Payment, Payment.state == "processing"),
+    )
     parts = [
         select(literal(table.__tablename__), word, func.count(), func.min(table.created_at))
         .where(only)
@@ -143,19 +147,32 @@ def counts(session: Session) -> Counts:
     for table, word, count, since in session.execute(union_all(*parts)):
         found[table][word], oldest[table, word] = count, since
     return Counts(
-        found["users"], found["plans"], found["messages"], found["payments"].get("processing", 0),
+        found["users"],
+        found["plans"],
+        found["messages"],
+        found["payments"].get("processing", 0),
         oldest.get(("messages", "queued")),
-    )  # fmt: skip
+    )
 
 
 def list_users(
     session: Session, *, search: str = "", role: str = "", before: UUID | None = None
 ) -> list[UserRow]:
     """At most one page and one more, newest first."""
-    query = select(
-        User.id, User.name, User.email, User.username, User.role, User.password_hash.is_not(None), User.created_at,
-        User.deactivated_at,
-    ).order_by(User.id.desc()).limit(PAGE + 1)  # fmt: skip
+    query = (
+        select(
+            User.id,
+            User.name,
+            User.email,
+            User.username,
+            User.role,
+            User.password_hash.is_not(None),
+            User.created_at,
+            User.deactivated_at,
+        )
+        .order_by(User.id.desc())
+        .limit(PAGE + 1)
+    )
     if search:
         query = query.where(
             or_(*(c.ilike(_part(search), escape="\\") for c in (User.email, User.name, User.username)))
@@ -169,9 +186,15 @@ def list_users(
 
 def get_user(session: Session, user_id: UUID) -> UserRow:
     query = select(
-        User.id, User.name, User.email, User.username, User.role, User.password_hash.is_not(None), User.created_at,
+        User.id,
+        User.name,
+        User.email,
+        User.username,
+        User.role,
+        User.password_hash.is_not(None),
+        User.created_at,
         User.deactivated_at,
-    ).where(User.id == user_id)  # fmt: skip
+    ).where(User.id == user_id)
     row = session.execute(query).one_or_none()
     if row is None:
         raise NotFound()
@@ -179,9 +202,14 @@ def get_user(session: Session, user_id: UUID) -> UserRow:
 
 
 def list_plans(
-    session: Session, now: datetime, *, search: str = "", status: str = "", party: UUID | None = None,
+    session: Session,
+    now: datetime,
+    *,
+    search: str = "",
+    status: str = "",
+    party: UUID | None = None,
     before: UUID | None = None,
-) -> list[PlanView]:  # fmt: skip
+) -> list[PlanView]:
     """Plans of every shop, newest first, at most one page and one more; ``party`` is a merchant or a customer."""
     query = select(Plan).order_by(Plan.id.desc()).limit(PAGE + 1)
     if search:
@@ -226,12 +254,23 @@ def get_message(session: Session, message_id: UUID) -> MessageView:
 def _messages() -> Any:
     return (
         select(
-            Message.id, Message.kind, User.email, Merchant.name, Message.state, Message.tries, Message.created_at,
-            Message.send_after, Message.sent_at, Message.subject, Message.body, Message.error, Message.plan_id,
+            Message.id,
+            Message.kind,
+            User.email,
+            Merchant.name,
+            Message.state,
+            Message.tries,
+            Message.created_at,
+            Message.send_after,
+            Message.sent_at,
+            Message.subject,
+            Message.body,
+            Message.error,
+            Message.plan_id,
         )
         .join(User, User.id == Message.user_id)
         .join(Merchant, Merchant.id == Message.merchant_id)
-    )  # fmt: skip
+    )
 
 
 _RUNS = select(
@@ -274,11 +313,18 @@ _LATEST = union_all(*map(_latest, EVERY))
 def find_evidence(session: Session, plan: PlanView) -> Evidence | None:
     """The acceptance of a plan, or None while nobody has accepted it."""
     row = session.execute(
-        select(Acceptance.accepted_at, User.email, Acceptance.how, Acceptance.address, Acceptance.user_agent,
-               Acceptance.terms, Acceptance.terms_hash)
+        select(
+            Acceptance.accepted_at,
+            User.email,
+            Acceptance.how,
+            Acceptance.address,
+            Acceptance.user_agent,
+            Acceptance.terms,
+            Acceptance.terms_hash,
+        )
         .join(User, User.id == Acceptance.customer_id)
         .where(Acceptance.merchant_id == plan.merchant_id, Acceptance.plan_id == plan.id)
-    ).one_or_none()  # fmt: skip
+    ).one_or_none()
     return Evidence(*row) if row else None
 
 

@@ -50,12 +50,20 @@ def find_agreement(session: Session, party: Actor, plan_id: UUID) -> Agreement |
     """The agreement of the party's own plan: the customer's or the merchant's."""
     row = session.execute(
         select(
-            Plan.id, Plan.reference, Plan.description, Merchant.timezone, User.name, Plan.customer_email,
-            Acceptance.terms, Acceptance.terms_hash, Acceptance.accepted_at, Acceptance.how,
+            Plan.id,
+            Plan.reference,
+            Plan.description,
+            Merchant.timezone,
+            User.name,
+            Plan.customer_email,
+            Acceptance.terms,
+            Acceptance.terms_hash,
+            Acceptance.accepted_at,
+            Acceptance.how,
         )
         .join(Acceptance, (Acceptance.merchant_id == Plan.merchant_id) & (Acceptance.plan_id == Plan.id))
         .join(Merchant, Merchant.id == Plan.merchant_id)
         .join(User, User.id == Acceptance.customer_id)
         .where(Plan.id == plan_id, own(party))
-    ).one_or_none()  # fmt: skip
+    ).one_or_none()
     return Agreement(*tuple(row)) if row else None

@@ -187,9 +187,15 @@ _returned_on = (
 
 # What a row of the file is made from; there may be a million, so no more than that is read.
 _SHOWN = (
-    *LINE, Installment.plan_id, Plan.reference, Plan.description, Plan.customer_email, Plan.currency,
-    Plan.state, Plan.last_day,
-)  # fmt: skip
+    *LINE,
+    Installment.plan_id,
+    Plan.reference,
+    Plan.description,
+    Plan.customer_email,
+    Plan.currency,
+    Plan.state,
+    Plan.last_day,
+)
 
 
 def _walk(read: Callable[[Any], list[Any]], key: Callable[[Any], Any]) -> Iterator[list[Any]]:
@@ -211,13 +217,22 @@ def _payments(merchant: Actor, wanted: Wanted) -> Select[Any]:
     days += [Payment.settled_on <= wanted.last] if wanted.last else []
     return (
         select(
-            Payment.id, literal("payment").label("kind"), Payment.amount, Payment.settled_at, Payment.settled_on,
-            Payment.number, Payment.currency, Plan.reference, Plan.description, User.name, Plan.customer_email,
+            Payment.id,
+            literal("payment").label("kind"),
+            Payment.amount,
+            Payment.settled_at,
+            Payment.settled_on,
+            Payment.number,
+            Payment.currency,
+            Plan.reference,
+            Plan.description,
+            User.name,
+            Plan.customer_email,
         )
         .join(Plan, (Plan.merchant_id == Payment.merchant_id) & (Plan.id == Payment.plan_id))
         .join(User, User.id == Plan.customer_id)
         .where(Payment.merchant_id == merchant.id, Payment.state == "succeeded", *days)
-    )  # fmt: skip
+    )
 
 
 def _refunds(merchant: Actor, wanted: Wanted) -> Select[Any]:
@@ -226,14 +241,22 @@ def _refunds(merchant: Actor, wanted: Wanted) -> Select[Any]:
     days += [_returned_on <= wanted.last] if wanted.last else []
     return (
         select(
-            Refund.id, literal("refund").label("kind"), (-Refund.returned).label("amount"), Refund.settled_at,
-            _returned_on.label("settled_on"), literal(None).label("number"), Refund.currency, Plan.reference,
-            Plan.description, User.name, Plan.customer_email,
+            Refund.id,
+            literal("refund").label("kind"),
+            (-Refund.returned).label("amount"),
+            Refund.settled_at,
+            _returned_on.label("settled_on"),
+            literal(None).label("number"),
+            Refund.currency,
+            Plan.reference,
+            Plan.description,
+            User.name,
+            Plan.customer_email,
         )
         .join(Plan, (Plan.merchant_id == Refund.merchant_id) & (Plan.id == Refund.plan_id))
         .join(User, User.id == Plan.customer_id)
         .where(Refund.merchant_id == merchant.id, Refund.returned > 0, *days)
-    )  # fmt: skip
+    )
 
 
 def _plan_row(plan: PlanView) -> PlanRow:
@@ -241,17 +264,27 @@ def _plan_row(plan: PlanView) -> PlanRow:
         return Money(amount, plan.currency)
 
     return PlanRow(
-        reference=plan.reference, description=plan.description,
+        reference=plan.reference,
+        description=plan.description,
         # Under which name an address is registered is told by accepting and not before.
         customer_name=plan.customer_name if plan.accepted_on else "",
-        customer_email=plan.customer_email, status=plan.status, currency=plan.currency, total=money(plan.total),
-        paid=money(plan.paid), cancelled=money(sum(i.cancelled for i in plan.installments)),
-        returned=money(sum(i.returned for i in plan.installments)), owed=money(plan.owed),
-        overdue=money(plan.overdue_amount), installments=plan.num_installments, installments_paid=plan.paid_count,
-        frequency=plan.frequency, first_due=plan.start_date,
+        customer_email=plan.customer_email,
+        status=plan.status,
+        currency=plan.currency,
+        total=money(plan.total),
+        paid=money(plan.paid),
+        cancelled=money(sum(i.cancelled for i in plan.installments)),
+        returned=money(sum(i.returned for i in plan.installments)),
+        owed=money(plan.owed),
+        overdue=money(plan.overdue_amount),
+        installments=plan.num_installments,
+        installments_paid=plan.paid_count,
+        frequency=plan.frequency,
+        first_due=plan.start_date,
         next_due=plan.next_due.due_on if plan.next_due else None,
-        offered_at=plan.created_at, accepted_on=plan.accepted_on,
-    )  # fmt: skip
+        offered_at=plan.created_at,
+        accepted_on=plan.accepted_on,
+    )
 
 
 def _installment_row(row: Any, today: date) -> InstallmentRow:
@@ -262,17 +295,32 @@ def _installment_row(row: Any, today: date) -> InstallmentRow:
         return Money(amount, row.currency)
 
     return InstallmentRow(
-        reference=row.reference, description=row.description, customer_email=row.customer_email, number=seen.number,
-        due_on=seen.due_on, status=str(seen.status), currency=row.currency, amount=money(seen.amount),
-        paid=money(seen.paid), cancelled=money(seen.cancelled), returned=money(seen.returned),
-        owed=money(seen.owed if state is PlanState.ACTIVE else 0), paid_on=seen.paid_on,
-    )  # fmt: skip
+        reference=row.reference,
+        description=row.description,
+        customer_email=row.customer_email,
+        number=seen.number,
+        due_on=seen.due_on,
+        status=str(seen.status),
+        currency=row.currency,
+        amount=money(seen.amount),
+        paid=money(seen.paid),
+        cancelled=money(seen.cancelled),
+        returned=money(seen.returned),
+        owed=money(seen.owed if state is PlanState.ACTIVE else 0),
+        paid_on=seen.paid_on,
+    )
 
 
 def _movement_row(row: Any) -> MovementRow:
     return MovementRow(
-        kind=row.kind, moved_on=row.settled_on, moved_at=row.settled_at,
-        receipt=f"{row.reference}-{row.number}" if row.number else "", reference=row.reference,
-        description=row.description, customer_name=row.name, customer_email=row.customer_email,
-        currency=row.currency, amount=Money(row.amount, row.currency),
-    )  # fmt: skip
+        kind=row.kind,
+        moved_on=row.settled_on,
+        moved_at=row.settled_at,
+        receipt=f"{row.reference}-{row.number}" if row.number else "",
+        reference=row.reference,
+        description=row.description,
+        customer_name=row.name,
+        customer_email=row.customer_email,
+        currency=row.currency,
+        amount=Money(row.amount, row.currency),
+    )

@@ -42,8 +42,14 @@ def plans(
 
 
 def installments(
-    session: Session, actor: Actor, now: datetime, *, status: str | None, after: tuple[date, UUID] | None, limit: int
-) -> list[ListedInstallment]:  # fmt: skip
+    session: Session,
+    actor: Actor,
+    now: datetime,
+    *,
+    status: str | None,
+    after: tuple[date, UUID] | None,
+    limit: int,
+) -> list[ListedInstallment]:
     """At most ``limit`` own installments by due date and id, those of offers too; those that come ``after``."""
     query = _installments().where(own(actor)).order_by(Installment.due_on, Installment.id).limit(limit)
     if actor.role is Role.MERCHANT:

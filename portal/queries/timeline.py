@@ -91,15 +91,29 @@ def payments_query() -> Select[Any]:
     """Payments with their plan and parties, newest first; the caller says whose."""
     return (
         select(
-            Payment.id, Payment.plan_id, Plan.reference, Plan.description, Merchant.name, Merchant.support_email,
-            Merchant.timezone, User.name, Plan.customer_email, Payment.amount, Payment.currency, Payment.state,
-            Payment.outcome, Payment.number, Payment.created_at, Payment.settled_at, Payment.settled_on,
+            Payment.id,
+            Payment.plan_id,
+            Plan.reference,
+            Plan.description,
+            Merchant.name,
+            Merchant.support_email,
+            Merchant.timezone,
+            User.name,
+            Plan.customer_email,
+            Payment.amount,
+            Payment.currency,
+            Payment.state,
+            Payment.outcome,
+            Payment.number,
+            Payment.created_at,
+            Payment.settled_at,
+            Payment.settled_on,
         )
         .join(Plan, (Plan.merchant_id == Payment.merchant_id) & (Plan.id == Payment.plan_id))
         .join(Merchant, Merchant.id == Payment.merchant_id)
         .join(User, User.id == Payment.customer_id)
         .order_by(Payment.id.desc())
-    )  # fmt: skip
+    )
 
 
 def payments(session: Session, query: Select[Any]) -> list[PaymentView]:
@@ -117,12 +131,18 @@ def refunds_of_plan(session: Session, merchant_id: UUID, plan_id: UUID) -> list[
     """All refunds of a plan whose ownership the caller has checked, newest first."""
     query = (
         select(
-            Refund.id, Refund.amount, Refund.cancelled, Refund.to_return, Refund.returned, Refund.state,
-            Refund.created_at, Refund.settled_at,
+            Refund.id,
+            Refund.amount,
+            Refund.cancelled,
+            Refund.to_return,
+            Refund.returned,
+            Refund.state,
+            Refund.created_at,
+            Refund.settled_at,
         )
         .where(Refund.merchant_id == merchant_id, Refund.plan_id == plan_id)
         .order_by(Refund.id.desc())
-    )  # fmt: skip
+    )
     return [RefundView(*row) for row in session.execute(query)]
 
 

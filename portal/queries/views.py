@@ -124,17 +124,28 @@ class PlanView:
 
 # Columns and not entities: nothing here is changed, and a list may hold hundreds of rows.
 _PARTIES = (
-    Merchant.name.label("shop"), Merchant.support_email.label("support"), Merchant.timezone,
+    Merchant.name.label("shop"),
+    Merchant.support_email.label("support"),
+    Merchant.timezone,
     User.name.label("customer"),
-)  # fmt: skip
+)
 # The plan's id is compared as text: making a UUID of it for each line would take longest of all.
 _PLAN = cast(Plan.id, String).label("key")
 # Columns of the table, not mapped ones, whose rows cost more.
 _I = Installment.__table__.c
 LINE = (
-    _I.id, _I.number, _I.amount, _I.paid, _I.cancelled, _I.returned, _I.due_on, _I.late_on, _I.paid_on, _I.paid_at,
+    _I.id,
+    _I.number,
+    _I.amount,
+    _I.paid,
+    _I.cancelled,
+    _I.returned,
+    _I.due_on,
+    _I.late_on,
+    _I.paid_on,
+    _I.paid_at,
     _I.payment_id.is_not(None).label("processing"),
-)  # fmt: skip
+)
 # Built once: building a statement takes longer than running it.
 _LINES = (
     select(cast(_I.plan_id, String).label("key"), *LINE)
@@ -176,14 +187,31 @@ def _plan_view(plan: Any, lines: list[Any], now: datetime) -> PlanView:
     today = business_date(now, plan.timezone)
     state = shown_state(PlanState(plan.state), plan.last_day, today)
     return PlanView(
-        id=plan.id, reference=plan.reference, merchant_id=plan.merchant_id, merchant_name=plan.shop,
-        support_email=plan.support, timezone=plan.timezone, customer_id=plan.customer_id, customer_name=plan.customer,
-        customer_email=plan.customer_email, description=plan.description, total=plan.total, currency=plan.currency,
-        num_installments=plan.num_installments, frequency=plan.frequency, start_date=plan.start_date, state=state,
-        terms=plan.terms, terms_hash=plan.terms_hash, last_day=plan.last_day, accepted_on=plan.accepted_on,
-        created_at=plan.created_at, updated_at=plan.updated_at, today=today,
+        id=plan.id,
+        reference=plan.reference,
+        merchant_id=plan.merchant_id,
+        merchant_name=plan.shop,
+        support_email=plan.support,
+        timezone=plan.timezone,
+        customer_id=plan.customer_id,
+        customer_name=plan.customer,
+        customer_email=plan.customer_email,
+        description=plan.description,
+        total=plan.total,
+        currency=plan.currency,
+        num_installments=plan.num_installments,
+        frequency=plan.frequency,
+        start_date=plan.start_date,
+        state=state,
+        terms=plan.terms,
+        terms_hash=plan.terms_hash,
+        last_day=plan.last_day,
+        accepted_on=plan.accepted_on,
+        created_at=plan.created_at,
+        updated_at=plan.updated_at,
+        today=today,
         installments=tuple([installment_view(line, plan.id, state, today) for line in lines]),
-    )  # fmt: skip
+    )
 
 
 def installment_view(line: Any, plan_id: UUID, state: PlanState, today: date) -> InstallmentView:

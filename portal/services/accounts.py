@@ -95,10 +95,15 @@ def sign_up(session: Session, new: NewAccount, password_hash: str, now: datetime
     if new.role is Role.MERCHANT:
         session.add(
             Merchant(
-                id=user.id, user_id=user.id, name=new.name, support_email=new.email, currency=new.currency,
-                timezone=new.timezone, created_at=now,
+                id=user.id,
+                user_id=user.id,
+                name=new.name,
+                support_email=new.email,
+                currency=new.currency,
+                timezone=new.timezone,
+                created_at=now,
             )
-        )  # fmt: skip
+        )
     events.record(session, "account_opened", merchant_id=PORTAL_ID, actor_id=user.id, at=now, role=new.role)
     return user.id
 
@@ -108,9 +113,17 @@ def find_or_invite(session: Session, email: str, language: str, now: datetime) -
 
     Nothing is known of whom an offer invites but the shop that does so, so the first letter is in its ``language``.
     """
-    invited = {"id": new_id(), "email": email, "username": email, "name": email, "role": Role.CUSTOMER,
-               "session_version": 1, "language": language, "test_card": TestCard.SUCCEEDS,
-               "created_at": now}  # fmt: skip
+    invited = {
+        "id": new_id(),
+        "email": email,
+        "username": email,
+        "name": email,
+        "role": Role.CUSTOMER,
+        "session_version": 1,
+        "language": language,
+        "test_card": TestCard.SUCCEEDS,
+        "created_at": now,
+    }
     insert_once(session, User, [invited])
     return session.scalars(select(User).where(User.email == email).with_for_update(key_share=True)).one()
 
@@ -207,9 +220,11 @@ def request_reset(session: Session, email: str, now: datetime) -> None:
     """
     user_id = session.scalars(
         select(User.id).where(
-            User.email == rules.clean_email(email), User.password_hash.is_not(None), User.deactivated_at.is_(None)
+            User.email == rules.clean_email(email),
+            User.password_hash.is_not(None),
+            User.deactivated_at.is_(None),
         )
-    ).first()  # fmt: skip
+    ).first()
     if user_id:
         # The same minute has the same cause, of which the outbox takes one letter only.
         cause = uuid5(user_id, f"{now:%Y-%m-%d %H:%M}")
@@ -255,8 +270,15 @@ def create_admin(session: Session, email: str, password_hash: str, now: datetime
     """Make an admin; only the command line can. Raises ``InvalidInput`` if the address is taken."""
     if session.scalars(select(User.id).where(User.email == email)).first():
         raise InvalidInput.at("email", N_("There is already an account with this e-mail address."))
-    user = User(id=new_id(), email=email, username=email, name=N_("Admin"), role=Role.ADMIN,
-                password_hash=password_hash, created_at=now)  # fmt: skip
+    user = User(
+        id=new_id(),
+        email=email,
+        username=email,
+        name=N_("Admin"),
+        role=Role.ADMIN,
+        password_hash=password_hash,
+        created_at=now,
+    )
     session.add(user)
     session.flush()
     events.record(session, "admin_created", merchant_id=PORTAL_ID, at=now, actor_id=user.id)

@@ -33,9 +33,13 @@ def dates(session: Session, now: datetime) -> list[date]:
 
 
 def run(
-    session: Session, now: datetime, on: date | None = None, *, where_it_is: date | None = None,
+    session: Session,
+    now: datetime,
+    on: date | None = None,
+    *,
+    where_it_is: date | None = None,
     at_any_hour: bool = False,
-) -> dict[str, int]:  # fmt: skip
+) -> dict[str, int]:
     """Do what every merchant's day calls for, and forget old keys; returns how many were marked, reminded, expired.
 
     The day is the merchant's own date at ``now``, or ``on`` for everyone; reminders wait for eight in the merchant's
@@ -82,9 +86,13 @@ def _merchants(session: Session) -> list[tuple[UUID, str]]:
 
 
 def _batches(
-    session: Session, do: Callable[[Session, UUID, date, datetime], int], size: int, merchant_id: UUID, today: date,
+    session: Session,
+    do: Callable[[Session, UUID, date, datetime], int],
+    size: int,
+    merchant_id: UUID,
+    today: date,
     now: datetime,
-) -> Iterator[int]:  # fmt: skip
+) -> Iterator[int]:
     """Do it again, each time in a unit of work of its own, until a batch is not full."""
     done = size
     while done == size:
@@ -94,9 +102,12 @@ def _batches(
 
 
 def _pages(
-    session: Session, do: Callable[[Session, UUID, date, datetime, Place | None], tuple[int, Place | None]],
-    merchant_id: UUID, today: date, now: datetime,
-) -> Iterator[int]:  # fmt: skip
+    session: Session,
+    do: Callable[[Session, UUID, date, datetime, Place | None], tuple[int, Place | None]],
+    merchant_id: UUID,
+    today: date,
+    now: datetime,
+) -> Iterator[int]:
     """Do it page by page, each in a unit of work of its own, until there is no place to go on from."""
     after: Place | None = None
     while True:

@@ -30,9 +30,15 @@ Column = SQLColumnExpression[Any]
 
 
 def record(
-    session: Session, kind: str, *, merchant_id: UUID, at: datetime, actor_id: UUID | None = None,
-    plan_id: UUID | None = None, **facts: object,
-) -> None:  # fmt: skip
+    session: Session,
+    kind: str,
+    *,
+    merchant_id: UUID,
+    at: datetime,
+    actor_id: UUID | None = None,
+    plan_id: UUID | None = None,
+    **facts: object,
+) -> None:
     """Add one event. ``facts`` are JSON values (amounts in minor units); no actor means the portal itself."""
     about = {"merchant_id": merchant_id, "plan_id": plan_id, "actor_id": actor_id, "at": at}
     record_many(session, [about | {"kind": kind, "facts": facts}])
@@ -44,9 +50,16 @@ def record_many(session: Session, rows: list[dict[str, object]]) -> None:
 
 
 def for_each(
-    session: Session, kind: str, rows: Select[Any], order: tuple[Column, ...], plan_id: Column,
-    facts: Mapping[str, Column], *, merchant_id: UUID, at: datetime,
-) -> Insert:  # fmt: skip
+    session: Session,
+    kind: str,
+    rows: Select[Any],
+    order: tuple[Column, ...],
+    plan_id: Column,
+    facts: Mapping[str, Column],
+    *,
+    merchant_id: UUID,
+    at: datetime,
+) -> Insert:
     """The statement that adds one event of the portal's own for each of the ``rows``, in their ``order``.
 
     ``facts`` are made of columns of the rows; what is no number is given as text.

@@ -14,16 +14,26 @@ KEPT = timedelta(days=30)
 
 
 def record(
-    session: Session, job: str, business_date: date, started_at: datetime, ended_at: datetime, counts: dict[str, int],
+    session: Session,
+    job: str,
+    business_date: date,
+    started_at: datetime,
+    ended_at: datetime,
+    counts: dict[str, int],
     error: str | None = None,
-) -> None:  # fmt: skip
+) -> None:
     """Note the run of a job that has ended; ``error`` when it failed.
 
     A run that found nothing to do takes the row of the one before it, of the same day, if that found nothing either:
     the row tells that the job is alive, and there is not one for every minute.
     """
-    run: dict[str, Any] = {"business_date": business_date, "started_at": started_at, "ended_at": ended_at,
-                           "counts": counts, "error": error}  # fmt: skip
+    run: dict[str, Any] = {
+        "business_date": business_date,
+        "started_at": started_at,
+        "ended_at": ended_at,
+        "counts": counts,
+        "error": error,
+    }
     last = session.execute(
         select(JobRun.id, JobRun.counts, JobRun.error)
         .where(JobRun.job == job, JobRun.business_date == business_date)

@@ -36,8 +36,13 @@ def claim(
     Else the row of the request that had it, whose ``answer`` is None while it is being processed. Raises
     ``KeyReused`` if that was another request.
     """
-    row = {"merchant_id": merchant_id, "user_id": user_id, "key": key, "request_hash": fingerprint(request),
-           "created_at": now} | cause  # fmt: skip
+    row = {
+        "merchant_id": merchant_id,
+        "user_id": user_id,
+        "key": key,
+        "request_hash": fingerprint(request),
+        "created_at": now,
+    } | cause
     if insert_once(session, IdempotencyKey, [row]):
         return None
     seen = session.get_one(IdempotencyKey, (merchant_id, user_id, key), populate_existing=True)
@@ -47,9 +52,14 @@ def claim(
 
 
 def once(
-    session: Session, merchant_id: UUID, user_id: UUID, key: str | None, request: Any, now: datetime,
+    session: Session,
+    merchant_id: UUID,
+    user_id: UUID,
+    key: str | None,
+    request: Any,
+    now: datetime,
     act: Callable[[], dict[str, Any]],
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """What ``act`` answers (JSON values); the same key again gets the answer that was stored with it, and no act.
 
     All in the caller's unit of work, so that a key without an answer is never seen. Raises ``KeyReused``.

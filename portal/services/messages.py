@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import Row, select, update
 from sqlalchemy.orm import Session
 
 from portal.adapters.mailer import Letter, Mailer, MailRefused
@@ -48,9 +48,17 @@ class Addressed:
 
 
 def queue(
-    session: Session, kind: str, *, merchant_id: UUID, cause: UUID, user_id: UUID, at: datetime,
-    plan_id: UUID | None = None, send_after: datetime | None = None, **facts: object,
-) -> None:  # fmt: skip
+    session: Session,
+    kind: str,
+    *,
+    merchant_id: UUID,
+    cause: UUID,
+    user_id: UUID,
+    at: datetime,
+    plan_id: UUID | None = None,
+    send_after: datetime | None = None,
+    **facts: object,
+) -> None:
     """Write one message for ``user_id``, unless the same cause already has one of this kind."""
     row = {"merchant_id": merchant_id, "cause": cause, "user_id": user_id, "plan_id": plan_id, "facts": facts}
     queue_many(session, [row | {"kind": kind, "created_at": at, "send_after": send_after or at}])
@@ -119,15 +127,27 @@ def _merchants_with_mail(session: Session, now: datetime) -> list[UUID]:
 def _claim(session: Session, merchant_id: UUID, now: datetime) -> list[Addressed]:
     with unit_of_work(session):
         rows = session.execute(
-            select(Message.id, Message.kind, Message.facts, Message.tries, Message.user_id, Message.plan_id,
-                   User.email, User.name, User.language, User.session_version, Merchant.name, Merchant.support_email)
+            select(
+                Message.id,
+                Message.kind,
+                Message.facts,
+                Message.tries,
+                Message.user_id,
+                Message.plan_id,
+                User.email,
+                User.name,
+                User.language,
+                User.session_version,
+                Merchant.name,
+                Merchant.support_email,
+            )
             .join(User, User.id == Message.user_id)
             .join(Merchant, Merchant.id == Message.merchant_id)
             .where(Message.merchant_id == merchant_id, Message.state == "queued", Message.send_after <= now)
             .order_by(Message.send_after, Message.id)
             .limit(BATCH)
             .with_for_update(of=Message, skip_locked=True)
-        ).all()  # fmt: skip
+        ).all()
         if rows:
             session.execute(
                 update(Message)
@@ -135,20 +155,34 @@ def _claim(session: Session, merchant_id: UUID, now: datetime) -> list[Addressed
                 .values(tries=Message.tries + 1, send_after=now + LEASE)
                 .execution_options(synchronize_session=False)
             )
-    return [
-        Addressed(
-            id=row.id, merchant_id=merchant_id, kind=row.kind, facts=row.facts, to=row.email, name=row[7],
-            language=row.language, session_version=row.session_version, user_id=row.user_id,
-            plan_id=row.plan_id, sender=row[10], support=row.support_email, tries=row.tries + 1,
-        )
-        for row in rows
-    ]  # fmt: skip
+    return [_addressed(merchant_id, row) for row in rows]
+
+
+def _addressed(merchant_id: UUID, row: Row[Any]) -> Addressed:
+    return Addressed(
+        id=row.id,
+        merchant_id=merchant_id,
+        kind=row.kind,
+        facts=row.facts,
+        to=row.email,
+        name=row[7],
+        language=row.language,
+        session_version=row.session_version,
+        user_id=row.user_id,
+        plan_id=row.plan_id,
+        sender=row[10],
+        support=row.support_email,
+        tries=row.tries + 1,
+    )
 
 
 def _deliver_one(
-    session: Session, mailer: Mailer, write: Callable[[Addressed], Letter], message: Addressed,
+    session: Session,
+    mailer: Mailer,
+    write: Callable[[Addressed], Letter],
+    message: Addressed,
     clock: Callable[[], datetime],
-) -> str:  # fmt: skip
+) -> str:
     try:
         letter = write(message)
         mailer.send(

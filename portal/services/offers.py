@@ -71,26 +71,62 @@ def offer(session: Session, merchant: Actor, proposal: Proposal, now: datetime) 
         message = N_("This address belongs to an account that cannot buy on installments.")
         raise InvalidInput.at("customer_email", message)
     last_day = offer_last_day(business_date(now, shop.timezone))
-    text = terms.write_terms(
-        seller=shop.name, support=shop.support_email, buyer=email, description=description, currency=shop.currency,
-        frequency=proposal.frequency, lines=lines, last_day=last_day, timezone=shop.timezone,
-    ).canonical()  # fmt: skip
+    text = _terms_text(shop, email, description, proposal, lines, last_day)
     plan = Plan(
-        merchant_id=shop.id, id=new_id(), reference=_new_reference(), customer_id=customer.id, customer_email=email,
-        description=description, total=proposal.total, currency=shop.currency, num_installments=len(lines),
-        frequency=proposal.frequency, start_date=proposal.start_date, state=PlanState.OFFERED, terms=text,
-        terms_hash=terms.hash_text(text), last_day=last_day, created_at=now, updated_at=now,
-    )  # fmt: skip
+        merchant_id=shop.id,
+        id=new_id(),
+        reference=_new_reference(),
+        customer_id=customer.id,
+        customer_email=email,
+        description=description,
+        total=proposal.total,
+        currency=shop.currency,
+        num_installments=len(lines),
+        frequency=proposal.frequency,
+        start_date=proposal.start_date,
+        state=PlanState.OFFERED,
+        terms=text,
+        terms_hash=terms.hash_text(text),
+        last_day=last_day,
+        created_at=now,
+        updated_at=now,
+    )
+    _insert(session, plan, lines)
+    tell(session, plan, "plan_offered", "offer_sent", customer.id, merchant.id, now)
+    return plan.id
+
+
+def _terms_text(
+    shop: Merchant, email: str, description: str, proposal: Proposal, lines: tuple[Line, ...], last_day: date
+) -> str:
+    return terms.write_terms(
+        seller=shop.name,
+        support=shop.support_email,
+        buyer=email,
+        description=description,
+        currency=shop.currency,
+        frequency=proposal.frequency,
+        lines=lines,
+        last_day=last_day,
+        timezone=shop.timezone,
+    ).canonical()
+
+
+def _insert(session: Session, plan: Plan, lines: tuple[Line, ...]) -> None:
     session.add(plan)
     session.flush()
     rows = [
-        {"merchant_id": shop.id, "id": new_id(), "plan_id": plan.id, "number": line.number, "amount": line.amount,
-         "due_on": line.due_on}
+        {
+            "merchant_id": plan.merchant_id,
+            "id": new_id(),
+            "plan_id": plan.id,
+            "number": line.number,
+            "amount": line.amount,
+            "due_on": line.due_on,
+        }
         for line in lines
-    ]  # fmt: skip
+    ]
     insert_rows(session, Installment, rows)
-    tell(session, plan, "plan_offered", "offer_sent", customer.id, merchant.id, now)
-    return plan.id
 
 
 def check(merchant: Actor, proposal: Proposal, now: datetime) -> tuple[str, str, tuple[Line, ...]]:
@@ -146,11 +182,17 @@ def bind(session: Session, plan: Plan, origin: Origin, how: str, now: datetime, 
     event = states.transition(state, PlanState.ACTIVE)
     session.add(
         Acceptance(
-            merchant_id=plan.merchant_id, plan_id=plan.id, customer_id=plan.customer_id, terms=plan.terms,
-            terms_hash=plan.terms_hash, accepted_at=now, address=origin.address[:64],
-            user_agent=origin.user_agent[:400], how=how,
+            merchant_id=plan.merchant_id,
+            plan_id=plan.id,
+            customer_id=plan.customer_id,
+            terms=plan.terms,
+            terms_hash=plan.terms_hash,
+            accepted_at=now,
+            address=origin.address[:64],
+            user_agent=origin.user_agent[:400],
+            how=how,
         )
-    )  # fmt: skip
+    )
     session.flush()
     plan.state, plan.acceptance_id, plan.accepted_on, plan.updated_at = PlanState.ACTIVE, plan.id, today, now
     session.flush()

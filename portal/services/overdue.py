@@ -41,8 +41,15 @@ def mark(
         "day": literal(today.isoformat()),
     }
     tell = events.for_each(
-        session, "installment_late", select(page), place, page.c.plan_id, facts, merchant_id=merchant_id, at=now
-    )  # fmt: skip
+        session,
+        "installment_late",
+        select(page),
+        place,
+        page.c.plan_id,
+        facts,
+        merchant_id=merchant_id,
+        at=now,
+    )
     these = (Installment.merchant_id == merchant_id, Installment.id.in_(select(page.c.id)))
     stamp = update(Installment).where(*these).values(late_on=today)
     last = select(*place, func.count().over()).order_by(*(column.desc() for column in place)).limit(1)

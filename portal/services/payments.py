@@ -43,9 +43,14 @@ class Order:
 
 
 def pay(
-    session: Session, gateway: Gateway, customer: Actor, order: Order, key: str | None, now: datetime,
+    session: Session,
+    gateway: Gateway,
+    customer: Actor,
+    order: Order,
+    key: str | None,
+    now: datetime,
     origin: Origin | None = None,
-) -> Answer:  # fmt: skip
+) -> Answer:
     """Pay the whole of what the order covers with the customer's card, exactly once per key.
 
     With an ``origin`` (over the API) paying an open offer accepts it, together with the intent: if the payment is then
@@ -90,9 +95,16 @@ def _intend(
             N_("Another amount is owed by now. Check it and pay again."), code="other_amount", figure=amount
         )
     payment = {
-        "merchant_id": merchant_id, "id": payment_id, "plan_id": plan_id, "customer_id": customer.id, "amount": amount,
-        "currency": plan.currency, "test_card": test_card, "state": PaymentState.PROCESSING, "created_at": now,
-    }  # fmt: skip
+        "merchant_id": merchant_id,
+        "id": payment_id,
+        "plan_id": plan_id,
+        "customer_id": customer.id,
+        "amount": amount,
+        "currency": plan.currency,
+        "test_card": test_card,
+        "state": PaymentState.PROCESSING,
+        "created_at": now,
+    }
     insert_rows(session, Payment, [payment])
     session.execute(
         _HOLD, {"merchant": merchant_id, "installments": [i.id for i in covered], "payment": payment_id}

@@ -58,8 +58,18 @@ def cancel(
     plan.state, plan.updated_at = PlanState.CANCELLED, now
     session.flush()
     after = schedule_facts(installments)
-    tell(session, plan, event, "plan_cancelled", plan.customer_id, merchant.id, now, owed=owed,
-         before=before, after=after)  # fmt: skip
+    tell(
+        session,
+        plan,
+        event,
+        "plan_cancelled",
+        plan.customer_id,
+        merchant.id,
+        now,
+        owed=owed,
+        before=before,
+        after=after,
+    )
 
 
 def refuse_while_processing(session: Session, plan: Plan, installments: Sequence[Installment]) -> None:
@@ -74,9 +84,14 @@ def refuse_while_processing(session: Session, plan: Plan, installments: Sequence
 
 
 def cancel_parts(
-    session: Session, plan: Plan, installments: Sequence[Installment], amounts: Mapping[UUID, int], now: datetime,
-    today: date, **cause: Any,
-) -> None:  # fmt: skip
+    session: Session,
+    plan: Plan,
+    installments: Sequence[Installment],
+    amounts: Mapping[UUID, int],
+    now: datetime,
+    today: date,
+    **cause: Any,
+) -> None:
     """Cancel minor units of what installments owe, by their ids, and post it; the rows are those under the lock."""
     changes = []
     for i in installments:
@@ -132,15 +147,31 @@ _INSTALLMENTS = (
 
 
 def post(
-    session: Session, plan: Plan, debit: str, credit: str, amounts: list[tuple[UUID, int]], now: datetime, today: date,
+    session: Session,
+    plan: Plan,
+    debit: str,
+    credit: str,
+    amounts: list[tuple[UUID, int]],
+    now: datetime,
+    today: date,
     **cause: Any,
-) -> None:  # fmt: skip
+) -> None:
     """Add one posting per (installment id, minor units); ``cause`` names the payment or refund that moved cash."""
     rows = [
-        {"merchant_id": plan.merchant_id, "id": new_id(), "installment_id": installment_id, "debit": debit,
-         "credit": credit, "amount": amount, "currency": plan.currency, "posted_at": now, "posted_on": today} | cause
+        {
+            "merchant_id": plan.merchant_id,
+            "id": new_id(),
+            "installment_id": installment_id,
+            "debit": debit,
+            "credit": credit,
+            "amount": amount,
+            "currency": plan.currency,
+            "posted_at": now,
+            "posted_on": today,
+        }
+        | cause
         for installment_id, amount in amounts
-    ]  # fmt: skip
+    ]
     insert_rows(session, Posting, rows)
 
 
@@ -166,9 +197,15 @@ def _find_and_lock(session: Session, owned: Any, plan_id: UUID, now: datetime) -
 
 
 def tell(
-    session: Session, plan: Plan, event: str, letter: str, to: UUID, actor_id: UUID | None, now: datetime,
+    session: Session,
+    plan: Plan,
+    event: str,
+    letter: str,
+    to: UUID,
+    actor_id: UUID | None,
+    now: datetime,
     **facts: Any,
-) -> None:  # fmt: skip
+) -> None:
     """Record what happened to the plan and write to the person who should know; both in the same transaction."""
     events.record(
         session, event, merchant_id=plan.merchant_id, at=now, actor_id=actor_id, plan_id=plan.id, **facts
@@ -187,15 +224,26 @@ def write_to(
 ) -> None:
     """Queue one letter about the plan, once per kind and cause, which is the plan itself unless another is named."""
     messages.queue(
-        session, letter, merchant_id=plan.merchant_id, cause=cause or plan.id, user_id=to, at=now, plan_id=plan.id,
+        session,
+        letter,
+        merchant_id=plan.merchant_id,
+        cause=cause or plan.id,
+        user_id=to,
+        at=now,
+        plan_id=plan.id,
         **(plan_facts(plan) | facts),
-    )  # fmt: skip
+    )
 
 
 def plan_facts(plan: Plan) -> dict[str, Any]:
     """What every letter about a plan can name; ``total`` in minor units."""
     return {
-        "reference": plan.reference, "description": plan.description, "total": plan.total, "currency": plan.currency,
-        "num_installments": plan.num_installments, "customer_email": plan.customer_email,
-        "last_day": plan.last_day.isoformat(), "start_date": plan.start_date.isoformat(),
-    }  # fmt: skip
+        "reference": plan.reference,
+        "description": plan.description,
+        "total": plan.total,
+        "currency": plan.currency,
+        "num_installments": plan.num_installments,
+        "customer_email": plan.customer_email,
+        "last_day": plan.last_day.isoformat(),
+        "start_date": plan.start_date.isoformat(),
+    }

@@ -43,8 +43,17 @@ class Answer:
 
     @classmethod
     def of(cls, row: Refund) -> Answer:
-        return cls(row.state, row.id, row.plan_id, row.amount, row.cancelled, row.to_return, row.returned,
-                   row.currency, row.split)  # fmt: skip
+        return cls(
+            row.state,
+            row.id,
+            row.plan_id,
+            row.amount,
+            row.cancelled,
+            row.to_return,
+            row.returned,
+            row.currency,
+            row.split,
+        )
 
     def stored(self) -> dict[str, Any]:
         return asdict(self) | {"refund_id": str(self.refund_id), "plan_id": str(self.plan_id)}

@@ -176,19 +176,32 @@ def split_facts(split: Split) -> dict[str, Any]:
 def _write(session: Session, plan: Plan, refund_id: UUID, amount: int, split: Split, now: datetime) -> Refund:
     done = not split.returned
     values = {
-        "merchant_id": plan.merchant_id, "id": refund_id, "plan_id": plan.id, "amount": amount,
-        "cancelled": split.cancelled_amount, "to_return": split.returned_amount, "returned": 0,
-        "split": split_facts(split), "currency": plan.currency, "created_at": now,
-        "state": PaymentState.SUCCEEDED if done else PaymentState.PROCESSING, "settled_at": now if done else None,
-    }  # fmt: skip
+        "merchant_id": plan.merchant_id,
+        "id": refund_id,
+        "plan_id": plan.id,
+        "amount": amount,
+        "cancelled": split.cancelled_amount,
+        "to_return": split.returned_amount,
+        "returned": 0,
+        "split": split_facts(split),
+        "currency": plan.currency,
+        "created_at": now,
+        "state": PaymentState.SUCCEEDED if done else PaymentState.PROCESSING,
+        "settled_at": now if done else None,
+    }
     session.execute(insert(Refund).values(**values))
     return Refund(**values)
 
 
 def _tell(
-    session: Session, plan: Plan, row: Refund, worked_out: Preview, before: list[dict[str, Any]], merchant: Actor,
+    session: Session,
+    plan: Plan,
+    row: Refund,
+    worked_out: Preview,
+    before: list[dict[str, Any]],
+    merchant: Actor,
     now: datetime,
-) -> None:  # fmt: skip
+) -> None:
     """The plan's new state, the event, and the letter with the old and the new schedule."""
     amounts = {"amount": row.amount, "cancelled": row.cancelled, "to_return": row.to_return}
     facts: dict[str, Any] = {"refund": str(row.id), "currency": row.currency} | amounts

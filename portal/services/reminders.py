@@ -41,9 +41,16 @@ def _owed(session: Session, merchant_id: UUID, today: date, after: Place | None)
     )
     query = (
         select(
-            Installment.id, Installment.number, Installment.due_on, Installment.plan_id,
+            Installment.id,
+            Installment.number,
+            Installment.due_on,
+            Installment.plan_id,
             (Installment.amount - Installment.paid - Installment.cancelled).label("owed"),
-            Plan.accepted_on, Plan.customer_id, Plan.currency, Plan.reference, Plan.description,
+            Plan.accepted_on,
+            Plan.customer_id,
+            Plan.currency,
+            Plan.reference,
+            Plan.description,
         )
         .join(Plan, (Plan.merchant_id == Installment.merchant_id) & (Plan.id == Installment.plan_id))
         .where(
@@ -56,7 +63,7 @@ def _owed(session: Session, merchant_id: UUID, today: date, after: Place | None)
         )
         .order_by(*BY_DUE_DATE)
         .limit(BATCH)
-    )  # fmt: skip
+    )
     if after:
         query = query.where(tuple_(*BY_DUE_DATE) > after)
     return list(session.execute(query).all())
@@ -74,7 +81,21 @@ def _sent(session: Session, merchant_id: UUID, installments: list[UUID]) -> dict
 
 
 def _message(merchant_id: UUID, row: Any, step: str, now: datetime) -> dict[str, Any]:
-    facts = {"number": row.number, "amount": row.owed, "currency": row.currency, "due_on": row.due_on.isoformat(),
-             "reference": row.reference, "description": row.description}  # fmt: skip
-    return {"merchant_id": merchant_id, "cause": row.id, "kind": step, "user_id": row.customer_id,
-            "plan_id": row.plan_id, "facts": facts, "created_at": now, "send_after": now}  # fmt: skip
+    facts = {
+        "number": row.number,
+        "amount": row.owed,
+        "currency": row.currency,
+        "due_on": row.due_on.isoformat(),
+        "reference": row.reference,
+        "description": row.description,
+    }
+    return {
+        "merchant_id": merchant_id,
+        "cause": row.id,
+        "kind": step,
+        "user_id": row.customer_id,
+        "plan_id": row.plan_id,
+        "facts": facts,
+        "created_at": now,
+        "send_after": now,
+    }

@@ -51,9 +51,15 @@ class Answer:
 
 
 def settle(
-    session: Session, merchant_id: UUID, plan_id: UUID, payment_id: UUID, outcome: Outcome, now: datetime,
-    *, later: bool = False,
-) -> Answer:  # fmt: skip
+    session: Session,
+    merchant_id: UUID,
+    plan_id: UUID,
+    payment_id: UUID,
+    outcome: Outcome,
+    now: datetime,
+    *,
+    later: bool = False,
+) -> Answer:
     """Book the provider's answer in one unit of work: postings, installments, plan, event, message, the key's answer.
 
     A payment that was settled before stays as it is, and its answer is given again. ``later``: the customer has left.
@@ -151,15 +157,24 @@ _PAID = (
     update(Installment)
     .where(Installment.merchant_id == bindparam("merchant"), Installment.payment_id == bindparam("payment"))
     .values(
-        paid=Installment.amount - Installment.cancelled, paid_on=bindparam("today"), paid_at=bindparam("at"),
-        late_on=None, payment_id=None,
+        paid=Installment.amount - Installment.cancelled,
+        paid_on=bindparam("today"),
+        paid_at=bindparam("at"),
+        late_on=None,
+        payment_id=None,
     )
     .returning(
-        Installment.id, Installment.plan_id, Installment.number, Installment.amount, Installment.paid,
-        Installment.cancelled, Installment.returned, Installment.due_on,
+        Installment.id,
+        Installment.plan_id,
+        Installment.number,
+        Installment.amount,
+        Installment.paid,
+        Installment.cancelled,
+        Installment.returned,
+        Installment.due_on,
     )
     .execution_options(synchronize_session=False)
-)  # fmt: skip
+)
 
 
 def _given(session: Session, payment: Payment) -> Answer:
@@ -204,16 +219,31 @@ def _book(
     these = {"merchant": plan.merchant_id, "payment": answer.payment_id, "at": now, "today": today}
     paid = session.execute(_PAID, these).all()
     # It takes the whole of what an installment owes, so ``paid`` was zero before.
-    post(session, plan, "cash", "receivable", [(row.id, row.paid) for row in paid], now, today,
-         payment_id=answer.payment_id)  # fmt: skip
+    post(
+        session,
+        plan,
+        "cash",
+        "receivable",
+        [(row.id, row.paid) for row in paid],
+        now,
+        today,
+        payment_id=answer.payment_id,
+    )
     changes = [
-        (Standing(row.amount, row.due_on, cancelled=row.cancelled),
-         Standing(row.amount, row.due_on, row.paid, row.cancelled, row.returned, today))
+        (
+            Standing(row.amount, row.due_on, cancelled=row.cancelled),
+            Standing(row.amount, row.due_on, row.paid, row.cancelled, row.returned, today),
+        )
         for row in paid
-    ]  # fmt: skip
+    ]
     tallies.record(session, plan, changes, today)
-    facts = {"payment": str(answer.payment_id), "amount": answer.amount, "currency": plan.currency,
-             "receipt": f"{plan.reference}-{number}", "installments": sorted(row.number for row in paid)}  # fmt: skip
+    facts = {
+        "payment": str(answer.payment_id),
+        "amount": answer.amount,
+        "currency": plan.currency,
+        "receipt": f"{plan.reference}-{number}",
+        "installments": sorted(row.number for row in paid),
+    }
     about = {"merchant_id": plan.merchant_id, "plan_id": plan.id, "at": now}
     happened = [about | {"kind": "payment_succeeded", "actor_id": plan.customer_id, "facts": facts}]
     if last:
@@ -240,10 +270,21 @@ def _release(session: Session, plan: Plan, answer: Answer, now: datetime, *, lat
         .values(payment_id=None)
         .execution_options(synchronize_session=False)
     )
-    facts = {"payment": str(answer.payment_id), "amount": answer.amount, "currency": plan.currency,
-             "outcome": answer.outcome}  # fmt: skip
-    events.record(session, "payment_declined", merchant_id=plan.merchant_id, at=now, actor_id=plan.customer_id,
-                  plan_id=plan.id, **facts)  # fmt: skip
+    facts = {
+        "payment": str(answer.payment_id),
+        "amount": answer.amount,
+        "currency": plan.currency,
+        "outcome": answer.outcome,
+    }
+    events.record(
+        session,
+        "payment_declined",
+        merchant_id=plan.merchant_id,
+        at=now,
+        actor_id=plan.customer_id,
+        plan_id=plan.id,
+        **facts,
+    )
     if later:
         _write(session, plan, "payment_declined", answer, now, facts)
 

@@ -50,9 +50,15 @@ def record(
         if before:
             change -= contribution(before, plan.accepted_on)
         rows.append(
-            {"merchant_id": plan.merchant_id, "id": new_id(), "posted_on": today, "due_on": after.due_on,
-             "cohort_on": month_of(plan.accepted_on)} | asdict(change)
-        )  # fmt: skip
+            {
+                "merchant_id": plan.merchant_id,
+                "id": new_id(),
+                "posted_on": today,
+                "due_on": after.due_on,
+                "cohort_on": month_of(plan.accepted_on),
+            }
+            | asdict(change)
+        )
     insert_rows(session, TallyChange, rows)
 
 

@@ -59,9 +59,12 @@ HAPPENED = {
 @only_admins
 def overview() -> ResponseReturnValue:
     return render_template(
-        "admin/overview.html", database=health.database_state(), queue=health.queue_state(),
-        counts=admin.counts(db.session), jobs=admin.list_jobs(db.session, now()),
-    )  # fmt: skip
+        "admin/overview.html",
+        database=health.database_state(),
+        queue=health.queue_state(),
+        counts=admin.counts(db.session),
+        jobs=admin.list_jobs(db.session, now()),
+    )
 
 
 @bp.get("/users")
@@ -115,10 +118,12 @@ def plan(plan_id: UUID) -> ResponseReturnValue:
     found = admin.get_plan(db.session, plan_id, now())
     key = (found.merchant_id, found.id)
     return render_template(
-        "admin/plan.html", plan=found, payments=payments_of_plan(db.session, *key),
+        "admin/plan.html",
+        plan=found,
+        payments=payments_of_plan(db.session, *key),
         timeline=timeline_of(events_of_plan(db.session, *key), found.currency),
         evidence=admin.find_evidence(db.session, found),
-    )  # fmt: skip
+    )
 
 
 @bp.get("/messages")

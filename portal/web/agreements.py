@@ -69,10 +69,13 @@ def agreed_terms(canonical: str) -> dict[str, Any]:
     terms = json.loads(canonical)
     currency = terms["currency"]
     lines = [
-        {"number": line["number"], "amount": parse_amount(line["amount"], currency),
-         "due_on": date.fromisoformat(line["due_on"])}
+        {
+            "number": line["number"],
+            "amount": parse_amount(line["amount"], currency),
+            "due_on": date.fromisoformat(line["due_on"]),
+        }
         for line in terms["lines"]
-    ]  # fmt: skip
+    ]
     return terms | {
         "told": {name: _(terms[name]) for name in CLAUSES},
         "lines": lines,

@@ -60,9 +60,16 @@ class SignUpForm(PageForm):
         """What was typed. Without a role it is taken for a customer's, so that every other fault is named too."""
         role = Role.MERCHANT if self.role.data == Role.MERCHANT else Role.CUSTOMER
         return accounts.NewAccount(
-            role, self.name.data, self.email.data, self.email.data, self.password.data, self.password2.data,
-            self.currency.data, self.timezone.data, language(),
-        )  # fmt: skip
+            role,
+            self.name.data,
+            self.email.data,
+            self.email.data,
+            self.password.data,
+            self.password2.data,
+            self.currency.data,
+            self.timezone.data,
+            language(),
+        )
 
 
 @bp.route("/signup", methods=["GET", "POST"])
@@ -111,9 +118,13 @@ def login() -> ResponseReturnValue:
     if form.validate_on_submit():
         try:
             user_id = accounts.sign_in(
-                db.session, current_app.extensions["passwords"], form.email.data, form.password.data,
-                request.remote_addr or "", now(),
-            )  # fmt: skip
+                db.session,
+                current_app.extensions["passwords"],
+                form.email.data,
+                form.password.data,
+                request.remote_addr or "",
+                now(),
+            )
             if user_id:
                 person = open_session(user_id)
                 return redirect(target or home_url(person.role), 303)
@@ -163,9 +174,12 @@ class NewPasswordForm(PageForm):
         self.validate()
         try:
             check_password(
-                self.password.data, self.password2.data, name=person.name, email=person.email,
+                self.password.data,
+                self.password2.data,
+                name=person.name,
+                email=person.email,
                 username=person.username,
-            )  # fmt: skip
+            )
         except InvalidInput as invalid:
             add_errors(self, invalid)
 
@@ -233,9 +247,13 @@ def password() -> ResponseReturnValue:
     person, form = actor(), PasswordForm()
     form.check(person)
     recognized = accounts.recognize(
-        db.session, current_app.extensions["passwords"], person.email, form.current_password.data,
-        request.remote_addr or "", now(),
-    )  # fmt: skip
+        db.session,
+        current_app.extensions["passwords"],
+        person.email,
+        form.current_password.data,
+        request.remote_addr or "",
+        now(),
+    )
     if recognized is None:
         form.current_password.errors = [_("This is not your current password.")]
     if form.errors:

@@ -49,12 +49,21 @@ def _entry(plan: PlanView, part: InstallmentView) -> feeds.Entry:
     return feeds.Entry(
         uid=f"{part.id}@{urlsplit(portal).hostname}",
         day=part.due_on,
-        summary=_("Pay %(amount)s to %(shop)s", amount=amount_text(part.owed, plan.currency), shop=plan.merchant_name),
-        description=_("Installment %(number)s of %(count)s: %(what)s, %(reference)s", number=part.number,
-                      count=plan.num_installments, what=plan.description, reference=plan.reference),
+        summary=_(
+            "Pay %(amount)s to %(shop)s",
+            amount=amount_text(part.owed, plan.currency),
+            shop=plan.merchant_name,
+        ),
+        description=_(
+            "Installment %(number)s of %(count)s: %(what)s, %(reference)s",
+            number=part.number,
+            count=plan.num_installments,
+            what=plan.description,
+            reference=plan.reference,
+        ),
         url=portal + url_for("customer.plan", plan_id=plan.id),
         changed_at=plan.updated_at,
-    )  # fmt: skip
+    )
 
 
 @bp.get("/customer/calendar")

@@ -72,13 +72,19 @@ def _home(status: int = 200, said: Notice | None = None, about: UUID | None = No
     if about and not plan:
         raise NotFound()
     return respond(
-        "customer/home.html", "customer/_plan_card.html", also=("customer/_totals.html",), status=status,
+        "customer/home.html",
+        "customer/_plan_card.html",
+        also=("customer/_totals.html",),
+        status=status,
         offers=sorted((p for p in plans if p.state is PlanState.OFFERED), key=lambda p: p.last_day),
         active=active,
         finished=[p for p in plans if p.state not in (PlanState.ACTIVE, PlanState.OFFERED)],
-        totals=_totals(active), upcoming=active[0] if active else None,
-        plan=plan, said=said, about=about,
-    )  # fmt: skip
+        totals=_totals(active),
+        upcoming=active[0] if active else None,
+        plan=plan,
+        said=said,
+        about=about,
+    )
 
 
 def _next_day(plan: PlanView) -> date:
@@ -109,12 +115,19 @@ def _plan_page(
     plan = listing.get_plan(db.session, actor(), plan_id, now())
     events = timeline.events_of_plan(db.session, plan.merchant_id, plan.id)
     return respond(
-        "customer/plan.html", "customer/_history.html", status=status,
-        plan=plan, terms=agreed_terms(plan.terms), agreement=find_agreement(db.session, actor(), plan.id),
+        "customer/plan.html",
+        "customer/_history.html",
+        status=status,
+        plan=plan,
+        terms=agreed_terms(plan.terms),
+        agreement=find_agreement(db.session, actor(), plan.id),
         payments=timeline.payments_of_plan(db.session, plan.merchant_id, plan.id),
-        happened=timeline_of(events, plan.currency), form=form or AcceptForm(formdata=None),
-        said=said, about=plan.id, on_plan_page=True,
-    )  # fmt: skip
+        happened=timeline_of(events, plan.currency),
+        form=form or AcceptForm(formdata=None),
+        said=said,
+        about=plan.id,
+        on_plan_page=True,
+    )
 
 
 @bp.get("/plans/<uuid:plan_id>/card")
@@ -246,11 +259,17 @@ def _being_processed() -> Notice:
 def _refused(answer: Answer | PaymentView) -> Notice:
     amount = amount_text(answer.amount, answer.currency)
     if answer.outcome == "insufficient_funds":
-        text = _("There is not enough money on your card for %(amount)s, and nothing was taken. "
-                 "Add some and try again, or choose another card.", amount=amount)  # fmt: skip
+        text = _(
+            "There is not enough money on your card for %(amount)s, and nothing was taken. "
+            "Add some and try again, or choose another card.",
+            amount=amount,
+        )
     else:
-        text = _("Your card was declined, and nothing was taken. "
-                 "Try to pay %(amount)s again, or choose another card.", amount=amount)  # fmt: skip
+        text = _(
+            "Your card was declined, and nothing was taken. "
+            "Try to pay %(amount)s again, or choose another card.",
+            amount=amount,
+        )
     return Notice(text, card_link=True)
 
 

@@ -54,8 +54,10 @@ def _receipt(payment: PaymentView) -> Response:
         raise NotFound()
     lines = timeline.receipt_lines(db.session, payment.id)
     document = _document(
-        sender=payment.merchant_name, support=payment.support_email,
-        title=_("Receipt %(number)s", number=payment.receipt), about=payment.description,
+        sender=payment.merchant_name,
+        support=payment.support_email,
+        title=_("Receipt %(number)s", number=payment.receipt),
+        about=payment.description,
         figure=amount_text(payment.amount, payment.currency),
         facts=(
             (_("Paid to"), payment.merchant_name),
@@ -64,7 +66,7 @@ def _receipt(payment: PaymentView) -> Response:
             (_("When"), formats.moment(payment.settled_at, payment.timezone, language())),
         ),
         tables=(_receipt_table(payment, lines),),
-    )  # fmt: skip
+    )
     return _answer(document, f"receipt-{payment.receipt}")
 
 
@@ -74,11 +76,14 @@ def _statement(plan: PlanView) -> Response:
         raise NotFound()
     owed = amount_text(plan.owed, plan.currency)
     document = _document(
-        sender=plan.merchant_name, support=plan.support_email,
-        title=_("Statement of %(reference)s", reference=plan.reference), about=plan.description,
+        sender=plan.merchant_name,
+        support=plan.support_email,
+        title=_("Statement of %(reference)s", reference=plan.reference),
+        about=plan.description,
         figure=_("%(amount)s still owed", amount=owed) if plan.owed else _("Nothing is owed"),
-        facts=_plan_facts(plan), tables=(_schedule(plan), *_movements(plan)),
-    )  # fmt: skip
+        facts=_plan_facts(plan),
+        tables=(_schedule(plan), *_movements(plan)),
+    )
     return _answer(document, f"statement-{plan.reference}-{plan.today}")
 
 
@@ -110,14 +115,21 @@ def _schedule(plan: PlanView) -> Table:
         title=_("Schedule"),
         headings=(_("No."), _("Due"), _("Amount"), _("Paid"), _("Cancelled"), _("Owed"), _("State")),
         rows=tuple(
-            (str(number(i.number)), formats.short_day(i.due_on, language()), money(i.amount), money(i.paid),
-             money(i.cancelled), money(i.owed), state(i))
+            (
+                str(number(i.number)),
+                formats.short_day(i.due_on, language()),
+                money(i.amount),
+                money(i.paid),
+                money(i.cancelled),
+                money(i.owed),
+                state(i),
+            )
             for i in lines
         ),
         widths=(0.05, 0.15, 0.155, 0.155, 0.155, 0.155, 0.18),
         amounts=frozenset({2, 3, 4, 5}),
         foot=("", _("Total"), *(money(value) for value in sums), ""),
-    )  # fmt: skip
+    )
 
 
 def _movements(plan: PlanView) -> list[Table]:
@@ -129,13 +141,25 @@ def _movements(plan: PlanView) -> list[Table]:
     paid = [p for p in timeline.payments_of_plan(db.session, plan.merchant_id, plan.id) if p.receipt]
     refunds = timeline.refunds_of_plan(db.session, plan.merchant_id, plan.id)
     tables = [
-        Table(_("Payments"), (_("Receipt"), _("When"), _("Amount")),
-              tuple((p.receipt or "", _moment(p, plan), money(p.amount)) for p in reversed(paid)),
-              (0.3, 0.45, 0.25), frozenset({2}), ("", _("Total"), money(sum(p.amount for p in paid)))),
-        Table(_("Refunds"), (_("When"), _("Refunded"), _("Cancelled"), _("Returned")),
-              tuple((_moment(r, plan), *map(money, (r.amount, r.cancelled, r.returned))) for r in reversed(refunds)),
-              (0.34, 0.22, 0.22, 0.22), frozenset({1, 2, 3})),
-    ]  # fmt: skip
+        Table(
+            _("Payments"),
+            (_("Receipt"), _("When"), _("Amount")),
+            tuple((p.receipt or "", _moment(p, plan), money(p.amount)) for p in reversed(paid)),
+            (0.3, 0.45, 0.25),
+            frozenset({2}),
+            ("", _("Total"), money(sum(p.amount for p in paid))),
+        ),
+        Table(
+            _("Refunds"),
+            (_("When"), _("Refunded"), _("Cancelled"), _("Returned")),
+            tuple(
+                (_moment(r, plan), *map(money, (r.amount, r.cancelled, r.returned)))
+                for r in reversed(refunds)
+            ),
+            (0.34, 0.22, 0.22, 0.22),
+            frozenset({1, 2, 3}),
+        ),
+    ]
     return [table for table in tables if table.rows]
 
 
@@ -162,17 +186,31 @@ def _receipt_table(payment: PaymentView, lines: list[ReceiptLine]) -> Table:
 
 
 def _document(
-    *, sender: str, support: str, title: str, about: str, figure: str, facts: tuple[tuple[str, str], ...],
+    *,
+    sender: str,
+    support: str,
+    title: str,
+    about: str,
+    figure: str,
+    facts: tuple[tuple[str, str], ...],
     tables: tuple[Table, ...],
-) -> Document:  # fmt: skip
+) -> Document:
     """What all documents share: language, whom to ask, and the words of their feet."""
     return Document(
-        language=language().replace("_", "-"), direction=formats.direction(language()), sender=sender, title=title,
-        about=about, figure=figure, facts=facts, tables=tables,
+        language=language().replace("_", "-"),
+        direction=formats.direction(language()),
+        sender=sender,
+        title=title,
+        about=about,
+        figure=figure,
+        facts=facts,
+        tables=tables,
         closing=(_("Questions? Ask %(shop)s at %(email)s.", shop=sender, email=support),),
         page=lambda number, count: _("Page %(number)s of %(count)s", number=number, count=count),
-        missing=_("An open box stands for a letter that this document cannot show. The portal's pages show it."),
-    )  # fmt: skip
+        missing=_(
+            "An open box stands for a letter that this document cannot show. The portal's pages show it."
+        ),
+    )
 
 
 def _answer(document: Document, name: str) -> Response:

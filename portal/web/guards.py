@@ -55,8 +55,12 @@ def _admit(roles: tuple[Role, ...]) -> Response | None:
     if not current_user.is_authenticated:
         return _sign_in_first()
     if current_user.role not in roles:
-        raise Forbidden(_("You are signed in as %(name)s, and this page is for another kind of account.",
-                          name=current_user.name))  # fmt: skip
+        raise Forbidden(
+            _(
+                "You are signed in as %(name)s, and this page is for another kind of account.",
+                name=current_user.name,
+            )
+        )
     return None
 
 

@@ -55,9 +55,13 @@ def choose() -> Response:
 def remember(response: Response, language: str) -> Response:
     """Let this browser keep the language for a year, signed in or not."""
     response.set_cookie(
-        COOKIE, language, COOKIE_SECONDS, httponly=True, samesite="Lax",
+        COOKIE,
+        language,
+        COOKIE_SECONDS,
+        httponly=True,
+        samesite="Lax",
         secure=current_app.config["SESSION_COOKIE_SECURE"],
-    )  # fmt: skip
+    )
     return response
 
 

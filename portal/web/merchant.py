@@ -34,12 +34,21 @@ def dashboard() -> str:
     started = bool(payments or numbers.outstanding or any(point.amount for point in numbers.schedule))
     exported = {"from": numbers.span.first, "to": numbers.span.last} if numbers.previous else {}
     return render_template(
-        "merchant/dashboard.html", numbers=numbers, span=span_in_words(numbers), cards=cards(numbers, started),
-        choices=choices(period, ".dashboard"), takings=merchant_charts.takings_beside_schedule(numbers),
-        expected=merchant_charts.expected_by_week(numbers), on_time=merchant_charts.on_time_by_month(numbers),
-        ages=merchant_charts.overdue_by_age(numbers), debtors=metrics.debtors(db.session, actor(), now()),
-        looked_at=metrics.LOOKED_AT, payments=payments, started=started, exported=exported,
-    )  # fmt: skip
+        "merchant/dashboard.html",
+        numbers=numbers,
+        span=span_in_words(numbers),
+        cards=cards(numbers, started),
+        choices=choices(period, ".dashboard"),
+        takings=merchant_charts.takings_beside_schedule(numbers),
+        expected=merchant_charts.expected_by_week(numbers),
+        on_time=merchant_charts.on_time_by_month(numbers),
+        ages=merchant_charts.overdue_by_age(numbers),
+        debtors=metrics.debtors(db.session, actor(), now()),
+        looked_at=metrics.LOOKED_AT,
+        payments=payments,
+        started=started,
+        exported=exported,
+    )
 
 
 bp.add_url_rule("/numbers/<name>", "number", merchant_numbers.show)

@@ -44,11 +44,14 @@ def expected_by_week(numbers: Dashboard) -> Chart:
     url = _url_of_points("expected", numbers)
     points = tuple(
         Point(
-            str(point.on), _day(point.on), _week(point.on), (_money(point.amount, numbers),),
+            str(point.on),
+            _day(point.on),
+            _week(point.on),
+            (_money(point.amount, numbers),),
             f"{url}{point.on}",
         )
         for point in numbers.expected
-    )  # fmt: skip
+    )
     return _chart("expected", numbers, _("Week"), points, marked=0)
 
 
@@ -70,9 +73,12 @@ def on_time_by_month(numbers: Dashboard) -> Chart:
 
 # How each series of the registry is drawn.
 CHARTS: dict[str, Callable[[Dashboard], Chart]] = {
-    "aging": overdue_by_age, "expected": expected_by_week, "schedule": schedule_by_month, "takings": takings_by_month,
+    "aging": overdue_by_age,
+    "expected": expected_by_week,
+    "schedule": schedule_by_month,
+    "takings": takings_by_month,
     "on_time_by_month": on_time_by_month,
-}  # fmt: skip
+}
 
 
 def _chart(
@@ -92,11 +98,14 @@ def _of_months(name: str, numbers: Dashboard, amounts: tuple[metrics.Point, ...]
     url = _url_of_points(name, numbers)
     points = tuple(
         Point(
-            str(point.on), formats.short_month(point.on, language()), formats.month(point.on, language()),
-            (_money(point.amount, numbers),), f"{url}{point.on}",
+            str(point.on),
+            formats.short_month(point.on, language()),
+            formats.month(point.on, language()),
+            (_money(point.amount, numbers),),
+            f"{url}{point.on}",
         )
         for point in amounts
-    )  # fmt: skip
+    )
     return _chart(name, numbers, _("Month"), points)
 
 
@@ -114,10 +123,12 @@ def _rate(point: RatePoint, url: str) -> Point:
         rate = formats.percent(point.rate, language())
         words = _("%(rate)s, %(part)s of %(whole)s", rate=rate, part=point.part, whole=point.whole)
     return Point(
-        str(point.on), formats.short_month(point.on, language()), formats.month(point.on, language()),
+        str(point.on),
+        formats.short_month(point.on, language()),
+        formats.month(point.on, language()),
         (Value(None if point.rate is None else int(point.rate * 100), words),),
         url,
-    )  # fmt: skip
+    )
 
 
 def _money(amount: int, numbers: Dashboard) -> Value:

@@ -19,26 +19,37 @@ from .numerals import language
 from .numerals import number as in_digits
 
 PERIODS = {
-    Period.DAYS_30: _l("30 days"), Period.DAYS_90: _l("90 days"), Period.MONTHS_12: _l("12 months"),
+    Period.DAYS_30: _l("30 days"),
+    Period.DAYS_90: _l("90 days"),
+    Period.MONTHS_12: _l("12 months"),
     Period.ALL: _l("All time"),
-}  # fmt: skip
+}
 USUAL = Period.DAYS_30
 NOTHING = "-"
 
 # What a number is compared with, and whether more of it is good news; owing more is neither good nor bad.
 BEFORE = {
-    "revenue": ("revenue_before", True), "outstanding": ("outstanding_before", None),
-    "success_rate_due": ("success_rate_due_before", True), "on_time_rate_due": ("on_time_rate_due_before", True),
-}  # fmt: skip
+    "revenue": ("revenue_before", True),
+    "outstanding": ("outstanding_before", None),
+    "success_rate_due": ("success_rate_due_before", True),
+    "on_time_rate_due": ("on_time_rate_due_before", True),
+}
 
 # The figures of a dashboard, each with those told in its small print; of all time there is nothing smaller to tell.
 CARDS = (
-    ("revenue", "total_revenue"), ("outstanding",), ("overdue", "overdue_installments", "overdue_new"),
-    ("success_rate_due", "success_rate"), ("on_time_rate_due", "on_time_rate"),
-)  # fmt: skip
+    ("revenue", "total_revenue"),
+    ("outstanding",),
+    ("overdue", "overdue_installments", "overdue_new"),
+    ("success_rate_due", "success_rate"),
+    ("on_time_rate_due", "on_time_rate"),
+)
 CARDS_OF_ALL_TIME = (
-    ("total_revenue",), ("outstanding",), ("overdue", "overdue_installments"), ("success_rate",), ("on_time_rate",)
-)  # fmt: skip
+    ("total_revenue",),
+    ("outstanding",),
+    ("overdue", "overdue_installments"),
+    ("success_rate",),
+    ("on_time_rate",),
+)
 
 
 @dataclass(frozen=True, slots=True)

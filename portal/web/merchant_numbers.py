@@ -30,9 +30,12 @@ OF_CASH = ("total_revenue", "revenue", "takings")
 ON_TIME = (_l("On time"), _l("Not on time"))
 PAID = (_l("Paid"), _l("Late"))
 RATES = {
-    "success_rate": PAID, "success_rate_due": PAID, "on_time_rate": ON_TIME, "on_time_rate_due": ON_TIME,
+    "success_rate": PAID,
+    "success_rate_due": PAID,
+    "on_time_rate": ON_TIME,
+    "on_time_rate_due": ON_TIME,
     "on_time_by_month": ON_TIME,
-}  # fmt: skip
+}
 
 
 @requires(Role.MERCHANT)
@@ -46,16 +49,26 @@ def show(name: str) -> str:
     found = None if chart and not point else _rows(name, period, point)
     where: dict[str, Any] = {"part": point.name} if point else {}
     return render_template(
-        "merchant/number.html", name=name, number=number, numbers=numbers, unit=_unit(name),
-        figure=None if chart else figure(name, numbers), chart=chart, point=point, found=found,
+        "merchant/number.html",
+        name=name,
+        number=number,
+        numbers=numbers,
+        unit=_unit(name),
+        figure=None if chart else figure(name, numbers),
+        chart=chart,
+        point=point,
+        found=found,
         choices=choices(period, "merchant.number", name=name) if name in OF_PERIOD else [],
-        span=span_in_words(numbers), period=period, rate=RATES.get(name),
-        in_money=name not in RATES and number.unit is not Unit.COUNT, of_cash=name in OF_CASH,
+        span=span_in_words(numbers),
+        period=period,
+        rate=RATES.get(name),
+        in_money=name not in RATES and number.unit is not Unit.COUNT,
+        of_cash=name in OF_CASH,
         all_parts=number_url(name, period) if point else None,
         next_url=_page(name, period, where, "after", found and found.next_after),
         previous_url=_page(name, period, where, "before", found and found.previous_before),
         back=url_for("merchant.dashboard", period=period),
-    )  # fmt: skip
+    )
 
 
 def _series(name: str, numbers: Dashboard) -> tuple[Chart | None, Point | None]:

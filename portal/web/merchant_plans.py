@@ -39,10 +39,16 @@ from .rendering import done, respond
 bp = Blueprint("merchant_plans", __name__, url_prefix="/merchant/plans")
 
 STATES = {
-    "": _l("All plans"), "offered": _l("Offered"), "active": _l("Active, on time"), "overdue": _l("Overdue"),
-    "completed": _l("Completed"), "cancelled": _l("Cancelled"), "declined": _l("Declined"), "revoked": _l("Revoked"),
+    "": _l("All plans"),
+    "offered": _l("Offered"),
+    "active": _l("Active, on time"),
+    "overdue": _l("Overdue"),
+    "completed": _l("Completed"),
+    "cancelled": _l("Cancelled"),
+    "declined": _l("Declined"),
+    "revoked": _l("Revoked"),
     "expired": _l("Expired"),
-}  # fmt: skip
+}
 # Only plans that are active have a day that is due next.
 WITH_DUE_DAYS = ("", "active", "overdue")
 ORDERS = {"": _l("Newest first"), "due": _l("Active plans, next due first")}
@@ -76,11 +82,16 @@ def index() -> Response:
     filters = {"search": listing.search, "status": listing.status, "sort": "due" if listing.by_due else ""}
     filters = {name: value for name, value in filters.items() if value}
     return respond(
-        "merchant/plans.html", "merchant/_plans.html", form=form,
+        "merchant/plans.html",
+        "merchant/_plans.html",
+        form=form,
         found=merchant.list_plans(db.session, actor(), now(), listing),
         totals=merchant.totals(db.session, actor(), now(), listing),
-        currency=actor().currency, filters=filters, here=_here(), page_of=_page_of,
-    )  # fmt: skip
+        currency=actor().currency,
+        filters=filters,
+        here=_here(),
+        page_of=_page_of,
+    )
 
 
 def _listing(form: FilterForm) -> Listing:
@@ -117,8 +128,10 @@ class OfferForm(PageForm):
     description = StringField(_l("What is sold"), filters=[typed])
     total_amount = StringField(_l("Total amount"), filters=[typed])
     num_installments = WholeNumberField(
-        _l("Number of installments"), default=3, validators=[InputRequired(_l("Enter a whole number, such as 3."))]
-    )  # fmt: skip
+        _l("Number of installments"),
+        default=3,
+        validators=[InputRequired(_l("Enter a whole number, such as 3."))],
+    )
     frequency = SelectField(
         _l("How often"), choices=_choices(FREQUENCIES), default=Frequency.MONTHLY, validate_choice=False
     )
@@ -141,9 +154,13 @@ class OfferForm(PageForm):
     def proposal(self) -> Proposal:
         """What a valid form asks for."""
         return Proposal(
-            self.customer_email.data, self.description.data, self.total, self.num_installments.data,
-            self.start_date.data, Frequency(self.frequency.data),
-        )  # fmt: skip
+            self.customer_email.data,
+            self.description.data,
+            self.total,
+            self.num_installments.data,
+            self.start_date.data,
+            Frequency(self.frequency.data),
+        )
 
 
 @bp.route("/new", methods=["GET", "POST"])
@@ -198,10 +215,16 @@ def preview() -> Response:
 
 def _builder(form: OfferForm, status: int = 200, lines: tuple[Line, ...] = ()) -> Response:
     return respond(
-        "merchant/builder.html", "merchant/_preview.html", status=status, form=form, lines=lines,
-        total=getattr(form, "total", 0), currency=actor().currency, most=MAX_INSTALLMENTS,
+        "merchant/builder.html",
+        "merchant/_preview.html",
+        status=status,
+        form=form,
+        lines=lines,
+        total=getattr(form, "total", 0),
+        currency=actor().currency,
+        most=MAX_INSTALLMENTS,
         today=business_date(now(), actor().timezone),
-    )  # fmt: skip
+    )
 
 
 @bp.get("/<uuid:plan_id>")
@@ -248,13 +271,16 @@ def _plan_page(plan_id: UUID, status: int = 200, problem: str | None = None) -> 
     events = timeline.events_of_plan(db.session, plan.merchant_id, plan.id)
     letters = timeline.letters_of_plan(db.session, plan.merchant_id, plan.id, plan.customer_id)
     page = render_template(
-        "merchant/plan.html", plan=plan, problem=problem, here=_here(),
+        "merchant/plan.html",
+        plan=plan,
+        problem=problem,
+        here=_here(),
         payments=timeline.payments_of_plan(db.session, plan.merchant_id, plan.id),
         refunds=timeline.refunds_of_plan(db.session, plan.merchant_id, plan.id),
         letters=[(letter_words(letter.kind), letter) for letter in letters],
         happened=[(event, words, _who(event, plan)) for event, words in timeline_of(events, plan.currency)],
         link=current_app.config["PORTAL_URL"] + url_for("customer.plan", plan_id=plan.id),
-    )  # fmt: skip
+    )
     return make_response(page, status)
 
 

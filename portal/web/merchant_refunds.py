@@ -96,9 +96,17 @@ def _page(
     if form.errors and status == 200:
         status = 422
     return respond(
-        "merchant/refund.html", "merchant/_refund_preview.html", status=status, plan=plan, form=form, most=most,
-        preview=preview, problem=problem, rows=_rows(plan, preview), typed=_typed(form, plan.currency),
-    )  # fmt: skip
+        "merchant/refund.html",
+        "merchant/_refund_preview.html",
+        status=status,
+        plan=plan,
+        form=form,
+        most=most,
+        preview=preview,
+        problem=problem,
+        rows=_rows(plan, preview),
+        typed=_typed(form, plan.currency),
+    )
 
 
 def _rows(plan: PlanView, preview: refunds.Preview | None) -> list[tuple[object, int, int]]:
@@ -122,11 +130,15 @@ def _words(answer: Answer) -> tuple[str, str]:
         "to_return": amount_text(answer.to_return, answer.currency),
     }
     if answer.status == "processing":
-        return _("%(cancelled)s is cancelled. %(to_return)s is on its way back; the provider has not confirmed it yet.",
-                 **amounts), "info"  # fmt: skip
+        return _(
+            "%(cancelled)s is cancelled. %(to_return)s is on its way back; the provider has not confirmed it yet.",
+            **amounts,
+        ), "info"
     if answer.status == "declined":
-        return _("%(cancelled)s is cancelled, but the provider refused to return all of %(to_return)s. Try again.",
-                 **amounts), "error"  # fmt: skip
+        return _(
+            "%(cancelled)s is cancelled, but the provider refused to return all of %(to_return)s. Try again.",
+            **amounts,
+        ), "error"
     return _(
         "Refunded: %(cancelled)s cancelled, %(to_return)s returned. The customer has been told.", **amounts
     ), "success"

@@ -47,13 +47,23 @@ NAVIGATION = {
 
 # The tint and the word of every state that a badge shows.
 STATES = {
-    "offered": ("info", N_("Offered")), "active": ("good", N_("Active")), "overdue": ("bad", N_("Overdue")),
-    "completed": ("good", N_("Completed")), "declined": ("plain", N_("Declined")), "revoked": ("plain", N_("Revoked")),
-    "expired": ("plain", N_("Expired")), "cancelled": ("plain", N_("Cancelled")), "pending": ("plain", N_("Pending")),
-    "late": ("bad", N_("Late")), "paid": ("good", N_("Paid")), "processing": ("warn", N_("Processing")),
-    "succeeded": ("good", N_("Succeeded")), "failed": ("bad", N_("Failed")), "queued": ("info", N_("Queued")),
+    "offered": ("info", N_("Offered")),
+    "active": ("good", N_("Active")),
+    "overdue": ("bad", N_("Overdue")),
+    "completed": ("good", N_("Completed")),
+    "declined": ("plain", N_("Declined")),
+    "revoked": ("plain", N_("Revoked")),
+    "expired": ("plain", N_("Expired")),
+    "cancelled": ("plain", N_("Cancelled")),
+    "pending": ("plain", N_("Pending")),
+    "late": ("bad", N_("Late")),
+    "paid": ("good", N_("Paid")),
+    "processing": ("warn", N_("Processing")),
+    "succeeded": ("good", N_("Succeeded")),
+    "failed": ("bad", N_("Failed")),
+    "queued": ("info", N_("Queued")),
     "sent": ("good", N_("Sent")),
-}  # fmt: skip
+}
 
 
 def init_app(app: Flask) -> None:
@@ -120,9 +130,12 @@ def _page_words() -> dict[str, Any]:
     """The page's language and direction, the languages to change to, and where to come back to from there."""
     locale = get_locale()
     return {
-        "lang": locale.language, "dir": locale.text_direction, "other_languages": languages.others(),
-        "this_page": languages.this_page(), "new_key": new_key,
-    }  # fmt: skip
+        "lang": locale.language,
+        "dir": locale.text_direction,
+        "other_languages": languages.others(),
+        "this_page": languages.this_page(),
+        "new_key": new_key,
+    }
 
 
 def _state(status: str) -> tuple[str, str]:

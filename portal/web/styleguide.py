@@ -17,15 +17,37 @@ from .rendering import STATES
 
 # This page is for developers, so its words are plain English and no translator meets them.
 WORDS = {
-    "title": "Style guide", "lead": "Every component in every state, from the macros that the pages use.",
-    "buttons": "Buttons", "busy": "Send offer", "link": "A link as a button", "badges": "States", "form": "Form",
-    "hint": "A hint says what the field is for.", "wrong": "Form that was refused", "notices": "Notices and toasts",
-    "figure": "Outstanding", "progress": "Progress", "cards": "Table that becomes cards", "plan": "Plan",
-    "amount": "Amount", "state": "State", "thing": "Oak dining table", "lines": "Schedule, one line a part",
-    "number": "No.", "due": "Due", "total": "Total", "facts": "Facts", "reference": "Reference", "chart": "Chart",
-    "takings": "Takings and schedule", "timeline": "Timeline", "dialog": "Dialog", "open": "Open dialog",
-    "question": "Cancel what is still owed?", "empty": "Nothing yet",
-}  # fmt: skip
+    "title": "Style guide",
+    "lead": "Every component in every state, from the macros that the pages use.",
+    "buttons": "Buttons",
+    "busy": "Send offer",
+    "link": "A link as a button",
+    "badges": "States",
+    "form": "Form",
+    "hint": "A hint says what the field is for.",
+    "wrong": "Form that was refused",
+    "notices": "Notices and toasts",
+    "figure": "Outstanding",
+    "progress": "Progress",
+    "cards": "Table that becomes cards",
+    "plan": "Plan",
+    "amount": "Amount",
+    "state": "State",
+    "thing": "Oak dining table",
+    "lines": "Schedule, one line a part",
+    "number": "No.",
+    "due": "Due",
+    "total": "Total",
+    "facts": "Facts",
+    "reference": "Reference",
+    "chart": "Chart",
+    "takings": "Takings and schedule",
+    "timeline": "Timeline",
+    "dialog": "Dialog",
+    "open": "Open dialog",
+    "question": "Cancel what is still owed?",
+    "empty": "Nothing yet",
+}
 BUTTONS = [("primary", "Primary"), ("secondary", "Secondary"), ("danger", "Danger"), ("quiet", "Quiet")]
 NOTICES = [
     ("info", "For information", "The payment provider has not answered yet. You need not pay again."),
@@ -38,9 +60,10 @@ NOTICES = [
     ("error", "Error", "Your card was declined, and nothing was taken. Try again, or choose another card."),
 ]
 SCHEDULE = [
-    (1, date(2026, 10, 4), 3334, "paid"), (2, date(2026, 11, 4), 3333, "late"),
+    (1, date(2026, 10, 4), 3334, "paid"),
+    (2, date(2026, 11, 4), 3333, "late"),
     (3, date(2026, 12, 4), 3333, "pending"),
-]  # fmt: skip
+]
 TIMELINE = [
     ("4 Oct 2026, 14:05 CEST", "$33.34 paid, receipt AB3DE5FG-1", "Robin Reed"),
     ("2 Oct 2026, 09:12 CEST", "Terms accepted", "Robin Reed"),
@@ -48,9 +71,11 @@ TIMELINE = [
 ]
 TAKINGS = [("Sep", 120_00, 100_00), ("Oct", 80_00, 110_00), ("Nov", 140_00, 125_00), ("Dec", -20_00, 90_00)]
 CHANGES = [
-    Change("up", True, "12.5%", "Up from $100.00"), Change("down", False, "2.50 points", "Down from 92.00%"),
-    Change("up", None, "$50.00", "Up from $0.00"), Change("same", None, "", "Unchanged from $100.00"),
-]  # fmt: skip
+    Change("up", True, "12.5%", "Up from $100.00"),
+    Change("down", False, "2.50 points", "Down from 92.00%"),
+    Change("up", None, "$50.00", "Up from $0.00"),
+    Change("same", None, "", "Unchanged from $100.00"),
+]
 
 
 class Sample(Form):
@@ -70,10 +95,20 @@ def show() -> str:
     if not (current_app.debug or current_app.testing or current_app.config["STYLEGUIDE"]):
         abort(404)
     return render_template(
-        "styleguide.html", words=WORDS, form=Sample(role="merchant", amount="100.00"), wrong=_wrong(), buttons=BUTTONS,
-        notices=NOTICES, states=list(STATES), schedule=SCHEDULE, today=date(2026, 11, 23), timeline=TIMELINE,
-        chart=_chart(), changes=CHANGES, choices=[Choice("30 days", "#", True), Choice("All time", "#", False)],
-    )  # fmt: skip
+        "styleguide.html",
+        words=WORDS,
+        form=Sample(role="merchant", amount="100.00"),
+        wrong=_wrong(),
+        buttons=BUTTONS,
+        notices=NOTICES,
+        states=list(STATES),
+        schedule=SCHEDULE,
+        today=date(2026, 11, 23),
+        timeline=TIMELINE,
+        chart=_chart(),
+        changes=CHANGES,
+        choices=[Choice("30 days", "#", True), Choice("All time", "#", False)],
+    )
 
 
 def _wrong() -> Sample:

@@ -58,8 +58,13 @@ class Program:
 
 def new_plan(**more: Any) -> dict[str, Any]:
     """100.00 in four parts for Ada, the first one due today."""
-    plan = {"customer_email": "ada@example.com", "total_amount": "100.00", "num_installments": 4,
-            "start_date": TODAY.isoformat(), "description": "Oak table"}  # fmt: skip
+    plan = {
+        "customer_email": "ada@example.com",
+        "total_amount": "100.00",
+        "num_installments": 4,
+        "start_date": TODAY.isoformat(),
+        "description": "Oak table",
+    }
     return plan | more
 
 

@@ -72,8 +72,12 @@ def seed(url: str) -> dict[str, Any]:
         more = {"email": f"{role}@example.com", "password2": PASSWORD, "role": role}
         post(f"{url}/api/auth/register/", account | more)
         people[role] = post(f"{url}/api/token/", account)
-    offer = {"customer_email": "customer@example.com", "total_amount": 100, "num_installments": 4,
-             "start_date": time.strftime("%Y-%m-%d")}  # fmt: skip
+    offer = {
+        "customer_email": "customer@example.com",
+        "total_amount": 100,
+        "num_installments": 4,
+        "start_date": time.strftime("%Y-%m-%d"),
+    }
     plans = [post(f"{url}/api/plans/", offer, people["merchant"]["access"]) for _ in range(PLANS)]
     for plan in plans[::2]:
         post(f"{url}/api/plans/{plan['id']}/accept/", {}, people["customer"]["access"])
@@ -96,9 +100,17 @@ def fuzz(examples: int, *more: str) -> int:
             told = {"FUZZ_SEED": json.dumps(seed(url)), "SCHEMATHESIS_HOOKS": "tests.api.fuzz_hooks"}
             # One worker: with two, Python before 3.11.5 may fail when both read source text (its issue 106905).
             command = [
-                Path(sys.executable).with_name("schemathesis"), "--config-file", HERE / "schemathesis.toml",
-                "run", f"{url}/api/openapi.json", "--workers", "1", "--max-examples", str(examples), *more,
-            ]  # fmt: skip
+                Path(sys.executable).with_name("schemathesis"),
+                "--config-file",
+                HERE / "schemathesis.toml",
+                "run",
+                f"{url}/api/openapi.json",
+                "--workers",
+                "1",
+                "--max-examples",
+                str(examples),
+                *more,
+            ]
             environ = os.environ | told | {"PYTHONPATH": str(ROOT)}
             return subprocess.run(command, cwd=folder, env=environ).returncode
         finally:

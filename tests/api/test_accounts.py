@@ -44,8 +44,14 @@ def test_every_field_at_fault_is_named_at_once(program):
     assert answer.status_code == 422
     assert answer.mimetype == "application/problem+json"
     assert set(answer.json["errors"]) == {
-        "username", "email", "password", "password2", "role", "nickname", "currency",
-    }  # fmt: skip
+        "username",
+        "email",
+        "password",
+        "password2",
+        "role",
+        "nickname",
+        "currency",
+    }
 
 
 @ON_SQLITE
@@ -70,8 +76,13 @@ def test_no_body_names_the_fields_that_are_needed_and_no_other(program):
     ],
 )
 def test_a_fault_is_named_at_its_field(program, more, field):
-    account = {"username": "shop", "email": "shop@example.com", "password": PASSWORD, "password2": PASSWORD,
-               "role": "merchant"}  # fmt: skip
+    account = {
+        "username": "shop",
+        "email": "shop@example.com",
+        "password": PASSWORD,
+        "password2": PASSWORD,
+        "role": "merchant",
+    }
     answer = program.post("/auth/register/", json=account | more)
     assert (answer.status_code, field in answer.json["errors"]) == (422, True)
 

@@ -12,8 +12,15 @@ from tests.api.conftest import Program, in_days
 pytestmark = pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
 
 OPEN = {"/api/auth/register/", "/api/token/", "/api/token/refresh/", "/api/openapi.json", "/api/docs/"}
-BODIES = {"/api/plans/": {"customer_email": "ada@example.com", "total_amount": "1.00", "num_installments": 1,
-                          "start_date": in_days(1)}, "refunds": {"amount": "1.00"}}  # fmt: skip
+BODIES = {
+    "/api/plans/": {
+        "customer_email": "ada@example.com",
+        "total_amount": "1.00",
+        "num_installments": 1,
+        "start_date": in_days(1),
+    },
+    "refunds": {"amount": "1.00"},
+}
 
 
 @pytest.fixture

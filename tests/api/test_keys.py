@@ -25,10 +25,15 @@ KEYED = {
     "/api/plans/": ("shop", None, new_plan(), {"json": new_plan(total_amount="99.00")}),
     "/api/plans/{plan}/accept/": ("ada", None, None, {"path": "/plans/{plan}/decline/"}),
     "/api/plans/{plan}/decline/": ("ada", None, None, {"path": "/plans/{plan}/accept/"}),
-    "/api/plans/{plan}/cancel/": ("shop", None, None, {"path": "/plans/{plan}/refunds/", "json": {"amount": "1"}}),
+    "/api/plans/{plan}/cancel/": (
+        "shop",
+        None,
+        None,
+        {"path": "/plans/{plan}/refunds/", "json": {"amount": "1"}},
+    ),
     "/api/plans/{plan}/refunds/": ("shop", FIRST, {"amount": "80.00"}, {"json": {"amount": "80.01"}}),
     "/api/plans/installments/{line}/pay/": ("ada", None, None, {"path": "/plans/installments/{other}/pay/"}),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("path", KEYED)

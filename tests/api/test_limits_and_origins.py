@@ -38,8 +38,12 @@ def test_everything_else_is_counted_by_user_wherever_they_call(shop, ada):
     answers = [shop.get(path) for path in paths]
     assert {answer.headers["RateLimit-Limit"] for answer in answers} == {"6000"}
     assert [answer.headers["RateLimit-Remaining"] for answer in answers] == [
-        "5999", "5998", "5997", "5996", "5995",
-    ]  # fmt: skip
+        "5999",
+        "5998",
+        "5997",
+        "5996",
+        "5995",
+    ]
     elsewhere = shop.get("/auth/me/", environ_base={"REMOTE_ADDR": "192.0.2.9"})
     assert elsewhere.headers["RateLimit-Remaining"] == "5994"
     assert ada.get("/auth/me/").headers["RateLimit-Remaining"] == "5999"
@@ -68,8 +72,11 @@ def environ(database_url, tmp_path, request):
 
 
 def preflight(program: Program, origin: str):
-    headers = {"Origin": origin, "Access-Control-Request-Method": "POST",
-               "Access-Control-Request-Headers": "authorization,content-type,idempotency-key"}  # fmt: skip
+    headers = {
+        "Origin": origin,
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization,content-type,idempotency-key",
+    }
     return program.call("OPTIONS", "/plans/", headers=headers)
 
 

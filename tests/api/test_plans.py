@@ -17,13 +17,36 @@ from tests import factories
 from tests.api.conftest import TODAY, Program, in_days, new_plan
 
 FIELDS = {
-    "id", "merchant", "customer", "customer_email", "description", "total_amount", "currency", "num_installments",
-    "frequency", "start_date", "status", "created_at", "updated_at", "installments",
-}  # fmt: skip
+    "id",
+    "merchant",
+    "customer",
+    "customer_email",
+    "description",
+    "total_amount",
+    "currency",
+    "num_installments",
+    "frequency",
+    "start_date",
+    "status",
+    "created_at",
+    "updated_at",
+    "installments",
+}
 LINE_FIELDS = {
-    "id", "plan", "number", "amount", "currency", "due_date", "status", "processing", "paid", "cancelled", "returned",
-    "owed", "paid_at",
-}  # fmt: skip
+    "id",
+    "plan",
+    "number",
+    "amount",
+    "currency",
+    "due_date",
+    "status",
+    "processing",
+    "paid",
+    "cancelled",
+    "returned",
+    "owed",
+    "paid_at",
+}
 
 
 def statuses(plan: dict) -> list[str]:
@@ -132,13 +155,21 @@ def test_a_refund_of_80_after_one_of_four_cancels_three_and_returns_5(shop, ada,
     made = shop.post(f"/plans/{plan['id']}/refunds/", json={"amount": "80.00"}, key="back")
     assert made.status_code == 201
     assert made.json | {"id": ""} == {
-        "id": "", "plan": plan["id"], "amount": "80.00", "currency": "USD", "status": "succeeded",
-        "cancelled": "75.00", "returned": "5.00",
+        "id": "",
+        "plan": plan["id"],
+        "amount": "80.00",
+        "currency": "USD",
+        "status": "succeeded",
+        "cancelled": "75.00",
+        "returned": "5.00",
         "installments": [
-            *({"installment": line, "cancelled": "25.00", "returned": "0.00"} for line in reversed(lines[1:])),
+            *(
+                {"installment": line, "cancelled": "25.00", "returned": "0.00"}
+                for line in reversed(lines[1:])
+            ),
             {"installment": lines[0], "cancelled": "0.00", "returned": "5.00"},
         ],
-    }  # fmt: skip
+    }
     again = shop.post(f"/plans/{plan['id']}/refunds/", json={"amount": "80.00"}, key="back")
     assert (again.status_code, again.data) == (201, made.data)
     after = shop.get(f"/plans/{plan['id']}/").json

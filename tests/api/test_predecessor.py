@@ -5,8 +5,11 @@ def test_register_sign_in_and_me(program):
     made = program.register("corner-shop", "merchant")
     assert made.status_code == 201
     assert made.json == {
-        "id": made.json["id"], "username": "corner-shop", "email": "corner-shop@example.com", "role": "merchant",
-    }  # fmt: skip
+        "id": made.json["id"],
+        "username": "corner-shop",
+        "email": "corner-shop@example.com",
+        "role": "merchant",
+    }
     signed_in = program.sign_in("corner-shop")
     assert signed_in.status_code == 200 and set(signed_in.json) == {"access", "refresh"}
     me = program.get("/auth/me/")

@@ -19,8 +19,15 @@ ELSEWHERE = {"429", "503"}
 OF_CUSTOMERS = ("/accept/", "/decline/", "/pay/")
 # What is at fault in a request that is otherwise understood, by the end of its address.
 FAULTS = {
-    "/register/": {"json": {"username": "shop2", "email": "x", "password": factories.PASSWORD, "role": "merchant",
-                            "password2": factories.PASSWORD}},
+    "/register/": {
+        "json": {
+            "username": "shop2",
+            "email": "x",
+            "password": factories.PASSWORD,
+            "role": "merchant",
+            "password2": factories.PASSWORD,
+        }
+    },
     "/token/": {"json": {"username": "shop"}},
     "/refresh/": {"json": {}},
     "/plans/": {"json": new_plan(num_installments=61)},
@@ -28,7 +35,7 @@ FAULTS = {
     "/analytics/": {"query_string": {"period": "7d"}},
     "list": {"query_string": {"limit": "0"}},
     "key": {"headers": {"Idempotency-Key": " "}},
-}  # fmt: skip
+}
 
 
 def fault(method: str, path: str) -> dict:

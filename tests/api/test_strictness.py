@@ -34,18 +34,77 @@ def test_malformed_json_is_400(shop, name):
 
 
 GUESSES = {
-    "num_installments": [True, 1.5, 4.0, "4.0", " 4", "+4", "04", "4e0", "٤", "", None, [4], "0x4", 0, -4, "-4", 61,
-                         "61", "9" * 400, "1_0"],
-    "total_amount": [True, 25.5, "25,00", "1e3", " 25", "25.", ".5", "-1", -1, 0, "0", "25.001", None, [], "٣",
-                     "9" * 400, "1" * 14, 10**12, "NaN", "١٢"],
-    "start_date": ["2026-01-01T00:00:00", "2026-02-30", "01/02/2026", "2026-1-1", 20260101, None, "", "2026-01-01 ",
-                   "0001-01-01", "9999-12-31", "٢٠٢٦-٠١-٠١"],
+    "num_installments": [
+        True,
+        1.5,
+        4.0,
+        "4.0",
+        " 4",
+        "+4",
+        "04",
+        "4e0",
+        "٤",
+        "",
+        None,
+        [4],
+        "0x4",
+        0,
+        -4,
+        "-4",
+        61,
+        "61",
+        "9" * 400,
+        "1_0",
+    ],
+    "total_amount": [
+        True,
+        25.5,
+        "25,00",
+        "1e3",
+        " 25",
+        "25.",
+        ".5",
+        "-1",
+        -1,
+        0,
+        "0",
+        "25.001",
+        None,
+        [],
+        "٣",
+        "9" * 400,
+        "1" * 14,
+        10**12,
+        "NaN",
+        "١٢",
+    ],
+    "start_date": [
+        "2026-01-01T00:00:00",
+        "2026-02-30",
+        "01/02/2026",
+        "2026-1-1",
+        20260101,
+        None,
+        "",
+        "2026-01-01 ",
+        "0001-01-01",
+        "9999-12-31",
+        "٢٠٢٦-٠١-٠١",
+    ],
     "frequency": ["daily", "Monthly", "", None, 1, ["monthly"]],
-    "customer_email": ["", "nobody", "a\0b@example.com", "\ud800@example.com", 5, None, "x" * 300,
-                       "shop@example.com"],
+    "customer_email": [
+        "",
+        "nobody",
+        "a\0b@example.com",
+        "\ud800@example.com",
+        5,
+        None,
+        "x" * 300,
+        "shop@example.com",
+    ],
     "description": ["a\0b", "\ud800", "a\nb", "x" * 201, 5, None, "4111 1111 1111 1111"],
     "currency": ["USD", None],
-}  # fmt: skip
+}
 CASES = [(field, value) for field in GUESSES for value in GUESSES[field]]
 
 
@@ -82,8 +141,14 @@ def test_an_exact_integer_in_a_string_and_an_amount_as_an_integer_are_taken(shop
 
 
 def test_shape_and_rules_are_named_together(shop):
-    sent = {"customer_email": "shop@example.com", "total_amount": "1.234", "num_installments": True,
-            "start_date": "1999-01-01", "frequncy": "weekly", "\ud800": 1}  # fmt: skip
+    sent = {
+        "customer_email": "shop@example.com",
+        "total_amount": "1.234",
+        "num_installments": True,
+        "start_date": "1999-01-01",
+        "frequncy": "weekly",
+        "\ud800": 1,
+    }
     answer = shop.post("/plans/", json=sent)
     assert answer.status_code == 422
     assert set(answer.json["errors"]) == {"frequncy", "?", *list(sent)[:4]}
@@ -134,10 +199,21 @@ def test_a_body_that_comes_in_chunks_is_read_whole_or_refused(shop):
 
 @pytest.mark.parametrize(
     ("query", "field"),
-    [("limit=0", "limit"), ("limit=201", "limit"), ("limit=1.5", "limit"), ("limit=", "limit"), ("limit=9" + "9" * 99,
-     "limit"), ("cursor=x", "cursor"), ("cursor=", "cursor"), ("status=late", "status"), ("stauts=paid", "stauts"),
-     ("limit=1&limit=2", "limit"), ("status=%00", "status"), ("cursor=%ff", "cursor")],
-)  # fmt: skip
+    [
+        ("limit=0", "limit"),
+        ("limit=201", "limit"),
+        ("limit=1.5", "limit"),
+        ("limit=", "limit"),
+        ("limit=9" + "9" * 99, "limit"),
+        ("cursor=x", "cursor"),
+        ("cursor=", "cursor"),
+        ("status=late", "status"),
+        ("stauts=paid", "stauts"),
+        ("limit=1&limit=2", "limit"),
+        ("status=%00", "status"),
+        ("cursor=%ff", "cursor"),
+    ],
+)
 def test_a_query_that_is_not_understood_is_422(shop, query, field):
     answer = shop.get(f"/plans/?{query}")
     assert (answer.status_code, set(answer.json["errors"])) == (422, {field})

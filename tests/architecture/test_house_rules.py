@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent.parent
 ROOMS = ["portal", "templates", "static", "migrations", "tests", "bench", "bin"]
-LINES_OF_A_FILE = 300
+LINES_OF_A_FILE = 400
 LINES_OF_A_FUNCTION = 40
 
 Rule = Callable[[str], Iterator[str]]
@@ -29,7 +29,8 @@ def short_file(text: str) -> Iterator[str]:
 def short_functions(text: str) -> Iterator[str]:
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            lines = (node.end_lineno or 0) - node.lineno + 1
+            # The body alone: the formatter gives each argument of a long list its own line.
+            lines = (node.end_lineno or 0) - node.body[0].lineno + 1
             if lines > LINES_OF_A_FUNCTION:
                 yield f"{node.name} has {lines} lines"
 
@@ -134,9 +135,9 @@ RULES: dict[Rule, tuple[str, ...]] = {
 LISTS = {short_functions: "migrations/versions"}
 
 BREACHES: list[tuple[Rule, str]] = [
-    (short_file, "\n" * 301),
-    (short_functions, "def f():\n" + "    f()\n" * 40),
-    (short_functions, "class C:\n    async def f(self):\n" + "        f()\n" * 40),
+    (short_file, "\n" * 401),
+    (short_functions, "def f():\n" + "    f()\n" * 41),
+    (short_functions, "class C:\n    async def f(self):\n" + "        f()\n" * 41),
     (says_what_it_holds, "import os\n"),
     (no_inline_style_or_script, '<p style="color: red">'),
     (no_inline_style_or_script, "<style>p { color: red }</style>"),
@@ -158,8 +159,8 @@ BREACHES: list[tuple[Rule, str]] = [
 ]
 
 KEPT: list[tuple[Rule, str]] = [
-    (short_file, "\n" * 300),
-    (short_functions, "def f():\n" + "    f()\n" * 39),
+    (short_file, "\n" * 400),
+    (short_functions, "def f():\n" + "    f()\n" * 40),
     (says_what_it_holds, ""),
     (no_inline_style_or_script, '<script src="/static/js/menu.js" defer></script><p class="on">'),
     (words_are_translated, '<p title="{{ _(\'Sum\') }}">{{ _("Owed: %(sum)s", sum=x) }} · 1/2 {# Why #}</p>'),

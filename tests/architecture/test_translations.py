@@ -16,9 +16,20 @@ SENTENCES = [message for message in KEPT if message.id]
 
 # Names, addresses and numbers that people or the portal made up, in letters of any direction.
 MADE_UP = {
-    "buyer", "customer", "description", "email", "hash", "id", "name", "receipt", "reference", "shop", "support", "to",
+    "buyer",
+    "customer",
+    "description",
+    "email",
+    "hash",
+    "id",
+    "name",
+    "receipt",
+    "reference",
+    "shop",
+    "support",
+    "to",
     "what",
-}  # fmt: skip
+}
 
 
 def forms(said: str | tuple[str, ...] | list[str]) -> list[str]:
@@ -81,10 +92,20 @@ def test_what_gettext_reads_is_what_the_catalogue_says():
 @pytest.mark.parametrize(
     ("count", "words"),
     [
-        (0, "لا أقساط"), (1, "قسط واحد"), (2, "قسطان"), (3, "3 أقساط"), (10, "10 أقساط"), (11, "11 قسطًا"),
-        (60, "60 قسطًا"), (99, "99 قسطًا"), (100, "100 قسط"), (102, "102 قسط"), (103, "103 أقساط"), (111, "111 قسطًا"),
+        (0, "لا أقساط"),
+        (1, "قسط واحد"),
+        (2, "قسطان"),
+        (3, "3 أقساط"),
+        (10, "10 أقساط"),
+        (11, "11 قسطًا"),
+        (60, "60 قسطًا"),
+        (99, "99 قسطًا"),
+        (100, "100 قسط"),
+        (102, "102 قسط"),
+        (103, "103 أقساط"),
+        (111, "111 قسطًا"),
     ],
-)  # fmt: skip
+)
 def test_arabic_counts_in_six_ways(count: int, words: str):
     arabic = Translations(io.BytesIO(translations.MO.read_bytes()))
     assert arabic.ungettext("%(num)s installment", "%(num)s installments", count) % {"num": count} == words

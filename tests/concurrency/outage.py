@@ -113,10 +113,16 @@ def pay_all(port: int, targets: list[Target], until: float) -> list[Answer]:
     log: list[Answer] = []
     for number, target in enumerate(targets):
         orders = [
-            Order(target.email, target.plan_id, f"/customer/installments/{line.id}/pay", line.owed,
-                  frozenset({line.id}), f"key-{line.id}")
+            Order(
+                target.email,
+                target.plan_id,
+                f"/customer/installments/{line.id}/pay",
+                line.owed,
+                frozenset({line.id}),
+                f"key-{line.id}",
+            )
             for line in target.lines
-        ]  # fmt: skip
+        ]
         load = Load(port, orders, seed=number)
         load.sign_in([target.email])
         load.run()

@@ -100,9 +100,10 @@ def judge(session: Session, log: list[Answer], faulty: bool) -> Verdict:
     """Each plan was refunded once, by the key that was told so, and to the cent; the others were told no."""
     verdict = Verdict()
     rows = session.execute(
-        select(Refund.plan_id, Refund.state, Refund.amount, IdempotencyKey.key)
-        .outerjoin(IdempotencyKey, IdempotencyKey.refund_id == Refund.id)
-    ).all()  # fmt: skip
+        select(Refund.plan_id, Refund.state, Refund.amount, IdempotencyKey.key).outerjoin(
+            IdempotencyKey, IdempotencyKey.refund_id == Refund.id
+        )
+    ).all()
     made, per_plan = {row.key: row for row in rows}, Counter(row.plan_id for row in rows)
     verdict.payments = len(rows)
     verdict.wrong += list(bad_answers(log, {DONE} | REFUSED, faulty=faulty))

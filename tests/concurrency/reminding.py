@@ -130,9 +130,14 @@ def build(session: Session, reminders: int, now: datetime) -> None:
     customer = factories.make_customer(session, now=earlier)
     for number, parts in enumerate(min(LINES, reminders - k) for k in range(0, reminders, LINES)):
         factories.accepted_plan(
-            session, shops[number % SHOPS], customer, now=earlier, parts=parts,
-            first=(earlier + timedelta(weeks=1)).date(), frequency=Frequency.WEEKLY,
-        )  # fmt: skip
+            session,
+            shops[number % SHOPS],
+            customer,
+            now=earlier,
+            parts=parts,
+            first=(earlier + timedelta(weeks=1)).date(),
+            frequency=Frequency.WEEKLY,
+        )
 
 
 def remind(

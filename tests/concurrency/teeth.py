@@ -48,52 +48,85 @@ BUSY = (
 )
 CUTS = (
     Cut(
-        "the lock on the plan's row", "portal/services/plans.py", ROW_LOCK, "",
-        (PAYING.format("paying on postgres"), REFUNDING.format("refunding on postgres"), HELD.format("postgres")),
+        "the lock on the plan's row",
+        "portal/services/plans.py",
+        ROW_LOCK,
+        "",
+        (
+            PAYING.format("paying on postgres"),
+            REFUNDING.format("refunding on postgres"),
+            HELD.format("postgres"),
+        ),
     ),
     Cut(
-        "the idempotency key", "portal/services/keys.py", CLAIM, NO_CLAIM,
-        (PAYING.format("paying on sqlite"), PAYING.format("paying on postgres"),
-         REFUNDING.format("refunding on sqlite"), REFUNDING.format("refunding on postgres")),
+        "the idempotency key",
+        "portal/services/keys.py",
+        CLAIM,
+        NO_CLAIM,
+        (
+            PAYING.format("paying on sqlite"),
+            PAYING.format("paying on postgres"),
+            REFUNDING.format("refunding on sqlite"),
+            REFUNDING.format("refunding on postgres"),
+        ),
     ),
     Cut(
-        "BEGIN IMMEDIATE", "portal/extensions.py", '"BEGIN IMMEDIATE" if write else', '"BEGIN DEFERRED" if write else',
+        "BEGIN IMMEDIATE",
+        "portal/extensions.py",
+        '"BEGIN IMMEDIATE" if write else',
+        '"BEGIN DEFERRED" if write else',
         (PAYING.format("paying on sqlite"), REFUNDING.format("refunding on sqlite"), HELD.format("sqlite")),
     ),
     Cut(
-        "the settling job", "portal/services/settlement.py",
-        "    for row in waiting:\n", "    for row in waiting[:0]:\n",
+        "the settling job",
+        "portal/services/settlement.py",
+        "    for row in waiting:\n",
+        "    for row in waiting[:0]:\n",
         (PAYING.format("workers killed on sqlite"), PAYING.format("connections cut on postgres")),
     ),
     Cut(
-        "a lost connection is busy", "portal/services/transaction.py", BUSY, "    return False\n",
+        "a lost connection is busy",
+        "portal/services/transaction.py",
+        BUSY,
+        "    return False\n",
         (PAYING.format("connections cut on postgres"),),
     ),
     Cut(
-        "the busy page without the database", "portal/http_errors.py",
-        '    g.setdefault("_login_user", AnonymousUserMixin())\n', "",
+        "the busy page without the database",
+        "portal/http_errors.py",
+        '    g.setdefault("_login_user", AnonymousUserMixin())\n',
+        "",
         (LOST.format("test_the_page_that_says_busy_asks_nothing_of_the_database"),),
     ),
     Cut(
-        "what is owed, read under the lock", "portal/services/payments.py",
-        "    if any(i.payment_id for i in covered):\n", "    if False:\n",
+        "what is owed, read under the lock",
+        "portal/services/payments.py",
+        "    if any(i.payment_id for i in covered):\n",
+        "    if False:\n",
         (PAYING.format("paying on sqlite"), PAYING.format("paying on postgres")),
     ),
     Cut(
-        "the lease of a letter", "portal/services/messages.py", ", send_after=now + LEASE)", ")",
+        "the lease of a letter",
+        "portal/services/messages.py",
+        ", send_after=now + LEASE)",
+        ")",
         (REMINDING.format("postgres_and_redis[postgres]"),),
     ),
     Cut(
-        "delivering what nothing woke", "portal/tasks/jobs.py",
+        "delivering what nothing woke",
+        "portal/tasks/jobs.py",
         '    def deliver_messages() -> None:\n        _run(app, "deliver_messages", deliver)\n',
         "    def deliver_messages() -> None:\n        pass\n",
         (REMINDING.format("sqlite[sqlite]"),),
     ),
     Cut(
-        "a queue that is gone stops nobody", "portal/tasks/queue.py", "    except Exception as error:\n",
-        "    except ZeroDivisionError as error:\n", (OUTAGE,),
+        "a queue that is gone stops nobody",
+        "portal/tasks/queue.py",
+        "    except Exception as error:\n",
+        "    except ZeroDivisionError as error:\n",
+        (OUTAGE,),
     ),
-)  # fmt: skip
+)
 
 
 def main(only: str = "") -> int:

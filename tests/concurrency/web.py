@@ -53,9 +53,15 @@ def running(environ: dict[str, str], folder: Path, program: str = "wsgi:app") ->
     log = folder / f"{program.partition(':')[0]}.log"
     with log.open("wb") as said:
         master = subprocess.Popen(
-            command, env=inherited | environ | own, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=said,
-            stderr=said, start_new_session=True, preexec_fn=die_with_parent,
-        )  # fmt: skip
+            command,
+            env=inherited | environ | own,
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+            start_new_session=True,
+            preexec_fn=die_with_parent,
+        )
     web = Web(port, master, log)
     try:
         _wait_until_ready(web)

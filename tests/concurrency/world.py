@@ -52,9 +52,14 @@ def build(session: Session, installments: int, now: datetime) -> list[Target]:
             late = len(targets) % OVERDUE_ONE_IN == 0
             first = now.date() - timedelta(days=40 if late else 0)
             plan_id = factories.accepted_plan(
-                session, shops[len(targets) % SHOPS], customer, now=now, total=10003 + len(targets),
-                parts=LINES_OF_A_PLAN, first=first,
-            )  # fmt: skip
+                session,
+                shops[len(targets) % SHOPS],
+                customer,
+                now=now,
+                total=10003 + len(targets),
+                parts=LINES_OF_A_PLAN,
+                first=first,
+            )
             view = factories.plan_of(session, customer, plan_id, now)
             lines = tuple(Line(i.id, i.owed, i.due_on < view.today) for i in view.installments)
             targets.append(Target(plan_id, customer.email, card, lines))

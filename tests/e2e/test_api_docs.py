@@ -60,8 +60,13 @@ def test_sign_in_authorize_and_create_a_plan(docs: Page):
     docs.locator(".auth-btn-wrapper").get_by_role("button", name="Apply credentials").click()
     docs.locator(".auth-btn-wrapper").get_by_role("button", name="Close").click()
 
-    plan = {"customer_email": "ada@example.com", "total_amount": "100.00", "num_installments": 4,
-            "start_date": "2027-01-31", "description": "Oak table"}  # fmt: skip
+    plan = {
+        "customer_email": "ada@example.com",
+        "total_amount": "100.00",
+        "num_installments": 4,
+        "start_date": "2027-01-31",
+        "description": "Oak table",
+    }
     created = try_out(operation(docs, "post", "/api/plans/"), plan)
     assert created["status"] == 201
     assert created["body"]["status"] == "offered"

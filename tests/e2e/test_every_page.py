@@ -23,9 +23,11 @@ from tests.e2e.conftest import Portal
 
 PASSWORD = "two-matching-halves"
 PEOPLE = {
-    "visitor": [], "merchant": ["furniture@example.com"], "customer": ["amara@example.com", "ben@example.com"],
+    "visitor": [],
+    "merchant": ["furniture@example.com"],
+    "customer": ["amara@example.com", "ben@example.com"],
     "admin": ["admin@example.com"],
-}  # fmt: skip
+}
 # What no link of the demo leads to.
 HIDDEN = {"visitor": ["/reset/spent", "/nothing-here", "/styleguide"]}
 # For machines and calendars, and what a part of a page asks by itself.

@@ -59,8 +59,12 @@ def test_a_front_end_on_another_port_sells_and_pays(page: Page, new_portal, fron
     assert (refused["status"], refused["body"]["title"]) == (401, "Unauthorized")
     shop.sign_up_and_in("shop", "merchant")
     assert shop.call("GET", "/auth/me/")["body"]["role"] == "merchant"
-    offer = {"customer_email": "ada@example.com", "total_amount": "100.00", "num_installments": "4",
-             "start_date": "2027-01-31"}  # fmt: skip
+    offer = {
+        "customer_email": "ada@example.com",
+        "total_amount": "100.00",
+        "num_installments": "4",
+        "start_date": "2027-01-31",
+    }
     wrong = shop.call("POST", "/plans/", offer | {"num_installments": 0})
     assert (wrong["status"], set(wrong["body"]["errors"])) == (422, {"num_installments"})
     plans = [shop.call("POST", "/plans/", offer, key=f"order-{k}")["body"] for k in range(2)]

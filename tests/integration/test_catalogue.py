@@ -129,9 +129,10 @@ def test_triggers_do_nothing_but_refuse(session):
 def test_what_is_overdue_and_what_waits_have_partial_indexes(catalogue):
     def partial(table):
         return {
-            tuple(i["column_names"]) for i in catalogue.get_indexes(table)
+            tuple(i["column_names"])
+            for i in catalogue.get_indexes(table)
             if i.get("dialect_options", {}).get("postgresql_where")
-        }  # fmt: skip
+        }
 
     assert ("merchant_id", "due_on", "id") in partial("installments")
     assert ("merchant_id", "send_after") in partial("messages")

@@ -104,8 +104,15 @@ def test_every_state_is_shown(year):
     plans = [plan for shop in SHOPS for plan in plans_of(year, shop.email)]
     assert 30 <= len(plans) <= 45
     assert Counter(plan.status for plan in plans).keys() == {
-        "offered", "active", "overdue", "completed", "declined", "revoked", "expired", "cancelled",
-    }  # fmt: skip
+        "offered",
+        "active",
+        "overdue",
+        "completed",
+        "declined",
+        "revoked",
+        "expired",
+        "cancelled",
+    }
     assert {plan.frequency for plan in plans} == {"weekly", "biweekly", "monthly"}
     lines = [line for plan in plans for line in plan.installments if plan.accepted_on]
     assert {line.status for line in lines} == {"pending", "late", "paid", "cancelled"}
@@ -139,9 +146,10 @@ def test_takings_came_in_each_of_the_last_twelve_months(year):
     months = {f"{date(2026, 3, 1) - relativedelta(months=ago):%Y-%m}" for ago in range(12)}
     for shop in SHOPS:
         took = year.scalars(
-            select(Posting.posted_on).join(Merchant, Merchant.id == Posting.merchant_id)
+            select(Posting.posted_on)
+            .join(Merchant, Merchant.id == Posting.merchant_id)
             .where(Merchant.name == shop.name, Posting.debit == "cash")
-        )  # fmt: skip
+        )
         assert months <= {f"{day:%Y-%m}" for day in took}
 
 
@@ -284,9 +292,21 @@ def counts(session: Session) -> dict[str, int]:
 
 def picture(session: Session) -> list[tuple[object, ...]]:
     """All that was told, without the ids and references that are drawn anew each time."""
-    lines = (Plan.description, Plan.customer_email, Plan.state, Plan.accepted_on, Plan.created_at, Plan.updated_at,
-             Installment.number, Installment.due_on, Installment.amount, Installment.paid, Installment.paid_at,
-             Installment.cancelled, Installment.late_on)  # fmt: skip
+    lines = (
+        Plan.description,
+        Plan.customer_email,
+        Plan.state,
+        Plan.accepted_on,
+        Plan.created_at,
+        Plan.updated_at,
+        Installment.number,
+        Installment.due_on,
+        Installment.amount,
+        Installment.paid,
+        Installment.paid_at,
+        Installment.cancelled,
+        Installment.late_on,
+    )
     of_plan = (Plan.merchant_id == Installment.merchant_id) & (Plan.id == Installment.plan_id)
     queries = (
         select(*lines).join(Installment, of_plan).order_by(Plan.id, Installment.number),

@@ -81,17 +81,31 @@ def test_writing_a_row_again_as_the_outbox_does_changes_nothing(books):
 
 
 def a_refund(**values):
-    row = {"merchant_id": select(Plan.merchant_id).limit(1).scalar_subquery(), "id": uuid4(),
-           "plan_id": select(Plan.id).limit(1).scalar_subquery(), "amount": 2, "cancelled": 1, "to_return": 1,
-           "returned": 0, "split": {}, "currency": "USD", "state": "processing", "created_at": NOW,
-           "settled_at": None}  # fmt: skip
+    row = {
+        "merchant_id": select(Plan.merchant_id).limit(1).scalar_subquery(),
+        "id": uuid4(),
+        "plan_id": select(Plan.id).limit(1).scalar_subquery(),
+        "amount": 2,
+        "cancelled": 1,
+        "to_return": 1,
+        "returned": 0,
+        "split": {},
+        "currency": "USD",
+        "state": "processing",
+        "created_at": NOW,
+        "settled_at": None,
+    }
     return insert(Refund).values(row | values)
 
 
 def a_key(**values):
-    row = {"merchant_id": select(Plan.merchant_id).limit(1).scalar_subquery(), "key": "another",
-           "user_id": select(Plan.customer_id).limit(1).scalar_subquery(), "request_hash": "0" * 64,
-           "created_at": NOW}  # fmt: skip
+    row = {
+        "merchant_id": select(Plan.merchant_id).limit(1).scalar_subquery(),
+        "key": "another",
+        "user_id": select(Plan.customer_id).limit(1).scalar_subquery(),
+        "request_hash": "0" * 64,
+        "created_at": NOW,
+    }
     return insert(IdempotencyKey).values(row | values)
 
 
@@ -102,17 +116,25 @@ HOSTILE = {
     "a refund that does not add up": ("ck_refunds_sum", a_refund(amount=3)),
     "a refund that returned too much": ("ck_refunds_returned", a_refund(returned=2)),
     "a refund that took": ("ck_refunds_returned", a_refund(returned=-1)),
-    "a refund that is done before it is": ("ck_refunds_succeeded", a_refund(state="succeeded", settled_at=NOW)),
+    "a refund that is done before it is": (
+        "ck_refunds_succeeded",
+        a_refund(state="succeeded", settled_at=NOW),
+    ),
     "a refund that ended at no time": ("ck_refunds_settled_at", a_refund(state="declined")),
     "a refund that ended while it runs": ("ck_refunds_settled_at", a_refund(settled_at=NOW)),
     "a refund in an unknown state": ("ck_refunds_state", a_refund(state="lost", settled_at=NOW)),
     "a refund of no plan": ("(?i)foreign key", a_refund(plan_id=uuid4())),
     "a refund of no shop": ("(?i)foreign key", a_refund(merchant_id=uuid4())),
     "a refund away that moved money": ("refunds_stay", delete(Refund)),
-    "a refund turned to more": ("refunds_stay_settled", update(Refund).values(to_return=Refund.to_return + 1)),
+    "a refund turned to more": (
+        "refunds_stay_settled",
+        update(Refund).values(to_return=Refund.to_return + 1),
+    ),
     "a key twice": ("idempotency_keys", a_key(key="once")),
     "another answer under a key": (
-        "stay_answered", update(IdempotencyKey).values(answer={"status": "declined"})),
+        "stay_answered",
+        update(IdempotencyKey).values(answer={"status": "declined"}),
+    ),
     "a key for another request": ("stay_answered", update(IdempotencyKey).values(request_hash="0" * 64)),
     "a key of nobody": ("(?i)foreign key", a_key(user_id=uuid4())),
     "a key of no shop": ("(?i)foreign key", a_key(merchant_id=uuid4())),
@@ -120,21 +142,26 @@ HOSTILE = {
     "a return undone": ("only_grow", update(Installment).values(returned=0)),
     "an installment away": ("installments_stay", delete(Installment)),
     "an installment without a plan": (
-        "installments_keep_terms", update(Installment).where(FIRST).values(plan_id=uuid4())),
+        "installments_keep_terms",
+        update(Installment).where(FIRST).values(plan_id=uuid4()),
+    ),
     "a plan for another customer": ("plans_keep_terms", update(Plan).values(customer_id=uuid4())),
     "a debt raised": ("installments_keep_terms", update(Installment).values(amount=Installment.amount + 1)),
     "a due date moved": ("installments_keep_terms", update(Installment).values(due_on=TODAY)),
     "other terms than were agreed to": ("plans_keep_terms", update(Plan).values(terms="{}")),
     "a shop in another currency": ("merchants_keep_currency", update(Merchant).values(currency="EUR")),
     "two plans of one reference": ("plans_keep_terms", update(Plan).values(reference="AAAAAAAA")),
-}  # fmt: skip
+}
 
 
 def test_the_database_refuses_every_one_of_them_by_name(books):
     before = factories.row_counts(books)
     answers = {hostile: said(books, statement) for hostile, (_, statement) in HOSTILE.items()}
-    wrong = {hostile: answers[hostile] for hostile, (rule, _) in HOSTILE.items()
-             if not re.search(rule, answers[hostile])}  # fmt: skip
+    wrong = {
+        hostile: answers[hostile]
+        for hostile, (rule, _) in HOSTILE.items()
+        if not re.search(rule, answers[hostile])
+    }
     assert wrong == {}
     assert factories.row_counts(books) == before
 

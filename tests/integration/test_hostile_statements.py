@@ -39,26 +39,51 @@ class Rows:
         self.other_line = session.scalars(lines.where(Installment.plan_id == self.elsewhere)).first()
 
     def posting(self, **values):
-        row = {"merchant_id": self.shop.id, "id": uuid4(), "installment_id": self.owed, "debit": "refunds",
-               "credit": "receivable", "amount": 1, "currency": "USD", "posted_at": NOW,
-               "posted_on": TODAY}  # fmt: skip
+        row = {
+            "merchant_id": self.shop.id,
+            "id": uuid4(),
+            "installment_id": self.owed,
+            "debit": "refunds",
+            "credit": "receivable",
+            "amount": 1,
+            "currency": "USD",
+            "posted_at": NOW,
+            "posted_on": TODAY,
+        }
         return insert(Posting).values(row | values)
 
     def line(self, line_id, **values):
         return update(Installment).where(Installment.id == line_id).values(**values)
 
     def another_line(self, **values):
-        row = {"merchant_id": self.shop.id, "id": uuid4(), "plan_id": self.plan, "number": 4, "amount": 1,
-               "due_on": TODAY, "paid": 0, "cancelled": 0, "returned": 0}  # fmt: skip
+        row = {
+            "merchant_id": self.shop.id,
+            "id": uuid4(),
+            "plan_id": self.plan,
+            "number": 4,
+            "amount": 1,
+            "due_on": TODAY,
+            "paid": 0,
+            "cancelled": 0,
+            "returned": 0,
+        }
         return insert(Installment).values(row | values)
 
     def its_plan(self, plan_id, **values):
         return update(Plan).where(Plan.id == plan_id).values(**values)
 
     def acceptance(self, **values):
-        row = {"merchant_id": self.shop.id, "plan_id": self.offer, "customer_id": self.ada.id, "terms": "{}",
-               "terms_hash": "0" * 64, "accepted_at": NOW, "address": "", "user_agent": "",
-               "how": "accepted"}  # fmt: skip
+        row = {
+            "merchant_id": self.shop.id,
+            "plan_id": self.offer,
+            "customer_id": self.ada.id,
+            "terms": "{}",
+            "terms_hash": "0" * 64,
+            "accepted_at": NOW,
+            "address": "",
+            "user_agent": "",
+            "how": "accepted",
+        }
         return insert(Acceptance).values(row | values)
 
     def settling(self, **values):
@@ -67,7 +92,10 @@ class Rows:
 
 DONE = {"settled_at": NOW, "settled_on": TODAY}
 HOSTILE = {
-    "pay more than the amount": ("not_paid_over", lambda r: r.line(r.owed, paid=3334, paid_on=TODAY, paid_at=NOW)),
+    "pay more than the amount": (
+        "not_paid_over",
+        lambda r: r.line(r.owed, paid=3334, paid_on=TODAY, paid_at=NOW),
+    ),
     "pay what was paid again": ("not_paid_over", lambda r: r.line(r.paid, paid=6668)),
     "cancel what was paid": ("not_paid_over", lambda r: r.line(r.paid, cancelled=1)),
     "pay less than nothing": ("not_negative", lambda r: r.another_line(paid=-1)),
@@ -79,14 +107,21 @@ HOSTILE = {
     "an installment of nothing": ("keep_terms", lambda r: r.line(r.owed, amount=0)),
     "number an installment twice": ("keep_terms", lambda r: r.line(r.owed, number=1)),
     "move an installment to another shop": (
-        "keep_terms", lambda r: r.line(r.owed, merchant_id=r.other_shop.id)),
+        "keep_terms",
+        lambda r: r.line(r.owed, merchant_id=r.other_shop.id),
+    ),
     "hold an installment for no payment": ("(?i)foreign key", lambda r: r.line(r.owed, payment_id=uuid4())),
     "activate without an acceptance": ("bound_only", lambda r: r.its_plan(r.offer, state="active")),
     "complete an offer": ("bound_only", lambda r: r.its_plan(r.offer, state="completed")),
     "unbind a plan": ("bound_only", lambda r: r.its_plan(r.plan, state="offered")),
     "unbind a plan and its acceptance": (
-        "stay_accepted", lambda r: r.its_plan(r.plan, state="offered", acceptance_id=None, accepted_on=None)),
-    "accept on another day": ("stay_accepted", lambda r: r.its_plan(r.plan, accepted_on=TODAY - timedelta(days=1))),
+        "stay_accepted",
+        lambda r: r.its_plan(r.plan, state="offered", acceptance_id=None, accepted_on=None),
+    ),
+    "accept on another day": (
+        "stay_accepted",
+        lambda r: r.its_plan(r.plan, accepted_on=TODAY - timedelta(days=1)),
+    ),
     "open a revoked offer again": ("stay_ended", lambda r: r.its_plan(r.revoked, state="offered")),
     "activate a revoked offer": ("bound_only|stay_ended", lambda r: r.its_plan(r.revoked, state="active")),
     "open a completed plan again": ("stay_ended", lambda r: r.its_plan(r.completed, state="active")),
@@ -94,10 +129,17 @@ HOSTILE = {
     "forget a payment": ("only_grow", lambda r: r.line(r.paid, paid=0, paid_on=None, paid_at=None)),
     "pay less than was paid": ("only_grow", lambda r: r.line(r.paid, paid=1)),
     "bind without evidence": (
-        "(?i)foreign key", lambda r: r.its_plan(r.offer, state="active", acceptance_id=r.offer, accepted_on=TODAY)),
+        "(?i)foreign key",
+        lambda r: r.its_plan(r.offer, state="active", acceptance_id=r.offer, accepted_on=TODAY),
+    ),
     "bind with another plan's evidence": (
-        "acceptance", lambda r: r.its_plan(r.offer, state="active", acceptance_id=r.plan, accepted_on=TODAY)),
-    "bind without a date": ("accepted_on", lambda r: r.its_plan(r.offer, state="active", acceptance_id=r.offer)),
+        "acceptance",
+        lambda r: r.its_plan(r.offer, state="active", acceptance_id=r.plan, accepted_on=TODAY),
+    ),
+    "bind without a date": (
+        "accepted_on",
+        lambda r: r.its_plan(r.offer, state="active", acceptance_id=r.offer),
+    ),
     "sell to oneself": ("keep_terms", lambda r: r.its_plan(r.offer, customer_id=r.shop.id)),
     "a plan of nothing": ("keep_terms", lambda r: r.its_plan(r.offer, total=0)),
     "a plan of too much": ("keep_terms", lambda r: r.its_plan(r.offer, total=10**12 + 1)),
@@ -118,26 +160,43 @@ HOSTILE = {
     "cash out of nowhere": ("cash_names", lambda r: r.posting(debit="cash")),
     "cash to nowhere": ("cash_names", lambda r: r.posting(credit="cash")),
     "a posting to another shop's installment": (
-        "(?i)foreign key", lambda r: r.posting(installment_id=r.other_line)),
+        "(?i)foreign key",
+        lambda r: r.posting(installment_id=r.other_line),
+    ),
     "another shop's posting of a payment": (
-        "(?i)foreign key", lambda r: r.posting(debit="cash", payment_id=r.paid_by, merchant_id=r.other_shop.id,
-                                               installment_id=r.other_line)),
+        "(?i)foreign key",
+        lambda r: r.posting(
+            debit="cash", payment_id=r.paid_by, merchant_id=r.other_shop.id, installment_id=r.other_line
+        ),
+    ),
     "succeed without a receipt": ("number", lambda r: r.settling(state="succeeded", **DONE)),
     "give a receipt twice": ("number", lambda r: r.settling(state="succeeded", number=1, **DONE)),
     "settle without a time": ("settled_at", lambda r: r.settling(state="declined")),
     "a payment of nothing": ("amount", lambda r: r.settling(amount=0)),
     "a payment in an unknown state": ("state", lambda r: r.settling(state="maybe", **DONE)),
-    "say it twice": ("cause", lambda r: insert(Message).from_select(
-        [c.name for c in Message.__table__.columns],
-        select(*(c if c.name != "id" else Message.plan_id for c in Message.__table__.columns))
-        .where(Message.plan_id == r.offer))),
-    "an address in capitals": ("email_lower", lambda r: update(User).where(User.id == r.ada.id).values(
-        email="ADA.BUYER@example.com")),
-    "an address twice": ("email", lambda r: update(User).where(User.id == r.ada.id).values(email=r.shop.email)),
-    "a user name twice": ("username", lambda r: update(User).where(User.id == r.ada.id).values(
-        username=r.shop.username.upper())),
+    "say it twice": (
+        "cause",
+        lambda r: insert(Message).from_select(
+            [c.name for c in Message.__table__.columns],
+            select(*(c if c.name != "id" else Message.plan_id for c in Message.__table__.columns)).where(
+                Message.plan_id == r.offer
+            ),
+        ),
+    ),
+    "an address in capitals": (
+        "email_lower",
+        lambda r: update(User).where(User.id == r.ada.id).values(email="ADA.BUYER@example.com"),
+    ),
+    "an address twice": (
+        "email",
+        lambda r: update(User).where(User.id == r.ada.id).values(email=r.shop.email),
+    ),
+    "a user name twice": (
+        "username",
+        lambda r: update(User).where(User.id == r.ada.id).values(username=r.shop.username.upper()),
+    ),
     "an unknown role": ("role", lambda r: update(User).where(User.id == r.ada.id).values(role="owner")),
-}  # fmt: skip
+}
 
 
 def refusal(session, statement):

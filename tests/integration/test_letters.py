@@ -26,45 +26,80 @@ TO_SHOPS = {"plan_accepted_shop", "offer_declined", "offer_expired", "refund_dec
 BASE = "https://pay.example.com"
 
 PLAN = {
-    "reference": "7KQ2MW4X", "description": "Walnut desk", "total": 10000, "currency": "USD", "num_installments": 3,
-    "customer_email": "rosa@example.com", "last_day": "2026-12-20", "start_date": "2026-12-04",
-}  # fmt: skip
+    "reference": "7KQ2MW4X",
+    "description": "Walnut desk",
+    "total": 10000,
+    "currency": "USD",
+    "num_installments": 3,
+    "customer_email": "rosa@example.com",
+    "last_day": "2026-12-20",
+    "start_date": "2026-12-04",
+}
 PAYMENT = PLAN | {"payment": str(PAYMENT_ID), "amount": 6667}
 REMINDER = {
-    "number": 2, "amount": 3333, "currency": "USD", "due_on": "2027-01-04", "reference": "7KQ2MW4X",
+    "number": 2,
+    "amount": 3333,
+    "currency": "USD",
+    "due_on": "2027-01-04",
+    "reference": "7KQ2MW4X",
     "description": "Walnut desk",
-}  # fmt: skip
+}
 # The worked example: the first of three installments is paid, then 50.00 is refunded.
-BEFORE = [{"number": n, "due_on": f"2026-{9 + n}-04", "amount": a, "paid": p} for n, a, p in
-          ((1, 3334, 3334), (2, 3333, 0), (3, 3333, 0))]  # fmt: skip
+BEFORE = [
+    {"number": n, "due_on": f"2026-{9 + n}-04", "amount": a, "paid": p}
+    for n, a, p in ((1, 3334, 3334), (2, 3333, 0), (3, 3333, 0))
+]
 AFTER = [BEFORE[0], BEFORE[1] | {"amount": 1666}, BEFORE[2] | {"amount": 0}]
 SCHEDULES = {"before": BEFORE, "after": AFTER}
 PLAN_PAGE, SHOP_PAGE = f"{BASE}/customer/plans/{PLAN_ID}", f"{BASE}/merchant/plans/{PLAN_ID}"
 
 # What the services put into each kind, and what its reader must find.
 CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
-    "offer_sent": (PLAN, ["$100.00", "Installments: 3", "4 December 2026", "20 December 2026", PLAN_PAGE,
-                          f"{BASE}/signup", "rosa@example.com"]),
+    "offer_sent": (
+        PLAN,
+        [
+            "$100.00",
+            "Installments: 3",
+            "4 December 2026",
+            "20 December 2026",
+            PLAN_PAGE,
+            f"{BASE}/signup",
+            "rosa@example.com",
+        ],
+    ),
     "plan_accepted": (PLAN, ["$100.00", "Installments: 3", "Friday 4 December 2026", PLAN_PAGE]),
     "plan_accepted_shop": (PLAN, ["$100.00", "rosa@example.com", "Friday 4 December 2026", SHOP_PAGE]),
     "offer_declined": (PLAN, ["$100.00", "rosa@example.com", "Nothing is owed", SHOP_PAGE]),
     "offer_revoked": (PLAN, ["$100.00", "You owe nothing", PLAN_PAGE]),
     "offer_expired": (PLAN, ["$100.00", "rosa@example.com", "Sunday 20 December 2026", SHOP_PAGE]),
-    "plan_cancelled": (PLAN | SCHEDULES | {"owed": 3333},
-                       ["$33.33", "$16.66", "$100.00", "nothing more to pay", PLAN_PAGE]),
-    "payment_received": (PAYMENT | {"receipt": "7KQ2MW4X-1", "installments": [1, 2]},
-                         ["7KQ2MW4X-1", "$66.67", "1 and 2 of 3", PLAN_PAGE, f"{BASE}/customer/payments/{PAYMENT_ID}"]),
-    "payment_declined": (PAYMENT | {"outcome": "insufficient_funds"},
-                         ["$66.67", "not enough money", "Nothing was taken", PLAN_PAGE]),
-    "refund_made": (PLAN | SCHEDULES | {"amount": 6000, "cancelled": 5000, "to_return": 1000},
-                    ["$60.00", "$50.00 of what", "$10.00 goes back", "4 Dec 2026", "$16.66", "$0.00", PLAN_PAGE]),
-    "refund_declined": (PLAN | {"returned": 1000, "to_return": 1500},
-                        ["$15.00", "$5.00 could not", "Returned: $10.00", "rosa@example.com", SHOP_PAGE]),
+    "plan_cancelled": (
+        PLAN | SCHEDULES | {"owed": 3333},
+        ["$33.33", "$16.66", "$100.00", "nothing more to pay", PLAN_PAGE],
+    ),
+    "payment_received": (
+        PAYMENT | {"receipt": "7KQ2MW4X-1", "installments": [1, 2]},
+        ["7KQ2MW4X-1", "$66.67", "1 and 2 of 3", PLAN_PAGE, f"{BASE}/customer/payments/{PAYMENT_ID}"],
+    ),
+    "payment_declined": (
+        PAYMENT | {"outcome": "insufficient_funds"},
+        ["$66.67", "not enough money", "Nothing was taken", PLAN_PAGE],
+    ),
+    "refund_made": (
+        PLAN | SCHEDULES | {"amount": 6000, "cancelled": 5000, "to_return": 1000},
+        ["$60.00", "$50.00 of what", "$10.00 goes back", "4 Dec 2026", "$16.66", "$0.00", PLAN_PAGE],
+    ),
+    "refund_declined": (
+        PLAN | {"returned": 1000, "to_return": 1500},
+        ["$15.00", "$5.00 could not", "Returned: $10.00", "rosa@example.com", SHOP_PAGE],
+    ),
     "password_reset": ({}, [f"{BASE}/reset/", "one hour", "rosa@example.com"]),
 } | {
-    step: (REMINDER, ["$33.33", "Monday 4 January 2027", "Installment: 2", "No fee and no interest", PLAN_PAGE])
+    step: (
+        REMINDER,
+        ["$33.33", "Monday 4 January 2027", "Installment: 2", "No fee and no interest", PLAN_PAGE],
+    )
     for step in ORDER
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)

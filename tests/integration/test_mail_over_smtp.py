@@ -47,8 +47,24 @@ def start():
 def certificate(tmp_path_factory):
     """A certificate for 127.0.0.1 that nobody trusts yet, and its key."""
     folder = tmp_path_factory.mktemp("certificate")
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1",
-               "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "key.pem", "-out", "certificate.pem"]  # fmt: skip
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=127.0.0.1",
+        "-addext",
+        "subjectAltName=IP:127.0.0.1",
+        "-keyout",
+        "key.pem",
+        "-out",
+        "certificate.pem",
+    ]
     subprocess.run(command, cwd=folder, check=True, capture_output=True)
     return folder / "certificate.pem", folder / "key.pem"
 
@@ -211,8 +227,14 @@ def test_a_password_never_leaves_this_machine_unencrypted(start, monkeypatch):
     ("kind", "courtesy"), [("due_soon", True), ("due_today", True), ("overdue_1", False)]
 )
 def test_only_a_courtesy_can_be_unsubscribed_from(app, session, shop, ada, smtp_server, kind, courtesy):
-    facts = {"number": 1, "amount": 100, "currency": "USD", "due_on": "2026-03-02", "reference": "ABCDEFGH",
-             "description": "Oak table"}  # fmt: skip
+    facts = {
+        "number": 1,
+        "amount": 100,
+        "currency": "USD",
+        "due_on": "2026-03-02",
+        "reference": "ABCDEFGH",
+        "description": "Oak table",
+    }
     plan_id = offered_plan(session, shop, ada.email)
     with unit_of_work(session):
         messages.queue(

@@ -62,45 +62,84 @@ TAMPERING = {
     "a payment forgotten": ({"paid_is_posted"}, update(Installment).where(FIRST).values(UNPAID)),
     "a payment invented": (
         {"paid_is_posted"},
-        update(Installment).where(Installment.number == 3).values(cancelled=0, paid=1, paid_on=TODAY, paid_at=NOW)),
+        update(Installment)
+        .where(Installment.number == 3)
+        .values(cancelled=0, paid=1, paid_on=TODAY, paid_at=NOW),
+    ),
     "a cancellation undone": ({"cancelled_is_posted"}, update(Installment).values(cancelled=0)),
     "a return undone": ({"returned_is_posted"}, update(Installment).values(returned=0)),
-    "a debt raised": ({"amounts_sum", "debt_is_accepted"}, update(Installment).values(amount=Installment.amount + 1)),
+    "a debt raised": (
+        {"amounts_sum", "debt_is_accepted"},
+        update(Installment).values(amount=Installment.amount + 1),
+    ),
     "a total raised": ({"amounts_sum"}, update(Plan).values(total=Plan.total + 1)),
     "other terms than were agreed to": ({"acceptance_is_the_customers"}, update(Plan).values(terms="{}")),
     "other terms in the evidence as well": ({"terms_hash"}, update(Acceptance).values(terms="{}")),
-    "evidence of somebody else": ({"acceptance_is_the_customers"}, update(Acceptance).values(customer_id=uuid4())),
+    "evidence of somebody else": (
+        {"acceptance_is_the_customers"},
+        update(Acceptance).values(customer_id=uuid4()),
+    ),
     "an acceptance lost": ({"acceptance_is_the_customers", "one_merchant"}, delete(Acceptance)),
-    "a finished plan reopened": ({"active_while_owed"}, update(Plan).where(Plan.state != "offered").values(
-        state="active")),
+    "a finished plan reopened": (
+        {"active_while_owed"},
+        update(Plan).where(Plan.state != "offered").values(state="active"),
+    ),
     "a shop's plan in another currency": ({"postings_balance"}, update(Plan).values(currency="EUR")),
     "a posting against itself": ({"postings_balance"}, update(Posting).values(credit=Posting.debit)),
     "a posting of less than nothing": ({"postings_balance"}, update(Posting).values(amount=-Posting.amount)),
-    "more paid than there was to pay": ({"not_overpaid"}, update(Installment).where(FIRST).values(
-        paid=Installment.paid + 1)),
+    "more paid than there was to pay": (
+        {"not_overpaid"},
+        update(Installment).where(FIRST).values(paid=Installment.paid + 1),
+    ),
     "less than nothing cancelled": ({"not_overpaid"}, update(Installment).where(FIRST).values(cancelled=-1)),
-    "more returned than was paid": ({"not_overpaid"}, update(Installment).where(FIRST).values(
-        returned=Installment.paid + 1)),
-    "a payment of more than was booked": ({"payments_are_booked"}, update(Payment).where(SETTLED).values(
-        amount=Payment.amount + 1)),
-    "a payment booked that was declined": ({"payments_are_booked"}, update(Payment).where(SETTLED).values(
-        state="declined")),
-    "a payment nobody was told of": ({"payments_are_told"}, delete(Message).where(Message.kind == "payment_received")),
+    "more returned than was paid": (
+        {"not_overpaid"},
+        update(Installment).where(FIRST).values(returned=Installment.paid + 1),
+    ),
+    "a payment of more than was booked": (
+        {"payments_are_booked"},
+        update(Payment).where(SETTLED).values(amount=Payment.amount + 1),
+    ),
+    "a payment booked that was declined": (
+        {"payments_are_booked"},
+        update(Payment).where(SETTLED).values(state="declined"),
+    ),
+    "a payment nobody was told of": (
+        {"payments_are_told"},
+        delete(Message).where(Message.kind == "payment_received"),
+    ),
     "a payment that never happened": ({"payments_are_told"}, delete(Event).where(Event.id == ONE_EVENT)),
     "a payment by somebody else": ({"one_plan_one_customer"}, update(Payment).values(customer_id=uuid4())),
     "more returned than a payment brought": (
         {"returned_within_received", "returned_is_posted"},
-        update(Posting).where(Posting.credit == "cash").values(amount=Posting.amount * 10)),
-    "a refund of more than was booked": ({"refunds_are_booked"}, update(Refund).values(cancelled=Refund.cancelled + 1)),
+        update(Posting).where(Posting.credit == "cash").values(amount=Posting.amount * 10),
+    ),
+    "a refund of more than was booked": (
+        {"refunds_are_booked"},
+        update(Refund).values(cancelled=Refund.cancelled + 1),
+    ),
     "a payment that holds nothing": ({"processing_holds"}, update(Installment).values(payment_id=None)),
-    "a payment that holds what it does not take": ({"processing_holds"}, update(Payment).where(~SETTLED).values(
-        amount=Payment.amount - 1)),
-    "a hold that nobody lets go": ({"held_while_processing"}, update(Payment).where(~SETTLED).values(
-        state="declined", settled_at=NOW, settled_on=TODAY)),
-    "a payment at another shop": ({"one_merchant"}, update(Payment).where(SETTLED).values(
-        merchant_id=select(Plan.merchant_id).where(Plan.merchant_id != Payment.merchant_id).limit(1)
-        .correlate(Payment).scalar_subquery())),
-}  # fmt: skip
+    "a payment that holds what it does not take": (
+        {"processing_holds"},
+        update(Payment).where(~SETTLED).values(amount=Payment.amount - 1),
+    ),
+    "a hold that nobody lets go": (
+        {"held_while_processing"},
+        update(Payment).where(~SETTLED).values(state="declined", settled_at=NOW, settled_on=TODAY),
+    ),
+    "a payment at another shop": (
+        {"one_merchant"},
+        update(Payment)
+        .where(SETTLED)
+        .values(
+            merchant_id=select(Plan.merchant_id)
+            .where(Plan.merchant_id != Payment.merchant_id)
+            .limit(1)
+            .correlate(Payment)
+            .scalar_subquery()
+        ),
+    ),
+}
 
 
 def named_by_the_check(session: Session) -> set[str]:

@@ -50,16 +50,25 @@ def test_one_instant_is_three_days_around_the_world(session, shop, ada):
         "America/New_York": 5,
         "Pacific/Pago_Pago": 4,
     }
-    plans = {zone: accepted_plan(session, shop_in(session, zone), ada, frequency=Frequency.WEEKLY, parts=1,
-                                 first=date(2026, 3, 4)) for zone in zones}  # fmt: skip
+    plans = {
+        zone: accepted_plan(
+            session, shop_in(session, zone), ada, frequency=Frequency.WEEKLY, parts=1, first=date(2026, 3, 4)
+        )
+        for zone in zones
+    }
     at = datetime(2026, 3, 5, 10, 30, tzinfo=UTC)
     assert day.run(session, at)["overdue"] == 4
     late_on = {zone: stamps(session, plan_id)[0] for zone, plan_id in plans.items()}
     assert late_on == {zone: date(2026, 3, number) if number > 4 else None for zone, number in zones.items()}
     # In New York and in Pago Pago it is still before eight: half past five, and half past eleven of the evening before.
     told = {zone: steps(session, plan_id) for zone, plan_id in plans.items()}
-    assert told == {"Pacific/Kiritimati": [], "Asia/Kathmandu": ["overdue_1"], "UTC": ["overdue_1"],
-                    "America/New_York": [], "Pacific/Pago_Pago": ["due_today"]}  # fmt: skip
+    assert told == {
+        "Pacific/Kiritimati": [],
+        "Asia/Kathmandu": ["overdue_1"],
+        "UTC": ["overdue_1"],
+        "America/New_York": [],
+        "Pacific/Pago_Pago": ["due_today"],
+    }
 
 
 @pytest.mark.parametrize(
@@ -108,8 +117,11 @@ def test_after_a_week_off_each_installment_is_told_of_once_and_no_step_piles_up(
 def test_a_day_run_three_times_by_date_and_by_clock_is_done_once(session, shop, ada):
     accepted_plan(session, shop, ada, parts=1)
     tomorrow = TODAY + DAY
-    runs = [day.run(session, NOW + DAY), day.run(session, NOW + DAY, tomorrow, at_any_hour=True),
-            day.run(session, NOW + DAY + timedelta(hours=3))]  # fmt: skip
+    runs = [
+        day.run(session, NOW + DAY),
+        day.run(session, NOW + DAY, tomorrow, at_any_hour=True),
+        day.run(session, NOW + DAY + timedelta(hours=3)),
+    ]
     assert runs == [{"overdue": 1, "reminders": 1, "expired": 0}, NOTHING, NOTHING]
 
 

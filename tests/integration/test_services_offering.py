@@ -91,9 +91,12 @@ def test_an_invited_address_is_invited_once(session, shop):
 def test_nobody_can_sign_in_to_an_account_that_waits_to_be_claimed(session, shop):
     offered_plan(session, shop, "new.person@example.com")
     for guess in ("", "None", factories.PASSWORD):
-        assert accounts.sign_in(
-            session, factories.passwords(), "new.person@example.com", guess, "192.0.2.1", NOW
-        ) is None  # fmt: skip
+        assert (
+            accounts.sign_in(
+                session, factories.passwords(), "new.person@example.com", guess, "192.0.2.1", NOW
+            )
+            is None
+        )
 
 
 def test_a_shop_cannot_offer_to_itself(session, shop):

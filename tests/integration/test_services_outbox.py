@@ -63,8 +63,16 @@ def test_the_same_cause_says_the_same_thing_once(session, ada):
 
 def test_queueing_many_tells_how_many_were_new(session, ada):
     def row(cause):
-        return {"merchant_id": PORTAL_ID, "cause": cause, "kind": "due_soon", "user_id": ada.id, "plan_id": None,
-                "facts": {}, "created_at": NOW, "send_after": NOW}  # fmt: skip
+        return {
+            "merchant_id": PORTAL_ID,
+            "cause": cause,
+            "kind": "due_soon",
+            "user_id": ada.id,
+            "plan_id": None,
+            "facts": {},
+            "created_at": NOW,
+            "send_after": NOW,
+        }
 
     causes = [uuid4() for _ in range(600)]
     with unit_of_work(session):

@@ -74,8 +74,11 @@ def test_numbers_are_right_as_soon_as_a_payment_is_committed(session, shop, ada)
     pay(session, ada, plan_id, 2)
     seen.append(metrics.dashboard(session, shop, NOW))
     assert [(shown.total_revenue, shown.outstanding) for shown in seen] == [
-        (0, 10000), (3334, 6666), (3334, 6666), (6667, 3333),
-    ]  # fmt: skip
+        (0, 10000),
+        (3334, 6666),
+        (3334, 6666),
+        (6667, 3333),
+    ]
 
 
 def test_folding_empties_the_changes_and_moves_no_number(session, busy_shop):

@@ -54,9 +54,15 @@ def plan_id(session, shop, ada):
 
 
 def test_a_fresh_portal_has_words_for_what_is_empty(visit):
-    expected = {"/admin/": "Has not run yet", "/admin/plans": "No plans found", "/admin/messages": "No messages",
-                "/admin/jobs": "No job has run yet", "/admin/audit": "Admin made on the command line",
-                "/admin/self-check": "Everything holds", "/admin/users?search=x%25": "Nobody found"}  # fmt: skip
+    expected = {
+        "/admin/": "Has not run yet",
+        "/admin/plans": "No plans found",
+        "/admin/messages": "No messages",
+        "/admin/jobs": "No job has run yet",
+        "/admin/audit": "Admin made on the command line",
+        "/admin/self-check": "Everything holds",
+        "/admin/users?search=x%25": "Nobody found",
+    }
     for path, words in expected.items():
         assert words in visit(path), path
 
@@ -83,8 +89,17 @@ def test_pages_ask_little_however_much_there_is(client, visit, session, shop, ad
         factories.offered_plan(session, shop, ada.email)
     message = admin.list_messages(session)[0]
     session.rollback()
-    for path in ("/admin/", "/admin/users", f"/admin/users/{ada.id}", "/admin/plans", f"/admin/plans/{plan_id}",
-                 "/admin/messages", f"/admin/messages/{message.id}", "/admin/jobs", "/admin/audit"):  # fmt: skip
+    for path in (
+        "/admin/",
+        "/admin/users",
+        f"/admin/users/{ada.id}",
+        "/admin/plans",
+        f"/admin/plans/{plan_id}",
+        "/admin/messages",
+        f"/admin/messages/{message.id}",
+        "/admin/jobs",
+        "/admin/audit",
+    ):
         with count_statements() as statements:
             visit(path)
         assert len(statements) <= 6, (path, statements)
@@ -144,15 +159,26 @@ def test_an_invited_person_is_shown_as_such(visit, session, shop):
 
 
 def test_plans_are_found_and_can_only_be_read(client, visit, session, plan_id, shop):
-    reference = factories.plan_of(session, factories.actor(session, admin.get_plan(session, plan_id, NOW).customer_id),
-                                  plan_id).reference  # fmt: skip
+    reference = factories.plan_of(
+        session, factories.actor(session, admin.get_plan(session, plan_id, NOW).customer_id), plan_id
+    ).reference
     for query in (f"search={reference}", "search=ada.buyer", "search=corner", "search=oak", "status=active"):
         assert reference in visit(f"/admin/plans?{query}"), query
     for query in ("search=zebra", "status=declined"):
         assert "No plans found" in visit(f"/admin/plans?{query}"), query
     page = visit(f"/admin/plans/{plan_id}")
-    for words in ("Oak table", "$33.34", "1 of 3 paid", f"{reference}-1", "Terms accepted", "192.0.2.7", "Late",
-                  "Test Browser 1.0", "The kept text has this fingerprint Yes", "With the button"):  # fmt: skip
+    for words in (
+        "Oak table",
+        "$33.34",
+        "1 of 3 paid",
+        f"{reference}-1",
+        "Terms accepted",
+        "192.0.2.7",
+        "Late",
+        "Test Browser 1.0",
+        "The kept text has this fingerprint Yes",
+        "With the button",
+    ):
         assert words in page, words
     whole = client.get(f"/admin/plans/{plan_id}").get_data(as_text=True)
     assert re.findall(r'<form method="post" action="([^"]+)"', whole) == ["/logout", "/language"]
@@ -185,8 +211,17 @@ def test_the_audit_trail_has_words_for_everything_that_happened(client, visit, s
         accounts.change_password(session, shop.id, factories.password_hash(), NOW)
     page = visit("/admin/audit")
     assert not re.search(r"\b[a-z]+_[a-z]+\b", page)
-    for words in ("Signed in", "Account opened", "Shop settings changed", "Profile changed", "Password changed",
-                  "Offer sent", "Terms accepted", "$33.34 paid", "the card was declined"):  # fmt: skip
+    for words in (
+        "Signed in",
+        "Account opened",
+        "Shop settings changed",
+        "Profile changed",
+        "Password changed",
+        "Offer sent",
+        "Terms accepted",
+        "$33.34 paid",
+        "the card was declined",
+    ):
         assert words in page, words
 
 

@@ -107,10 +107,15 @@ def test_the_link_sets_a_password_once_and_ends_every_session(app, client, sessi
 def test_a_weak_or_mistyped_password_is_named_and_the_link_still_works(app, client, session, ada):
     client.submit("/forgot", {"email": ada.email})
     path = link(app, session)
-    for password, again, field in (("short", "short", "password"), ("x" * 200, "x" * 200, "password"),
-                                   ("password123", "password123", "password"), (ada.email, ada.email, "password"),
-                                   ("", "", "password"), ("a\0bcdefgh", "a\0bcdefgh", "password"),
-                                   (NEW, f"{NEW}r", "password2")):  # fmt: skip
+    for password, again, field in (
+        ("short", "short", "password"),
+        ("x" * 200, "x" * 200, "password"),
+        ("password123", "password123", "password"),
+        (ada.email, ada.email, "password"),
+        ("", "", "password"),
+        ("a\0bcdefgh", "a\0bcdefgh", "password"),
+        (NEW, f"{NEW}r", "password2"),
+    ):
         answer = set_password(client, path, password, again)
         assert answer.status_code == 422
         assert f'href="#{field}"' in answer.get_data(as_text=True)

@@ -74,9 +74,20 @@ def test_signing_in_leads_to_the_page_that_was_asked_for(client, ada):
 @pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     "target",
-    ["https://example.com/", "//example.com", "/%5Cexample.com", "/%09/example.com", "/a%0d%0aSet-Cookie:%20b=c",
-     "javascript:alert(1)", "example.com", "%00", "/%00", "\\\\example.com", ""],
-)  # fmt: skip
+    [
+        "https://example.com/",
+        "//example.com",
+        "/%5Cexample.com",
+        "/%09/example.com",
+        "/a%0d%0aSet-Cookie:%20b=c",
+        "javascript:alert(1)",
+        "example.com",
+        "%00",
+        "/%00",
+        "\\\\example.com",
+        "",
+    ],
+)
 def test_signing_in_never_leads_elsewhere(client, ada, target):
     path = f"/login?next={target}"
     token = re.search(r'name="csrf_token" value="([^"]+)"', client.get(path).get_data(as_text=True))

@@ -14,11 +14,33 @@ from tests import factories
 from tests.browserlike import Forms
 from tests.factories import PASSWORD
 
-GOOD = {"role": "merchant", "name": "Corner Shop", "email": "corner.shop@example.com", "password": PASSWORD,
-        "password2": PASSWORD, "currency": "KWD", "timezone": "Asia/Kuwait"}  # fmt: skip
+GOOD = {
+    "role": "merchant",
+    "name": "Corner Shop",
+    "email": "corner.shop@example.com",
+    "password": PASSWORD,
+    "password2": PASSWORD,
+    "currency": "KWD",
+    "timezone": "Asia/Kuwait",
+}
 NAMELESS = {"role": "", "name": "", "email": "", "password": "", "password2": ""}
-HOSTILE = ["", " ", "\0", "a\0b", "a\nb", "\u2028", "\ufffd", "x" * 5000, "9" * 5000, "4111 1111 1111 1111",
-           "<script>alert(1)</script>", "' OR 1=1 --", "../../etc/passwd", "{{ 7*7 }}", "٣"]  # fmt: skip
+HOSTILE = [
+    "",
+    " ",
+    "\0",
+    "a\0b",
+    "a\nb",
+    "\u2028",
+    "\ufffd",
+    "x" * 5000,
+    "9" * 5000,
+    "4111 1111 1111 1111",
+    "<script>alert(1)</script>",
+    "' OR 1=1 --",
+    "../../etc/passwd",
+    "{{ 7*7 }}",
+    "٣",
+]
 
 
 def faulty_fields(page: str) -> set[str]:
@@ -57,14 +79,26 @@ def test_no_role_is_chosen_for_anybody(client, query):
 
 
 def test_every_fault_is_named_at_once_and_what_was_typed_stays(client):
-    wrong = {"role": "admin", "name": "a\0b", "email": "nobody", "password": "short", "password2": "other",
-             "currency": "XXX", "timezone": "Mars/Olympus"}  # fmt: skip
+    wrong = {
+        "role": "admin",
+        "name": "a\0b",
+        "email": "nobody",
+        "password": "short",
+        "password2": "other",
+        "currency": "XXX",
+        "timezone": "Mars/Olympus",
+    }
     answer = client.submit("/signup", wrong)
     page = answer.get_data(as_text=True)
     assert answer.status_code == 422
     assert faulty_fields(page) == {"role", "name", "email", "password"}
     assert faulty_fields(client.submit("/signup", wrong | {"role": "merchant"}).get_data(as_text=True)) == {
-        "name", "email", "password", "currency", "timezone"}  # fmt: skip
+        "name",
+        "email",
+        "password",
+        "currency",
+        "timezone",
+    }
     assert 'value="nobody"' in page and "short" not in page
     assert page.count('aria-invalid="true"') >= 4
 

@@ -49,9 +49,13 @@ def test_the_address_tells_what_is_owed_to_whoever_knows_it(app, ada_at_home, se
     calendar = text(answer).replace("\r\n ", "")
     assert calendar.count("BEGIN:VEVENT") == 2
     second = plan.installments[1]
-    for line in (f"UID:{second.id}@127.0.0.1", f"DTSTART;VALUE=DATE:{second.due_on:%Y%m%d}",
-                 "SUMMARY:Pay $33.33 to Corner Shop", f"/customer/plans/{plan.id}\r\n",
-                 rf"DESCRIPTION:Installment 2 of 3: Oak table\, {plan.reference}"):  # fmt: skip
+    for line in (
+        f"UID:{second.id}@127.0.0.1",
+        f"DTSTART;VALUE=DATE:{second.due_on:%Y%m%d}",
+        "SUMMARY:Pay $33.33 to Corner Shop",
+        f"/customer/plans/{plan.id}\r\n",
+        rf"DESCRIPTION:Installment 2 of 3: Oak table\, {plan.reference}",
+    ):
         assert line in calendar
 
 
@@ -73,8 +77,10 @@ def test_a_new_address_ends_the_one_before_and_stopping_ends_all(app, ada_at_hom
     assert reader.get(second).status_code == 404
     assert address_on(ada_at_home) is None
     assert [row.event.kind for row in admin.list_events(session)][:3] == [
-        "calendar_closed", "calendar_opened", "calendar_opened",
-    ]  # fmt: skip
+        "calendar_closed",
+        "calendar_opened",
+        "calendar_opened",
+    ]
 
 
 def test_the_address_ends_with_the_account_and_outlives_a_new_password(app, ada_at_home, session, ada):

@@ -46,8 +46,16 @@ def test_without_plans_the_page_says_what_will_appear(reader, ada):
 
 def test_the_terms_stand_in_their_order(reader, offer):
     page = text(reader.get(f"/customer/plans/{offer}"))
-    headings = ["Who sells", "What is bought", "The total", "Every amount and date", "When a payment is late",
-                "Paying early", "How a refund is worked out", "Whom to ask"]  # fmt: skip
+    headings = [
+        "Who sells",
+        "What is bought",
+        "The total",
+        "Every amount and date",
+        "When a payment is late",
+        "Paying early",
+        "How a refund is worked out",
+        "Whom to ask",
+    ]
     places = [page.index(heading) for heading in headings]
     assert places == sorted(places)
     for words in (
@@ -119,8 +127,11 @@ def test_opening_an_address_answers_nothing(session, reader, ada, offer):
 def test_a_shop_cannot_answer_its_own_offer(session, client, shop, ada, offer):
     sign_in(client, shop)
     token = Forms(text(client.get("/merchant/"))).all[0].fields["csrf_token"]
-    fields = {"csrf_token": token, "agree": "y",
-              "terms_hash": factories.plan_of(session, ada, offer, now()).terms_hash}  # fmt: skip
+    fields = {
+        "csrf_token": token,
+        "agree": "y",
+        "terms_hash": factories.plan_of(session, ada, offer, now()).terms_hash,
+    }
     for path in ("accept", "decline"):
         assert client.post(f"/customer/plans/{offer}/{path}", data=fields).status_code == 403
     assert client.get(f"/customer/plans/{offer}").status_code == 403
@@ -130,8 +141,11 @@ def test_a_shop_cannot_answer_its_own_offer(session, client, shop, ada, offer):
 def test_another_customer_finds_no_offer(session, client, ada, offer):
     sign_in(client, factories.make_customer(session, "Eve Other"))
     token = Forms(text(client.get("/customer/"))).all[0].fields["csrf_token"]
-    fields = {"csrf_token": token, "agree": "y",
-              "terms_hash": factories.plan_of(session, ada, offer, now()).terms_hash}  # fmt: skip
+    fields = {
+        "csrf_token": token,
+        "agree": "y",
+        "terms_hash": factories.plan_of(session, ada, offer, now()).terms_hash,
+    }
     assert client.get(f"/customer/plans/{offer}").status_code == 404
     for path in ("accept", "decline"):
         assert client.post(f"/customer/plans/{offer}/{path}", data=fields).status_code == 404
@@ -151,8 +165,11 @@ def test_declining_leads_back_and_says_what_it_means(session, reader, ada, offer
 def late_answer(reader, session, ada, plan_id, answer):
     """The answer of somebody whose page was opened while the offer still stood."""
     token = Forms(text(reader.get("/customer/"))).all[0].fields["csrf_token"]
-    fields = {"csrf_token": token, "agree": "y",
-              "terms_hash": factories.plan_of(session, ada, plan_id, now()).terms_hash}  # fmt: skip
+    fields = {
+        "csrf_token": token,
+        "agree": "y",
+        "terms_hash": factories.plan_of(session, ada, plan_id, now()).terms_hash,
+    }
     return reader.post(f"/customer/plans/{plan_id}/{answer}", data=fields)
 
 

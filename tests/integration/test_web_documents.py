@@ -46,8 +46,16 @@ def test_both_parties_open_the_receipt(client, shop, ada, plan, paid):
         client.delete_cookie("session")
     assert seen[0] == seen[1], "the same words give the same bytes"
     pdf = pypdf.PdfReader(io.BytesIO(seen[0]))
-    for shown in (f"Receipt {plan.reference}-1", "$33.34", "Corner Shop", "Ada Buyer", ada.email, "Oak table",
-                  "Page 1 of 1", "Questions? Ask Corner Shop"):  # fmt: skip
+    for shown in (
+        f"Receipt {plan.reference}-1",
+        "$33.34",
+        "Corner Shop",
+        "Ada Buyer",
+        ada.email,
+        "Oak table",
+        "Page 1 of 1",
+        "Questions? Ask Corner Shop",
+    ):
         assert shown in words(pdf)
     assert NOTE not in words(pdf)
     assert (pdf.metadata.title, pdf.metadata.author) == (f"Receipt {plan.reference}-1", "Corner Shop")
@@ -70,8 +78,18 @@ def test_a_statement_tells_how_the_plan_stands(session, client, shop, ada):
     sign_in(client, shop)
     said = words(opened(client, f"/merchant/plans/{plan_id}/statement.pdf"))
     reference = factories.plan_of(session, ada, plan_id, now()).reference
-    for shown in (f"Statement of {reference}", "$16.66 still owed", "$100.00", "$33.33", "$16.67", "$50.00", "Refunds",
-                  f"{reference}-1", "Late", "Paid"):  # fmt: skip
+    for shown in (
+        f"Statement of {reference}",
+        "$16.66 still owed",
+        "$100.00",
+        "$33.33",
+        "$16.67",
+        "$50.00",
+        "Refunds",
+        f"{reference}-1",
+        "Late",
+        "Paid",
+    ):
         assert shown in said
     client.delete_cookie("session")
     sign_in(client, ada)
@@ -106,9 +124,17 @@ def test_what_is_anothers_is_not_there(session, client, plan, paid):
 
 @pytest.mark.parametrize(
     ("what", "complete"),
-    [("طاولة خشبية", True), ("Ξύλινο τραπέζι", True), ("Дубовый стол", True), ("Tisch für Žofie", True),
-     ("樫のテーブル", False), ("Table 🪑", False), ("W" * 60, True), ("x " * 99, True)],
-)  # fmt: skip
+    [
+        ("طاولة خشبية", True),
+        ("Ξύλινο τραπέζι", True),
+        ("Дубовый стол", True),
+        ("Tisch für Žofie", True),
+        ("樫のテーブル", False),
+        ("Table 🪑", False),
+        ("W" * 60, True),
+        ("x " * 99, True),
+    ],
+)
 def test_letters_that_cannot_be_drawn_are_said_to_be_missing(session, client, shop, ada, what, complete):
     plan_id = factories.accepted_plan(session, shop, ada, now=now(), first=now().date(), description=what)
     sign_in(client, ada)
@@ -120,9 +146,18 @@ def test_letters_that_cannot_be_drawn_are_said_to_be_missing(session, client, sh
 
 def test_a_document_in_arabic_is_written_from_the_right():
     document = documents.Document(
-        language="ar", direction="rtl", sender="متجر", title="إيصال ABCD2345-1", about="طاولة", figure="33.34",
-        facts=(("العميل", "محمد عبد الله"),), tables=(), closing=(), page=lambda n, of: f"{n} / {of}", missing="-",
-    )  # fmt: skip
+        language="ar",
+        direction="rtl",
+        sender="متجر",
+        title="إيصال ABCD2345-1",
+        about="طاولة",
+        figure="33.34",
+        facts=(("العميل", "محمد عبد الله"),),
+        tables=(),
+        closing=(),
+        page=lambda n, of: f"{n} / {of}",
+        missing="-",
+    )
     page = pypdf.PdfReader(io.BytesIO(documents.draw(document))).pages[0]
     starts = []
     page.extract_text(
@@ -133,10 +168,18 @@ def test_a_document_in_arabic_is_written_from_the_right():
 
 def test_the_sign_of_a_foreign_currency_stays_with_its_letters_in_arabic():
     document = documents.Document(
-        language="ar", direction="rtl", sender="متجر", title="إيصال", about="طاولة",
-        figure=formats.money(3334, "USD", "ar"), facts=(), tables=(), closing=(),
-        page=lambda n, of: f"{n} / {of}", missing="-",
-    )  # fmt: skip
+        language="ar",
+        direction="rtl",
+        sender="متجر",
+        title="إيصال",
+        about="طاولة",
+        figure=formats.money(3334, "USD", "ar"),
+        facts=(),
+        tables=(),
+        closing=(),
+        page=lambda n, of: f"{n} / {of}",
+        missing="-",
+    )
     page = pypdf.PdfReader(io.BytesIO(documents.draw(document))).pages[0]
     drawn: list[str] = []
     page.extract_text(visitor_text=lambda text, *_: drawn.append(text.strip()))

@@ -41,9 +41,12 @@ def world(session) -> World:
     moment = now()
     shop, ada = factories.make_merchant(session, now=moment), factories.make_customer(session, now=moment)
     made = World(
-        shop, ada, factories.make_merchant(session, "Other Shop", now=moment),
-        factories.make_customer(session, "Other Buyer", now=moment), factories.make_admin(session, now=moment),
-    )  # fmt: skip
+        shop,
+        ada,
+        factories.make_merchant(session, "Other Shop", now=moment),
+        factories.make_customer(session, "Other Buyer", now=moment),
+        factories.make_admin(session, now=moment),
+    )
     offer = factories.offered_plan(session, shop, ada.email, now=moment, first=moment.date())
     active = factories.accepted_plan(session, shop, ada, now=moment, first=moment.date())
     payment = factories.pay(session, ada, active, 1, now=moment).payment_id
@@ -127,8 +130,13 @@ def test_every_view_has_a_stamp(app):
 @ON_SQLITE
 def test_each_room_is_for_its_role(app):
     """What is outside of the three rooms is for anyone, but for one's own account."""
-    rooms = {"merchant": (Role.MERCHANT,), "customer": (Role.CUSTOMER,), "admin": (Role.ADMIN,),
-             "account": tuple(Role), "logout": tuple(Role)}  # fmt: skip
+    rooms = {
+        "merchant": (Role.MERCHANT,),
+        "customer": (Role.CUSTOMER,),
+        "admin": (Role.ADMIN,),
+        "account": tuple(Role),
+        "logout": tuple(Role),
+    }
     for rule in guarded_rules(app):
         expected = rooms.get(rule.rule.split("/")[1], ())
         assert set(stamp(app, rule) or ()) == set(expected), rule.rule

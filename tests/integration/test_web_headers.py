@@ -12,10 +12,16 @@ from tests.factories import PASSWORD
 
 # Written out, so that a directive that is loosened in the program is seen here.
 POLICY = {
-    "default-src": "'none'", "script-src": "'self'", "style-src": "'self'", "img-src": "'self' data:",
-    "connect-src": "'self'", "font-src": "'self'", "form-action": "'self'", "frame-ancestors": "'none'",
+    "default-src": "'none'",
+    "script-src": "'self'",
+    "style-src": "'self'",
+    "img-src": "'self' data:",
+    "connect-src": "'self'",
+    "font-src": "'self'",
+    "form-action": "'self'",
+    "frame-ancestors": "'none'",
     "base-uri": "'none'",
-}  # fmt: skip
+}
 
 
 @pytest.fixture

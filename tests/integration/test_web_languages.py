@@ -81,10 +81,17 @@ def choose(client: Client, language: str, page: str = "/") -> str:
 @pytest.mark.parametrize(
     ("asked", "shown"),
     [
-        ("ar", ARABIC), ("ar-SA,ar;q=0.9,en;q=0.5", ARABIC), ("de,ar;q=0.5", ARABIC), ("en-GB,ar;q=0.5", ENGLISH),
-        ("de", ENGLISH), ("", ENGLISH), ("*", ENGLISH), ("ar;q=0", ENGLISH), ("\x7f;;q=x,,", ENGLISH),
+        ("ar", ARABIC),
+        ("ar-SA,ar;q=0.9,en;q=0.5", ARABIC),
+        ("de,ar;q=0.5", ARABIC),
+        ("en-GB,ar;q=0.5", ENGLISH),
+        ("de", ENGLISH),
+        ("", ENGLISH),
+        ("*", ENGLISH),
+        ("ar;q=0", ENGLISH),
+        ("\x7f;;q=x,,", ENGLISH),
     ],
-)  # fmt: skip
+)
 @ON_SQLITE
 def test_a_visitor_is_met_in_the_browsers_language(client, asked, shown):
     assert shown in text(client.get("/", headers={"Accept-Language": asked}))
@@ -174,8 +181,15 @@ def test_an_account_keeps_the_language_unless_it_is_one_that_is_spoken(client, s
 @ON_SQLITE
 def test_who_signs_up_in_arabic_is_written_to_in_arabic(client, session):
     choose(client, "ar", "/signup")
-    new = {"role": "merchant", "name": "متجر البلوط", "email": "shop@example.com", "password": factories.PASSWORD,
-           "password2": factories.PASSWORD, "currency": "SAR", "timezone": "Asia/Riyadh"}  # fmt: skip
+    new = {
+        "role": "merchant",
+        "name": "متجر البلوط",
+        "email": "shop@example.com",
+        "password": factories.PASSWORD,
+        "password2": factories.PASSWORD,
+        "currency": "SAR",
+        "timezone": "Asia/Riyadh",
+    }
     assert client.submit("/signup", new).status_code == 303
     page = text(client.get("/merchant/"))
     assert ARABIC in page and "أهلًا بك" in page

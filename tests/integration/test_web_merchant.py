@@ -34,10 +34,20 @@ def test_settings_are_kept(session, merchant, shop):
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("name", ""), ("name", "x" * 121), ("name", "a\0b"), ("name", "4111 1111 1111 1111"),
-     ("support_email", ""), ("support_email", "nobody"), ("support_email", "\0"), ("support_email", "x" * 5000),
-     ("timezone", ""), ("timezone", "Mars/Base"), ("timezone", "\0")],
-)  # fmt: skip
+    [
+        ("name", ""),
+        ("name", "x" * 121),
+        ("name", "a\0b"),
+        ("name", "4111 1111 1111 1111"),
+        ("support_email", ""),
+        ("support_email", "nobody"),
+        ("support_email", "\0"),
+        ("support_email", "x" * 5000),
+        ("timezone", ""),
+        ("timezone", "Mars/Base"),
+        ("timezone", "\0"),
+    ],
+)
 def test_a_setting_at_fault_is_named_and_the_rest_is_kept(session, merchant, shop, field, value):
     given = {"name": "New Name", "support_email": "help@example.com", "timezone": "Asia/Kuwait"}
     refused = merchant.submit("/merchant/settings", given | {field: value})

@@ -25,8 +25,14 @@ def merchant(client, shop):
 
 
 def answers(**other):
-    given = {"customer_email": "buyer@example.com", "description": "Oak table", "total_amount": "100.00",
-             "num_installments": "3", "frequency": "monthly", "start_date": now().date().isoformat()}  # fmt: skip
+    given = {
+        "customer_email": "buyer@example.com",
+        "description": "Oak table",
+        "total_amount": "100.00",
+        "num_installments": "3",
+        "frequency": "monthly",
+        "start_date": now().date().isoformat(),
+    }
     return given | other
 
 
@@ -52,8 +58,13 @@ def test_an_offer_leads_to_the_plan(session, merchant):
 
 def test_the_fields_have_the_types_that_suit_them(merchant):
     page = text(merchant.get(NEW))
-    for name, kind in (("customer_email", "email"), ("description", "text"), ("total_amount", "text"),
-                       ("num_installments", "number"), ("start_date", "date")):  # fmt: skip
+    for name, kind in (
+        ("customer_email", "email"),
+        ("description", "text"),
+        ("total_amount", "text"),
+        ("num_installments", "number"),
+        ("start_date", "date"),
+    ):
         field = next(tag for tag in page.split("<input")[1:] if f'name="{name}"' in tag.split(">")[0]).split(
             ">"
         )[0]
@@ -124,23 +135,59 @@ def test_an_unfinished_form_is_no_mistake_yet(merchant):
     ],
 )
 def test_a_preview_of_what_cannot_be_names_the_field(merchant, field, value):
-    label = {"total_amount": "Total amount", "num_installments": "Number of installments",
-             "start_date": "First due date", "frequency": "How often"}[field]  # fmt: skip
+    label = {
+        "total_amount": "Total amount",
+        "num_installments": "Number of installments",
+        "start_date": "First due date",
+        "frequency": "How often",
+    }[field]
     preview = merchant.post(PREVIEW, data=token(merchant) | answers(**{field: value}), headers=HTMX)
     assert preview.status_code == 422
     assert f"<strong>{label}:</strong>" in text(preview)
 
 
 BAD = [
-    *(("customer_email", value) for value in ("", "x", "a@b", "a b@example.com", "corner.shop@example.com",
-                                              "x" * 300 + "@example.com", "a\0@example.com", "küste@example.com")),
+    *(
+        ("customer_email", value)
+        for value in (
+            "",
+            "x",
+            "a@b",
+            "a b@example.com",
+            "corner.shop@example.com",
+            "x" * 300 + "@example.com",
+            "a\0@example.com",
+            "küste@example.com",
+        )
+    ),
     *(("description", value) for value in ("", "  ", "x" * 201, "a\0b", "4111 1111 1111 1111", "two\nlines")),
-    *(("total_amount", value) for value in ("", "abc", "0", "-5", "1.234", "1,5", "NaN", "1e5", "9" * 5000, "٣٠", "\0",
-                                            "10000000000.01")),
-    *(("num_installments", value) for value in ("", "0", "61", "-1", "1.5", "٣", "1_0", " ", "9" * 5000, "\0", "x")),
+    *(
+        ("total_amount", value)
+        for value in (
+            "",
+            "abc",
+            "0",
+            "-5",
+            "1.234",
+            "1,5",
+            "NaN",
+            "1e5",
+            "9" * 5000,
+            "٣٠",
+            "\0",
+            "10000000000.01",
+        )
+    ),
+    *(
+        ("num_installments", value)
+        for value in ("", "0", "61", "-1", "1.5", "٣", "1_0", " ", "9" * 5000, "\0", "x")
+    ),
     *(("frequency", value) for value in ("", "daily", "\0", "x" * 5000)),
-    *(("start_date", value) for value in ("", "tomorrow", "2026-02-30", "0001-01-01", "9999-12-31", "\0", "9" * 5000)),
-]  # fmt: skip
+    *(
+        ("start_date", value)
+        for value in ("", "tomorrow", "2026-02-30", "0001-01-01", "9999-12-31", "\0", "9" * 5000)
+    ),
+]
 
 
 @pytest.mark.parametrize("engine_name", ["postgres"], indirect=True)

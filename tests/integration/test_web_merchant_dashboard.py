@@ -53,9 +53,12 @@ def section(page: str, title: str, end: str = "</section>") -> str:
 def test_an_empty_dashboard_leads_to_the_builder(merchant):
     page = text(merchant.get("/merchant/"))
     assert figures(page) == [
-        "Total revenue $0.00", "Outstanding $0.00", "Overdue $0.00 Overdue installments 0", "Success rate -",
+        "Total revenue $0.00",
+        "Outstanding $0.00",
+        "Overdue $0.00 Overdue installments 0",
+        "Success rate -",
         "On-time rate -",
-    ]  # fmt: skip
+    ]
     assert "No payments yet" in page
     assert 'href="/merchant/plans/new"' in page
     assert "Expected by week" not in page
@@ -77,9 +80,12 @@ def test_the_numbers_of_the_worked_example(merchant, paid_late, count_statements
 
 def test_of_all_time_nothing_is_compared(merchant, paid_late):
     assert figures(text(merchant.get("/merchant/?period=all"))) == [
-        "Total revenue $33.34", "Outstanding $66.66", "Overdue $33.33 Overdue installments 1", "Success rate 50.00%",
+        "Total revenue $33.34",
+        "Outstanding $66.66",
+        "Overdue $33.33 Overdue installments 1",
+        "Success rate 50.00%",
         "On-time rate 50.00%",
-    ]  # fmt: skip
+    ]
 
 
 def test_the_page_sends_as_many_statements_for_many_plans(
@@ -220,8 +226,10 @@ class TestDebtors:
                 )
         (owing,) = metrics.debtors(session, shop, now()).values()
         assert [(who.name, who.amount, who.installments) for who in owing] == [
-            ("Ben B", 8000, 2), ("Di D", 6000, 2), ("Cy C", 4000, 2)
-        ]  # fmt: skip
+            ("Ben B", 8000, 2),
+            ("Di D", 6000, 2),
+            ("Cy C", 4000, 2),
+        ]
 
     def test_what_is_offered_is_owed_by_nobody(self, session, shop, ada):
         factories.offered_plan(session, shop, ada.email, now=now(), first=now().date() - timedelta(days=9))
@@ -233,9 +241,15 @@ class TestDebtors:
         long_ago = now() - timedelta(days=600)
         for _ in range(5):
             factories.accepted_plan(
-                session, shop, ada, now=long_ago, first=long_ago.date(), parts=60, total=6000,
+                session,
+                shop,
+                ada,
+                now=long_ago,
+                first=long_ago.date(),
+                parts=60,
+                total=6000,
                 frequency=factories.Frequency.WEEKLY,
-            )  # fmt: skip
+            )
         day.run(session, now())
         (debtor,) = metrics.debtors(session, shop, now())["91+"]
         assert debtor.installments == metrics.LOOKED_AT

@@ -85,8 +85,10 @@ def test_a_file_says_what_it_is(session, merchant, shop, ada, history):
     assert answer.headers["Cache-Control"] == "no-store"
     first = rows(merchant, "plans")[0]
     assert (first["description"], first["customer_name"], first["customer_email"]) == (
-        "Oak table", ada.name, ada.email,
-    )  # fmt: skip
+        "Oak table",
+        ada.name,
+        ada.email,
+    )
     assert (first["status"], first["currency"], first["total"]) == ("overdue", "USD", "100.00")
     assert first["accepted_on"] == str((now() - timedelta(days=40)).date())
     assert rows(merchant, "payments")[0]["receipt"] == f"{first['reference']}-1"
@@ -132,12 +134,19 @@ def test_the_days_of_a_file_are_those_of_the_books_wherever_the_shop_moves(sessi
 @pytest.mark.parametrize(
     "asked",
     [
-        "payments.csv?plan_status=nonsense", "installments.csv?status=nonsense", "payments.csv?from=yesterday",
-        "payments.csv?to=2026-02-30", "payments.csv?to=9999-12-31", "payments.csv?from=0001-01-01",
-        "payments.csv?status=late", "plans.csv?status=late", "plans.csv?from=2026-01-01",
-        "installments.csv?to=2026-01-01", "plans.csv?state=active",
+        "payments.csv?plan_status=nonsense",
+        "installments.csv?status=nonsense",
+        "payments.csv?from=yesterday",
+        "payments.csv?to=2026-02-30",
+        "payments.csv?to=9999-12-31",
+        "payments.csv?from=0001-01-01",
+        "payments.csv?status=late",
+        "plans.csv?status=late",
+        "plans.csv?from=2026-01-01",
+        "installments.csv?to=2026-01-01",
+        "plans.csv?state=active",
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_narrowed_as_asked_is_not_sent_whole(session, client, asked):
     sign_in(client, factories.make_merchant(session, "Eastern Shop", timezone="Asia/Tokyo"))
     assert client.get(f"{FILES}/{asked}").status_code == 422
@@ -181,28 +190,33 @@ def write_plans(session: Session, shop: Actor, references: range) -> None:
     about = {"merchant_id": shop.id, "customer_id": customer.id, "currency": "USD", "created_at": now()}
     day = now().date()
     plans = [
-        about | {"id": new_id(), "reference": f"B{k:07}", "customer_email": customer.email, "description": "Bulk",
-                 "total": 6000, "num_installments": 60, "frequency": "monthly", "start_date": day, "state": "offered",
-                 "terms": "{}", "terms_hash": "0" * 64, "last_day": day, "updated_at": now()}
-        for k in references
-    ]  # fmt: skip
-    lines = [
-        {
-            "merchant_id": shop.id,
+        about
+        | {
             "id": new_id(),
-            "plan_id": plan["id"],
-            "number": n,
-            "amount": 100,
-            "due_on": day,
+            "reference": f"B{k:07}",
+            "customer_email": customer.email,
+            "description": "Bulk",
+            "total": 6000,
+            "num_installments": 60,
+            "frequency": "monthly",
+            "start_date": day,
+            "state": "offered",
+            "terms": "{}",
+            "terms_hash": "0" * 64,
+            "last_day": day,
+            "updated_at": now(),
         }
-        for plan in plans
-        for n in range(1, 61)
+        for k in references
     ]
+    line = {"merchant_id": shop.id, "amount": 100, "due_on": day}
+    lines = [
+        line | {"id": new_id(), "plan_id": plan["id"], "number": n} for plan in plans for n in range(1, 61)
+    ]
+    paid = about | {"amount": 100, "test_card": "succeeds", "state": "succeeded"}
+    paid |= {"settled_at": now(), "settled_on": day}
     payments = [
-        about | {"id": new_id(), "plan_id": plan["id"], "amount": 100, "test_card": "succeeds", "state": "succeeded",
-                 "number": n, "settled_at": now(), "settled_on": day}
-        for plan in plans for n in range(1, 61)
-    ]  # fmt: skip
+        paid | {"id": new_id(), "plan_id": plan["id"], "number": n} for plan in plans for n in range(1, 61)
+    ]
     with unit_of_work(session):
         for table, written in ((Plan, plans), (Installment, lines), (Payment, payments)):
             session.execute(insert(table), written)
@@ -242,8 +256,9 @@ def test_ten_times_the_rows_take_no_more_memory(session, client, bulk_shop, monk
             tracemalloc.stop()
     # Held whole, 5,400 rows more take three million bytes and more.
     assert {what: many - few < 1_000_000 for what, (few, many) in peaks.items() if what != "plans"} == {
-        "installments": True, "payments": True,
-    }, peaks  # fmt: skip
+        "installments": True,
+        "payments": True,
+    }, peaks
 
 
 def test_a_slow_reader_holds_no_transaction_open(app, session, client, bulk_shop):

@@ -154,9 +154,15 @@ def test_rows_are_paged_there_and_back(session, merchant, shop, ada):
     since = now() - timedelta(days=500)
     for _ in range(2):
         factories.accepted_plan(
-            session, shop, ada, now=since, first=since.date(), parts=60, total=6000,
+            session,
+            shop,
+            ada,
+            now=since,
+            first=since.date(),
+            parts=60,
+            total=6000,
             frequency=factories.Frequency.WEEKLY,
-        )  # fmt: skip
+        )
     pages, address = [], "/merchant/numbers/outstanding?period=90d"
     while address:
         page = text(merchant.get(address))
@@ -195,9 +201,16 @@ def test_rows_of_cash_lead_to_receipts_and_tell_refunds_apart(merchant, past):
 
 @pytest.mark.parametrize(
     "path",
-    ["nothing", "revenue?part=1-30", "aging?part=", "aging?part=1-31", "expected?part=2020-01-06", "takings?part=x",
-     "on_time_by_month?part=0"],
-)  # fmt: skip
+    [
+        "nothing",
+        "revenue?part=1-30",
+        "aging?part=",
+        "aging?part=1-31",
+        "expected?part=2020-01-06",
+        "takings?part=x",
+        "on_time_by_month?part=0",
+    ],
+)
 def test_what_is_no_number_or_no_point_of_it_is_not_there(merchant, past, path):
     assert merchant.get(f"/merchant/numbers/{path}").status_code == 404
 

@@ -34,8 +34,17 @@ def test_the_plan_page_tells_all_about_the_plan(session, merchant, ada, plan, co
     with count_statements() as statements:
         page = text(merchant.get(f"{LIST}{plan.id}"))
     assert len(statements) <= 7, "\n".join(statements)
-    for words in ("1 of 3 paid", "$66.66", f"{plan.reference}-1", "Offer sent", "Terms accepted", "Ada Buyer",
-                  f"$33.34 paid, receipt {plan.reference}-1", f"/customer/plans/{plan.id}", "Cancel plan"):  # fmt: skip
+    for words in (
+        "1 of 3 paid",
+        "$66.66",
+        f"{plan.reference}-1",
+        "Offer sent",
+        "Terms accepted",
+        "Ada Buyer",
+        f"$33.34 paid, receipt {plan.reference}-1",
+        f"/customer/plans/{plan.id}",
+        "Cancel plan",
+    ):
         assert words in page
     assert "Revoke offer" not in page
 
@@ -137,8 +146,18 @@ def test_a_plan_tells_what_was_written_refunded_and_by_whom(session, merchant, s
     factories.pay(session, ada, plan.id, 1, now=now())
     refunds.refund(session, Simulator(), shop, refunds.Request(plan.id, 7000), None, now())
     page = text(merchant.get(f"{LIST}{plan.id}"))
-    for words in ("Letters to the customer", "The offer", "A payment was received", "A refund, with the new schedule",
-                  "Refunds", "$70.00", "$66.66", "$3.34", "Corner Shop", "the portal"):  # fmt: skip
+    for words in (
+        "Letters to the customer",
+        "The offer",
+        "A payment was received",
+        "A refund, with the new schedule",
+        "Refunds",
+        "$70.00",
+        "$66.66",
+        "$3.34",
+        "Corner Shop",
+        "the portal",
+    ):
         assert words in page, words
     assert f"/merchant/plans/{plan.id}/statement.pdf" in page
     assert re.search(r"/merchant/payments/[0-9a-f-]+\.pdf", page)

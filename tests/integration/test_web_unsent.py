@@ -17,9 +17,13 @@ from tests.factories import PASSWORD
 ON_SQLITE = pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
 BUILDER = "/merchant/plans/new"
 OFFER = {
-    "customer_email": "robin@example.com", "description": "Oak & ash <table>", "total_amount": "12,5",
-    "num_installments": "4x", "frequency": "weekly", "start_date": "2027-02-28",
-}  # fmt: skip
+    "customer_email": "robin@example.com",
+    "description": "Oak & ash <table>",
+    "total_amount": "12,5",
+    "num_installments": "4x",
+    "frequency": "weekly",
+    "start_date": "2027-02-28",
+}
 NOTICE = "What you typed is back in the form"
 PROMISE = "what you typed is back in its form"
 

@@ -81,10 +81,16 @@ def test_in_two_steps_the_same_money_moves_as_in_one(parts, data):
     step = split_refund(parts, first, "USD")
     cancelled, returned = moved(step)
     rest = [
-        Part(p.installment_id, p.number, p.owed - cancelled.get(p.installment_id, 0),
-             p.returnable - returned.get(p.installment_id, 0), p.payment_id, p.paid_order)
+        Part(
+            p.installment_id,
+            p.number,
+            p.owed - cancelled.get(p.installment_id, 0),
+            p.returnable - returned.get(p.installment_id, 0),
+            p.payment_id,
+            p.paid_order,
+        )
         for p in parts
-    ]  # fmt: skip
+    ]
     second = moved(split_refund(rest, amount - first, "USD"))
     assert (added(cancelled, second[0]), added(returned, second[1])) == once
 

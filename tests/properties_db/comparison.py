@@ -89,9 +89,7 @@ def compare_records(session: Session, predicted: model.Portal) -> None:
     assert dict(session.execute(told).all()) == dict(predicted.letters)
 
 
-def compare_shop(
-    session: Session, predicted: model.Portal, shop: model_rows.Shop, now: datetime
-) -> None:  # fmt: skip
+def compare_shop(session: Session, predicted: model.Portal, shop: model_rows.Shop, now: datetime) -> None:
     sums = session.execute(
         select(Posting.debit, Posting.credit, func.sum(Posting.amount))
         .where(Posting.merchant_id == shop.actor.id)

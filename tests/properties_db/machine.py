@@ -81,8 +81,15 @@ class LifeOfPlans(RuleBasedStateMachine):
         else:
             self.portals.sign_up("Ben")
 
-    @rule(shop=st.integers(0, 2), email=st.sampled_from([ADA, ADA, BEN]), total=TOTALS, parts=PARTS, days=DAYS,
-          frequency=FREQUENCIES, accepted=st.booleans())  # fmt: skip
+    @rule(
+        shop=st.integers(0, 2),
+        email=st.sampled_from([ADA, ADA, BEN]),
+        total=TOTALS,
+        parts=PARTS,
+        days=DAYS,
+        frequency=FREQUENCIES,
+        accepted=st.booleans(),
+    )
     def offer(
         self, shop: int, email: str, total: int, parts: int, days: int, frequency: str, accepted: bool
     ) -> None:
@@ -112,9 +119,15 @@ class LifeOfPlans(RuleBasedStateMachine):
         which=WHICH, scope=SCOPES, place=st.integers(0, 3), off=OFF, card=CARDS, key=KEYS, provider=PROVIDERS
     )
     def pay(
-        self, which: tuple[int, bool], scope: str, place: int, off: int | None, card: str, key: str | None,
+        self,
+        which: tuple[int, bool],
+        scope: str,
+        place: int,
+        off: int | None,
+        card: str,
+        key: str | None,
         provider: Provider,
-    ) -> None:  # fmt: skip
+    ) -> None:
         states = ("active", "offered") if off is None else ("active",)
         plan = self.plan(which, lambda plan: plan.state in states and not plan.processing)
         if plan.email not in self.portals.people:

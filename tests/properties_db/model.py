@@ -86,9 +86,16 @@ class Portal:
         return lines
 
     def pay(
-        self, plan: Plan, scope: str, line: Line | None, shown: int | None, key: tuple | None, provider: Provider,
-        card: str, now: datetime,
-    ) -> Payment:  # fmt: skip
+        self,
+        plan: Plan,
+        scope: str,
+        line: Line | None,
+        shown: int | None,
+        key: tuple | None,
+        provider: Provider,
+        card: str,
+        now: datetime,
+    ) -> Payment:
         """``shown`` is None over the API, where whatever is owed is paid, and paying an open offer accepts it."""
         request, today = ("pay", plan, scope, line, shown), plan.shop.today(now)
         if seen := self.claim(key, request):

@@ -63,18 +63,28 @@ class Story:
         first = self.random.choice([-40, -3, 0, 0, 5, 20]) if first is None else first
         self.plans.append(
             make(
-                self.session, self.shop, self.customer, now=at, total=self.random.randint(60, 10**6),
-                parts=self.random.randint(1, 12), first=business_date(at, EAST) + timedelta(days=first),
+                self.session,
+                self.shop,
+                self.customer,
+                now=at,
+                total=self.random.randint(60, 10**6),
+                parts=self.random.randint(1, 12),
+                first=business_date(at, EAST) + timedelta(days=first),
                 frequency=self.random.choice(list(Frequency)),
             )
-        )  # fmt: skip
+        )
 
     def pay_one_of_many_on_time(self, at: datetime) -> None:
         """So that no number is zero, whatever the seed: some is late, some is still to come."""
         plan_id = factories.accepted_plan(
-            self.session, self.shop, self.customer, now=at, parts=24, first=business_date(at, EAST),
+            self.session,
+            self.shop,
+            self.customer,
+            now=at,
+            parts=24,
+            first=business_date(at, EAST),
             frequency=Frequency.BIWEEKLY,
-        )  # fmt: skip
+        )
         factories.pay(self.session, self.customer, plan_id, 1, now=at)
 
     def offer(self, session: Session, shop: Actor, customer: Actor, **more: object) -> object:

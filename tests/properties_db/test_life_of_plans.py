@@ -31,8 +31,12 @@ def size(engine_name: str) -> settings:
         further = {"max_examples": int(examples), "derandomize": False, "database": kept, "print_blob": True}
     else:
         # The steps are shown as they were, since looking for fewer that fail too takes minutes.
-        further = {"max_examples": ORDINARY[engine_name], "derandomize": True, "database": None,
-                   "phases": [Phase.generate]}  # fmt: skip
+        further = {
+            "max_examples": ORDINARY[engine_name],
+            "derandomize": True,
+            "database": None,
+            "phases": [Phase.generate],
+        }
     return settings(stateful_step_count=STEPS, deadline=None, **further)
 
 

@@ -129,10 +129,10 @@ def what_a_number_is_compared_with_is_as_defined(session, told, period):
     shown = metrics.dashboard(session, told.shop, told.now, period)
     first, before = shown.span.first, shown.previous
     lines = session.execute(
-        select(Installment, Plan.accepted_on).join(Plan, Plan.id == Installment.plan_id).where(
-            Plan.acceptance_id.is_not(None)
-        )
-    ).all()  # fmt: skip
+        select(Installment, Plan.accepted_on)
+        .join(Plan, Plan.id == Installment.plan_id)
+        .where(Plan.acceptance_id.is_not(None))
+    ).all()
     postings = session.scalars(select(Posting)).all()
 
     def moved(account: str, since: date, until: date) -> int:

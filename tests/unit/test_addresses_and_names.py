@@ -21,12 +21,31 @@ def test_an_address_is_kept_in_one_spelling(typed, kept):
 
 
 BAD_ADDRESSES = [
-    "", " ", "ada", "ada@", "@example.com", "ada@@example.com", "ada buyer@example.com", "ada@example..com",
-    ".ada@example.com", "ada@exa mple.com", "adä@example.com", "ada@example.com\0", "ada\0@example.com",
-    "ada@example.com\nBcc: eve@example.com", "ada@example.com\r\n", "ada@example.com\u2028", "ada\t@example.com",
-    "\ud800@example.com", "a" * 4000, "a" * 4000 + "@example.com", "ada@" + "a" * 4000, "ada@[127.0.0.1]",
-    "Ada <ada@example.com>", "ada@example.com,eve@example.com",
-]  # fmt: skip
+    "",
+    " ",
+    "ada",
+    "ada@",
+    "@example.com",
+    "ada@@example.com",
+    "ada buyer@example.com",
+    "ada@example..com",
+    ".ada@example.com",
+    "ada@exa mple.com",
+    "adä@example.com",
+    "ada@example.com\0",
+    "ada\0@example.com",
+    "ada@example.com\nBcc: eve@example.com",
+    "ada@example.com\r\n",
+    "ada@example.com\u2028",
+    "ada\t@example.com",
+    "\ud800@example.com",
+    "a" * 4000,
+    "a" * 4000 + "@example.com",
+    "ada@" + "a" * 4000,
+    "ada@[127.0.0.1]",
+    "Ada <ada@example.com>",
+    "ada@example.com,eve@example.com",
+]
 
 
 @pytest.mark.parametrize("typed", BAD_ADDRESSES)

@@ -29,9 +29,35 @@ def test_digits_are_read_in_the_currencys_own_unit(text, currency, amount):
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", "-5", "+5", "5-", "1,000.00", "1.000,00", "1 000", "1e3", "0x10", "NaN", "Infinity", "-0", "5.", ".5",
-     "$5", "5 USD", "1.2.3", "١٢٣", "５", "1_000", "5\x00", "\ud800", "9" * 21, "1." + "0" * 21, "9" * 4000],
-)  # fmt: skip
+    [
+        "",
+        " ",
+        "-5",
+        "+5",
+        "5-",
+        "1,000.00",
+        "1.000,00",
+        "1 000",
+        "1e3",
+        "0x10",
+        "NaN",
+        "Infinity",
+        "-0",
+        "5.",
+        ".5",
+        "$5",
+        "5 USD",
+        "1.2.3",
+        "١٢٣",
+        "５",
+        "1_000",
+        "5\x00",
+        "\ud800",
+        "9" * 21,
+        "1." + "0" * 21,
+        "9" * 4000,
+    ],
+)
 def test_anything_but_digits_and_one_point_is_refused_at_the_field(text):
     with pytest.raises(InvalidInput) as refused:
         parse_amount(text, "USD", field="amount")

@@ -13,8 +13,13 @@ MOMENT = datetime(2026, 3, 2, 12, 30, 5, tzinfo=UTC)
 
 
 def entry(summary: str = "Pay", **more: object) -> Entry:
-    given = {"uid": "1@example.com", "day": date(2026, 3, 31), "description": "Oak table",
-             "url": "https://pay.example.com/x", "changed_at": MOMENT}  # fmt: skip
+    given = {
+        "uid": "1@example.com",
+        "day": date(2026, 3, 31),
+        "description": "Oak table",
+        "url": "https://pay.example.com/x",
+        "changed_at": MOMENT,
+    }
     return Entry(summary=summary, **(given | more))
 
 
@@ -25,12 +30,24 @@ def unfolded(calendar: bytes) -> list[str]:
 
 def test_an_entry_is_a_whole_day_that_is_left_free():
     assert unfolded(write("Payments due", [entry()])) == [
-        "BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//Tallystick//Due dates//EN", "CALSCALE:GREGORIAN",
-        "X-WR-CALNAME:Payments due", "REFRESH-INTERVAL;VALUE=DURATION:PT6H",
-        "BEGIN:VEVENT", "UID:1@example.com", "DTSTAMP:20260302T123005Z", "DTSTART;VALUE=DATE:20260331",
-        "SUMMARY:Pay", "DESCRIPTION:Oak table", "URL:https://pay.example.com/x", "STATUS:CONFIRMED",
-        "TRANSP:TRANSPARENT", "END:VEVENT", "END:VCALENDAR",
-    ]  # fmt: skip
+        "BEGIN:VCALENDAR",
+        "VERSION:2.0",
+        "PRODID:-//Tallystick//Due dates//EN",
+        "CALSCALE:GREGORIAN",
+        "X-WR-CALNAME:Payments due",
+        "REFRESH-INTERVAL;VALUE=DURATION:PT6H",
+        "BEGIN:VEVENT",
+        "UID:1@example.com",
+        "DTSTAMP:20260302T123005Z",
+        "DTSTART;VALUE=DATE:20260331",
+        "SUMMARY:Pay",
+        "DESCRIPTION:Oak table",
+        "URL:https://pay.example.com/x",
+        "STATUS:CONFIRMED",
+        "TRANSP:TRANSPARENT",
+        "END:VEVENT",
+        "END:VCALENDAR",
+    ]
 
 
 def test_nothing_due_is_an_empty_calendar():
@@ -39,9 +56,13 @@ def test_nothing_due_is_an_empty_calendar():
 
 @pytest.mark.parametrize(
     ("text", "written"),
-    [("Oak, Ash; Elm", r"Oak\, Ash\; Elm"), ("C:\\shop", r"C:\\shop"), ("two\nlines", r"two\nlines"),
-     ("a: b \"c\"", 'a: b "c"')],
-)  # fmt: skip
+    [
+        ("Oak, Ash; Elm", r"Oak\, Ash\; Elm"),
+        ("C:\\shop", r"C:\\shop"),
+        ("two\nlines", r"two\nlines"),
+        ('a: b "c"', 'a: b "c"'),
+    ],
+)
 def test_signs_with_a_meaning_of_their_own_are_escaped(text: str, written: str):
     assert f"SUMMARY:{written}" in unfolded(write("x", [entry(text)]))
 

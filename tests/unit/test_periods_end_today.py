@@ -60,7 +60,15 @@ def test_this_week_begins_with_today_and_the_others_on_mondays(day):
 
 def test_every_day_before_today_is_of_one_age():
     frame = Frame(date(2026, 3, 2))
-    for days, name in ((1, "1-30"), (30, "1-30"), (31, "31-60"), (60, "31-60"), (61, "61-90"), (90, "61-90"),
-                       (91, "91+"), (1800, "91+")):  # fmt: skip
+    for days, name in (
+        (1, "1-30"),
+        (30, "1-30"),
+        (31, "31-60"),
+        (60, "31-60"),
+        (61, "61-90"),
+        (90, "61-90"),
+        (91, "91+"),
+        (1800, "91+"),
+    ):
         due = frame.today - timedelta(days=days)
         assert [age for age, span in frame.ages.items() if span.first <= due <= span.last] == [name]

@@ -39,9 +39,17 @@ DUE = date(2026, 4, 1)
         ),
         (Standing(100, ACCEPTED), Tally(scheduled=100, owed=100, owed_count=1, judged_count=1)),
     ],
-    ids=["owed", "paid on the day", "paid a day late", "cancelled in part", "cancelled", "paid and returned",
-         "already due when accepted", "due on the day of acceptance"],
-)  # fmt: skip
+    ids=[
+        "owed",
+        "paid on the day",
+        "paid a day late",
+        "cancelled in part",
+        "cancelled",
+        "paid and returned",
+        "already due when accepted",
+        "due on the day of acceptance",
+    ],
+)
 def test_what_an_installment_adds(line, adds):
     assert contribution(line, ACCEPTED) == adds
 

@@ -6,6 +6,19 @@ from .registry import NUMBERS, Number, Unit
 from .rows import Cursor, Row, RowPage, rows
 
 __all__ = [
-    "LOOKED_AT", "NUMBERS", "AgeGroup", "Cursor", "Dashboard", "Debtor", "Number", "Point", "RatePoint", "Row",
-    "RowPage", "Unit", "dashboard", "debtors", "rows",
-]  # fmt: skip
+    "LOOKED_AT",
+    "NUMBERS",
+    "AgeGroup",
+    "Cursor",
+    "Dashboard",
+    "Debtor",
+    "Number",
+    "Point",
+    "RatePoint",
+    "Row",
+    "RowPage",
+    "Unit",
+    "dashboard",
+    "debtors",
+    "rows",
+]

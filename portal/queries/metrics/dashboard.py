@@ -90,13 +90,17 @@ def dashboard(session: Session, merchant: Actor, now: datetime, period: str = Pe
     paid = due.total("paid_count")
     past = Span(date.min, frame.yesterday)
     return Dashboard(
-        currency=merchant.currency, period=frame.period, span=span, previous=before,
+        currency=merchant.currency,
+        period=frame.period,
+        span=span,
+        previous=before,
         total_revenue=posted.total("revenue"),
         revenue=posted.total("revenue", span.first),
         revenue_before=before and posted.within("revenue", before),
         outstanding=due.total("owed"),
         outstanding_before=before and posted.total("owed", end=span.first),
-        overdue=late.amount, overdue_installments=late.count,
+        overdue=late.amount,
+        overdue_installments=late.count,
         overdue_new=due.total("owed", span.first, frame.today) + early.amount,
         success_rate=percent(paid, paid + late.count),
         success_rate_due=_success(due, Span(span.first, past.last)),
@@ -105,10 +109,11 @@ def dashboard(session: Session, merchant: Actor, now: datetime, period: str = Pe
         on_time_rate_due=_on_time(due, Span(span.first, past.last)),
         on_time_rate_due_before=before and _on_time(due, before),
         aging=_aging(due, early, frame),
-        expected=_points(due, "owed", frame.weeks), schedule=_points(due, "scheduled", frame.months),
+        expected=_points(due, "owed", frame.weeks),
+        schedule=_points(due, "scheduled", frame.months),
         takings=_points(posted, "revenue", frame.months),
         on_time_by_month=tuple(_rate_point(month, *cohorts.get(month, (0, 0))) for month in frame.months),
-    )  # fmt: skip
+    )
 
 
 def _success(due: Sums, span: Span) -> Decimal | None:

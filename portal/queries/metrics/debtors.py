@@ -66,11 +66,17 @@ def _statement() -> Select[Any]:
     total = func.sum(late.c.owed)
     place = func.row_number().over(partition_by=late.c.age, order_by=(total.desc(), late.c.customer_id))
     summed = (
-        select(late.c.age, late.c.customer_id, func.max(late.c.email).label("email"), total.label("owed"),
-               func.count().label("lines"), place.label("place"))
+        select(
+            late.c.age,
+            late.c.customer_id,
+            func.max(late.c.email).label("email"),
+            total.label("owed"),
+            func.count().label("lines"),
+            place.label("place"),
+        )
         .group_by(late.c.age, late.c.customer_id)
         .subquery()
-    )  # fmt: skip
+    )
     return (
         select(summed.c.age, User.name, summed.c.email, summed.c.owed, summed.c.lines)
         .join(User, User.id == summed.c.customer_id)

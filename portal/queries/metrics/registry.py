@@ -49,15 +49,19 @@ NUMBERS = {
         Number(
             "revenue",
             N_("Revenue in the period"),
-            N_("Cash received less cash returned since the first day of the period. It is compared with the period of "
-               "the same length before."),
+            N_(
+                "Cash received less cash returned since the first day of the period. It is compared with the period of "
+                "the same length before."
+            ),
             Unit.MONEY,
             selections.revenue_of_period,
         ),
         Number(
             "outstanding",
             N_("Outstanding"),
-            N_("What is owed on active plans today. It is compared with what was owed when the period began."),
+            N_(
+                "What is owed on active plans today. It is compared with what was owed when the period began."
+            ),
             Unit.MONEY,
             selections.owed,
         ),
@@ -92,55 +96,69 @@ NUMBERS = {
         Number(
             "success_rate_due",
             N_("Success rate in the period"),
-            N_("Installments paid by now, out of those paid or late that fell due in the period, before today. It is "
-               "compared with those that fell due in the period before, as they stand now."),
+            N_(
+                "Installments paid by now, out of those paid or late that fell due in the period, before today. It is "
+                "compared with those that fell due in the period before, as they stand now."
+            ),
             Unit.PERCENT,
             selections.success_of_period,
         ),
         Number(
             "on_time_rate",
             N_("On-time rate"),
-            N_("Installments paid on or before their due date, out of those due before today. Cancelled ones, and "
-               "those already due when the plan was accepted, are left out."),
+            N_(
+                "Installments paid on or before their due date, out of those due before today. Cancelled ones, and "
+                "those already due when the plan was accepted, are left out."
+            ),
             Unit.PERCENT,
             selections.on_time,
         ),
         Number(
             "on_time_rate_due",
             N_("On-time rate in the period"),
-            N_("The on-time rate of the installments that fell due in the period, before today. It is compared with "
-               "that of the period before."),
+            N_(
+                "The on-time rate of the installments that fell due in the period, before today. It is compared with "
+                "that of the period before."
+            ),
             Unit.PERCENT,
             selections.on_time_of_period,
         ),
         Number(
             "aging",
             N_("Overdue by age"),
-            N_("What is overdue, by how many days ago it was due. What was marked late before the shop's date went "
-               "back counts among the newest."),
+            N_(
+                "What is overdue, by how many days ago it was due. What was marked late before the shop's date went "
+                "back counts among the newest."
+            ),
             Unit.SERIES,
             selections.aging,
         ),
         Number(
             "expected",
             N_("Expected by week"),
-            N_("What is owed, by the week in which it is due, for eight weeks that begin on Mondays. This week counts "
-               "from today on."),
+            N_(
+                "What is owed, by the week in which it is due, for eight weeks that begin on Mondays. This week counts "
+                "from today on."
+            ),
             Unit.SERIES,
             selections.expected,
         ),
         Number(
             "schedule",
             N_("Schedule by month"),
-            N_("What accepted plans ask for, less what was cancelled, by the month in which it is due, for twelve "
-               "months up to this one."),
+            N_(
+                "What accepted plans ask for, less what was cancelled, by the month in which it is due, for twelve "
+                "months up to this one."
+            ),
             Unit.SERIES,
             selections.schedule,
         ),
         Number(
             "takings",
             N_("Takings by month"),
-            N_("Cash received less cash returned, by the month in which it moved, for twelve months up to this one."),
+            N_(
+                "Cash received less cash returned, by the month in which it moved, for twelve months up to this one."
+            ),
             Unit.SERIES,
             selections.takings,
         ),
@@ -152,4 +170,4 @@ NUMBERS = {
             selections.on_time_by_month,
         ),
     )
-}  # fmt: skip
+}

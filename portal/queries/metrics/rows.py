@@ -58,9 +58,17 @@ class RowPage:
 
 
 def rows(
-    session: Session, merchant: Actor, now: datetime, name: str, period: str = Period.ALL, *, part: str | None = None,
-    after: Cursor | None = None, before: Cursor | None = None, limit: int = PAGE,
-) -> RowPage:  # fmt: skip
+    session: Session,
+    merchant: Actor,
+    now: datetime,
+    name: str,
+    period: str = Period.ALL,
+    *,
+    part: str | None = None,
+    after: Cursor | None = None,
+    before: Cursor | None = None,
+    limit: int = PAGE,
+) -> RowPage:
     """The rows of the number ``name``, or of one ``part`` of a series: one statement.
 
     Those that come ``after`` a row in the order of the list, or the last ones ``before`` it. Raises ``NotFound`` for a
@@ -104,11 +112,18 @@ def _payment(chosen: Selection) -> Any:
 
 def _query(chosen: Selection) -> Select[Any]:
     """The order of the columns is that of ``Row``."""
-    query = (
-        select(chosen.table.id, _day(chosen), chosen.value, chosen.table.amount, Installment.number, Plan.id,
-               Plan.reference, Plan.description, User.name, _payment(chosen))
-        .select_from(chosen.table)
-    )  # fmt: skip
+    query = select(
+        chosen.table.id,
+        _day(chosen),
+        chosen.value,
+        chosen.table.amount,
+        Installment.number,
+        Plan.id,
+        Plan.reference,
+        Plan.description,
+        User.name,
+        _payment(chosen),
+    ).select_from(chosen.table)
     if chosen.table is Posting:
         query = query.join(
             Installment,

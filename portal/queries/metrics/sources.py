@@ -80,9 +80,7 @@ def late_before_due(session: Session, merchant_id: UUID, frame: Frame) -> Late:
     return Late(int(amount), count)
 
 
-def by_month_of_acceptance(
-    session: Session, merchant_id: UUID, frame: Frame
-) -> dict[date, tuple[int, int]]:  # fmt: skip
+def by_month_of_acceptance(session: Session, merchant_id: UUID, frame: Frame) -> dict[date, tuple[int, int]]:
     """How many were paid on time, of how many that were due before today, by the month of the plan's acceptance."""
     first = next(iter(frame.months))
     rows = session.execute(_cohorts(), {"merchant": merchant_id, "first": first, "today": frame.today})
