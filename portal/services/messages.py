@@ -135,10 +135,10 @@ def _claim(session: Session, merchant_id: UUID, now: datetime) -> list[Addressed
                 Message.user_id,
                 Message.plan_id,
                 User.email,
-                User.name,
+                User.name.label("recipient"),
                 User.language,
                 User.session_version,
-                Merchant.name,
+                Merchant.name.label("sender"),
                 Merchant.support_email,
             )
             .join(User, User.id == Message.user_id)
@@ -165,12 +165,12 @@ def _addressed(merchant_id: UUID, row: Row[Any]) -> Addressed:
         kind=row.kind,
         facts=row.facts,
         to=row.email,
-        name=row[7],
+        name=row.recipient,
         language=row.language,
         session_version=row.session_version,
         user_id=row.user_id,
         plan_id=row.plan_id,
-        sender=row[10],
+        sender=row.sender,
         support=row.support_email,
         tries=row.tries + 1,
     )
