@@ -10,41 +10,32 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from . import api, cli, guards, http_errors, http_headers, logs
 from .adapters.gateway import Simulator
-from .adapters.letters import Letters
 from .adapters.mailer import KeptMailer, SmtpMailer
 from .adapters.passwords import Passwords
 from .extensions import babel, csrf, db, engine_options, htmx, limiter, login_manager, migrate
 from .http_bodies import WholeRequest
+from .presentation.emails import Letters
 from .tasks import jobs, queue
-from .web import (
-    admin,
-    agreements,
-    auth,
-    calendars,
-    customer,
-    documents,
-    health,
-    languages,
-    merchant,
-    merchant_exports,
-    merchant_plans,
-    merchant_refunds,
-    pages,
-    rendering,
-)
+from .web import languages, rendering
+from .web.account import auth
+from .web.admin import pages as admin
+from .web.customer import calendar
+from .web.customer import plans as customer
+from .web.merchant import dashboard, exports, plans, refunds
+from .web.shared import agreements, documents, health, landing
 
-# What the web is made of; each brings its pages as ``bp``.
-ROOMS = (
-    pages,
+# The pages, by who they are for; each module brings its own as ``bp``.
+BLUEPRINTS = (
+    landing,
     languages,
     health,
     auth,
-    calendars,
     customer,
-    merchant,
-    merchant_exports,
-    merchant_plans,
-    merchant_refunds,
+    calendar,
+    dashboard,
+    plans,
+    refunds,
+    exports,
     agreements,
     documents,
     admin,
@@ -80,8 +71,8 @@ def create_app(settings: dict[str, Any]) -> Flask:
     guards.init_app(app)
     rendering.init_app(app)
     http_errors.init_app(app)
-    for room in ROOMS:
-        app.register_blueprint(room.bp)
+    for module in BLUEPRINTS:
+        app.register_blueprint(module.bp)
     api.init_app(app)
     app.cli.add_command(cli.create_admin)
     app.cli.add_command(cli.demo)

@@ -14,13 +14,13 @@ from flask_babel import gettext as _
 from flask_login import current_user
 from htmx_flask import request
 
-from portal.adapters import formats
 from portal.core.errors import N_
 from portal.core.roles import Role
+from portal.presentation import formats, i18n
+from portal.presentation.activity import letter_words
+from portal.presentation.i18n import language
 
-from . import guards, languages, numerals
-from .events import letter_words
-from .numerals import language
+from . import guards, languages
 
 NAVIGATION = {
     Role.MERCHANT: (
@@ -68,7 +68,7 @@ STATES = {
 
 def init_app(app: Flask) -> None:
     guards.init_app(app)
-    numerals.init_app(app)
+    i18n.init_app(app)
     app.add_template_filter(_money, "money")
     app.add_template_filter(_percent, "percent")
     app.add_template_filter(_day, "day")

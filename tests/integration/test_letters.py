@@ -13,8 +13,8 @@ import pytest
 from jinja2 import TemplateNotFound, UndefinedError
 
 from portal.adapters import reset_tokens
-from portal.adapters.letters import LONGEST_SUBJECT, Letters
 from portal.core.reminders import ORDER
+from portal.presentation.emails import LONGEST_SUBJECT, Letters
 
 TEMPLATES = Path(__file__).parent.parent.parent / "templates/email"
 KINDS = sorted(p.stem for p in TEMPLATES.glob("*.j2") if not p.name.startswith(("_", "letter.")))

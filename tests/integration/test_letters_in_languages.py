@@ -10,7 +10,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 
-from portal.adapters.letters import Letters
+from portal.presentation.emails import Letters
 from tests.integration.test_letters import BASE, CASES, KINDS, SECRET, TEMPLATES, letters, message
 
 __all__ = ["letters"]  # a fixture

@@ -13,10 +13,10 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 from sqlalchemy import select
 
-from portal.adapters.letters import Letters
 from portal.adapters.mailer import Letter, MailRefused, SmtpMailer
 from portal.core.roles import PORTAL_ID
 from portal.models import Message
+from portal.presentation.emails import Letters
 from portal.services import messages
 from portal.services.transaction import unit_of_work
 from tests import servers

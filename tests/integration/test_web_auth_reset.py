@@ -14,7 +14,7 @@ from portal.extensions import now
 from portal.queries import admin
 from portal.services import accounts
 from portal.services.transaction import unit_of_work
-from portal.web import auth
+from portal.web.account import auth
 from tests import factories
 from tests.factories import NOW, PASSWORD
 

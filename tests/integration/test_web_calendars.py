@@ -8,9 +8,9 @@ import re
 import pytest
 from sqlalchemy import select
 
-from portal.adapters.calendars import make_token
 from portal.extensions import now
 from portal.models import User
+from portal.presentation.calendar_feed import make_token
 from portal.queries import admin
 from portal.services import accounts
 from portal.services.transaction import unit_of_work

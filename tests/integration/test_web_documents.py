@@ -8,10 +8,10 @@ from datetime import timedelta
 import pypdf
 import pytest
 
-from portal.adapters import documents, formats
 from portal.adapters.gateway import Simulator
 from portal.adapters.gateway import TestCard as Card
 from portal.extensions import now
+from portal.presentation import formats, pdf
 from portal.services import refunds
 from tests import factories
 from tests.browserlike import sign_in
@@ -145,7 +145,7 @@ def test_letters_that_cannot_be_drawn_are_said_to_be_missing(session, client, sh
 
 
 def test_a_document_in_arabic_is_written_from_the_right():
-    document = documents.Document(
+    document = pdf.Document(
         language="ar",
         direction="rtl",
         sender="متجر",
@@ -158,7 +158,7 @@ def test_a_document_in_arabic_is_written_from_the_right():
         page=lambda n, of: f"{n} / {of}",
         missing="-",
     )
-    page = pypdf.PdfReader(io.BytesIO(documents.draw(document))).pages[0]
+    page = pypdf.PdfReader(io.BytesIO(pdf.draw(document))).pages[0]
     starts = []
     page.extract_text(
         visitor_text=lambda text, _cm, at, *_: starts.append(at[4]) if "33.34" in text else None
@@ -167,7 +167,7 @@ def test_a_document_in_arabic_is_written_from_the_right():
 
 
 def test_the_sign_of_a_foreign_currency_stays_with_its_letters_in_arabic():
-    document = documents.Document(
+    document = pdf.Document(
         language="ar",
         direction="rtl",
         sender="متجر",
@@ -180,7 +180,7 @@ def test_the_sign_of_a_foreign_currency_stays_with_its_letters_in_arabic():
         page=lambda n, of: f"{n} / {of}",
         missing="-",
     )
-    page = pypdf.PdfReader(io.BytesIO(documents.draw(document))).pages[0]
+    page = pypdf.PdfReader(io.BytesIO(pdf.draw(document))).pages[0]
     drawn: list[str] = []
     page.extract_text(visitor_text=lambda text, *_: drawn.append(text.strip()))
     assert "US$ 33.34" in drawn

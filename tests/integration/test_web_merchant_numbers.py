@@ -10,10 +10,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from portal.adapters import formats
 from portal.adapters.gateway import Simulator
 from portal.core.periods import Period
 from portal.extensions import now
+from portal.presentation import formats
 from portal.queries import metrics
 from portal.queries.metrics import NUMBERS, Unit
 from portal.services import refunds

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from portal.adapters.calendars import Entry, make_token, read_token, write
+from portal.presentation.calendar_feed import Entry, make_token, read_token, write
 
 MOMENT = datetime(2026, 3, 2, 12, 30, 5, tzinfo=UTC)
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from babel.support import NullTranslations
 
-from portal.adapters import formats
 from portal.core.money import EXPONENTS
+from portal.presentation import formats
 
 
 @pytest.mark.parametrize(

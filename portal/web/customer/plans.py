@@ -18,6 +18,7 @@ from portal.core.errors import Conflict, NotFound
 from portal.core.roles import Origin, Role
 from portal.core.states import PlanState
 from portal.extensions import db, now
+from portal.presentation.activity import amount_text, timeline_of
 from portal.queries import customer, listing, timeline
 from portal.queries.agreements import find_agreement
 from portal.queries.timeline import PaymentView
@@ -26,13 +27,11 @@ from portal.services import offers, payments
 from portal.services.payments import Order, Scope
 from portal.services.settlement import Answer
 from portal.services.transaction import unit_of_work
-
-from .agreements import agreed_terms
-from .events import amount_text, timeline_of
-from .fields import WholeNumberField
-from .forms import PageForm, typed
-from .guards import actor, requires
-from .rendering import announce, done, respond
+from portal.web.fields import WholeNumberField
+from portal.web.forms import PageForm, typed
+from portal.web.guards import actor, requires
+from portal.web.rendering import announce, done, respond
+from portal.web.shared.agreements import agreed_terms
 
 bp = Blueprint("customer", __name__, url_prefix="/customer")
 

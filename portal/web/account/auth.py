@@ -24,16 +24,15 @@ from portal.core.languages import LANGUAGES
 from portal.core.money import EXPONENTS
 from portal.core.roles import Actor, Role
 from portal.extensions import db, limiter, now
+from portal.presentation.i18n import language
 from portal.queries.accounts import find_actor, test_card
 from portal.services import accounts
 from portal.services.transaction import unit_of_work
-
-from . import unsent
-from .forms import PageForm, add_errors, typed
-from .guards import actor, home_url, local_path, open_session, public, signed_in
-from .languages import remember
-from .numerals import language
-from .rendering import done
+from portal.web import unsent
+from portal.web.forms import PageForm, add_errors, typed
+from portal.web.guards import actor, home_url, local_path, open_session, public, signed_in
+from portal.web.languages import remember
+from portal.web.rendering import done
 
 bp = Blueprint("auth", __name__)
 

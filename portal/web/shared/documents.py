@@ -7,19 +7,18 @@ from uuid import UUID
 from flask import Blueprint, Response, make_response
 from flask_babel import gettext as _
 
-from portal.adapters import documents, formats
-from portal.adapters.documents import Document, Table
 from portal.core.errors import NotFound
 from portal.core.roles import Role
 from portal.extensions import db, now
+from portal.presentation import formats, pdf
+from portal.presentation.activity import amount_text
+from portal.presentation.i18n import language, number
+from portal.presentation.pdf import Document, Table
 from portal.queries import customer, listing, merchant, timeline
 from portal.queries.timeline import PaymentView, ReceiptLine, RefundView
 from portal.queries.views import InstallmentView, PlanView
-
-from .events import amount_text
-from .guards import actor, requires
-from .numerals import language, number
-from .rendering import STATES
+from portal.web.guards import actor, requires
+from portal.web.rendering import STATES
 
 bp = Blueprint("documents", __name__)
 
@@ -214,7 +213,7 @@ def _document(
 
 
 def _answer(document: Document, name: str) -> Response:
-    response = make_response(documents.draw(document))
+    response = make_response(pdf.draw(document))
     response.mimetype = "application/pdf"
     response.headers["Content-Disposition"] = f'inline; filename="{name}.pdf"'
     return response

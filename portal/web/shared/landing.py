@@ -6,8 +6,9 @@ from flask import Blueprint, redirect, render_template
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
+from portal.web.guards import home_url, public
+
 from . import styleguide
-from .guards import home_url, public
 
 bp = Blueprint("pages", __name__)
 

@@ -21,6 +21,7 @@ from portal.core.money import parse_amount
 from portal.core.roles import Role
 from portal.core.schedule import MAX_INSTALLMENTS, Frequency, Line
 from portal.extensions import db, now
+from portal.presentation.activity import letter_words, timeline_of
 from portal.queries import listing, merchant, timeline
 from portal.queries.merchant import Listing, Place
 from portal.queries.timeline import EventView
@@ -28,13 +29,11 @@ from portal.queries.views import PlanView
 from portal.services import keys, offers, plans
 from portal.services.offers import Proposal
 from portal.services.transaction import unit_of_work
-
-from . import unsent
-from .events import letter_words, timeline_of
-from .fields import DayField, WholeNumberField
-from .forms import PageForm, add_errors, searched, typed
-from .guards import actor, requires
-from .rendering import done, respond
+from portal.web import unsent
+from portal.web.fields import DayField, WholeNumberField
+from portal.web.forms import PageForm, add_errors, searched, typed
+from portal.web.guards import actor, requires
+from portal.web.rendering import done, respond
 
 bp = Blueprint("merchant_plans", __name__, url_prefix="/merchant/plans")
 

@@ -8,11 +8,11 @@ from typing import Any
 
 from flask_babel import gettext as _
 
-from portal.adapters import formats
 from portal.core.errors import N_
 from portal.queries.timeline import EventView
 
-from .numerals import language
+from . import formats
+from .i18n import language
 
 Facts = dict[str, Any]
 

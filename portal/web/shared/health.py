@@ -12,8 +12,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.extensions import db
-
-from .guards import public
+from portal.web.guards import public
 
 bp = Blueprint("health", __name__)
 

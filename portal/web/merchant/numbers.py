@@ -16,11 +16,11 @@ from portal.core.roles import Role
 from portal.extensions import db, now
 from portal.queries import metrics
 from portal.queries.metrics import NUMBERS, Cursor, Dashboard, RowPage, Unit
+from portal.web.charts import Chart, Point
+from portal.web.guards import actor, requires
 
-from . import merchant_charts
-from .charts import Chart, Point
-from .guards import actor, requires
-from .merchant_figures import choices, chosen_period, figure, number_url, span_in_words
+from . import charts
+from .figures import choices, chosen_period, figure, number_url, span_in_words
 
 # These depend on the period that is chosen.
 OF_PERIOD = ("revenue", "outstanding", "overdue_new", "success_rate_due", "on_time_rate_due")
@@ -74,11 +74,11 @@ def show(name: str) -> str:
 def _series(name: str, numbers: Dashboard) -> tuple[Chart | None, Point | None]:
     """How a series is drawn, and the point of it that is asked for. Raises ``NotFound`` for one that it has not."""
     part = request.args.get("part")
-    if name not in merchant_charts.CHARTS:
+    if name not in charts.CHARTS:
         if part is not None:
             raise NotFound()
         return None, None
-    chart = merchant_charts.CHARTS[name](numbers)
+    chart = charts.CHARTS[name](numbers)
     if part is None:
         return chart, None
     names = [point.name for point in chart.points]

@@ -10,13 +10,13 @@ from decimal import Decimal
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
-from portal.adapters import formats
+from portal.presentation import formats
+from portal.presentation.i18n import language
 from portal.queries import metrics
 from portal.queries.metrics import NUMBERS, AgeGroup, Dashboard, RatePoint
+from portal.web.charts import Chart, Point, Value
 
-from .charts import Chart, Point, Value
-from .merchant_figures import days_late, number_url
-from .numerals import language
+from .figures import days_late, number_url
 
 
 def takings_beside_schedule(numbers: Dashboard) -> Chart:

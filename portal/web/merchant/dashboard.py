@@ -15,12 +15,14 @@ from portal.queries import accounts as shops
 from portal.queries import merchant, metrics
 from portal.services import accounts
 from portal.services.transaction import unit_of_work
+from portal.web import unsent
+from portal.web.forms import PageForm, add_errors, typed
+from portal.web.guards import actor, requires
+from portal.web.rendering import done
 
-from . import merchant_charts, merchant_numbers, unsent
-from .forms import PageForm, add_errors, typed
-from .guards import actor, requires
-from .merchant_figures import cards, choices, chosen_period, span_in_words
-from .rendering import done
+from . import charts
+from . import numbers as pages_of_numbers
+from .figures import cards, choices, chosen_period, span_in_words
 
 bp = Blueprint("merchant", __name__, url_prefix="/merchant")
 
@@ -39,10 +41,10 @@ def dashboard() -> str:
         span=span_in_words(numbers),
         cards=cards(numbers, started),
         choices=choices(period, ".dashboard"),
-        takings=merchant_charts.takings_beside_schedule(numbers),
-        expected=merchant_charts.expected_by_week(numbers),
-        on_time=merchant_charts.on_time_by_month(numbers),
-        ages=merchant_charts.overdue_by_age(numbers),
+        takings=charts.takings_beside_schedule(numbers),
+        expected=charts.expected_by_week(numbers),
+        on_time=charts.on_time_by_month(numbers),
+        ages=charts.overdue_by_age(numbers),
         debtors=metrics.debtors(db.session, actor(), now()),
         looked_at=metrics.LOOKED_AT,
         payments=payments,
@@ -51,7 +53,7 @@ def dashboard() -> str:
     )
 
 
-bp.add_url_rule("/numbers/<name>", "number", merchant_numbers.show)
+bp.add_url_rule("/numbers/<name>", "number", pages_of_numbers.show)
 
 
 class SettingsForm(PageForm):

@@ -9,18 +9,17 @@ from flask import Blueprint, Response, current_app, make_response, render_templa
 from flask_babel import force_locale
 from flask_babel import gettext as _
 
-from portal.adapters import calendars as feeds
 from portal.core.errors import NotFound
 from portal.core.roles import Role
 from portal.extensions import db, limiter, now
+from portal.presentation import calendar_feed as feeds
+from portal.presentation.activity import amount_text
 from portal.queries import calendars
 from portal.queries.views import InstallmentView, PlanView
 from portal.services import calendars as service
 from portal.services.transaction import unit_of_work
-
-from .events import amount_text
-from .guards import actor, public, requires
-from .rendering import done
+from portal.web.guards import actor, public, requires
+from portal.web.rendering import done
 
 bp = Blueprint("calendars", __name__)
 

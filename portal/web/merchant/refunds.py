@@ -14,16 +14,15 @@ from portal.core.errors import Conflict, InvalidInput
 from portal.core.money import decimal_text, parse_amount
 from portal.core.roles import Role
 from portal.extensions import db, now
+from portal.presentation.activity import amount_text
 from portal.queries import listing
 from portal.queries.views import PlanView
 from portal.services import refunds
 from portal.services.refund_settlement import Answer
-
-from . import unsent
-from .events import amount_text
-from .forms import PageForm, add_errors, typed
-from .guards import actor, requires
-from .rendering import done, respond
+from portal.web import unsent
+from portal.web.forms import PageForm, add_errors, typed
+from portal.web.guards import actor, requires
+from portal.web.rendering import done, respond
 
 bp = Blueprint("merchant_refunds", __name__, url_prefix="/merchant/plans/<uuid:plan_id>/refund")
 

@@ -8,12 +8,11 @@ from flask import abort, current_app, render_template
 from wtforms import BooleanField, EmailField, Form, RadioField, SelectField, StringField, TextAreaField
 from wtforms.fields import SelectChoice
 
-from portal.adapters import formats
-
-from .charts import Chart, Point, Value
-from .guards import public
-from .merchant_figures import Change, Choice
-from .rendering import STATES
+from portal.presentation import formats
+from portal.web.charts import Chart, Point, Value
+from portal.web.guards import public
+from portal.web.merchant.figures import Change, Choice
+from portal.web.rendering import STATES
 
 # This page is for developers, so its words are plain English and no translator meets them.
 WORDS = {

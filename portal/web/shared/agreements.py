@@ -15,8 +15,7 @@ from portal.core.money import parse_amount
 from portal.core.roles import Role
 from portal.extensions import db
 from portal.queries import agreements
-
-from .guards import actor, requires
+from portal.web.guards import actor, requires
 
 bp = Blueprint("agreements", __name__)
 

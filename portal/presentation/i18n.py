@@ -12,8 +12,9 @@ from jinja2 import pass_eval_context
 from jinja2.nodes import EvalContext
 from markupsafe import Markup
 
-from portal.adapters import formats
 from portal.extensions import babel
+
+from . import formats
 
 
 class Sentences(Domain):

@@ -11,12 +11,11 @@ from flask import request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from portal.adapters import formats
 from portal.core.periods import Period, Span
+from portal.presentation import formats
+from portal.presentation.i18n import language
+from portal.presentation.i18n import number as in_digits
 from portal.queries.metrics import NUMBERS, Dashboard, Unit
-
-from .numerals import language
-from .numerals import number as in_digits
 
 PERIODS = {
     Period.DAYS_30: _l("30 days"),

@@ -18,9 +18,8 @@ from portal.core.money import Money, decimal_text
 from portal.core.roles import Role
 from portal.extensions import db, now
 from portal.queries import exports
-
-from .forms import searched
-from .guards import actor, requires
+from portal.web.forms import searched
+from portal.web.guards import actor, requires
 
 bp = Blueprint("merchant_exports", __name__, url_prefix="/merchant/exports")
 

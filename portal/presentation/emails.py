@@ -13,11 +13,12 @@ from uuid import UUID
 from babel.support import Translations
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from portal.adapters import reset_tokens
+from portal.adapters.mailer import Letter
 from portal.core.languages import ENGLISH
 from portal.core.reminders import COURTESIES
 
-from . import formats, reset_tokens
-from .mailer import Letter
+from . import formats
 
 ROOT = Path(__file__).parent.parent.parent
 LONGEST_SUBJECT = 150

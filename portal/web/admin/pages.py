@@ -17,6 +17,7 @@ from portal.core.errors import N_
 from portal.core.roles import Role
 from portal.core.states import PlanState
 from portal.extensions import db, now
+from portal.presentation.activity import event_words, timeline_of
 from portal.queries import admin
 from portal.queries import self_check as checks
 from portal.queries.admin import AuditRow, MessageView
@@ -24,13 +25,11 @@ from portal.queries.timeline import events_of_plan, payments_of_plan
 from portal.services import accounts
 from portal.services import messages as outbox
 from portal.services.transaction import unit_of_work
-
-from . import health
-from .auth import RESET_SECONDS
-from .events import event_words, timeline_of
-from .forms import searched
-from .guards import actor, requires
-from .rendering import done
+from portal.web.account.auth import RESET_SECONDS
+from portal.web.forms import searched
+from portal.web.guards import actor, requires
+from portal.web.rendering import done
+from portal.web.shared import health
 
 bp = Blueprint("admin", __name__, url_prefix="/admin")
 only_admins = requires(Role.ADMIN)
