@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import date
 from typing import Any
@@ -14,6 +15,8 @@ from portal.queries.timeline import EventView
 from . import formats
 from .i18n import language
 
+log = logging.getLogger(__name__)
+
 Facts = dict[str, Any]
 
 
@@ -23,9 +26,18 @@ def amount_text(minor: int, currency: str) -> str:
 
 
 def event_words(event: EventView, currency: str) -> str:
-    """What happened, as one short sentence; ``currency`` is the plan's."""
+    """What happened, as one short sentence; ``currency`` is the plan's.
+
+    Events are never changed, so one without the facts of its sentence stays: it is shown by the name of its kind.
+    """
     words = _WORDS.get(event.kind)
-    return words(event.facts, currency) if words else event.kind.replace("_", " ")
+    if words:
+        try:
+            return words(event.facts, currency)
+        except Exception as error:
+            about = {"event": str(event.id), "error": f"{type(error).__name__}: {error}"}
+            log.warning("an event lacks facts", extra=about)
+    return event.kind.replace("_", " ")
 
 
 def timeline_of(events: list[EventView], currency: str) -> list[tuple[EventView, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from operator import attrgetter
@@ -30,6 +31,8 @@ from portal.web.forms import searched
 from portal.web.guards import actor, requires
 from portal.web.rendering import done
 from portal.web.shared import health
+
+log = logging.getLogger(__name__)
 
 bp = Blueprint("admin", __name__, url_prefix="/admin")
 only_admins = requires(Role.ADMIN)
@@ -153,7 +156,7 @@ def send_again(message_id: UUID) -> ResponseReturnValue:
 
 
 def _letter(message: MessageView) -> Letter | None:
-    """The letter as it was sent, or as it looks now.
+    """The letter as it was sent, or as it looks now; None for one that others may not read or that lacks facts.
 
     One that lets its reader set a password is nobody else's to read. Only a portal without a mail server shows it,
     while its link works, because there it can reach its reader in no other way.
@@ -164,7 +167,12 @@ def _letter(message: MessageView) -> Letter | None:
         expired = now() - message.created_at > timedelta(seconds=RESET_SECONDS)
         if current_app.config["MAIL_URL"] or expired:
             return None
-    letter: Letter = current_app.extensions["letters"].write(message)
+    try:
+        letter: Letter = current_app.extensions["letters"].write(message)
+    except Exception as error:
+        about = {"message_id": str(message.id), "error": f"{type(error).__name__}: {error}"}
+        log.warning("an email cannot be written", extra=about)
+        return None
     return letter
 
 
