@@ -36,6 +36,7 @@ def load_settings(environ: Mapping[str, str]) -> dict[str, Any]:
         "REDIS_URL": _url(environ, "REDIS_URL", ("redis", "rediss")),
         "MAIL_URL": _url(environ, "MAIL_URL", ("smtp", "smtps")),
         "PORTAL_URL": portal_url.rstrip("/"),
+        "PORTAL_ORIGIN": _origin(portal_url),
         "PORTAL_CURRENCY": _one_of(
             environ, "PORTAL_CURRENCY", "USD", EXPONENTS.__contains__, "a currency such as USD"
         ),
@@ -109,6 +110,14 @@ def _url(environ: Mapping[str, str], name: str, schemes: tuple[str, ...]) -> str
             f"{name} must start with {' or '.join(s + '://' for s in schemes)} and name a host, not {text!r}."
         )
     return text
+
+
+def _origin(url: str) -> str:
+    """Scheme, host and port of the address, as a browser sends them: in lower case, without the usual port."""
+    parts = urlsplit(url)
+    usual = {"http": 80, "https": 443}[parts.scheme]
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port not in (None, usual) else "")
 
 
 def _origins(environ: Mapping[str, str]) -> list[str]:

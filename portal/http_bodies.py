@@ -1,11 +1,11 @@
-"""How much a request may hold: what comes in chunks, without a length, is refused over the limit as well."""
+"""What a request's body may be: read whole or refused, also in chunks without a length; JSON only if it says so."""
 
 from __future__ import annotations
 
-from typing import IO
+from typing import IO, Any
 
 from htmx_flask import HtmxAwareRequest
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.utils import cached_property
 from werkzeug.wsgi import LimitedStream
 
@@ -29,3 +29,9 @@ class WholeRequest(HtmxAwareRequest):
         if isinstance(stream, LimitedStream) and self.content_length is None:
             return WholeStream(self.input_stream, stream.limit, is_max=True)
         return stream
+
+    def get_json(self, *args: Any, **options: Any) -> Any:
+        """Raises 415 for a body of another type: a page of another site can send such a one without a preflight."""
+        if self.mimetype != "application/json" and self.get_data():
+            raise UnsupportedMediaType()
+        return super().get_json(*args, **options)

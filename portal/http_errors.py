@@ -51,8 +51,20 @@ DETAILS = {
     404: "There is nothing at this address.",
     405: "This address does not take that method.",
     413: "Send less than one megabyte.",
+    415: "Send the body as JSON, with the header Content-Type: application/json.",
     429: "Too many requests. Wait a little, then try again.",
     500: "Something broke on our side. Nothing was charged twice.",
+}
+
+# The stable codes of errors that Flask raises; the portal's own errors bring theirs.
+CODES = {
+    400: "malformed",
+    401: "unauthorized",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+    415: "not_json",
+    429: "too_many_requests",
 }
 
 # Headers without which an answer of its status is not whole.
@@ -143,7 +155,12 @@ def _answer(status: int, text: str | None, *, retry_after: int | None = None, **
 
 
 def _problem(status: int, text: str | None, **more: Any) -> Response:
-    return problem(status, text or DETAILS.get(status, DETAILS[400 if status < 500 else 500]), **more)
+    if status in CODES:
+        more.setdefault("code", CODES[status])
+    response = problem(status, text or DETAILS.get(status, DETAILS[400 if status < 500 else 500]), **more)
+    if status == 415:
+        response.headers["Accept"] = "application/json"
+    return response
 
 
 def _page(status: int, text: str | None, **_more: Any) -> Response:

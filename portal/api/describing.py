@@ -32,7 +32,8 @@ MODELS: tuple[type[BaseModel], ...] = (
 WAIT = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
 NEXT = {"Link": {"description": 'The next page, rel="next", if there is one.', "schema": {"type": "string"}}}
 CHALLENGE = {"WWW-Authenticate": {"description": "Bearer.", "schema": {"type": "string"}}}
-HEADERS = {401: CHALLENGE, 429: WAIT, 503: WAIT}
+JSON_ONLY = {"Accept": {"description": "application/json.", "schema": {"type": "string"}}}
+HEADERS = {401: CHALLENGE, 415: JSON_ONLY, 429: WAIT, 503: WAIT}
 LIMITS = {
     "RateLimit-Limit": "How many requests a minute are let in.",
     "RateLimit-Remaining": "How many of them are left.",
@@ -86,7 +87,7 @@ def _of_the_guard(roles: tuple[Role, ...]) -> set[int]:
 
 def _of_the_inputs(inputs: dict[str, Any], keyed: bool) -> set[int]:
     if "body" in inputs:
-        return {400, 413, 422}
+        return {400, 413, 415, 422}
     return {422} if "args" in inputs or keyed else set()
 
 

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from portal.core.errors import Busy, Forbidden, InvalidInput, NotFound, TooMany
-from portal.http_errors import DETAILS
+from portal.http_errors import CODES, DETAILS
 
 Json = dict[str, Any]
 
@@ -117,12 +117,17 @@ DASHBOARD: Json = {
 
 
 def problem(status: int, detail: str, **more: Any) -> Json:
-    return {
-        "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "detail": detail,
-    } | more
+    code = {"code": CODES[status]} if status in CODES else {}
+    return (
+        {
+            "type": "about:blank",
+            "title": HTTPStatus(status).phrase,
+            "status": status,
+            "detail": detail,
+        }
+        | code
+        | more
+    )
 
 
 def invalid(field: str, message: str) -> dict[int, Json]:
@@ -144,6 +149,7 @@ PROBLEMS: dict[int, Json] = {
     404: problem(404, NotFound().message, code=NotFound.code),
     409: problem(409, "This was already paid. Nothing was charged again.", code="already_paid"),
     413: problem(413, DETAILS[413]),
+    415: problem(415, DETAILS[415]),
     **invalid("Idempotency-Key", "Use 1 to 255 letters, digits and signs, without spaces."),
     429: problem(429, DETAILS[429]),
     503: problem(503, Busy().message, code=Busy.code),

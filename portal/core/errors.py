@@ -80,7 +80,7 @@ class KeyReused(PortalError):
 class TooMany(PortalError):
     """Too many tries; ``retry_after`` is in seconds."""
 
-    code = "too_many"
+    code = "too_many_requests"
 
     def __init__(self, message: str, retry_after: int) -> None:
         super().__init__(message)

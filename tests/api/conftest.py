@@ -32,6 +32,8 @@ class Program:
             headers.setdefault("Authorization", f"Bearer {self.tokens['access']}")
         if key:
             headers["Idempotency-Key"] = key
+        if "data" in more:
+            more.setdefault("content_type", "application/json")
         return self.client.open(f"/api{path}", method=method, headers=headers, **more)
 
     def get(self, path: str, **more: Any) -> TestResponse:

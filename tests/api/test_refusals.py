@@ -100,6 +100,9 @@ class Operation:
     def is_413(self):
         return self.call(self.own, data=b" " * 1_000_001)
 
+    def is_415(self):
+        return self.call(self.own, data="{}", content_type="text/plain")
+
     def is_422(self):
         self.ada.post(f"/plans/{self.plan['id']}/accept/")
         return self.call(self.own, **fault(self.method, self.path))

@@ -192,7 +192,7 @@ def test_a_body_that_comes_in_chunks_is_read_whole_or_refused(shop):
             "wsgi.input_terminated": True,
             "HTTP_TRANSFER_ENCODING": "chunked",
         }
-        return shop.post("/plans/", environ_overrides=environ)
+        return shop.post("/plans/", environ_overrides=environ, content_type="application/json")
 
     assert [send(size).status_code for size in (500, 1_000_000, 1_000_001, 2_000_000)] == [201, 201, 413, 413]
 
