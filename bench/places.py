@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from config import load_settings
 from portal.core.roles import Actor
-from portal.extensions import engine_options
+from portal.database import engine_options
 from tests import factories
 from tests.databases import PostgresDatabase, SqliteDatabases, Superuser, environment
 

@@ -24,7 +24,7 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 WEB = ["gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]
 WORKER = [
-    *["huey.bin.huey_consumer", "portal.tasks.queue.huey"],
+    *["huey.bin.huey_consumer", "worker.huey"],
     *["-k", "thread", "-w", "2", "-g", "TERM", "-t", "25", "-m", "1", "-q"],
 ]
 

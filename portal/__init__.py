@@ -12,7 +12,8 @@ from . import api, cli, guards, http_errors, http_headers, http_origins, logs
 from .adapters.gateway import Simulator
 from .adapters.mailer import KeptMailer, SmtpMailer
 from .adapters.passwords import Passwords
-from .extensions import babel, csrf, db, engine_options, htmx, limiter, login_manager, migrate
+from .database import engine_options
+from .extensions import Adapters, babel, csrf, db, htmx, limiter, login_manager, migrate
 from .http_bodies import WholeRequest
 from .presentation.emails import Letters
 from .tasks import jobs, queue
@@ -68,7 +69,7 @@ def create_app(settings: dict[str, Any]) -> Flask:
     app.request_class = WholeRequest
     babel.init_app(app, locale_selector=languages.select)
     migrate.init_app(app, db)
-    _adapters(app)
+    app.extensions["adapters"] = _adapters(app)
     guards.init_app(app)
     rendering.init_app(app)
     http_errors.init_app(app)
@@ -83,12 +84,15 @@ def create_app(settings: dict[str, Any]) -> Flask:
     return app
 
 
-def _adapters(app: Flask) -> None:
-    """What stands at the portal's edges, by its settings; and the worker that is woken after a commit."""
+def _adapters(app: Flask) -> Adapters:
+    """Chosen by the settings; the worker is woken after a commit."""
     mail_url = app.config["MAIL_URL"]
-    app.extensions["gateway"] = Simulator()
-    app.extensions["mailer"] = SmtpMailer(mail_url) if mail_url else KeptMailer()
-    app.extensions["letters"] = Letters(app.config["PORTAL_URL"], app.config["SECRET_KEY"])
-    app.extensions["passwords"] = Passwords(cheap=app.config["CHEAP_PASSWORDS"])
-    app.extensions["huey"] = queue.make_huey(app.config["REDIS_URL"], app.config["INSTANCE"])
-    app.extensions["wake_delivery"] = jobs.register(app.extensions["huey"], app)
+    huey = queue.make_huey(app.config["REDIS_URL"], app.config["INSTANCE"])
+    return Adapters(
+        gateway=Simulator(),
+        mailer=SmtpMailer(mail_url) if mail_url else KeptMailer(),
+        emails=Letters(app.config["PORTAL_URL"], app.config["SECRET_KEY"]),
+        passwords=Passwords(cheap=app.config["CHEAP_PASSWORDS"]),
+        queue=huey,
+        wake_delivery=jobs.register(huey, app),
+    )

@@ -13,7 +13,7 @@ from .core import accounts as rules
 from .core.calendar import business_date
 from .core.errors import Conflict, InvalidInput
 from .demo import load, sign_ins
-from .extensions import db, now
+from .extensions import adapters, db, now
 from .queries import self_check as checks
 from .services import accounts, day, job_runs, messages, tallies
 from .services.transaction import unit_of_work
@@ -29,7 +29,7 @@ def create_admin(email: str, password_stdin: bool) -> None:
     try:
         email = rules.clean_email(email)
         rules.check_password(password, password, name="", email=email)
-        hashed = current_app.extensions["passwords"].hash(password)
+        hashed = adapters().passwords.hash(password)
         with unit_of_work(db.session):
             accounts.create_admin(db.session, email, hashed, now())
     except InvalidInput as invalid:
@@ -43,7 +43,7 @@ def create_admin(email: str, password_stdin: bool) -> None:
 def demo() -> None:
     """Load a year of demo data, once, and print its sign-ins."""
     try:
-        loaded = load(db.session, current_app.extensions["passwords"], now())
+        loaded = load(db.session, adapters().passwords, now())
     except Conflict as conflict:
         raise click.ClickException(str(conflict)) from None
     click.echo("Demo data loaded." if loaded else "Demo data is there already.")
@@ -58,8 +58,7 @@ def run_day(on: datetime | None) -> None:
     """Mark what is overdue, queue reminders, end old offers for every shop, then deliver messages."""
     began = now()
     counts = day.run(db.session, began, on.date() if on else None, at_any_hour=True)
-    extensions = current_app.extensions
-    counts |= messages.deliver(db.session, extensions["mailer"], extensions["letters"].write, now)
+    counts |= messages.deliver(db.session, adapters().mailer, adapters().emails.write, now)
     today = on.date() if on else business_date(began, current_app.config["PORTAL_TIMEZONE"])
     with unit_of_work(db.session):
         job_runs.record(db.session, "run_day", today, began, now(), counts)

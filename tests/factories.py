@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import cache
+from typing import Any
 from uuid import UUID
 
+from flask import Flask
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
@@ -27,6 +30,11 @@ NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 TODAY = NOW.date()
 PASSWORD = "correct-horse-battery"
 ORIGIN = Origin("192.0.2.7", "Test Browser 1.0")
+
+
+def replace_adapters(app: Flask, **adapters: Any) -> None:
+    """Give this portal other adapters than its settings chose, such as another gateway."""
+    app.extensions["adapters"] = replace(app.extensions["adapters"], **adapters)
 
 
 @cache

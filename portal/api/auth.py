@@ -15,7 +15,7 @@ from portal.core.calendar import is_time_zone
 from portal.core.errors import N_, InvalidInput
 from portal.core.money import EXPONENTS
 from portal.core.roles import Role
-from portal.extensions import db, limiter, now
+from portal.extensions import adapters, db, limiter, now
 from portal.queries.accounts import session_version
 from portal.services import accounts
 from portal.services.transaction import unit_of_work
@@ -89,7 +89,7 @@ def register(json_data: Register) -> ResponseReturnValue:
     new = json_data.checked()
     # Hashing takes a while, and no transaction waits for it.
     db.session.rollback()
-    hashed = current_app.extensions["passwords"].hash(new.password)
+    hashed = adapters().passwords.hash(new.password)
     with unit_of_work(db.session):
         user_id = accounts.sign_up(db.session, new, hashed, now())
     return {"id": str(user_id), "username": new.username, "email": new.email, "role": new.role}, 201
@@ -118,7 +118,7 @@ def token(json_data: SignIn) -> ResponseReturnValue:
     try:
         user_id = accounts.sign_in(
             db.session,
-            current_app.extensions["passwords"],
+            adapters().passwords,
             json_data.username,
             json_data.password,
             request.remote_addr or "",

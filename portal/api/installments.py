@@ -7,14 +7,14 @@ from typing import Literal
 from uuid import UUID
 
 from apiflask import APIBlueprint
-from flask import Response, current_app
+from flask import Response
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from pydantic import Field
 
 from portal.core.roles import Role
 from portal.core.states import InstallmentStatus
-from portal.extensions import db, now
+from portal.extensions import adapters, db, now
 from portal.http_errors import problem
 from portal.queries import listing
 from portal.queries.listing import ListedInstallment
@@ -77,7 +77,7 @@ def pay(installment_id: UUID, json_data: Nothing) -> ResponseReturnValue:
     """Pay the whole of an installment; paying one of an open offer accepts the offer"""
     answer = payments.pay(
         db.session,
-        current_app.extensions["gateway"],
+        adapters().gateway,
         actor(),
         Order(None, Scope.INSTALLMENT, None, installment_id),
         idempotency_key(),

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, get_args
 from uuid import UUID
 
 from apiflask import APIBlueprint
-from flask import Response, current_app, jsonify
+from flask import Response, jsonify
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from pydantic import Field
@@ -19,7 +19,7 @@ from portal.core.money import parse_amount
 from portal.core.roles import Role
 from portal.core.schedule import Frequency
 from portal.core.states import PlanState
-from portal.extensions import db, now
+from portal.extensions import adapters, db, now
 from portal.http_errors import problem
 from portal.queries import listing
 from portal.queries.views import PlanView
@@ -239,7 +239,7 @@ def refund(plan_id: UUID, json_data: NewRefund) -> ResponseReturnValue:
     amount = parse_amount(json_data.amount, actor().currency, "amount")
     answer = refunds.refund(
         db.session,
-        current_app.extensions["gateway"],
+        adapters().gateway,
         actor(),
         refunds.Request(plan_id, amount),
         idempotency_key(),

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from portal.adapters.passwords import Passwords
 from portal.core.errors import N_, Conflict
 from portal.core.roles import Role
+from portal.extensions import adapters
 from portal.models import User
 
 from .history import History
@@ -37,7 +38,7 @@ def load(session: Session, passwords: Passwords, now: datetime) -> bool:
             return False
         # Not one of the portal's own sessions, whose every commit wakes the worker: here nothing waits for it.
         with Session(connection, expire_on_commit=False, join_transaction_mode="rollback_only") as year:
-            History(year, current_app.extensions["letters"].write, password_hash, now).happen()
+            History(year, adapters().emails.write, password_hash, now).happen()
     return True
 
 

@@ -10,11 +10,11 @@ from datetime import date
 from functools import partial
 from typing import Any
 
-from flask import Flask, current_app
+from flask import Flask
 from huey import Huey, crontab
 
 from portal.core.calendar import business_date
-from portal.extensions import db, now
+from portal.extensions import adapters, db, now
 from portal.services import day, job_runs, messages, refund_settlement, settlement, tallies
 from portal.services.transaction import unit_of_work
 
@@ -57,15 +57,14 @@ def deliver() -> dict[str, int]:
     if not delivering.acquire(blocking=False):
         return {}
     try:
-        extensions = current_app.extensions
-        return messages.deliver(db.session, extensions["mailer"], extensions["letters"].write, now)
+        return messages.deliver(db.session, adapters().mailer, adapters().emails.write, now)
     finally:
         delivering.release()
 
 
 def settle() -> dict[str, int]:
     """Ask the provider about payments and refunds that have no answer yet."""
-    gateway = current_app.extensions["gateway"]
+    gateway = adapters().gateway
     payments = settlement.settle_pending(db.session, gateway, now())
     return payments | refund_settlement.settle_pending(db.session, gateway, now())
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
-from typing import Any
 
-from flask import current_app
 from huey import Huey, PriorityRedisExpireHuey, SqliteHuey
 from redis import ConnectionPool
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from portal.extensions import db
+from portal.extensions import adapters, db
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +30,7 @@ def wake(session: Session) -> None:
     if not session.info.pop("messages_queued", False):
         return
     try:
-        current_app.extensions["wake_delivery"]()
+        adapters().wake_delivery()
     except Exception as error:
         log.warning("delivery could not be woken", extra={"error": f"{type(error).__name__}: {error}"})
 
@@ -41,13 +38,3 @@ def wake(session: Session) -> None:
 @event.listens_for(db.session, "after_rollback")
 def forget(session: Session) -> None:
     session.info.pop("messages_queued", None)
-
-
-def __getattr__(name: str) -> Any:
-    """``portal.tasks.queue.huey``, for ``huey_consumer``: the queue of the portal that the environment describes."""
-    if name != "huey":
-        raise AttributeError(name)
-    from config import load_settings
-    from portal import create_app
-
-    return create_app(load_settings(os.environ)).extensions["huey"]

@@ -148,7 +148,7 @@ def test_every_refusal_is_as_described(shop, ada, session, plan, refuse):
 
 def test_a_return_that_is_declined_is_as_described(app, shop, ada, plan):
     assert ada.post(f"/plans/installments/{plan['installments'][0]['id']}/pay/").status_code == 200
-    app.extensions["gateway"] = Declining()
+    factories.replace_adapters(app, gateway=Declining())
     answer = shop.post(f"/plans/{plan['id']}/refunds/", json={"amount": "80.00"})
     told = examples.NOT_SENT_BACK[402]
     assert answer.status_code == 402 and answer.json.keys() == told.keys()

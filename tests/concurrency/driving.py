@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from config import load_settings
 from portal.adapters.gateway import Simulator
-from portal.extensions import engine_options
+from portal.database import engine_options
 from portal.services import refund_settlement, settlement
 from tests.databases import environment
 

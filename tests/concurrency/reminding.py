@@ -157,13 +157,13 @@ def remind(
             victim.start()
             kills, seen = kills + 1, len(mailbox.ids)
             # What was queued is lost too, as with a Redis that was emptied; the next ticks come.
-            app.extensions["huey"].flush()
+            app.extensions["adapters"].queue.flush()
         queue_thrice(app)
     raise TimeoutError(f"after {pace.longest} seconds there are letters that nobody tried")
 
 
 def queue_thrice(app: Flask) -> None:
-    huey = app.extensions["huey"]
+    huey = app.extensions["adapters"].queue
     for task in huey._registry.periodic_tasks:
         for _ in range(3):
             huey.enqueue(type(task)())
@@ -180,10 +180,10 @@ def all_tried(session: Session, reminders: int) -> bool:
 
 def catch_up(app: Flask) -> None:
     """The hours after: leases of killed workers end, and what was refused is tried again."""
-    extensions = app.extensions
+    adapters = app.extensions["adapters"]
     for k in range(messages.MOST_TRIES):
         at = datetime.now(UTC) + messages.LEASE + k * messages.LONGEST_WAIT
-        messages.deliver(db.session, extensions["mailer"], extensions["letters"].write, lambda at=at: at)
+        messages.deliver(db.session, adapters.mailer, adapters.emails.write, lambda at=at: at)
 
 
 def judge(report: Report, session: Session, mailbox: MailServer, reminders: int) -> None:

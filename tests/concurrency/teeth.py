@@ -44,7 +44,7 @@ NO_CLAIM = "    insert_once(session, IdempotencyKey, [row])\n    return None\n"
 WRITE_LOCK = "        if _writes(connection):\n            _lock(connection)\n"
 NO_WRITE_LOCK = "        if False:\n            _lock(connection)\n"
 SETTLING = "    for row in waiting:\n        charge = "
-WAKE = '        current_app.extensions["wake_delivery"]()\n    except Exception as error:\n'
+WAKE = "        adapters().wake_delivery()\n    except Exception as error:\n"
 BUSY = (
     '    if error.connection_invalidated or getattr(error.orig, "pgcode", None) in _BUSY_STATES:\n'
     "        return True\n"

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from portal import extensions
+from portal import database
 from portal.extensions import now
 from portal.services import plans
 from portal.services.transaction import unit_of_work
@@ -32,7 +32,7 @@ def plan_id(session, shop, ada):
 @pytest.fixture
 def impatient(monkeypatch):
     """SQLite's fifteen seconds shortened for this test; PostgreSQL's two are waited for."""
-    monkeypatch.setattr(extensions, "SQLITE_PATIENCE", 1)
+    monkeypatch.setattr(database, "SQLITE_PATIENCE", 1)
 
 
 def test_a_plan_that_is_held_too_long_is_503_and_then_paid_once(

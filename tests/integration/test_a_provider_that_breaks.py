@@ -64,7 +64,7 @@ def test_on_the_web_the_row_says_processing_and_the_button_is_gone(
 ):
     sign_in(client, ada)
     fields = form_at(client, "/customer/", pay_first)
-    app.extensions["gateway"] = Breaking(ConnectionResetError("gone"))
+    factories.replace_adapters(app, gateway=Breaking(ConnectionResetError("gone")))
     for _ in range(2):
         waiting = client.post(pay_first, data=fields)
         assert waiting.status_code == 202
@@ -80,7 +80,7 @@ def test_a_refunding_shop_is_told_that_it_is_on_its_way(app, client, session, sh
     sign_in(client, shop)
     url = f"/merchant/plans/{plan.id}/refund"
     fields = form_at(client, f"{url}?amount=100", url)
-    app.extensions["gateway"] = Breaking(ConnectionResetError("gone"))
+    factories.replace_adapters(app, gateway=Breaking(ConnectionResetError("gone")))
     for _ in range(2):
         answer = client.post(url, data=fields)
         assert (answer.status_code, answer.location) == (303, f"/merchant/plans/{plan.id}")

@@ -88,7 +88,7 @@ def year(loaded: Flask) -> Iterator[Session]:
 
 def load(app: Flask, now: datetime = NOW) -> bool:
     with app.app_context():
-        return demo.load(db.session, app.extensions["passwords"], now)
+        return demo.load(db.session, app.extensions["adapters"].passwords, now)
 
 
 def plans_of(session: Session, email: str) -> list[PlanView]:
@@ -161,7 +161,7 @@ def test_letters_went_out_at_their_time_and_none_waits(year, loaded):
         timedelta(0) < message.sent_at - message.created_at < timedelta(minutes=1) for message in messages
     )
     assert max(message.sent_at for message in messages) <= NOW
-    assert loaded.extensions["huey"].pending_count() == 0
+    assert loaded.extensions["adapters"].queue.pending_count() == 0
 
 
 def test_no_day_of_history_left_work_undone(year, loaded):
@@ -232,7 +232,7 @@ def unpaid(story: Story, today: date) -> list[date]:
 
 
 def test_everyone_listed_can_sign_in(year, loaded):
-    matches = loaded.extensions["passwords"].matches
+    matches = loaded.extensions["adapters"].passwords.matches
     for role, email, password in demo.sign_ins():
         user = year.scalars(select(User).where(User.email == email)).one()
         assert user.role == role

@@ -20,7 +20,7 @@ from tests import factories
 
 @pytest.fixture
 def huey(app):
-    return app.extensions["huey"]
+    return app.extensions["adapters"].queue
 
 
 def queue_message(app, user, fail=False):
@@ -85,7 +85,7 @@ def test_when_the_queue_is_dead_the_commit_stands_and_the_minutes_delivery_makes
     def dead():
         raise ConnectionError("no queue")
 
-    app.extensions["wake_delivery"] = dead
+    factories.replace_adapters(app, wake_delivery=dead)
     queue_message(app, ada)
     assert run_all(huey) == 0
     run_periodic(huey, "deliver_messages")
@@ -136,12 +136,16 @@ def test_a_payment_without_an_answer_is_settled_by_its_job(app, session, huey, s
 
 def test_a_job_that_fails_is_recorded_with_its_error_and_its_next_tick_does_it(app, session, huey, ada):
     queue_message(app, ada)
-    letters = app.extensions.pop("letters")
+    emails = app.extensions["adapters"].emails
+    factories.replace_adapters(app, emails=None)
     run_periodic(huey, "deliver_messages")
-    app.extensions["letters"] = letters
+    factories.replace_adapters(app, emails=emails)
     run_periodic(huey, "deliver_messages")
     failed, done = runs(session)
-    assert (failed.job, failed.error) == ("deliver_messages", "KeyError: 'letters'")
+    assert (failed.job, failed.error) == (
+        "deliver_messages",
+        "AttributeError: 'NoneType' object has no attribute 'write'",
+    )
     assert (done.error, done.counts["sent"]) == (None, 1)
 
 

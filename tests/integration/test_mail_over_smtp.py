@@ -247,7 +247,7 @@ def test_only_a_courtesy_can_be_unsubscribed_from(app, session, shop, ada, smtp_
             plan_id=plan_id,
             **facts,
         )
-    letters: Letters = app.extensions["letters"]
+    letters: Letters = app.extensions["adapters"].emails
     messages.deliver(session, SmtpMailer(smtp_server.url), letters.write, lambda: NOW)
     headers = [mail["List-Unsubscribe"] for mail in smtp_server.messages]
     assert len(headers) == 2

@@ -51,7 +51,8 @@ def test_what_waits_or_was_sent_is_left_alone(app, session, boss, letter):
     send_again(session, boss, letter)
     with pytest.raises(Conflict):
         send_again(session, boss, letter)
-    messages.deliver(session, app.extensions["mailer"], app.extensions["letters"].write, lambda: NOW)
+    adapters = app.extensions["adapters"]
+    messages.deliver(session, adapters.mailer, adapters.emails.write, lambda: NOW)
     with pytest.raises(Conflict):
         send_again(session, boss, letter)
     assert stored(session) == ("sent", 1, None)
@@ -67,6 +68,6 @@ def test_the_admin_presses_send_again_and_it_goes_out(app, client, session, boss
     assert (answer.status_code, answer.location) == (303, path)
     assert "Send again" not in client.get(path).get_data(as_text=True)
     assert "Message queued again" in client.get("/admin/audit").get_data(as_text=True)
-    huey = app.extensions["huey"]
+    huey = app.extensions["adapters"].queue
     huey.execute(huey.dequeue())
     assert stored(session)[0] == "sent"

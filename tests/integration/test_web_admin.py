@@ -195,7 +195,8 @@ def test_a_letter_is_shown_as_it_would_go_out_and_then_as_it_went(app, visit, se
     path = f"/admin/messages/{offer.id}"
     page = visit(path)
     assert "as it would go out now" in page and f"/customer/plans/{plan_id}" in page and "Queued" in page
-    messages.deliver(session, app.extensions["mailer"], app.extensions["letters"].write, lambda: NOW)
+    adapters = app.extensions["adapters"]
+    messages.deliver(session, adapters.mailer, adapters.emails.write, lambda: NOW)
     session.rollback()
     page = visit(path)
     assert "as it would go out now" not in page and f"/customer/plans/{plan_id}" in page and "Sent" in page

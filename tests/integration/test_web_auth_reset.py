@@ -42,7 +42,7 @@ def letters(session):
 def link(app, session):
     """The path of the link in the newest letter."""
     message = admin.get_message(session, letters(session)[0].id)
-    found = re.search(r"https?://\S+/reset/\S+", app.extensions["letters"].write(message).text)
+    found = re.search(r"https?://\S+/reset/\S+", app.extensions["adapters"].emails.write(message).text)
     assert found
     return urlsplit(found[0]).path
 

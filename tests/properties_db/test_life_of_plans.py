@@ -17,7 +17,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from sqlalchemy import create_engine
 
 from config import load_settings
-from portal.extensions import engine_options
+from portal.database import engine_options
 from tests.databases import environment
 from tests.properties_db.machine import LifeOfPlans
 

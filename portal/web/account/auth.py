@@ -23,7 +23,7 @@ from portal.core.errors import InvalidInput
 from portal.core.languages import LANGUAGES
 from portal.core.money import EXPONENTS
 from portal.core.roles import Actor, Role
-from portal.extensions import db, limiter, now
+from portal.extensions import adapters, db, limiter, now
 from portal.presentation.i18n import language
 from portal.queries.accounts import find_actor, test_card
 from portal.services import accounts
@@ -118,7 +118,7 @@ def login() -> ResponseReturnValue:
         try:
             user_id = accounts.sign_in(
                 db.session,
-                current_app.extensions["passwords"],
+                adapters().passwords,
                 form.email.data,
                 form.password.data,
                 request.remote_addr or "",
@@ -247,7 +247,7 @@ def password() -> ResponseReturnValue:
     form.check(person)
     recognized = accounts.recognize(
         db.session,
-        current_app.extensions["passwords"],
+        adapters().passwords,
         person.email,
         form.current_password.data,
         request.remote_addr or "",
@@ -279,5 +279,4 @@ def _account_page(profile: ProfileForm, new_password: PasswordForm) -> ResponseR
 def _hash(password: str) -> str:
     """Hashing takes a while, and no transaction waits for it."""
     db.session.rollback()
-    hashed: str = current_app.extensions["passwords"].hash(password)
-    return hashed
+    return adapters().passwords.hash(password)

@@ -17,7 +17,7 @@ from portal.adapters.mailer import Letter
 from portal.core.errors import N_
 from portal.core.roles import Role
 from portal.core.states import PlanState
-from portal.extensions import db, now
+from portal.extensions import adapters, db, now
 from portal.presentation.activity import event_words, timeline_of
 from portal.queries import admin
 from portal.queries import self_check as checks
@@ -168,7 +168,7 @@ def _letter(message: MessageView) -> Letter | None:
         if current_app.config["MAIL_URL"] or expired:
             return None
     try:
-        letter: Letter = current_app.extensions["letters"].write(message)
+        letter = adapters().emails.write(message)
     except Exception as error:
         about = {"message_id": str(message.id), "error": f"{type(error).__name__}: {error}"}
         log.warning("an email cannot be written", extra=about)

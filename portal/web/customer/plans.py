@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from flask import Blueprint, Response, current_app, make_response, render_template, url_for
+from flask import Blueprint, Response, make_response, render_template, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from htmx_flask import request
@@ -17,7 +17,7 @@ from wtforms.validators import DataRequired, InputRequired, Regexp
 from portal.core.errors import Conflict, NotFound
 from portal.core.roles import Origin, Role
 from portal.core.states import PlanState
-from portal.extensions import db, now
+from portal.extensions import adapters, db, now
 from portal.presentation.activity import amount_text, timeline_of
 from portal.queries import customer, listing, timeline
 from portal.queries.agreements import find_agreement
@@ -224,9 +224,7 @@ def _pay(plan_id: UUID, scope: Scope, installment_id: UUID | None = None) -> Res
         )
     order = Order(plan_id, scope, form.amount.data, installment_id)
     try:
-        answer = payments.pay(
-            db.session, current_app.extensions["gateway"], actor(), order, form.key.data or None, now()
-        )
+        answer = payments.pay(db.session, adapters().gateway, actor(), order, form.key.data or None, now())
     except Conflict as conflict:
         return _back(plan_id, 409, Notice(_(conflict.message, **conflict.params), "warning"))
     if answer.status == "paid":

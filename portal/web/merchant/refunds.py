@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from flask import Blueprint, Response, current_app, request, url_for
+from flask import Blueprint, Response, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import StringField
@@ -13,7 +13,7 @@ from wtforms.validators import Regexp, ValidationError
 from portal.core.errors import Conflict, InvalidInput
 from portal.core.money import decimal_text, parse_amount
 from portal.core.roles import Role
-from portal.extensions import db, now
+from portal.extensions import adapters, db, now
 from portal.presentation.activity import amount_text
 from portal.queries import listing
 from portal.queries.views import PlanView
@@ -67,7 +67,7 @@ def refund(plan_id: UUID) -> Response:
     if not form.validate():
         return _page(plan, form, 422)
     asked = refunds.Request(plan_id, form.minor, form.preview.data)
-    gateway = current_app.extensions["gateway"]
+    gateway = adapters().gateway
     try:
         answer = refunds.refund(db.session, gateway, actor(), asked, form.key.data or None, now())
     except InvalidInput as invalid:

@@ -11,7 +11,7 @@ from flask import Blueprint, current_app
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal.extensions import db
+from portal.extensions import adapters, db
 from portal.web.guards import public
 
 bp = Blueprint("health", __name__)
@@ -43,7 +43,7 @@ def database_state() -> str:
 def queue_state() -> str:
     """``ok`` or ``unreachable``. Without its queue the portal goes on, and letters wait for the next minute's tick."""
     try:
-        current_app.extensions["huey"].pending_count()
+        adapters().queue.pending_count()
     except Exception:
         return "unreachable"
     return "ok"
