@@ -15,6 +15,7 @@ from portal.core.calendar import is_time_zone
 from portal.core.money import EXPONENTS
 
 ROOT = Path(__file__).parent
+SHORTEST_KEY = 32
 
 
 class ConfigError(Exception):
@@ -30,7 +31,7 @@ def load_settings(environ: Mapping[str, str]) -> dict[str, Any]:
     portal_url = _url(environ, "PORTAL_URL", ("http", "https")) or f"http://127.0.0.1:{_port(environ)}"
     return {
         "INSTANCE": instance,
-        "SECRET_KEY": environ.get("SECRET_KEY") or _kept_key(instance),
+        "SECRET_KEY": _secret_key(environ, instance),
         "SQLALCHEMY_DATABASE_URI": _database(environ, instance),
         "CORS_ORIGINS": _origins(environ),
         "REDIS_URL": _url(environ, "REDIS_URL", ("redis", "rediss")),
@@ -67,6 +68,18 @@ def _database(environ: Mapping[str, str], instance: Path) -> str:
     raise ConfigError(
         "DATABASE_URL must look like postgresql://user:password@host/name or sqlite:////path/to/file."
     )
+
+
+def _secret_key(environ: Mapping[str, str], instance: Path) -> str:
+    """A short key can be guessed from one signed cookie, and who has it signs as anybody."""
+    given = environ.get("SECRET_KEY")
+    key = given or _kept_key(instance)
+    if len(key.strip()) < SHORTEST_KEY:
+        where = "SECRET_KEY" if given else f"The key in {instance / 'secret_key'}"
+        raise ConfigError(
+            f"{where} must have at least {SHORTEST_KEY} characters: openssl rand -hex 32 makes one."
+        )
+    return key
 
 
 def _kept_key(instance: Path) -> str:

@@ -21,6 +21,9 @@ worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108
 
 control_socket_disable = True
 
+# For the socket and the heartbeat file; the files of the portal get it in wsgi.py.
+umask = 0o077
+
 # Addresses of requests may hold secrets, such as the token of a password reset.
 accesslog = None
 loglevel = "warning"

@@ -6,6 +6,9 @@ import sys
 from config import ConfigError, load_settings
 from portal import create_app
 
+# The database, the jobs and the key are for the portal's own user alone.
+os.umask(0o077)
+
 try:
     app = create_app(load_settings(os.environ))
 except ConfigError as error:

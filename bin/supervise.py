@@ -43,6 +43,7 @@ class Failed(Exception):
 def main() -> int:
     """0 when stopped by the operator, 1 when it could not start or did not stay up."""
     os.chdir(ROOT)
+    os.umask(0o077)
     for number in STOP_SIGNALS:
         # A hang-up that nohup had ignored stays ignored.
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:

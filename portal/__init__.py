@@ -12,6 +12,7 @@ from . import api, cli, guards, http_errors, http_headers, http_origins, logs
 from .adapters.gateway import Simulator
 from .adapters.mailer import KeptMailer, SmtpMailer
 from .adapters.passwords import Passwords
+from .adapters.signing import derived_key
 from .database import engine_options
 from .extensions import Adapters, babel, csrf, db, htmx, limiter, login_manager, migrate
 from .http_bodies import WholeRequest
@@ -87,7 +88,8 @@ def create_app(settings: dict[str, Any]) -> Flask:
 def _adapters(app: Flask) -> Adapters:
     """Chosen by the settings; the worker is woken after a commit."""
     mail_url = app.config["MAIL_URL"]
-    huey = queue.make_huey(app.config["REDIS_URL"], app.config["INSTANCE"])
+    key = derived_key(app.config["SECRET_KEY"], "jobs")
+    huey = queue.make_huey(app.config["REDIS_URL"], app.config["INSTANCE"], key)
     return Adapters(
         gateway=Simulator(),
         mailer=SmtpMailer(mail_url) if mail_url else KeptMailer(),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from datetime import timedelta
 from enum import StrEnum
 from uuid import UUID
@@ -13,6 +11,7 @@ from flask_jwt_extended import JWTManager, create_access_token, create_refresh_t
 from jwt import PyJWTError, decode
 from jwt.types import Options
 
+from portal.adapters.signing import derived_key
 from portal.core.roles import Actor
 from portal.extensions import db
 from portal.queries import accounts
@@ -29,10 +28,9 @@ class Kind(StrEnum):
 
 
 def init_app(app: Flask) -> None:
-    secret = app.config["SECRET_KEY"].encode()
     app.config.update(
         # A key of its own: whoever could read a token's key could still not sign a session's cookie.
-        JWT_SECRET_KEY=hmac.digest(secret, b"tallystick: tokens of the API", hashlib.sha256),
+        JWT_SECRET_KEY=derived_key(app.config["SECRET_KEY"], "tokens of the API"),
         JWT_ALGORITHM=ALGORITHM,
         JWT_DECODE_ALGORITHMS=[ALGORITHM],
         JWT_TOKEN_LOCATION=["headers"],

@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 
 from huey import Huey, PriorityRedisExpireHuey, SqliteHuey
+from huey.serializer import SignedSerializer
 from redis import ConnectionPool
 from sqlalchemy import event
 from sqlalchemy.orm import Session
@@ -15,13 +16,18 @@ from portal.extensions import adapters, db
 log = logging.getLogger(__name__)
 
 
-def make_huey(redis_url: str | None, instance: Path) -> Huey:
-    """The queue that the settings name; a Redis that does not answer is given up after seconds."""
+def make_huey(redis_url: str | None, instance: Path, key: bytes) -> Huey:
+    """The queue that the settings name; a Redis that does not answer is given up after seconds.
+
+    Huey reads jobs by unpickling, which runs code: one that was not signed with ``key`` is refused before that.
+    """
+    serializer = SignedSerializer(secret=key)
     if redis_url:
         pool = ConnectionPool.from_url(redis_url, socket_timeout=3, socket_connect_timeout=2)
-        return PriorityRedisExpireHuey("portal", results=False, connection_pool=pool)
+        return PriorityRedisExpireHuey("portal", results=False, serializer=serializer, connection_pool=pool)
     instance.mkdir(parents=True, exist_ok=True)
-    return SqliteHuey("portal", results=False, filename=str(instance / "huey.sqlite3"))
+    filename = str(instance / "huey.sqlite3")
+    return SqliteHuey("portal", results=False, serializer=serializer, filename=filename)
 
 
 @event.listens_for(db.session, "after_commit")

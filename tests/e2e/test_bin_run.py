@@ -74,6 +74,7 @@ def test_a_taken_port_is_said_in_one_line(tmp_path):
     ("name", "value"),
     [
         ("PORT", "eighty"),
+        ("SECRET_KEY", "a"),
         ("PORTAL_CURRENCY", "SHELLS"),
         ("PORTAL_TIMEZONE", "Mars/Olympus"),
         ("DATABASE_URL", "mysql://127.0.0.1/portal"),
