@@ -14,7 +14,7 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
 from portal.models import Installment
-from portal.services import day
+from portal.services import daily_run
 from tests.concurrency import web
 
 from . import clients, places, recording
@@ -160,14 +160,14 @@ def _work(place: Place, on: date, answer: Connection) -> None:
         answer.send("begun")
         marked, marking = _mark(session, on)
         began = time.perf_counter()
-        reminded = day.run(session, _early(), on, at_any_hour=True)["reminders"]
+        reminded = daily_run.run(session, _early(), on, at_any_hour=True)["reminders"]
         answer.send((marked, marking, reminded, time.perf_counter() - began))
 
 
 def _mark(session: Session, on: date) -> tuple[int, float]:
     """How many are marked by a run before eight, when nobody is reminded, and its seconds."""
     began = time.perf_counter()
-    return day.run(session, _early(), on)["overdue"], time.perf_counter() - began
+    return daily_run.run(session, _early(), on)["overdue"], time.perf_counter() - began
 
 
 def _early() -> datetime:

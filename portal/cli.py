@@ -15,7 +15,7 @@ from .core.errors import Conflict, InvalidInput
 from .demo import load, sign_ins
 from .extensions import adapters, db, now
 from .queries import self_check as checks
-from .services import accounts, day, job_runs, messages, tallies
+from .services import accounts, daily_run, job_runs, outbox, tallies
 from .services.transaction import unit_of_work
 
 
@@ -57,8 +57,8 @@ def demo() -> None:
 def run_day(on: datetime | None) -> None:
     """Mark what is overdue, queue reminders, end old offers for every shop, then deliver messages."""
     began = now()
-    counts = day.run(db.session, began, on.date() if on else None, at_any_hour=True)
-    counts |= messages.deliver(db.session, adapters().mailer, adapters().emails.write, now)
+    counts = daily_run.run(db.session, began, on.date() if on else None, at_any_hour=True)
+    counts |= outbox.deliver(db.session, adapters().mailer, adapters().emails.write, now)
     today = on.date() if on else business_date(began, current_app.config["PORTAL_TIMEZONE"])
     with unit_of_work(db.session):
         job_runs.record(db.session, "run_day", today, began, now(), counts)

@@ -19,7 +19,7 @@ from portal.core.schedule import Frequency
 from portal.models import Base, Posting, User
 from portal.queries import listing, self_check
 from portal.queries.accounts import find_actor, session_version
-from portal.queries.views import PlanView
+from portal.queries.read_models import PlanView
 from portal.services import accounts, offers, payments
 from portal.services.payments import Order, Scope
 from portal.services.settlement import Answer

@@ -12,7 +12,7 @@ from portal.core.money import decimal_text
 from portal.core.roles import Actor
 from portal.core.schedule import Frequency
 from portal.core.states import InstallmentStatus
-from portal.queries.views import InstallmentView, PlanView
+from portal.queries.read_models import InstallmentView, PlanView
 from portal.services import refund_settlement, settlement
 
 Id = Annotated[str, WithJsonSchema({"type": "string", "description": "Opaque."})]

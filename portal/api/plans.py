@@ -22,8 +22,8 @@ from portal.core.states import PlanState
 from portal.extensions import adapters, db, now
 from portal.http_errors import problem
 from portal.queries import listing
-from portal.queries.views import PlanView
-from portal.services import keys, offers, plans, refunds
+from portal.queries.read_models import PlanView
+from portal.services import idempotency, offers, plans, refunds
 from portal.services.transaction import unit_of_work
 
 from . import answers, examples
@@ -276,4 +276,4 @@ def _once(
     with unit_of_work(db.session):
         if key and locked:
             plans.lock(db.session, merchant_id, locked, now())
-        return keys.once(db.session, merchant_id, actor().id, key, request, now(), do)
+        return idempotency.once(db.session, merchant_id, actor().id, key, request, now(), do)

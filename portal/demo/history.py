@@ -17,8 +17,8 @@ from portal.core.calendar import REMINDERS_FROM, business_date, instant_of, loca
 from portal.core.roles import Actor, Origin
 from portal.queries import listing
 from portal.queries.accounts import find_actor
-from portal.queries.views import PlanView
-from portal.services import accounts, job_runs, messages, offers, overdue, payments, plans, reminders
+from portal.queries.read_models import PlanView
+from portal.services import accounts, job_runs, offers, outbox, overdue, payments, plans, reminders
 from portal.services.payments import Order, Scope
 from portal.services.transaction import unit_of_work
 
@@ -45,7 +45,7 @@ class History:
     def __init__(
         self,
         session: Session,
-        write: Callable[[messages.Addressed], Letter],
+        write: Callable[[outbox.Addressed], Letter],
         password_hash: str,
         now: datetime,
     ) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from portal.adapters.mailer import Letter
 from portal.models import Merchant, Message, User
-from portal.services.messages import Addressed
+from portal.services.outbox import Addressed
 
 # How long after its cause a letter goes out: the worker is woken by the commit.
 DELIVERY = timedelta(seconds=3)

@@ -15,8 +15,8 @@ from portal.core.jobs import EVERY, overdue_by
 from portal.core.terms import hash_text
 from portal.models import Acceptance, Event, JobRun, Merchant, Message, Payment, Plan, User
 
+from .read_models import PlanView, load_plans
 from .timeline import EventView, events_query
-from .views import PlanView, load_plans
 
 PAGE = 50
 

@@ -13,7 +13,7 @@ from portal.core.states import PlanState
 from portal.models import Plan, User
 
 from .accounts import find_actor
-from .views import InstallmentView, PlanView, load_plans
+from .read_models import InstallmentView, PlanView, load_plans
 
 
 def find_key(session: Session, customer: Actor) -> UUID | None:

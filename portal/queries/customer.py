@@ -12,8 +12,8 @@ from portal.core.errors import NotFound
 from portal.core.roles import Actor
 from portal.models import Installment, Payment, Plan
 
+from .read_models import PlanView, load_plans
 from .timeline import PaymentView, payments, payments_query
-from .views import PlanView, load_plans
 
 
 def list_plans(session: Session, customer: Actor, now: datetime) -> list[PlanView]:

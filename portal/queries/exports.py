@@ -21,8 +21,8 @@ from portal.core.states import InstallmentStatus, PlanState, shown_state
 from portal.models import Installment, Payment, Plan, Posting, Refund, User
 
 from .merchant import narrowed
+from .read_models import LINE, PlanView, installment_view, load_plans
 from .statuses import installment_status
-from .views import LINE, PlanView, installment_view, load_plans
 
 BATCH = 500
 PLAN_STATUSES = (*PlanState, "overdue")

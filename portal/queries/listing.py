@@ -17,8 +17,8 @@ from portal.core.roles import Actor, Role
 from portal.core.states import PlanState, shown_state
 from portal.models import Installment, Merchant, Plan
 
+from .read_models import LINE, InstallmentView, PlanView, installment_view, load, load_plans, shown
 from .statuses import Today, installment_status, plan_status
-from .views import LINE, InstallmentView, PlanView, installment_view, load, load_plans, shown
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,9 @@ from portal.core.roles import Actor
 from portal.models import Installment, Payment, Plan, User
 
 from . import metrics
+from .read_models import PlanView, load_plans
 from .statuses import plan_status
 from .timeline import PaymentView, payments, payments_query
-from .views import PlanView, load_plans
 
 PAGE = 50
 # A list of more plans than these is not counted to its end, so that its totals cost no more than these.

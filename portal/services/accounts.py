@@ -22,7 +22,7 @@ from portal.core.roles import PORTAL_ID, Actor, Role
 from portal.core.text import clean_line
 from portal.models import LoginAttempt, Merchant, User, new_id
 
-from . import events, messages
+from . import events, outbox
 from .transaction import insert_once, unit_of_work
 
 THROTTLE_WINDOW = timedelta(minutes=5)
@@ -228,7 +228,7 @@ def request_reset(session: Session, email: str, now: datetime) -> None:
     if user_id:
         # The same minute has the same cause, of which the outbox takes one letter only.
         cause = uuid5(user_id, f"{now:%Y-%m-%d %H:%M}")
-        messages.queue(session, "password_reset", merchant_id=PORTAL_ID, cause=cause, user_id=user_id, at=now)
+        outbox.queue(session, "password_reset", merchant_id=PORTAL_ID, cause=cause, user_id=user_id, at=now)
 
 
 def reset_password(

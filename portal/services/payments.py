@@ -17,7 +17,7 @@ from portal.core.roles import Actor, Origin, Role
 from portal.core.states import REFUSALS, InstallmentStatus, PaymentState, PlanState, installment_status
 from portal.models import IdempotencyKey, Installment, Payment, Plan, User, new_id
 
-from . import keys, offers
+from . import idempotency, offers
 from .plans import installments_of, lock
 from .settlement import Answer, settle
 from .transaction import insert_rows, unit_of_work
@@ -81,7 +81,9 @@ def _intend(
     plan, today = lock(session, merchant_id, plan_id, now)
     payment_id = new_id()
     if key is not None:
-        seen = keys.claim(session, plan.merchant_id, customer.id, key, order, now, payment_id=payment_id)
+        seen = idempotency.claim(
+            session, plan.merchant_id, customer.id, key, order, now, payment_id=payment_id
+        )
         if seen:
             return _replay(session, seen, plan)
     if plan.state == PlanState.OFFERED and origin:

@@ -20,7 +20,7 @@ from portal.core.states import PlanState
 from portal.core.tallies import Standing
 from portal.models import Installment, Merchant, Plan, Posting, Refund, new_id
 
-from . import events, keys, messages, tallies
+from . import events, idempotency, outbox, tallies
 from .transaction import insert_rows
 
 
@@ -43,7 +43,7 @@ def cancel(
     """
     plan, today = lock_for_merchant(session, merchant, plan_id, now)
     request = Cancellation(plan_id, shown)
-    if key is not None and keys.claim(session, plan.merchant_id, merchant.id, key, request, now):
+    if key is not None and idempotency.claim(session, plan.merchant_id, merchant.id, key, request, now):
         return
     event = states.transition(PlanState(plan.state), PlanState.CANCELLED)
     installments = installments_of(session, plan)
@@ -223,7 +223,7 @@ def write_to(
     **facts: Any,
 ) -> None:
     """Queue one letter about the plan, once per kind and cause, which is the plan itself unless another is named."""
-    messages.queue(
+    outbox.queue(
         session,
         letter,
         merchant_id=plan.merchant_id,

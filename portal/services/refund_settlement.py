@@ -16,7 +16,7 @@ from portal.core.states import PaymentState
 from portal.core.tallies import Standing
 from portal.models import Installment, Payment, Plan, Refund
 
-from . import events, keys, tallies
+from . import events, idempotency, tallies
 from .plans import lock, post, write_to
 from .settlement import SETTLE_AFTER
 from .transaction import let_go, unit_of_work
@@ -127,7 +127,7 @@ def settle(
         if not complete:
             write_to(session, plan, kind, merchant_id, now, cause=row.id, **facts)
         answer = Answer.of(row)
-        keys.answer(session, merchant_id, answer.stored(), refund_id=refund_id)
+        idempotency.answer(session, merchant_id, answer.stored(), refund_id=refund_id)
         return answer
 
 

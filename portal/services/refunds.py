@@ -19,7 +19,7 @@ from portal.core.roles import Actor
 from portal.core.states import ACCEPTED, REFUSALS, PaymentState, PlanState, transition
 from portal.models import Installment, Payment, Plan, Posting, Refund, new_id
 
-from . import events, keys
+from . import events, idempotency
 from .plans import (
     cancel_parts,
     installments_of,
@@ -91,7 +91,9 @@ def _intend(
     plan, today = lock_for_merchant(session, merchant, request.plan_id, now)
     refund_id = new_id()
     if key is not None:
-        seen = keys.claim(session, plan.merchant_id, merchant.id, key, request, now, refund_id=refund_id)
+        seen = idempotency.claim(
+            session, plan.merchant_id, merchant.id, key, request, now, refund_id=refund_id
+        )
         if seen:
             return _replay(session, plan, seen.answer, seen.refund_id)
     worked_out = _work_out(session, plan, request.amount)
@@ -107,7 +109,7 @@ def _intend(
     _tell(session, plan, row, worked_out, before, merchant, now)
     if row.state != PaymentState.PROCESSING:
         answer = Answer.of(row)
-        keys.answer(session, plan.merchant_id, answer.stored(), refund_id=refund_id)
+        idempotency.answer(session, plan.merchant_id, answer.stored(), refund_id=refund_id)
         return answer
     return row
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from portal.core.reminders import ORDER, STEPS, reminder_due
 from portal.models import Installment, Message, Plan
 
-from . import messages
+from . import outbox
 from .overdue import ORDER as BY_DUE_DATE
 from .overdue import Place
 
@@ -30,7 +30,7 @@ def queue(
         step = reminder_due(row.due_on, row.accepted_on, today, sent.get(row.id, ()))
         if step:
             rows.append(_message(merchant_id, row, step, now))
-    written = messages.queue_many(session, rows)
+    written = outbox.queue_many(session, rows)
     return written, (owed[-1].due_on, owed[-1].id) if len(owed) == BATCH else None
 
 

@@ -16,7 +16,7 @@ from portal.core.states import PaymentState, PlanState, transition
 from portal.core.tallies import Standing
 from portal.models import Installment, Payment, Plan, Posting
 
-from . import events, keys, tallies
+from . import events, idempotency, tallies
 from .plans import lock, post, write_to
 from .transaction import unit_of_work
 
@@ -80,7 +80,7 @@ def settle(
         else:
             answer = Answer("declined", payment_id, plan_id, amount, plan.currency, outcome)
             _release(session, plan, answer, now, later=later)
-        keys.answer(session, merchant_id, answer.stored(), payment_id=payment_id)
+        idempotency.answer(session, merchant_id, answer.stored(), payment_id=payment_id)
         return answer
 
 

@@ -15,7 +15,7 @@ from huey import Huey, crontab
 
 from portal.core.calendar import business_date
 from portal.extensions import adapters, db, now
-from portal.services import day, job_runs, messages, refund_settlement, settlement, tallies
+from portal.services import daily_run, job_runs, outbox, refund_settlement, settlement, tallies
 from portal.services.transaction import unit_of_work
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ def register(huey: Huey, app: Flask) -> Callable[[], Any]:
     # What failed at the hour is tried again before the next one.
     @huey.periodic_task(crontab(minute="0"), retries=3, retry_delay=300)
     def run_day() -> None:
-        _run_by_date(app, "run_day", lambda on: day.run(db.session, now(), where_it_is=on))
+        _run_by_date(app, "run_day", lambda on: daily_run.run(db.session, now(), where_it_is=on))
 
     @huey.periodic_task(crontab(minute="*/5"))
     def settle_payments() -> None:
@@ -57,7 +57,7 @@ def deliver() -> dict[str, int]:
     if not delivering.acquire(blocking=False):
         return {}
     try:
-        return messages.deliver(db.session, adapters().mailer, adapters().emails.write, now)
+        return outbox.deliver(db.session, adapters().mailer, adapters().emails.write, now)
     finally:
         delivering.release()
 
@@ -72,7 +72,7 @@ def settle() -> dict[str, int]:
 def _run_by_date(app: Flask, job: str, work: Callable[[date], dict[str, int]]) -> None:
     """Run it once for each date that it is somewhere; one that fails keeps none of the others waiting."""
     with app.app_context():
-        dates = day.dates(db.session, now())
+        dates = daily_run.dates(db.session, now())
     with ExitStack() as stack:
         for on in reversed(dates):
             stack.callback(_run, app, job, partial(work, on), on)

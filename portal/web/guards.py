@@ -22,7 +22,7 @@ from portal.guards import public as public
 from portal.guards import requires as stamp
 from portal.queries import accounts
 
-from . import unsent
+from . import form_drafts
 
 SESSION_HOURS = 12
 # So long a browser still tells whose session has ended: a form that was left open is not refused as a stranger's.
@@ -92,7 +92,7 @@ def open_session(user_id: UUID) -> Actor:
     person = accounts.find_actor(db.session, user_id, accounts.session_version(db.session, user_id))
     if person is None:
         raise Forbidden(N_("This account cannot sign in."))
-    carried = unsent.carry_over(user_id)
+    carried = form_drafts.transfer(user_id)
     session.clear()
     session.update(carried)
     session.permanent = True
@@ -110,7 +110,7 @@ def _sign_in_first() -> Response:
     if request.method == "GET":
         page: str | None = request.full_path.rstrip("?")
     else:
-        page = unsent.set_aside() or _referring_page()
+        page = form_drafts.save() or _referring_page()
     url = url_for("auth.login", next=page)
     if request.htmx:
         response = make_response("", 204)

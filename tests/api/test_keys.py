@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 
 from portal.extensions import now
 from portal.models import IdempotencyKey
-from portal.services import keys, plans
+from portal.services import idempotency, plans
 from portal.services.transaction import unit_of_work
 from tests import factories
 from tests.api.conftest import Program, new_plan
@@ -105,7 +105,7 @@ def test_one_key_for_answering_and_for_paying_at_once_is_no_deadlock(app, shop, 
         plans.lock(session, shop_id, plan_id, now())
         answering.start()
         time.sleep(0.4)
-        assert keys.claim(session, shop_id, customer_id, "one", another, now()) is None
+        assert idempotency.claim(session, shop_id, customer_id, "one", another, now()) is None
     answering.join()
     assert [each.status_code for each in told] == [422]
     assert session.scalars(select(IdempotencyKey.key)).all() == ["one"]

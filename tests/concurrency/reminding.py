@@ -24,7 +24,7 @@ from portal.core.reminders import STEPS
 from portal.core.schedule import Frequency
 from portal.extensions import db
 from portal.models import Message
-from portal.services import messages
+from portal.services import outbox
 from tests import consumers, factories, servers
 from tests.databases import environment
 
@@ -181,9 +181,9 @@ def all_tried(session: Session, reminders: int) -> bool:
 def catch_up(app: Flask) -> None:
     """The hours after: leases of killed workers end, and what was refused is tried again."""
     adapters = app.extensions["adapters"]
-    for k in range(messages.MOST_TRIES):
-        at = datetime.now(UTC) + messages.LEASE + k * messages.LONGEST_WAIT
-        messages.deliver(db.session, adapters.mailer, adapters.emails.write, lambda at=at: at)
+    for k in range(outbox.MOST_TRIES):
+        at = datetime.now(UTC) + outbox.LEASE + k * outbox.LONGEST_WAIT
+        outbox.deliver(db.session, adapters.mailer, adapters.emails.write, lambda at=at: at)
 
 
 def judge(report: Report, session: Session, mailbox: MailServer, reminders: int) -> None:

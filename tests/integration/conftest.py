@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from portal.core.roles import Actor
 from portal.extensions import now
-from portal.queries.views import PlanView
+from portal.queries.read_models import PlanView
 from tests import factories
 
 

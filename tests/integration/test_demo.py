@@ -27,8 +27,8 @@ from portal.models import Base, Event, Installment, JobRun, Merchant, Message, P
 from portal.queries import admin, self_check
 from portal.queries import merchant as merchant_queries
 from portal.queries.accounts import find_actor
-from portal.queries.views import PlanView
-from portal.services import accounts, day, settlement
+from portal.queries.read_models import PlanView
+from portal.services import accounts, daily_run, settlement
 from portal.services.transaction import unit_of_work
 from tests.databases import SqliteDatabases, environment
 
@@ -168,7 +168,7 @@ def test_no_day_of_history_left_work_undone(year, loaded):
     """In both shops the thirtieth has come and eight o'clock is over, so its job would find nothing more."""
     before = counts(year)
     with loaded.app_context():
-        done = day.run(db.session, NOW, date(2026, 3, 30), at_any_hour=True)
+        done = daily_run.run(db.session, NOW, date(2026, 3, 30), at_any_hour=True)
     assert done == {"overdue": 0, "reminders": 0, "expired": 0}
     year.rollback()
     assert counts(year) == before

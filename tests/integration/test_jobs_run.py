@@ -12,7 +12,7 @@ from portal.core.jobs import EVERY
 from portal.core.roles import PORTAL_ID
 from portal.extensions import db, now
 from portal.models import Installment, JobRun, Merchant, Message
-from portal.services import day, job_runs, messages
+from portal.services import daily_run, job_runs, outbox
 from portal.services.transaction import unit_of_work
 from portal.tasks import jobs
 from tests import factories
@@ -27,7 +27,7 @@ def queue_message(app, user, fail=False):
     """What a request does: a message written in its transaction, by the portal's own session."""
     with app.app_context(), unit_of_work(db.session):
         cause = uuid4()
-        messages.queue(
+        outbox.queue(
             db.session, "password_reset", merchant_id=PORTAL_ID, cause=cause, user_id=user.id, at=now()
         )
         if fail:
@@ -192,7 +192,7 @@ def test_runs_are_forgotten_after_thirty_days(session, shop):
         with unit_of_work(session):
             at = factories.NOW - timedelta(days=days)
             job_runs.record(session, "settle_payments", at.date(), at, at, {"settled": 1})
-    day.run(session, factories.NOW)
+    daily_run.run(session, factories.NOW)
     assert [run.started_at for run in runs(session)] == [factories.NOW - timedelta(days=29)]
 
 

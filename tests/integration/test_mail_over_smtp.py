@@ -17,7 +17,7 @@ from portal.adapters.mailer import Letter, MailRefused, SmtpMailer
 from portal.core.roles import PORTAL_ID
 from portal.models import Message
 from portal.presentation.emails import Letters
-from portal.services import messages
+from portal.services import outbox
 from portal.services.transaction import unit_of_work
 from tests import servers
 from tests.conftest import Mailbox
@@ -127,8 +127,8 @@ def test_when_each_third_letter_is_refused_all_arrive_once_with_ids_of_their_own
     mailer = SmtpMailer(f"smtp://127.0.0.1:{start(mailbox)}?from=portal@example.com")
     with unit_of_work(session):
         for _ in range(30):
-            messages.queue(session, "x", merchant_id=PORTAL_ID, cause=uuid4(), user_id=ada.id, at=NOW)
-    rounds = [messages.deliver(session, mailer, lambda _: LETTER, lambda at=at: at) for at in due_times(8)]
+            outbox.queue(session, "x", merchant_id=PORTAL_ID, cause=uuid4(), user_id=ada.id, at=NOW)
+    rounds = [outbox.deliver(session, mailer, lambda _: LETTER, lambda at=at: at) for at in due_times(8)]
     assert rounds[0] == {"sent": 20, "refused": 10}
     session.rollback()
     stored = session.execute(select(Message.id, Message.state, Message.error)).all()
@@ -138,7 +138,7 @@ def test_when_each_third_letter_is_refused_all_arrive_once_with_ids_of_their_own
 
 
 def due_times(count):
-    return [NOW + k * messages.LONGEST_WAIT for k in range(count)]
+    return [NOW + k * outbox.LONGEST_WAIT for k in range(count)]
 
 
 def test_a_letter_that_is_sent_again_has_the_same_id(smtp_server):
@@ -237,7 +237,7 @@ def test_only_a_courtesy_can_be_unsubscribed_from(app, session, shop, ada, smtp_
     }
     plan_id = offered_plan(session, shop, ada.email)
     with unit_of_work(session):
-        messages.queue(
+        outbox.queue(
             session,
             kind,
             merchant_id=shop.id,
@@ -248,7 +248,7 @@ def test_only_a_courtesy_can_be_unsubscribed_from(app, session, shop, ada, smtp_
             **facts,
         )
     letters: Letters = app.extensions["adapters"].emails
-    messages.deliver(session, SmtpMailer(smtp_server.url), letters.write, lambda: NOW)
+    outbox.deliver(session, SmtpMailer(smtp_server.url), letters.write, lambda: NOW)
     headers = [mail["List-Unsubscribe"] for mail in smtp_server.messages]
     assert len(headers) == 2
     assert [header for header in headers if header] == courtesy * [

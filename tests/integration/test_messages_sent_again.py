@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from portal.core.errors import Conflict, NotFound
 from portal.core.roles import PORTAL_ID
 from portal.models import Event, Message
-from portal.services import messages
+from portal.services import outbox
 from portal.services.transaction import unit_of_work
 from tests import factories
 from tests.factories import NOW, PASSWORD, offered_plan
@@ -37,7 +37,7 @@ def stored(session):
 
 def send_again(session, boss, message_id):
     with unit_of_work(session):
-        messages.send_again(session, boss, message_id, NOW)
+        outbox.send_again(session, boss, message_id, NOW)
 
 
 def test_it_is_tried_as_often_again_and_who_did_it_is_kept(session, boss, letter):
@@ -52,7 +52,7 @@ def test_what_waits_or_was_sent_is_left_alone(app, session, boss, letter):
     with pytest.raises(Conflict):
         send_again(session, boss, letter)
     adapters = app.extensions["adapters"]
-    messages.deliver(session, adapters.mailer, adapters.emails.write, lambda: NOW)
+    outbox.deliver(session, adapters.mailer, adapters.emails.write, lambda: NOW)
     with pytest.raises(Conflict):
         send_again(session, boss, letter)
     assert stored(session) == ("sent", 1, None)

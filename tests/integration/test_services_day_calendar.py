@@ -8,7 +8,7 @@ from sqlalchemy import select
 from portal.core.calendar import instant_of
 from portal.core.schedule import Frequency
 from portal.models import Installment, Message
-from portal.services import day
+from portal.services import daily_run
 from tests import factories
 from tests.factories import NOW, TODAY, accepted_plan
 
@@ -57,7 +57,7 @@ def test_one_instant_is_three_days_around_the_world(session, shop, ada):
         for zone in zones
     }
     at = datetime(2026, 3, 5, 10, 30, tzinfo=UTC)
-    assert day.run(session, at)["overdue"] == 4
+    assert daily_run.run(session, at)["overdue"] == 4
     late_on = {zone: stamps(session, plan_id)[0] for zone, plan_id in plans.items()}
     assert late_on == {zone: date(2026, 3, number) if number > 4 else None for zone, number in zones.items()}
     # In New York and in Pago Pago it is still before eight: half past five, and half past eleven of the evening before.
@@ -82,7 +82,7 @@ def test_when_clocks_change_eight_is_eight_and_the_day_turns_once(session, ada, 
     merchant = shop_in(session, zone, start)
     plan_id = accepted_plan(session, merchant, ada, parts=1, now=start, first=changes_on - DAY)
     hours = [datetime.combine(changes_on - DAY, time(5), UTC) + k * timedelta(hours=1) for k in range(72)]
-    did = [(at, day.run(session, at)) for at in hours]
+    did = [(at, daily_run.run(session, at)) for at in hours]
     marked = [at for at, counts in did if counts["overdue"]]
     assert marked == [instant_of(changes_on, time(0), zone)]
     reminded = [at for at, counts in did if counts["reminders"]]
@@ -95,7 +95,7 @@ def test_a_leap_day_is_due_and_late_like_any_other(session, shop, ada):
     plan_id = accepted_plan(session, shop, ada, parts=3, first=date(2028, 1, 31), now=start)
     did = {}
     for number in range(70):
-        counts = day.run(session, start + number * DAY)
+        counts = daily_run.run(session, start + number * DAY)
         if counts != NOTHING:
             did[(start + number * DAY).date().isoformat()] = counts["overdue"], counts["reminders"]
     # Due on 31 January, on the leap day, and on 31 March: each is late the day after, and told of on its steps.
@@ -107,9 +107,9 @@ def test_a_leap_day_is_due_and_late_like_any_other(session, shop, ada):
 
 def test_after_a_week_off_each_installment_is_told_of_once_and_no_step_piles_up(session, shop, ada):
     plan_id = accepted_plan(session, shop, ada, parts=3, first=TODAY + 3 * DAY, frequency=Frequency.WEEKLY)
-    assert day.run(session, NOW)["reminders"] == 1
+    assert daily_run.run(session, NOW)["reminders"] == 1
     # Due on days 3, 10 and 17; nothing ran from day 1 to day 10.
-    assert day.run(session, NOW + 11 * DAY) == {"overdue": 2, "reminders": 2, "expired": 0}
+    assert daily_run.run(session, NOW + 11 * DAY) == {"overdue": 2, "reminders": 2, "expired": 0}
     assert steps(session, plan_id)[0] == "due_soon"
     assert sorted(steps(session, plan_id)[1:]) == ["overdue_1", "overdue_7"]
 
@@ -118,17 +118,17 @@ def test_a_day_run_three_times_by_date_and_by_clock_is_done_once(session, shop, 
     accepted_plan(session, shop, ada, parts=1)
     tomorrow = TODAY + DAY
     runs = [
-        day.run(session, NOW + DAY),
-        day.run(session, NOW + DAY, tomorrow, at_any_hour=True),
-        day.run(session, NOW + DAY + timedelta(hours=3)),
+        daily_run.run(session, NOW + DAY),
+        daily_run.run(session, NOW + DAY, tomorrow, at_any_hour=True),
+        daily_run.run(session, NOW + DAY + timedelta(hours=3)),
     ]
     assert runs == [{"overdue": 1, "reminders": 1, "expired": 0}, NOTHING, NOTHING]
 
 
 def test_when_time_goes_back_nothing_is_undone_and_nothing_said_again(session, shop, ada):
     plan_id = accepted_plan(session, shop, ada, parts=1)
-    day.run(session, NOW + 7 * DAY)
+    daily_run.run(session, NOW + 7 * DAY)
     before = stamps(session, plan_id), steps(session, plan_id)
     for days in (6, 1, 0, 3, 7):
-        assert day.run(session, NOW + days * DAY) == NOTHING
+        assert daily_run.run(session, NOW + days * DAY) == NOTHING
     assert (stamps(session, plan_id), steps(session, plan_id)) == before == ([TODAY + 7 * DAY], ["overdue_7"])

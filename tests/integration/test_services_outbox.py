@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from portal.adapters.mailer import KeptMailer, Letter, MailRefused, SmtpMailer
 from portal.core.roles import PORTAL_ID
 from portal.models import Message
-from portal.services import messages
+from portal.services import outbox
 from portal.services.transaction import unit_of_work
 from tests import factories, servers
 from tests.factories import NOW, offered_plan
@@ -35,13 +35,13 @@ class Recorder:
 
 def queue(session, user, kind="plan_offered", cause=None, merchant_id=PORTAL_ID, **facts):
     with unit_of_work(session):
-        messages.queue(
+        outbox.queue(
             session, kind, merchant_id=merchant_id, cause=cause or uuid4(), user_id=user.id, at=NOW, **facts
         )
 
 
 def deliver(session, mailer, now=NOW, write=write):
-    counts = messages.deliver(session, mailer, write, lambda: now)
+    counts = outbox.deliver(session, mailer, write, lambda: now)
     session.rollback()
     return counts
 
@@ -76,16 +76,16 @@ def test_queueing_many_tells_how_many_were_new(session, ada):
 
     causes = [uuid4() for _ in range(600)]
     with unit_of_work(session):
-        assert messages.queue_many(session, [row(cause) for cause in causes]) == 600
+        assert outbox.queue_many(session, [row(cause) for cause in causes]) == 600
     with unit_of_work(session):
-        assert messages.queue_many(session, [row(cause) for cause in [*causes[:599], uuid4()]]) == 1
+        assert outbox.queue_many(session, [row(cause) for cause in [*causes[:599], uuid4()]]) == 1
     with unit_of_work(session):
-        assert messages.queue_many(session, []) == 0
+        assert outbox.queue_many(session, []) == 0
 
 
 def test_a_message_of_a_transaction_that_fails_was_never_written(session, ada):
     with pytest.raises(ZeroDivisionError), unit_of_work(session):
-        messages.queue(session, "x", merchant_id=PORTAL_ID, cause=uuid4(), user_id=ada.id, at=NOW)
+        outbox.queue(session, "x", merchant_id=PORTAL_ID, cause=uuid4(), user_id=ada.id, at=NOW)
         raise ZeroDivisionError
     assert stored(session) == []
 
@@ -188,7 +188,7 @@ def test_two_workers_send_each_letter_once(session, ada):
 
     def work(_):
         with Session(engine) as own:
-            return messages.deliver(own, recorder, write, lambda: NOW)["sent"]
+            return outbox.deliver(own, recorder, write, lambda: NOW)["sent"]
 
     with ThreadPoolExecutor(2) as workers:
         assert sum(workers.map(work, range(2))) == 45

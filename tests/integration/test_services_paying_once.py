@@ -8,7 +8,7 @@ from sqlalchemy import select
 from portal.adapters.gateway import Simulator
 from portal.core.errors import Conflict, KeyReused
 from portal.models import IdempotencyKey
-from portal.services import day, payments, settlement
+from portal.services import daily_run, payments, settlement
 from tests import factories
 from tests.factories import NOW, accepted_plan, choose_card, order_for, plan_of
 
@@ -122,9 +122,9 @@ def test_a_key_is_kept_for_thirty_days_and_then_forgotten_and_the_payment_stays(
     order = order_for(plan_of(session, ada, plan_id), 1)
     first = pay_order(session, ada, order)
     last_moment = NOW + timedelta(days=30)
-    day.run(session, last_moment)
+    daily_run.run(session, last_moment)
     assert pay_order(session, ada, order, now=last_moment) == first
-    day.run(session, last_moment + timedelta(seconds=1))
+    daily_run.run(session, last_moment + timedelta(seconds=1))
     assert session.scalars(select(IdempotencyKey.key)).all() == []
     with pytest.raises(Conflict) as refused:
         pay_order(session, ada, order, now=last_moment)

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from portal.adapters.gateway import Simulator
 from portal.core.errors import Conflict, Forbidden, InvalidInput, NotFound
 from portal.models import Event, Installment, Message, Posting, Refund
-from portal.services import day, plans, refunds
+from portal.services import daily_run, plans, refunds
 from tests import factories
 from tests.factories import NOW, TODAY, accepted_plan, pay, plan_of
 
@@ -173,7 +173,7 @@ def test_the_timeline_says_who_refunded_and_what_came_back(session, shop, ada):
 
 def test_what_was_late_and_is_cancelled_whole_is_late_no_more(session, shop, ada):
     plan_id = accepted_plan(session, shop, ada, first=TODAY - timedelta(days=70))
-    day.run(session, NOW)
+    daily_run.run(session, NOW)
     refund(session, shop, plan_id, 5000)
     plan = plan_of(session, ada, plan_id)
     assert [i.status for i in plan.installments] == ["late", "late", "cancelled"]

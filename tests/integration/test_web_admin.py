@@ -10,7 +10,7 @@ from sqlalchemy import text
 from portal.adapters import gateway
 from portal.core.roles import Role
 from portal.queries import admin
-from portal.services import accounts, job_runs, messages
+from portal.services import accounts, job_runs, outbox
 from portal.services.transaction import unit_of_work
 from tests import factories
 from tests.factories import NOW, PASSWORD
@@ -196,7 +196,7 @@ def test_a_letter_is_shown_as_it_would_go_out_and_then_as_it_went(app, visit, se
     page = visit(path)
     assert "as it would go out now" in page and f"/customer/plans/{plan_id}" in page and "Queued" in page
     adapters = app.extensions["adapters"]
-    messages.deliver(session, adapters.mailer, adapters.emails.write, lambda: NOW)
+    outbox.deliver(session, adapters.mailer, adapters.emails.write, lambda: NOW)
     session.rollback()
     page = visit(path)
     assert "as it would go out now" not in page and f"/customer/plans/{plan_id}" in page and "Sent" in page

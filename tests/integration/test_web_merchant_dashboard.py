@@ -14,7 +14,7 @@ import pytest
 from portal.core.periods import Period
 from portal.extensions import now
 from portal.queries import metrics
-from portal.services import day
+from portal.services import daily_run
 from tests import factories
 from tests.browserlike import sign_in, text
 from tests.properties_db.stories_of_shops import Story
@@ -250,7 +250,7 @@ class TestDebtors:
                 total=6000,
                 frequency=factories.Frequency.WEEKLY,
             )
-        day.run(session, now())
+        daily_run.run(session, now())
         (debtor,) = metrics.debtors(session, shop, now())["91+"]
         assert debtor.installments == metrics.LOOKED_AT
         page = words(section(text(merchant.get("/merchant/")), '<h2 id="aging">'))

@@ -11,7 +11,7 @@ from portal import create_app
 from portal.core.roles import PORTAL_ID
 from portal.extensions import db, now
 from portal.models import JobRun
-from portal.services import messages
+from portal.services import outbox
 from portal.services.transaction import unit_of_work
 from tests import consumers
 
@@ -34,7 +34,7 @@ def test_a_commit_wakes_the_worker_and_its_runs_are_told(app, session, environ, 
         began = time.monotonic()
         for count in range(1, 6):
             with app.app_context(), unit_of_work(db.session):
-                messages.queue(
+                outbox.queue(
                     db.session,
                     "password_reset",
                     merchant_id=PORTAL_ID,

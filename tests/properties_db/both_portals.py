@@ -10,7 +10,17 @@ from sqlalchemy.orm import Session
 
 from portal.adapters.gateway import Outcome
 from portal.core.roles import Actor
-from portal.services import day, keys, messages, offers, payments, plans, refunds, settlement, tallies
+from portal.services import (
+    daily_run,
+    idempotency,
+    offers,
+    outbox,
+    payments,
+    plans,
+    refunds,
+    settlement,
+    tallies,
+)
 from portal.services import refund_settlement as refund_settling
 from portal.services.transaction import unit_of_work
 from tests import factories
@@ -187,12 +197,12 @@ class BothPortals:
     def do_the_days_work(self) -> None:
         """The second run of the same day finds nothing left to do."""
         expected = self.model.run_day(self.now)
-        counts = day.run(self.session, self.now)
+        counts = daily_run.run(self.session, self.now)
         assert {name: counts[name] for name in expected} == expected
-        assert set(day.run(self.session, self.now).values()) == {0}
+        assert set(daily_run.run(self.session, self.now).values()) == {0}
 
     def deliver(self) -> None:
-        messages.deliver(self.session, self.postman, write, lambda: self.now)
+        outbox.deliver(self.session, self.postman, write, lambda: self.now)
 
     def deliver_in_vain(self) -> None:
         self.postman.refusing = True
@@ -200,7 +210,7 @@ class BothPortals:
         self.postman.refusing = False
 
     def forget_old_keys(self) -> None:
-        assert self.unit(keys.forget_old, self.now)() == self.model.forget_keys(self.now)
+        assert self.unit(idempotency.forget_old, self.now)() == self.model.forget_keys(self.now)
 
     def fold(self) -> None:
         """The sums behind the numbers; the second run finds nothing left to add."""

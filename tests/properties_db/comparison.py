@@ -15,7 +15,7 @@ from portal.core.refund_split import Split
 from portal.core.reminders import STEPS
 from portal.models import Event, Installment, Message, Payment, Plan, Posting, Refund
 from portal.queries import metrics
-from portal.queries.views import PlanView, load_plans
+from portal.queries.read_models import PlanView, load_plans
 from tests.properties_db import model, model_rows
 from tests.properties_db.outside import Crash, Ledger
 

@@ -13,7 +13,7 @@ from portal.core.calendar import business_date
 from portal.core.errors import PortalError
 from portal.core.roles import Actor
 from portal.core.schedule import Frequency
-from portal.services import accounts, day, plans, refunds, tallies
+from portal.services import accounts, daily_run, plans, refunds, tallies
 from portal.services.transaction import unit_of_work
 from tests import factories
 
@@ -48,7 +48,7 @@ class Story:
                 tallies.fold(self.session, batch=self.random.choice([1, 3, 1000]))
         self.pay_one_of_many_on_time(self.until - timedelta(days=100))
         self.make_plan(self.until, first=-1)
-        day.run(self.session, self.until)
+        daily_run.run(self.session, self.until)
         with unit_of_work(self.session):
             accounts.change_shop(
                 self.session, self.shop, self.shop.name, "help@example.com", WEST, self.until

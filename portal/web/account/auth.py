@@ -28,7 +28,7 @@ from portal.presentation.i18n import language
 from portal.queries.accounts import find_actor, test_card
 from portal.services import accounts
 from portal.services.transaction import unit_of_work
-from portal.web import unsent
+from portal.web import form_drafts
 from portal.web.forms import PageForm, add_errors, typed
 from portal.web.guards import actor, home_url, local_path, open_session, public, signed_in
 from portal.web.languages import remember
@@ -130,7 +130,7 @@ def login() -> ResponseReturnValue:
             form.form_errors = [_("This name and password do not belong together. Check both and try again.")]
         except InvalidInput as invalid:
             add_errors(form, invalid)
-    page = render_template("auth/login.html", form=form, target=target, unsent=unsent.waiting())
+    page = render_template("auth/login.html", form=form, target=target, draft=form_drafts.exists())
     return page, 422 if form.errors else 200
 
 
@@ -222,10 +222,10 @@ class PasswordForm(NewPasswordForm):
 
 @bp.route("/account", methods=["GET", "POST"])
 @signed_in
-@unsent.keeps("name", "language", "test_card")
+@form_drafts.preserve("name", "language", "test_card")
 def account() -> ResponseReturnValue:
     person = actor()
-    form = _profile(person, unsent.typed_before())
+    form = _profile(person, form_drafts.restore())
     if form.validate_on_submit():
         try:
             with unit_of_work(db.session):

@@ -23,8 +23,7 @@ from portal.queries import admin
 from portal.queries import self_check as checks
 from portal.queries.admin import AuditRow, MessageView
 from portal.queries.timeline import events_of_plan, payments_of_plan
-from portal.services import accounts
-from portal.services import messages as outbox
+from portal.services import accounts, outbox
 from portal.services.transaction import unit_of_work
 from portal.web.account.auth import RESET_SECONDS
 from portal.web.forms import searched

@@ -15,7 +15,7 @@ from portal.extensions import db, limiter, now
 from portal.presentation import calendar_feed as feeds
 from portal.presentation.activity import amount_text
 from portal.queries import calendars
-from portal.queries.views import InstallmentView, PlanView
+from portal.queries.read_models import InstallmentView, PlanView
 from portal.services import calendars as service
 from portal.services.transaction import unit_of_work
 from portal.web.guards import actor, public, requires

@@ -21,8 +21,8 @@ from portal.extensions import adapters, db, now
 from portal.presentation.activity import amount_text, timeline_of
 from portal.queries import customer, listing, timeline
 from portal.queries.agreements import find_agreement
+from portal.queries.read_models import PlanView
 from portal.queries.timeline import PaymentView
-from portal.queries.views import PlanView
 from portal.services import offers, payments
 from portal.services.payments import Order, Scope
 from portal.services.settlement import Answer

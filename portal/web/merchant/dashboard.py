@@ -15,7 +15,7 @@ from portal.queries import accounts as shops
 from portal.queries import merchant, metrics
 from portal.services import accounts
 from portal.services.transaction import unit_of_work
-from portal.web import unsent
+from portal.web import form_drafts
 from portal.web.forms import PageForm, add_errors, typed
 from portal.web.guards import actor, requires
 from portal.web.rendering import done
@@ -67,10 +67,10 @@ class SettingsForm(PageForm):
 
 @bp.route("/settings", methods=["GET", "POST"])
 @requires(Role.MERCHANT)
-@unsent.keeps("name", "support_email", "timezone")
+@form_drafts.preserve("name", "support_email", "timezone")
 def settings() -> Response | tuple[str, int]:
     shop = shops.get_shop(db.session, actor())
-    form = SettingsForm(unsent.typed_before(), obj=shop)
+    form = SettingsForm(form_drafts.restore(), obj=shop)
     status = 200
     if form.is_submitted():
         try:

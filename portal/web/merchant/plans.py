@@ -24,12 +24,12 @@ from portal.extensions import db, now
 from portal.presentation.activity import letter_words, timeline_of
 from portal.queries import listing, merchant, timeline
 from portal.queries.merchant import Listing, Place
+from portal.queries.read_models import PlanView
 from portal.queries.timeline import EventView
-from portal.queries.views import PlanView
-from portal.services import keys, offers, plans
+from portal.services import idempotency, offers, plans
 from portal.services.offers import Proposal
 from portal.services.transaction import unit_of_work
-from portal.web import unsent
+from portal.web import form_drafts
 from portal.web.fields import DayField, WholeNumberField
 from portal.web.forms import PageForm, add_errors, searched, typed
 from portal.web.guards import actor, requires
@@ -164,10 +164,10 @@ class OfferForm(PageForm):
 
 @bp.route("/new", methods=["GET", "POST"])
 @requires(Role.MERCHANT)
-@unsent.keeps(*TYPED)
+@form_drafts.preserve(*TYPED)
 def new() -> Response:
     in_a_month = business_date(now(), actor().timezone) + relativedelta(months=1)
-    form = OfferForm(unsent.typed_before(), start_date=in_a_month)
+    form = OfferForm(form_drafts.restore(), start_date=in_a_month)
     if not form.is_submitted():
         return _builder(form)
     if form.validate():
@@ -189,12 +189,12 @@ def _offer_once(form: OfferForm) -> UUID:
         return {"plan_id": str(offers.offer(db.session, actor(), proposal, now()))}
 
     key = form.key.data or None
-    return UUID(keys.once(db.session, actor().id, actor().id, key, proposal, now(), send)["plan_id"])
+    return UUID(idempotency.once(db.session, actor().id, actor().id, key, proposal, now(), send)["plan_id"])
 
 
 @bp.post("/preview")
 @requires(Role.MERCHANT)
-@unsent.keeps(*TYPED, page="merchant_plans.new")
+@form_drafts.preserve(*TYPED, page="merchant_plans.new")
 def preview() -> Response:
     """The schedule that the form would write, as far as it is filled in; writes nothing."""
     form = OfferForm()

@@ -16,10 +16,10 @@ from portal.core.roles import Role
 from portal.extensions import adapters, db, now
 from portal.presentation.activity import amount_text
 from portal.queries import listing
-from portal.queries.views import PlanView
+from portal.queries.read_models import PlanView
 from portal.services import refunds
 from portal.services.refund_settlement import Answer
-from portal.web import unsent
+from portal.web import form_drafts
 from portal.web.forms import PageForm, add_errors, typed
 from portal.web.guards import actor, requires
 from portal.web.rendering import done, respond
@@ -51,7 +51,7 @@ class RefundForm(PageForm):
 def show(plan_id: UUID) -> Response:
     """The form, and once it names an amount what refunding it would do; writes nothing."""
     plan = listing.get_plan(db.session, actor(), plan_id, now())
-    given = unsent.typed_before() or request.args
+    given = form_drafts.restore() or request.args
     form = RefundForm(plan.currency, formdata=given, meta={"csrf": False})
     if "amount" not in given:
         return _page(plan, form)
@@ -60,7 +60,7 @@ def show(plan_id: UUID) -> Response:
 
 @bp.post("")
 @requires(Role.MERCHANT)
-@unsent.keeps("amount")
+@form_drafts.preserve("amount")
 def refund(plan_id: UUID) -> Response:
     plan = listing.get_plan(db.session, actor(), plan_id, now())
     form = RefundForm(plan.currency)

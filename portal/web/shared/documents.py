@@ -15,8 +15,8 @@ from portal.presentation.activity import amount_text
 from portal.presentation.i18n import language, number
 from portal.presentation.pdf import Document, Table
 from portal.queries import customer, listing, merchant, timeline
+from portal.queries.read_models import InstallmentView, PlanView
 from portal.queries.timeline import PaymentView, ReceiptLine, RefundView
-from portal.queries.views import InstallmentView, PlanView
 from portal.web.guards import actor, requires
 from portal.web.rendering import STATES
 

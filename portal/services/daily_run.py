@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from portal.core.calendar import REMINDERS_FROM, business_date, local_time
 from portal.models import Merchant
 
-from . import accounts, job_runs, keys, offers, overdue, reminders
+from . import accounts, idempotency, job_runs, offers, overdue, reminders
 from .overdue import Place
 from .transaction import long_work, unit_of_work
 
@@ -59,7 +59,7 @@ def run(
             continue
         counts = {name: count + done.get(name, 0) for name, count in counts.items()}
     with unit_of_work(session):
-        keys.forget_old(session, now)
+        idempotency.forget_old(session, now)
         accounts.forget_attempts(session, now)
         job_runs.forget_old(session, now)
     if failures:

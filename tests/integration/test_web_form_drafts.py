@@ -9,7 +9,7 @@ import pytest
 from portal.extensions import now
 from portal.services import accounts
 from portal.services.transaction import unit_of_work
-from portal.web.unsent import KEPT_SECONDS, MOST
+from portal.web.form_drafts import DRAFT_SECONDS, LONGEST_DRAFT
 from tests import factories
 from tests.browserlike import Forms, sign_in, text
 from tests.factories import PASSWORD
@@ -111,7 +111,7 @@ def test_nobody_else_on_this_browser_sees_it(client, session, shop, left_open):
 @ON_SQLITE
 def test_after_an_hour_it_is_forgotten(client, shop, left_open):
     with client.session_transaction() as held:
-        held["unsent"]["at"] -= KEPT_SECONDS + 1
+        held["form_draft"]["at"] -= DRAFT_SECONDS + 1
         held.modified = True
     assert PROMISE not in text(client.get(left_open))
     sign_in_again(client, shop, left_open)
@@ -122,7 +122,7 @@ def test_after_an_hour_it_is_forgotten(client, shop, left_open):
 
 @ON_SQLITE
 @pytest.mark.parametrize(
-    "later", [(BUILDER, "x" * MOST), ("/account/password", "")], ids=["a heap", "a password"]
+    "later", [(BUILDER, "x" * LONGEST_DRAFT), ("/account/password", "")], ids=["a heap", "a password"]
 )
 def test_a_later_form_that_is_not_kept_takes_the_place_of_an_earlier_one(client, session, shop, later):
     page, description = later
@@ -183,21 +183,21 @@ def test_neither_passwords_nor_cards_nor_keys_nor_heaps_are_kept(client, session
     fields = form_then_end(client, session, shop, BUILDER)
     client.post(BUILDER, data=fields | OFFER | {"description": "4111 1111 1111 1111", "password": "secret"})
     with client.session_transaction() as held:
-        assert set(held["unsent"]["fields"]) == set(OFFER) - {"description"}
-        del held["unsent"]
-    client.post(BUILDER, data=fields | OFFER | {"description": "x" * MOST})
+        assert set(held["form_draft"]["fields"]) == set(OFFER) - {"description"}
+        del held["form_draft"]
+    client.post(BUILDER, data=fields | OFFER | {"description": "x" * LONGEST_DRAFT})
     with client.session_transaction() as held:
-        assert "unsent" not in held
+        assert "form_draft" not in held
 
 
 @ON_SQLITE
 def test_the_most_that_is_kept_fits_into_a_cookie(client, session, shop):
     """The server warns of a cookie that browsers drop, and here a warning is an error."""
     fields = form_then_end(client, session, shop, BUILDER)
-    signs = "".join(chr(0x4E00 + 37 * k) for k in range((MOST - 250) // 6))
+    signs = "".join(chr(0x4E00 + 37 * k) for k in range((LONGEST_DRAFT - 250) // 6))
     client.post(BUILDER, data=fields | OFFER | {"description": signs})
     with client.session_transaction() as held:
-        assert held["unsent"]["fields"]["description"] == signs
+        assert held["form_draft"]["fields"]["description"] == signs
 
 
 @ON_SQLITE
