@@ -75,7 +75,7 @@ def build_a_plan(page: Page) -> None:
     page.fill("[name=customer_email]", "amara@example.com")
     page.fill("[name=description]", "Oak dining table, six chairs")
     page.locator("[name=total_amount]").press_sequentially("1250.00")
-    page.get_by_text("Difference to the total").wait_for()
+    page.get_by_text("Difference from the total").wait_for()
     time.sleep(0.5)
 
 

@@ -34,14 +34,14 @@ STATUSES: dict[type[errors.PortalError], int] = {
 # What a person reads: a title, and what to do next where the error itself does not say it.
 WORDS = {
     400: (N_("That request was not understood"), N_("Go back, reload the page and try again.")),
-    403: (N_("This is not yours to open"), N_("Sign in with the account that it belongs to.")),
-    404: (N_("Page not found"), N_("Check the address, or start again from your home page.")),
-    405: (N_("That does not work here"), N_("Go back and use the buttons of the page.")),
-    409: (N_("Things have changed"), N_("Reload the page to see how it stands now.")),
-    413: (N_("That was too much"), N_("Send less than one megabyte.")),
-    422: (N_("Something needs another look"), N_("Go back and check what you entered.")),
-    429: (N_("Too many tries"), N_("Wait a little, then try again.")),
-    500: (N_("Something broke on our side"), N_("Nothing was charged twice. Try again in a moment.")),
+    403: (N_("You don't have access to this page"), N_("Sign in with the account it belongs to.")),
+    404: (N_("Page not found"), N_("Check the address, or go to your home page.")),
+    405: (N_("This action is not available here"), N_("Go back and use the buttons on the page.")),
+    409: (N_("Something has changed"), N_("Reload the page to see the current state.")),
+    413: (N_("That request is too large"), N_("The limit is one megabyte.")),
+    422: (N_("There is a problem with what you entered"), N_("Go back and check what you entered.")),
+    429: (N_("Too many attempts"), N_("Wait a minute and try again.")),
+    500: (N_("Something went wrong on our side"), N_("You were not charged twice. Try again in a moment.")),
     503: (N_("The portal is busy"), N_("Try again in a moment: no payment is ever taken twice.")),
 }
 
@@ -50,10 +50,10 @@ DETAILS = {
     400: "The request was not understood. If it has a body, that must be JSON in which no name is given twice.",
     404: "There is nothing at this address.",
     405: "This address does not take that method.",
-    413: "Send less than one megabyte.",
+    413: "The limit is one megabyte.",
     415: "Send the body as JSON, with the header Content-Type: application/json.",
-    429: "Too many requests. Wait a little, then try again.",
-    500: "Something broke on our side. Nothing was charged twice.",
+    429: "Too many requests. Wait a minute and try again.",
+    500: "Something went wrong on our side. Nothing was charged twice.",
 }
 
 # The stable codes of errors that Flask raises; the portal's own errors bring theirs.
@@ -111,9 +111,7 @@ def _fields_of(error: errors.PortalError) -> dict[str, dict[str, list[str]]]:
 
 
 def _stale_form(error: CSRFError) -> Response:
-    return _answer(
-        400, _("This form is too old or was opened before you signed in. Reload the page and try again.")
-    )
+    return _answer(400, _("This form has expired. Reload the page and try again."))
 
 
 def _http(error: HTTPException) -> Response:

@@ -47,12 +47,12 @@ class Register(Body):
         "role": "customer",
     }
 
-    username: Text = Field(description="Letters, digits and . _ + -, or the e-mail address itself.")
+    username: Text = Field(description="Letters, digits and . _ + -, or the email address itself.")
     email: Email
     password: Text = Field(json_schema_extra={"minLength": PASSWORD_SHORTEST, "maxLength": PASSWORD_LONGEST})
     password2: Text = Field(description="The password again.")
     role: Literal["merchant", "customer"]
-    name: Text = Field(None, description="Of the shop or the person; else the user name.")
+    name: Text = Field(None, description="Of the shop or the person; else the username.")
     currency: Literal[tuple(EXPONENTS)] = Field(None, description="A merchant's own, for ever.")
     timezone: Annotated[Text, held_to(_zone)] = Field(None, description="A merchant's own, of the IANA list.")
 
@@ -72,7 +72,7 @@ class Register(Body):
             return accounts.check_account(new)
         except InvalidInput as invalid:
             if self.name is None and len(invalid.errors) > 1:
-                # The name is the user name then, whose fault is told where it was sent.
+                # The name is the username then, whose fault is told where it was sent.
                 invalid.errors.pop("name", None)
             raise
 
@@ -97,7 +97,7 @@ def register(json_data: Register) -> ResponseReturnValue:
 
 class SignIn(Body):
     username: Text = Field(
-        description="The user name or the e-mail address.",
+        description="The username or the email address.",
         json_schema_extra={"minLength": 1, "maxLength": EMAIL_LONGEST},
     )
     password: Text
@@ -128,7 +128,7 @@ def token(json_data: SignIn) -> ResponseReturnValue:
         (refusal,) = invalid.errors.values()
         raise InvalidInput({"username": refusal}) from None
     if user_id is None:
-        raise unauthorized(_("This name and password do not belong together. Check both and try again."))
+        raise unauthorized(_("Wrong email or password."))
     version = session_version(db.session, user_id)
     return {kind: tokens.issue(user_id, version, kind) for kind in Kind}
 

@@ -157,12 +157,12 @@ PROBLEMS: dict[int, Json] = {
 TOO_OFTEN = {
     429: problem(429, "Too many wrong passwords. Wait a few minutes and try again.", code=TooMany.code)
 }
-NO_SUCH_PAIR = {401: problem(401, "This name and password do not belong together. Check both and try again.")}
+NO_SUCH_PAIR = {401: problem(401, "Wrong email or password.")}
 NO_REFRESH = {401: problem(401, "This is not a valid refresh token. Sign in again.")}
 NO_PART = invalid("num_installments", "Choose 1 to 60 installments.")
 NO_PAGE = invalid("limit", "Ask for 1 to 200 at a time.")
 NO_PERIOD = invalid("period", "This is not one of the values that this field takes.")
-NO_ADDRESS = invalid("email", "Enter an e-mail address, such as name@example.com.")
+NO_ADDRESS = invalid("email", "Enter an email address, such as name@example.com.")
 NO_PASSWORD = invalid("password", "This field is required.")
 NO_TOKEN = invalid("refresh", "This field is required.")
 ACCEPTED = {409: problem(409, "This plan was already accepted.", code="plan_active")}

@@ -27,7 +27,7 @@ def clean_email(text: str, field: str = "email") -> str:
     try:
         parts = validate_email(line, check_deliverability=False, allow_smtputf8=False, test_environment=True)
     except EmailNotValidError:
-        raise InvalidInput.at(field, N_("Enter an e-mail address, such as name@example.com.")) from None
+        raise InvalidInput.at(field, N_("Enter an email address, such as name@example.com.")) from None
     return str(parts.ascii_email).lower()
 
 
@@ -51,6 +51,6 @@ def check_password(password: str, again: str, *, name: str, email: str, username
     if password.lower() in _COMMON or password.isdigit():
         raise InvalidInput.at("password", N_("This password is easy to guess. Choose a less common one."))
     if password.casefold() in own:
-        raise InvalidInput.at("password", N_("Choose a password that is not your name or e-mail address."))
+        raise InvalidInput.at("password", N_("Choose a password that is not your name or email address."))
     if password != again:
-        raise InvalidInput.at("password2", N_("The two passwords are not the same."))
+        raise InvalidInput.at("password2", N_("The passwords do not match."))

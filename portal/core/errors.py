@@ -35,7 +35,7 @@ class InvalidInput(PortalError):
     code = "invalid"
 
     def __init__(self, errors: dict[str, PortalError]) -> None:
-        super().__init__(N_("Some answers need another look."))
+        super().__init__(N_("Check the fields below."))
         self.errors = errors
 
     @classmethod
@@ -49,7 +49,7 @@ class NotFound(PortalError):
     code = "not_found"
 
     def __init__(self) -> None:
-        super().__init__(N_("There is nothing here that you can see."))
+        super().__init__(N_("Not found, or you don't have access to it."))
 
 
 class Forbidden(PortalError):
@@ -74,7 +74,9 @@ class KeyReused(PortalError):
     code = "key_reused"
 
     def __init__(self) -> None:
-        super().__init__(N_("This key was already used for another request. Nothing was changed."))
+        super().__init__(
+            N_("This idempotency key was already used for another request. Nothing was changed.")
+        )
 
 
 class TooMany(PortalError):
@@ -97,6 +99,4 @@ class Busy(PortalError):
     retry_after = 2
 
     def __init__(self) -> None:
-        super().__init__(
-            N_("The portal is busy just now. Try again in a moment: no payment is ever taken twice.")
-        )
+        super().__init__(N_("The portal is busy. Try again in a moment: no payment is ever taken twice."))

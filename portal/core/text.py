@@ -16,10 +16,10 @@ _CARD_LENGTHS = range(13, 20)
 # What a summary of many errors can say of a field without naming it.
 _MISSING = {
     "name": N_("Enter a name."),
-    "email": N_("Enter an e-mail address."),
-    "customer_email": N_("Enter the customer's e-mail address."),
-    "support_email": N_("Enter an e-mail address."),
-    "description": N_("Say what is bought."),
+    "email": N_("Enter an email address."),
+    "customer_email": N_("Enter the customer's email address."),
+    "support_email": N_("Enter an email address."),
+    "description": N_("Enter what is bought."),
 }
 
 

@@ -43,7 +43,7 @@ def load(session: Session, passwords: Passwords, now: datetime) -> bool:
 
 
 def sign_ins() -> list[tuple[Role, str, str]]:
-    """Who is worth signing in as: role, e-mail address and password; the password is everybody's."""
+    """Who is worth signing in as: role, email address and password; the password is everybody's."""
     people = [(Role.MERCHANT, shop.email) for shop in (FURNITURE, BICYCLES)]
     people += [(Role.CUSTOMER, customer.email) for customer in (AMARA, BEN, JONAS)]
     return [(role, email, PASSWORD) for role, email in [(Role.ADMIN, ADMIN), *people]]

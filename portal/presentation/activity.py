@@ -76,8 +76,10 @@ def _refunded(facts: Facts, currency: str) -> str:
     if not facts["to_return"]:
         return _("%(amount)s refunded: all of it cancelled", **amounts)
     if not facts["cancelled"]:
-        return _("%(amount)s refunded: all of it goes back", **amounts)
-    return _("%(amount)s refunded: %(cancelled)s cancelled, %(to_return)s goes back", **amounts)
+        return _("%(amount)s refunded: all of it returned to the customer", **amounts)
+    return _(
+        "%(amount)s refunded: %(cancelled)s cancelled, %(to_return)s returned to the customer", **amounts
+    )
 
 
 def _returned(facts: Facts, currency: str) -> str:
@@ -86,7 +88,7 @@ def _returned(facts: Facts, currency: str) -> str:
 
 def _not_returned(facts: Facts, currency: str) -> str:
     missing = amount_text(facts["to_return"] - facts["returned"], currency)
-    return _("%(amount)s could not be returned: the provider refused", amount=missing)
+    return _("%(amount)s could not be returned: the payment provider refused", amount=missing)
 
 
 _WORDS: dict[str, Callable[[Facts, str], str]] = {
@@ -121,6 +123,6 @@ _LETTERS = {
     "refund_made": N_("A refund, with the new schedule"),
     "plan_accepted_shop": N_("To the shop: the offer was accepted"),
     "offer_declined": N_("To the shop: the offer was declined"),
-    "refund_declined": N_("To the shop: money could not be returned"),
-    "password_reset": N_("A link to a new password"),
+    "refund_declined": N_("To the shop: a refund failed"),
+    "password_reset": N_("Reset your password"),
 }

@@ -60,24 +60,24 @@ INVARIANTS: dict[str, tuple[str, str]] = {
         "WHERE o.debit = o.credit OR o.amount <= 0 OR o.currency <> p.currency",
     ),
     "paid_is_posted": (
-        N_("What installments show as paid is what was posted as cash."),
+        N_("Each installment's paid amount matches its postings."),
         _POSTED.format(debit="cash", credit="receivable", column="paid"),
     ),
     "cancelled_is_posted": (
-        N_("What installments show as cancelled is what was posted as cancelled."),
+        N_("Each installment's cancelled amount matches its postings."),
         _POSTED.format(debit="refunds", credit="receivable", column="cancelled"),
     ),
     "returned_is_posted": (
-        N_("What installments show as returned is what was posted as returned."),
+        N_("Each installment's returned amount matches its postings."),
         _POSTED.format(debit="refunds", credit="cash", column="returned"),
     ),
     "not_overpaid": (
-        N_("Nothing is negative, paid over, or returned over."),
+        N_("No amount is negative, overpaid or over-returned."),
         "SELECT id FROM installments WHERE paid < 0 OR cancelled < 0 OR returned < 0 OR paid + cancelled > amount "
         "OR returned > paid",
     ),
     "debt_is_accepted": (
-        N_("Debts are posted for accepted plans, whole, and for no other."),
+        N_("The full debt is posted for every accepted plan, and for no other."),
         "SELECT i.id FROM installments i JOIN plans p ON p.merchant_id = i.merchant_id AND p.id = i.plan_id "
         "LEFT JOIN postings o ON o.merchant_id = i.merchant_id AND o.installment_id = i.id AND o.debit = 'receivable' "
         "GROUP BY i.merchant_id, i.id, i.amount, p.acceptance_id "
@@ -96,13 +96,13 @@ INVARIANTS: dict[str, tuple[str, str]] = {
         "HAVING (SUM(i.amount - i.paid - i.cancelled) > 0) <> (p.state = 'active')",
     ),
     "payments_are_booked": (
-        N_("Every payment that succeeded has its postings, and no other payment has any."),
+        N_("Every successful payment has its postings, and no other payment has any."),
         "SELECT m.id FROM payments m LEFT JOIN postings o ON o.merchant_id = m.merchant_id AND o.payment_id = m.id "
         "AND o.debit = 'cash' GROUP BY m.merchant_id, m.id, m.amount, m.state "
         "HAVING COALESCE(SUM(o.amount), 0) <> CASE WHEN m.state = 'succeeded' THEN m.amount ELSE 0 END",
     ),
     "payments_are_told": (
-        N_("Every payment that succeeded has its message and its event."),
+        N_("Every successful payment has its email and its event."),
         "SELECT m.id FROM payments m WHERE m.state = 'succeeded' AND (NOT EXISTS (SELECT 1 FROM messages t "
         "WHERE t.merchant_id = m.merchant_id AND t.cause = m.id AND t.kind = 'payment_received') "
         "OR NOT EXISTS (SELECT 1 FROM events e WHERE e.merchant_id = m.merchant_id AND e.plan_id = m.plan_id "
@@ -118,12 +118,12 @@ INVARIANTS: dict[str, tuple[str, str]] = {
         "WHERE m.customer_id <> p.customer_id OR m.currency <> p.currency OR i.plan_id <> m.plan_id",
     ),
     "returned_within_received": (
-        N_("No payment has returned more than it brought in."),
+        N_("No payment has returned more than it received."),
         "SELECT payment_id FROM postings WHERE debit = 'cash' OR credit = 'cash' GROUP BY merchant_id, payment_id "
         "HAVING SUM(CASE WHEN debit = 'cash' THEN amount ELSE -amount END) < 0",
     ),
     "refunds_are_booked": (
-        N_("What refunds say they cancelled and returned is what was posted for them."),
+        N_("Each refund's cancelled and returned amounts match its postings."),
         "SELECT r.id FROM refunds r LEFT JOIN postings o ON o.merchant_id = r.merchant_id AND o.refund_id = r.id "
         "GROUP BY r.merchant_id, r.id, r.cancelled, r.returned HAVING "
         "COALESCE(SUM(CASE WHEN o.credit = 'receivable' THEN o.amount END), 0) <> r.cancelled "
@@ -136,17 +136,19 @@ INVARIANTS: dict[str, tuple[str, str]] = {
         "GROUP BY m.merchant_id, m.id, m.amount HAVING COALESCE(SUM(i.amount - i.paid - i.cancelled), 0) <> m.amount",
     ),
     "held_while_processing": (
-        N_("Every installment that is held is held by a payment of its plan that is being processed."),
+        N_(
+            "Every installment marked as being paid belongs to a payment of its plan that is being processed."
+        ),
         "SELECT i.id FROM installments i JOIN payments m ON m.merchant_id = i.merchant_id AND m.id = i.payment_id "
         "WHERE m.state <> 'processing' OR m.plan_id <> i.plan_id",
     ),
-    "one_merchant": (N_("No row of one shop points to another's."), _strays()),
+    "one_merchant": (N_("No row of one shop refers to another shop."), _strays()),
 }
 # How each folded table is checked: what is kept and what is to be folded, less what is counted afresh, leaves nothing.
 TALLIES = {
-    "due_tallies": N_("The sums by due date are those of the installments of accepted plans."),
-    "posted_tallies": N_("The sums by day are those of the postings."),
-    "cohort_tallies": N_("The sums by month of acceptance are those of the installments of accepted plans."),
+    "due_tallies": N_("The totals by due date match the installments of accepted plans."),
+    "posted_tallies": N_("The daily totals match the postings."),
+    "cohort_tallies": N_("The totals by month of acceptance match the installments of accepted plans."),
 }
 
 
@@ -193,4 +195,4 @@ def _hashes(session: Session) -> Finding:
     """The one check that SQL cannot make on both engines: the hash is computed again from the stored text."""
     rows = session.execute(text("SELECT terms, terms_hash FROM acceptances")).yield_per(1000)
     broken = sum(hash_text(row.terms) != row.terms_hash for row in rows)
-    return Finding("terms_hash", N_("The hash of every acceptance is that of the terms it keeps."), broken)
+    return Finding("terms_hash", N_("The hash of every acceptance matches the terms it keeps."), broken)

@@ -57,7 +57,7 @@ def check_account(new: NewAccount) -> NewAccount:
     except InvalidInput as invalid:
         errors |= invalid.errors
     try:
-        # Who chooses no user name of one's own signs in with the address, which is the only one with an @.
+        # Who chooses no username of one's own signs in with the address, which is the only one with an @.
         username = rules.clean_username(new.username) if new.username != new.email else email
     except InvalidInput as invalid:
         errors |= invalid.errors
@@ -82,16 +82,16 @@ def sign_up(session: Session, new: NewAccount, password_hash: str, now: datetime
     user = find_or_invite(session, new.email, new.language, now)
     if user.password_hash:
         raise InvalidInput.at(
-            "email", N_("There is already an account with this e-mail address. Sign in instead.")
+            "email", N_("An account with this email address already exists. Sign in instead.")
         )
     if user.deactivated_at:
-        raise InvalidInput.at("email", N_("This address cannot be used here. Ask the portal's support."))
+        raise InvalidInput.at("email", N_("This address cannot be used here. Contact support."))
     user.username, user.name, user.role, user.password_hash = new.username, new.name, new.role, password_hash
     user.language = new.language
     try:
         session.flush()
     except IntegrityError as error:
-        raise InvalidInput.at("username", N_("Somebody has this name already. Choose another.")) from error
+        raise InvalidInput.at("username", N_("That username is taken.")) from error
     if new.role is Role.MERCHANT:
         session.add(
             Merchant(
@@ -142,7 +142,7 @@ def sign_in(
 def recognize(
     session: Session, passwords: Passwords, identifier: str, password: str, address: str, now: datetime
 ) -> UUID | None:
-    """The id of the user with this e-mail or user name and password, or None if the two do not fit.
+    """The id of the user with this email or username and password, or None if the two do not fit.
 
     Raises ``TooMany`` before any hashing after ten wrong passwords in five minutes, per account or per network
     address. Runs its own unit of work, since no hash is computed inside a transaction.
@@ -153,7 +153,7 @@ def recognize(
             or_(User.email == typed, func.lower(User.username) == typed)
         )
     ).first()
-    # One account has one count, whether its address or its user name is typed.
+    # One account has one count, whether its address or its username is typed.
     account = hashlib.sha256((str(found.id) if found else typed).encode()).hexdigest()
     _check_throttle(session, account, address, now)
     session.rollback()
@@ -269,7 +269,7 @@ def change_shop(
 def create_admin(session: Session, email: str, password_hash: str, now: datetime) -> UUID:
     """Make an admin; only the command line can. Raises ``InvalidInput`` if the address is taken."""
     if session.scalars(select(User.id).where(User.email == email)).first():
-        raise InvalidInput.at("email", N_("There is already an account with this e-mail address."))
+        raise InvalidInput.at("email", N_("An account with this email address already exists."))
     user = User(
         id=new_id(),
         email=email,

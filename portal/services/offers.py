@@ -168,7 +168,7 @@ def accept(
     plan, today = lock_for_customer(session, customer, plan_id, now)
     if terms_hash is not None and terms_hash != plan.terms_hash:
         raise Conflict(
-            N_("These are not the terms of this offer. Read it again before you accept."), code="other_terms"
+            N_("The terms of this offer have changed. Read them again before you accept."), code="other_terms"
         )
     bind(session, plan, origin, "accepted", now, today)
 

@@ -89,7 +89,7 @@ def send_again(session: Session, admin: Actor, message_id: UUID, now: datetime) 
         .execution_options(synchronize_session=False)
     ).all()
     if not queued:
-        raise Conflict(N_("This message was not given up: it was sent, or it still waits."))
+        raise Conflict(N_("This email cannot be sent again: it was already sent, or is still queued."))
     session.info["messages_queued"] = True
     events.record(
         session,

@@ -94,7 +94,7 @@ def _intend(
     amount = sum(i.amount - i.paid - i.cancelled for i in covered)
     if order.shown is not None and amount != order.shown:
         raise Conflict(
-            N_("Another amount is owed by now. Check it and pay again."), code="other_amount", figure=amount
+            N_("The amount owed has changed. Check it and pay again."), code="other_amount", figure=amount
         )
     payment = {
         "merchant_id": merchant_id,

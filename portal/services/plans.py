@@ -51,7 +51,7 @@ def cancel(
     amounts = {i.id: i.amount - i.paid - i.cancelled for i in installments if i.amount > i.paid + i.cancelled}
     owed = sum(amounts.values())
     if shown is not None and shown != owed:
-        message = N_("Another amount is owed by now. Check it and confirm again.")
+        message = N_("The amount owed has changed. Check it and confirm again.")
         raise Conflict(message, code="other_amount", figure=owed)
     before = schedule_facts(installments)
     cancel_parts(session, plan, installments, amounts, now, today)

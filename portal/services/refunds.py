@@ -98,7 +98,7 @@ def _intend(
             return _replay(session, plan, seen.answer, seen.refund_id)
     worked_out = _work_out(session, plan, request.amount)
     if request.shown is not None and request.shown != worked_out.fingerprint:
-        message = N_("Something changed since this preview. Check the new one and confirm again.")
+        message = N_("Something changed since this preview. Check the new preview and confirm again.")
         raise Conflict(message, code="other_preview")
     installments = installments_of(session, plan)
     before = schedule_facts(installments)

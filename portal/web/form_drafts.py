@@ -71,7 +71,7 @@ def restore() -> MultiDict[str, str] | None:
     del session[_KEY]
     if _too_old(kept):
         return None
-    flash(_("You are signed in again. What you typed is back in the form; nothing of it was sent."), "info")
+    flash(_("You are signed in again. What you typed is back in the form. It has not been sent."), "info")
     return MultiDict(kept["fields"])
 
 

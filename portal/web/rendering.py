@@ -37,7 +37,7 @@ NAVIGATION = {
         ("admin.overview", lambda: _("Overview")),
         ("admin.users", lambda: _("Users")),
         ("admin.plans", lambda: _("Plans")),
-        ("admin.messages", lambda: _("Messages")),
+        ("admin.messages", lambda: _("Emails")),
         ("admin.jobs", lambda: _("Jobs")),
         ("admin.audit", lambda: _("Audit")),
         ("admin.self_check", lambda: _("Self-check")),

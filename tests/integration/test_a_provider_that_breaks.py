@@ -84,6 +84,6 @@ def test_a_refunding_shop_is_told_that_it_is_on_its_way(app, client, session, sh
     for _ in range(2):
         answer = client.post(url, data=fields)
         assert (answer.status_code, answer.location) == (303, f"/merchant/plans/{plan.id}")
-        assert "is on its way back" in text(client.get(answer.location))
+        assert "is being returned" in text(client.get(answer.location))
     settled = refund_settlement.settle_pending(session, Simulator(), now() + SOON)
     assert settled == {"refunds_settled": 1, "refunds_waiting": 0}

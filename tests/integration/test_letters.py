@@ -82,11 +82,11 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "payment_declined": (
         PAYMENT | {"outcome": "insufficient_funds"},
-        ["$66.67", "not enough money", "Nothing was taken", PLAN_PAGE],
+        ["$66.67", "not have enough money", "Nothing was charged", PLAN_PAGE],
     ),
     "refund_made": (
         PLAN | SCHEDULES | {"amount": 6000, "cancelled": 5000, "to_return": 1000},
-        ["$60.00", "$50.00 of what", "$10.00 goes back", "4 Dec 2026", "$16.66", "$0.00", PLAN_PAGE],
+        ["$60.00", "$50.00 of what", "$10.00 will be returned", "4 Dec 2026", "$16.66", "$0.00", PLAN_PAGE],
     ),
     "refund_declined": (
         PLAN | {"returned": 1000, "to_return": 1500},
@@ -207,7 +207,7 @@ def test_an_invited_person_is_not_called_by_their_address(letters: Letters):
 
 
 @pytest.mark.parametrize(
-    ("outcome", "said"), [("declined", "card was declined"), ("insufficient_funds", "not enough")]
+    ("outcome", "said"), [("declined", "card was declined"), ("insufficient_funds", "not have enough")]
 )
 def test_a_declined_payment_says_why(letters: Letters, outcome: str, said: str):
     facts = CASES["payment_declined"][0] | {"outcome": outcome}

@@ -67,7 +67,7 @@ def test_the_admin_presses_send_again_and_it_goes_out(app, client, session, boss
     answer = client.submit(f"{path}/send-again", {}, page=path)
     assert (answer.status_code, answer.location) == (303, path)
     assert "Send again" not in client.get(path).get_data(as_text=True)
-    assert "Message queued again" in client.get("/admin/audit").get_data(as_text=True)
+    assert "Email queued again" in client.get("/admin/audit").get_data(as_text=True)
     huey = app.extensions["adapters"].queue
     huey.execute(huey.dequeue())
     assert stored(session)[0] == "sent"

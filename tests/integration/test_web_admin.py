@@ -57,11 +57,11 @@ def test_a_fresh_portal_has_words_for_what_is_empty(visit):
     expected = {
         "/admin/": "Has not run yet",
         "/admin/plans": "No plans found",
-        "/admin/messages": "No messages",
+        "/admin/messages": "No emails",
         "/admin/jobs": "No job has run yet",
-        "/admin/audit": "Admin made on the command line",
-        "/admin/self-check": "Everything holds",
-        "/admin/users?search=x%25": "Nobody found",
+        "/admin/audit": "Admin created on the command line",
+        "/admin/self-check": "All checks passed",
+        "/admin/users?search=x%25": "No users found",
     }
     for path, words in expected.items():
         assert words in visit(path), path
@@ -79,9 +79,9 @@ def test_the_overview_counts(visit, session, plan_id, ada, shop):
     for card in ("Merchants 1", "Customers 2", "Active plans 1", "Payments processing 1"):
         assert f" {card} " in page, card
     waiting = len(admin.list_messages(session, state="queued"))
-    assert re.search(rf"Letters waiting {waiting} The oldest since 2 Mar 2026, 12:00 UTC", page)
+    assert re.search(rf"Queued emails {waiting} The oldest since 2 Mar 2026, 12:00 UTC", page)
     assert "marked: 4" in page and "marked: 3" not in page and "TimeoutError: no answer" in page
-    assert page.count("Works") == 2
+    assert page.count("Working") == 2
 
 
 def test_pages_ask_little_however_much_there_is(client, visit, session, shop, ada, plan_id, count_statements):
@@ -110,7 +110,7 @@ def test_users_are_found_by_name_address_and_role(visit, shop, ada):
     for query in ("search=BUYER", "search=ada.b", "role=customer", "search=ada&role=customer"):
         page = visit(f"/admin/users?{query}")
         assert "Ada Buyer" in page and "Corner Shop" not in page, query
-    assert "Nobody found" in visit("/admin/users?search=ada&role=merchant")
+    assert "No users found" in visit("/admin/users?search=ada&role=merchant")
 
 
 @pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
@@ -134,7 +134,7 @@ def test_a_deactivated_user_is_signed_out_and_can_come_back(app, client, visit, 
     assert (answer.status_code, answer.location) == (303, path)
     assert theirs.get("/account").status_code == 303
     assert theirs.submit("/login", {"email": ada.email, "password": PASSWORD}).status_code == 422
-    assert "Stopped on" in visit(path)
+    assert "Deactivated on" in visit(path)
     assert client.submit(f"{path}/reactivate", {}, page=path).status_code == 303
     assert theirs.submit("/login", {"email": ada.email, "password": PASSWORD}).status_code == 303
     assert "User deactivated Admin" in visit("/admin/audit") and "User reactivated Admin" in visit(
@@ -176,7 +176,7 @@ def test_plans_are_found_and_can_only_be_read(client, visit, session, plan_id, s
         "192.0.2.7",
         "Late",
         "Test Browser 1.0",
-        "The kept text has this fingerprint Yes",
+        "Stored text matches its SHA-256 hash Yes",
         "With the button",
     ):
         assert words in page, words
@@ -194,13 +194,13 @@ def test_a_letter_is_shown_as_it_would_go_out_and_then_as_it_went(app, visit, se
     (offer,) = [row for row in admin.list_messages(session) if row.kind == "offer_sent"]
     path = f"/admin/messages/{offer.id}"
     page = visit(path)
-    assert "as it would go out now" in page and f"/customer/plans/{plan_id}" in page and "Queued" in page
+    assert "as it would be sent now" in page and f"/customer/plans/{plan_id}" in page and "Queued" in page
     adapters = app.extensions["adapters"]
     outbox.deliver(session, adapters.mailer, adapters.emails.write, lambda: NOW)
     session.rollback()
     page = visit(path)
-    assert "as it would go out now" not in page and f"/customer/plans/{plan_id}" in page and "Sent" in page
-    assert "No messages" in visit("/admin/messages?state=queued")
+    assert "as it would be sent now" not in page and f"/customer/plans/{plan_id}" in page and "Sent" in page
+    assert "No emails" in visit("/admin/messages?state=queued")
 
 
 def test_the_audit_trail_has_words_for_everything_that_happened(client, visit, session, shop, ada, plan_id):
@@ -227,12 +227,12 @@ def test_the_audit_trail_has_words_for_everything_that_happened(client, visit, s
 
 
 def test_the_self_check_turns_red(visit, session, plan_id):
-    assert "Everything holds" in visit("/admin/self-check")
+    assert "All checks passed" in visit("/admin/self-check")
     with unit_of_work(session):
         session.execute(text("DELETE FROM messages WHERE kind = 'payment_received'"))
     page = visit("/admin/self-check")
-    assert "Everything holds" not in page
-    assert "Every payment that succeeded has its message and its event. 1 row breaks it" in page
+    assert "All checks passed" not in page
+    assert "Every successful payment has its email and its event. 1 row fails" in page
 
 
 @pytest.mark.parametrize("role", [Role.MERCHANT, Role.CUSTOMER])

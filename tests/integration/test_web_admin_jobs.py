@@ -44,7 +44,7 @@ def test_a_job_that_did_not_run_in_time_is_overdue_by_so_much(session, see, path
     page = see(path)
     assert "Overdue by 2 hours" in page
     assert "Overdue by 10 minutes" in page
-    assert page.count("Overdue by") == 2 and page.count("In time") == 2
+    assert page.count("Overdue by") == 2 and page.count("On time") == 2
 
 
 def test_jobs_in_time_are_not_called_overdue(session, see):

@@ -32,7 +32,7 @@ def reader(client, ada):
 
 def test_the_first_line_says_that_an_offer_waits(reader, offer):
     home = text(reader.get("/customer/"))
-    assert "An offer waits for your answer." in home
+    assert "You have an offer to answer." in home
     assert "Review offer" in home
     assert f"/customer/plans/{offer}" in home
     assert "Pay $" not in home, "an offer owes nothing"
@@ -110,7 +110,7 @@ def test_other_terms_than_those_offered_are_refused(session, reader, ada, offer,
     page = f"/customer/plans/{offer}"
     refused = reader.submit(f"{page}/accept", {"agree": "y", "terms_hash": stale}, page=page)
     assert refused.status_code == 409
-    assert "These are not the terms of this offer" in text(refused)
+    assert "The terms of this offer have changed" in text(refused)
     assert "Accept plan" in text(refused), "the offer can be read again and answered"
     assert state(session, ada, offer) == "offered"
 
@@ -179,7 +179,7 @@ def test_a_revoked_offer_cannot_be_answered(session, reader, shop, ada, offer, a
         offers.revoke(session, shop, offer, now())
     refused = late_answer(reader, session, ada, offer, answer)
     assert refused.status_code == 409
-    assert "Corner Shop took this offer back. You owe nothing." in text(refused)
+    assert "Corner Shop revoked this offer. You owe nothing." in text(refused)
     assert state(session, ada, offer) == "revoked"
 
 
@@ -199,7 +199,7 @@ def test_a_cancelled_plan_says_that_nothing_is_owed(session, reader, shop, ada):
     with unit_of_work(session):
         plans.cancel(session, shop, plan_id, 10000, now())
     page = text(reader.get(f"/customer/plans/{plan_id}"))
-    assert "Corner Shop cancelled what was left of this plan. You owe nothing more." in page
+    assert "Corner Shop cancelled the rest of this plan. You owe nothing more." in page
     assert "Pay $" not in page
     assert "Plan cancelled: $100.00 is no longer owed" in page
 

@@ -24,7 +24,7 @@ def test_another_amount_than_shown_charges_nothing(client, session, ada, plan, h
     factories.pay(session, ada, plan.id, 1, now=now())
     refused = client.post(action, data=fields, headers=headers)
     assert refused.status_code == 409
-    assert "Another amount is owed by now" in text(refused)
+    assert "The amount owed has changed" in text(refused)
     shown = next(f.fields for f in Forms(text(refused)).all if f.action == action)
     assert shown["amount"] == "6666"
     assert shown["key"] != fields["key"]
@@ -34,7 +34,7 @@ def test_another_amount_than_shown_charges_nothing(client, session, ada, plan, h
 @pytest.mark.parametrize("headers", [{}, HTMX])
 @pytest.mark.parametrize(
     ("card", "words"),
-    [(Card.DECLINED, "Your card was declined"), (Card.INSUFFICIENT_FUNDS, "not enough money on your card")],
+    [(Card.DECLINED, "Your card was declined"), (Card.INSUFFICIENT_FUNDS, "does not have enough money")],
 )
 def test_a_declined_payment_says_so_and_can_be_tried_again(
     client, session, ada, plan, pay_first, headers, card, words
@@ -127,7 +127,7 @@ def test_a_key_that_cannot_be_kept_is_refused(client, session, ada, plan, pay_fi
 
 @pytest.mark.parametrize(
     ("card", "words"),
-    [(Card.TIMES_OUT, "is being processed"), (Card.DECLINED, "The card was declined. Nothing was taken.")],
+    [(Card.TIMES_OUT, "is being processed"), (Card.DECLINED, "The card was declined. Nothing was charged.")],
 )
 def test_a_payment_that_moved_nothing_is_no_receipt(client, session, ada, plan, card, words):
     factories.choose_card(session, ada, card)

@@ -16,7 +16,7 @@ from portal.services import refunds
 from tests import factories
 from tests.browserlike import sign_in
 
-NOTE = "An open box stands for a letter"
+NOTE = "A box marks a character"
 
 
 def opened(client, path: str) -> pypdf.PdfReader:

@@ -25,7 +25,7 @@ OFFER = {
     "start_date": "2027-02-28",
 }
 NOTICE = "What you typed is back in the form"
-PROMISE = "what you typed is back in its form"
+PROMISE = "what you typed will be back in the form"
 
 
 def end_session(session, person) -> None:

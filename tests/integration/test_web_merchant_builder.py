@@ -97,7 +97,7 @@ def test_the_preview_is_what_the_offer_becomes(session, merchant, ada, count_sta
             assert filters["money"](line.amount, "USD") in preview
     assert preview.count("<tr>") == 1 + 7 + 2, "a head, the lines, the total and the difference"
     assert "$1,000.01" in preview
-    assert "Difference to the total" in preview
+    assert "Difference from the total" in preview
     assert "$0.00" in preview
 
 
@@ -116,13 +116,13 @@ def test_days_that_are_past_are_named(merchant):
     past = (now() - timedelta(days=40)).date().isoformat()
     preview = text(merchant.post(PREVIEW, data=token(merchant) | answers(start_date=past), headers=HTMX))
     assert preview.count("Already overdue") == 2
-    assert "2 due dates are past" in preview
+    assert "2 due dates have passed" in preview
 
 
 def test_an_unfinished_form_is_no_mistake_yet(merchant):
     preview = merchant.post(PREVIEW, data=token(merchant) | answers(total_amount=""), headers=HTMX)
     assert preview.status_code == 200
-    assert "Fill in the total" in text(preview)
+    assert "Enter the total" in text(preview)
 
 
 @pytest.mark.parametrize(

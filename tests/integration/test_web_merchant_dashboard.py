@@ -72,8 +72,8 @@ def test_the_numbers_of_the_worked_example(merchant, paid_late, count_statements
         "Revenue in the period $0.00 ▼ 100.0% Down from $33.34 Total revenue $33.34",
         "Outstanding $66.66 Unchanged from $66.66",
         "Overdue $33.33 Overdue installments 1 Newly overdue $33.33",
-        "Success rate in the period 0.00% ▼ 100.00 points Down from 100.00% Success rate 50.00%",
-        "On-time rate in the period 0.00% ▼ 100.00 points Down from 100.00% On-time rate 50.00%",
+        "Success rate in the period 0.00% ▼ 100.00 percentage points Down from 100.00% Success rate 50.00%",
+        "On-time rate in the period 0.00% ▼ 100.00 percentage points Down from 100.00% On-time rate 50.00%",
     ]
     assert "Ada Buyer" in page[page.index("Latest payments") :]
 
@@ -182,14 +182,14 @@ def test_the_dashboard_is_drawn_in_arabic(merchant, paid_late):
 
 def test_a_chart_tells_every_point_in_words_and_again_as_a_table(merchant, paid_late):
     page = text(merchant.get("/merchant/"))
-    chart = section(page, "Takings and schedule by month", "</figure>")
+    chart = section(page, "Received and scheduled by month", "</figure>")
     points = re.findall(
         r'<span class="chart-values">(.*?)</span></li>|<span class="chart-values">(.*)\n', chart
     )
     assert len(points) == 12
     month = (now() - timedelta(days=40)).strftime("%B %Y")
     told = [words("".join(point)) for point in points]
-    assert any(f"{month} Takings $33.34 Schedule $33.34" in point for point in told), told
+    assert any(f"{month} Received $33.34 Schedule $33.34" in point for point in told), told
     rows = [words(row) for row in section(chart, "<tbody>", "</tbody>").split("</tr>")]
     assert f"{month} $33.34 $33.34" in rows
     assert "style=" not in page
@@ -254,4 +254,4 @@ class TestDebtors:
         (debtor,) = metrics.debtors(session, shop, now())["91+"]
         assert debtor.installments == metrics.LOOKED_AT
         page = words(section(text(merchant.get("/merchant/")), '<h2 id="aging">'))
-        assert "Among the 250 that were due first." in page
+        assert "Among the first 250 by due date." in page

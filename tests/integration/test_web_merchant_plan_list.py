@@ -43,8 +43,8 @@ def test_plans_are_found_by_customer_reference_and_state(session, merchant, shop
         ("search=lamp", "Reading lamp", "Oak table"),
         ("status=offered", "Reading lamp", "Oak table"),
         ("status=active", "Oak table", "Reading lamp"),
-        ("status=active&search=lamp", "No plan fits", "Oak table"),
-        ("search=%25", "No plan fits", "Oak table"),
+        ("status=active&search=lamp", "No matching plans", "Oak table"),
+        ("search=%25", "No matching plans", "Oak table"),
     ):
         page = text(merchant.get(f"{LIST}?{query}"))
         assert found in page, query
@@ -118,7 +118,7 @@ def test_a_list_too_long_to_add_up_says_so(session, merchant, shop, ada, plan, m
     whole, narrowed = text(merchant.get(LIST)), text(merchant.get(f"{LIST}?search=oak"))
     assert "More than 1 plans" in whole
     assert "$33.34</bdi> received" in whole, "what the numbers know is told all the same"
-    assert "Narrow the list" in narrowed
+    assert "Filter the list" in narrowed
     assert "received" not in narrowed
 
 

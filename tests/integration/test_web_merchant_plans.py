@@ -92,7 +92,7 @@ def test_another_amount_than_shown_cancels_nothing(session, merchant, ada, plan)
     factories.pay(session, ada, plan.id, 1, now=now())
     refused = merchant.post(f"{page}/cancel", data=shown.fields)
     assert refused.status_code == 409
-    assert "Another amount is owed by now" in text(refused)
+    assert "The amount owed has changed" in text(refused)
     fresh = next(f for f in Forms(text(refused)).all if f.action == f"{page}/cancel")
     assert fresh.fields["amount"] == "6666"
     assert factories.plan_of(session, ada, plan.id, now()).state == "active"
@@ -147,7 +147,7 @@ def test_a_plan_tells_what_was_written_refunded_and_by_whom(session, merchant, s
     refunds.refund(session, Simulator(), shop, refunds.Request(plan.id, 7000), None, now())
     page = text(merchant.get(f"{LIST}{plan.id}"))
     for words in (
-        "Letters to the customer",
+        "Emails to the customer",
         "The offer",
         "A payment was received",
         "A refund, with the new schedule",

@@ -120,5 +120,5 @@ def test_the_customer_reads_of_it(session, client, ada, shop, plan):
     client.submit("/logout", {}, page="/merchant/")
     client.submit("/login", {"email": ada.email, "password": factories.PASSWORD})
     page = text(client.get(f"/customer/plans/{plan.id}"))
-    assert "$80.00 refunded: $66.66 cancelled, $13.34 goes back" in page
+    assert "$80.00 refunded: $66.66 cancelled, $13.34 returned to the customer" in page
     assert "$13.34 returned" in page

@@ -25,7 +25,7 @@ def test_control_characters_and_lone_surrogates_are_refused(sign):
 
 
 def test_empty_is_refused_only_where_something_is_needed():
-    assert refused("   ") == "Say what is bought."
+    assert refused("   ") == "Enter what is bought."
     with pytest.raises(InvalidInput) as empty:
         clean_line("   ", "anything_else", longest=10)
     assert str(empty.value.errors["anything_else"]) == "This field cannot be empty."

@@ -75,7 +75,7 @@ NUMBERS = {
         Number(
             "overdue_installments",
             N_("Overdue installments"),
-            N_("How many installments are owed and late."),
+            N_("The number of installments that are owed and late."),
             Unit.COUNT,
             selections.overdue_installments,
         ),
@@ -147,7 +147,7 @@ NUMBERS = {
             "schedule",
             N_("Schedule by month"),
             N_(
-                "What accepted plans ask for, less what was cancelled, by the month in which it is due, for twelve "
+                "What is due under accepted plans, less what was cancelled, by month of the due date, for twelve "
                 "months up to this one."
             ),
             Unit.SERIES,
@@ -155,7 +155,7 @@ NUMBERS = {
         ),
         Number(
             "takings",
-            N_("Takings by month"),
+            N_("Received by month"),
             N_(
                 "Cash received less cash returned, by the month in which it moved, for twelve months up to this one."
             ),

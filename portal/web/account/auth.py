@@ -49,7 +49,7 @@ class SignUpForm(PageForm):
         validate_choice=False,
     )
     name = StringField(_l("Name"), filters=[typed])
-    email = EmailField(_l("E-mail"), filters=[typed])
+    email = EmailField(_l("Email"), filters=[typed])
     password = PasswordField(_l("Password"), filters=[typed])
     password2 = PasswordField(_l("Password again"), filters=[typed])
     currency = SelectField(_l("Currency"), validate_choice=False, filters=[typed])
@@ -104,7 +104,7 @@ def _open_account(new: accounts.NewAccount) -> ResponseReturnValue:
 
 
 class SignInForm(PageForm):
-    email = StringField(_l("E-mail or user name"), filters=[typed])
+    email = StringField(_l("Email or username"), filters=[typed])
     password = PasswordField(_l("Password"), filters=[typed])
 
 
@@ -127,7 +127,7 @@ def login() -> ResponseReturnValue:
             if user_id:
                 person = open_session(user_id)
                 return redirect(target or home_url(person.role), 303)
-            form.form_errors = [_("This name and password do not belong together. Check both and try again.")]
+            form.form_errors = [_("Wrong email or password.")]
         except InvalidInput as invalid:
             add_errors(form, invalid)
     page = render_template("auth/login.html", form=form, target=target, draft=form_drafts.exists())
@@ -143,7 +143,7 @@ def logout() -> ResponseReturnValue:
 
 
 class ForgotForm(PageForm):
-    email = EmailField(_l("E-mail"), filters=[typed])
+    email = EmailField(_l("Email"), filters=[typed])
 
 
 @bp.route("/forgot", methods=["GET", "POST"])
@@ -157,7 +157,7 @@ def forgot() -> ResponseReturnValue:
                 accounts.request_reset(db.session, form.email.data, now())
             return done(
                 url_for("auth.forgot"),
-                _("If there is an account with this address, a letter with a link is on its way to it."),
+                _("If an account exists for that address, we have sent it a link."),
             )
         except InvalidInput as invalid:
             add_errors(form, invalid)
@@ -261,7 +261,7 @@ def password() -> ResponseReturnValue:
     with unit_of_work(db.session):
         accounts.change_password(db.session, person.id, hashed, now())
     open_session(person.id)
-    text = _("Your password is changed. Wherever else you were signed in, you are signed out.")
+    text = _("Your password is changed. You are signed out everywhere else.")
     return done(url_for("auth.account"), text)
 
 

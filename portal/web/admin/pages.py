@@ -43,10 +43,10 @@ MESSAGE_STATES = ("queued", "sent", "failed")
 # What happens to accounts and shops; what happens to plans has its words in ``events``.
 HAPPENED = {
     "account_opened": N_("Account opened"),
-    "admin_created": N_("Admin made on the command line"),
-    "calendar_closed": N_("Calendar address taken away"),
-    "calendar_opened": N_("Calendar address made"),
-    "message_sent_again": N_("Message queued again"),
+    "admin_created": N_("Admin created on the command line"),
+    "calendar_closed": N_("Calendar link removed"),
+    "calendar_opened": N_("Calendar link created"),
+    "message_sent_again": N_("Email queued again"),
     "password_changed": N_("Password changed"),
     "profile_changed": N_("Profile changed"),
     "shop_changed": N_("Shop settings changed"),
@@ -91,7 +91,7 @@ def deactivate(user_id: UUID) -> ResponseReturnValue:
         accounts.deactivate(db.session, actor(), user_id, now())
     return done(
         url_for(".user", user_id=user_id),
-        _("Deactivated: signed out everywhere, and sign-in is stopped. Reactivate undoes it."),
+        _("Deactivated: this user is signed out everywhere and cannot sign in. Reactivate undoes this."),
     )
 
 
@@ -150,7 +150,7 @@ def send_again(message_id: UUID) -> ResponseReturnValue:
     with unit_of_work(db.session):
         outbox.send_again(db.session, actor(), message_id, now())
     return done(
-        url_for(".message", message_id=message_id), _("It is queued again and goes out within a minute.")
+        url_for(".message", message_id=message_id), _("It is queued again and will be sent within a minute.")
     )
 
 

@@ -82,9 +82,7 @@ def _address(key: UUID) -> str:
 def make() -> Response:
     with unit_of_work(db.session):
         service.open_calendar(db.session, actor(), now())
-    return done(
-        url_for(".show"), _("Your calendar has a new address. One that it had before no longer works.")
-    )
+    return done(url_for(".show"), _("Your calendar has a new link. An earlier link no longer works."))
 
 
 @bp.post("/customer/calendar/stop")
@@ -92,4 +90,4 @@ def make() -> Response:
 def stop() -> Response:
     with unit_of_work(db.session):
         service.close_calendar(db.session, actor(), now())
-    return done(url_for(".show"), _("The address no longer works. Remove the calendar from your app."))
+    return done(url_for(".show"), _("The link no longer works. Remove the calendar from your app."))

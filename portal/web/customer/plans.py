@@ -219,9 +219,7 @@ def pay_off(plan_id: UUID) -> Response:
 def _pay(plan_id: UUID, scope: Scope, installment_id: UUID | None = None) -> Response:
     form = PayForm()
     if not form.validate():
-        return _back(
-            plan_id, 422, Notice(_("That form was not complete and nothing was charged. Try again."))
-        )
+        return _back(plan_id, 422, Notice(_("The form was incomplete, and nothing was charged. Try again.")))
     order = Order(plan_id, scope, form.amount.data, installment_id)
     try:
         answer = payments.pay(db.session, adapters().gateway, actor(), order, form.key.data or None, now())
@@ -247,8 +245,8 @@ def _thanks(paid: Answer | PaymentView) -> str:
 
 def _being_processed() -> Notice:
     text = _(
-        "The payment provider has not answered yet. You need not pay again: "
-        "the answer appears here, or when you next open your plans."
+        "The payment provider has not answered yet. Do not pay again: "
+        "the result will appear here, or when you next open your plans."
     )
     return Notice(text, "info")
 
@@ -257,13 +255,13 @@ def _refused(answer: Answer | PaymentView) -> Notice:
     amount = amount_text(answer.amount, answer.currency)
     if answer.outcome == "insufficient_funds":
         text = _(
-            "There is not enough money on your card for %(amount)s, and nothing was taken. "
-            "Add some and try again, or choose another card.",
+            "Your card does not have enough money for %(amount)s. Nothing was charged. "
+            "Add money and try again, or choose another card.",
             amount=amount,
         )
     else:
         text = _(
-            "Your card was declined, and nothing was taken. "
+            "Your card was declined. Nothing was charged. "
             "Try to pay %(amount)s again, or choose another card.",
             amount=amount,
         )

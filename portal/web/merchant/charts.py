@@ -25,9 +25,9 @@ def takings_beside_schedule(numbers: Dashboard) -> Chart:
     both = zip(takings.points, schedule.points, strict=True)
     return replace(
         takings,
-        title=_("Takings and schedule by month"),
-        description=_("What came in, beside what accepted plans asked for in the same month."),
-        series=((_("Takings"), takings.series[0][1]), (_("Schedule"), schedule.series[0][1])),
+        title=_("Received and scheduled by month"),
+        description=_("What was received, beside what was due under accepted plans in the same month."),
+        series=((_("Received"), takings.series[0][1]), (_("Schedule"), schedule.series[0][1])),
         points=tuple(replace(came, values=came.values + asked.values) for came, asked in both),
     )
 

@@ -46,7 +46,7 @@ def download(what: str) -> Response:
         raise NotFound()
     row_type, read, names = EXPORTS[what]
     for name in request.args.keys() - names:
-        raise InvalidInput.at(name, N_("This file cannot be narrowed by that."))
+        raise InvalidInput.at(name, N_("This export does not support that filter."))
     wanted = exports.Wanted(
         search=searched(),
         plan_status=_one_of(exports.PLAN_STATUSES, "plan_status"),

@@ -112,7 +112,7 @@ def _unit(name: str) -> str:
     words = {
         Unit.MONEY: _("Amount in %(currency)s", currency=actor().currency),
         Unit.COUNT: _("Number of installments"),
-        Unit.PERCENT: _("Percent of installments"),
+        Unit.PERCENT: _("Percentage of installments"),
         Unit.SERIES: _("Amounts in %(currency)s", currency=actor().currency),
     }
     return words[unit]

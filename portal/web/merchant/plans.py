@@ -68,7 +68,7 @@ class FilterForm(PageForm):
         csrf = False
 
     search = StringField(_l("Search"), filters=[typed])
-    status = SelectField(_l("State"), choices=_choices(STATES), validate_choice=False, filters=[typed])
+    status = SelectField(_l("Status"), choices=_choices(STATES), validate_choice=False, filters=[typed])
     sort = SelectField(_l("Order"), choices=_choices(ORDERS), validate_choice=False, filters=[typed])
 
 
@@ -123,7 +123,7 @@ TYPED = ("customer_email", "description", "total_amount", "num_installments", "f
 
 
 class OfferForm(PageForm):
-    customer_email = EmailField(_l("Customer's e-mail address"), filters=[typed])
+    customer_email = EmailField(_l("Customer's email address"), filters=[typed])
     description = StringField(_l("What is sold"), filters=[typed])
     total_amount = StringField(_l("Total amount"), filters=[typed])
     num_installments = WholeNumberField(
@@ -253,7 +253,7 @@ class CancelForm(PageForm):
 def cancel(plan_id: UUID) -> Response:
     form = CancelForm()
     if not form.validate():
-        return _plan_page(plan_id, 422, _("That form was not complete. Check the amount and confirm again."))
+        return _plan_page(plan_id, 422, _("The form was incomplete. Check the amount and confirm again."))
     try:
         with unit_of_work(db.session):
             plans.cancel(db.session, actor(), plan_id, form.amount.data, now(), form.key.data or None)

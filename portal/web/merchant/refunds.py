@@ -130,14 +130,16 @@ def _words(answer: Answer) -> tuple[str, str]:
     }
     if answer.status == "processing":
         return _(
-            "%(cancelled)s is cancelled. %(to_return)s is on its way back; the provider has not confirmed it yet.",
+            "%(cancelled)s is cancelled. %(to_return)s is being returned; "
+            "the payment provider has not confirmed it yet.",
             **amounts,
         ), "info"
     if answer.status == "declined":
         return _(
-            "%(cancelled)s is cancelled, but the provider refused to return all of %(to_return)s. Try again.",
+            "%(cancelled)s is cancelled, but the payment provider refused to return all of %(to_return)s. Try again.",
             **amounts,
         ), "error"
     return _(
-        "Refunded: %(cancelled)s cancelled, %(to_return)s returned. The customer has been told.", **amounts
+        "Refunded: %(cancelled)s cancelled, %(to_return)s returned. The customer has been sent an email.",
+        **amounts,
     ), "success"

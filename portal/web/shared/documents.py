@@ -112,7 +112,7 @@ def _schedule(plan: PlanView) -> Table:
     sums = (sum(i.amount for i in lines), plan.paid, sum(i.cancelled for i in lines), plan.owed)
     return Table(
         title=_("Schedule"),
-        headings=(_("No."), _("Due"), _("Amount"), _("Paid"), _("Cancelled"), _("Owed"), _("State")),
+        headings=(_("No."), _("Due"), _("Amount"), _("Paid"), _("Cancelled"), _("Owed"), _("Status")),
         rows=tuple(
             (
                 str(number(i.number)),
@@ -168,7 +168,7 @@ def _moment(moved: PaymentView | RefundView, plan: PlanView) -> str:
 
 def _receipt_table(payment: PaymentView, lines: list[ReceiptLine]) -> Table:
     return Table(
-        title=_("What it paid"),
+        title=_("Installments paid"),
         headings=(_("Installment"), _("Due"), _("Amount")),
         rows=tuple(
             (
@@ -207,7 +207,7 @@ def _document(
         closing=(_("Questions? Ask %(shop)s at %(email)s.", shop=sender, email=support),),
         page=lambda number, count: _("Page %(number)s of %(count)s", number=number, count=count),
         missing=_(
-            "An open box stands for a letter that this document cannot show. The portal's pages show it."
+            "A box marks a character that this document's font does not support. It is shown correctly on the website."
         ),
     )
 

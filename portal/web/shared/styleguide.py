@@ -49,14 +49,14 @@ WORDS = {
 }
 BUTTONS = [("primary", "Primary"), ("secondary", "Secondary"), ("danger", "Danger"), ("quiet", "Quiet")]
 NOTICES = [
-    ("info", "For information", "The payment provider has not answered yet. You need not pay again."),
+    ("info", "For information", "The payment provider has not answered yet. Do not pay again."),
     ("success", "Success", "Thank you. $33.34 is paid."),
     (
         "warning",
         "Warning",
         "Two due dates are past: those installments are overdue as soon as it is accepted.",
     ),
-    ("error", "Error", "Your card was declined, and nothing was taken. Try again, or choose another card."),
+    ("error", "Error", "Your card was declined. Nothing was charged. Try again, or choose another card."),
 ]
 SCHEDULE = [
     (1, date(2026, 10, 4), 3334, "paid"),
@@ -113,7 +113,7 @@ def show() -> str:
 def _wrong() -> Sample:
     """The same form after it was refused."""
     form = Sample(prefix="wrong-", email="robin", amount="-5")
-    form.email.errors = ["Enter an e-mail address, such as name@example.com."]
+    form.email.errors = ["Enter an email address, such as name@example.com."]
     form.amount.errors = ["Enter an amount above zero, such as 250.00."]
     form.role.errors = ["Choose merchant or customer."]
     form.agree.errors = ["Tick the box to say that you have read and agree to these terms."]
