@@ -15,7 +15,7 @@ from .adapters.passwords import Passwords
 from .adapters.signing import derived_key
 from .database import engine_options
 from .extensions import Adapters, babel, csrf, db, htmx, limiter, login_manager, migrate
-from .http_bodies import WholeRequest
+from .http_bodies import BoundedRequest
 from .presentation.emails import Letters
 from .tasks import jobs, queue
 from .web import languages, rendering
@@ -67,7 +67,7 @@ def create_app(settings: dict[str, Any]) -> Flask:
     for extension in (db, csrf, htmx, limiter, login_manager):
         extension.init_app(app)
     # After htmx, which brings a class of its own.
-    app.request_class = WholeRequest
+    app.request_class = BoundedRequest
     babel.init_app(app, locale_selector=languages.select)
     migrate.init_app(app, db)
     app.extensions["adapters"] = _adapters(app)

@@ -1,4 +1,4 @@
-"""How the portal connects to its database, begins a transaction and locks, on SQLite and on PostgreSQL."""
+"""The database connection: engine options, how a transaction begins, and what differs between the two engines."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ import sqlite3
 import time
 from typing import Any
 
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, Table, event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Engine
+from sqlalchemy.orm import Session
 
-SQLITE_PATIENCE = 15
+SQLITE_TIMEOUT = 15  # seconds
 
 
 def engine_options(url: str) -> dict[str, Any]:
-    """PostgreSQL gives up a lock after 2 s and a statement after 5 s; SQLite waits 15 s for its one writer."""
+    """PostgreSQL: lock timeout 2 s, statement timeout 5 s. SQLite: waits up to 15 s for the write lock."""
     if url.startswith("sqlite"):
-        connect_args = {"timeout": SQLITE_PATIENCE, "isolation_level": None, "check_same_thread": False}
+        connect_args = {"timeout": SQLITE_TIMEOUT, "isolation_level": None, "check_same_thread": False}
         return {"connect_args": connect_args, "hide_parameters": True}
     return {
         "connect_args": {"options": "-c lock_timeout=2000 -c statement_timeout=5000 -c timezone=UTC"},
-        # What people typed, hashes among it, does not belong into the texts of errors.
+        # Keeps what people typed, and hashes, out of error messages.
         "hide_parameters": True,
         "pool_size": 8,
         "max_overflow": 4,
@@ -36,21 +38,21 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
             "foreign_keys = ON",
             # Without it INSERT OR REPLACE removes rows past the triggers that refuse it.
             "recursive_triggers = ON",
-            f"busy_timeout = {SQLITE_PATIENCE * 1000}",
+            f"busy_timeout = {SQLITE_TIMEOUT * 1000}",
         ):
             connection.execute(f"PRAGMA {pragma}")
 
 
 @event.listens_for(Engine, "begin")
 def _begin(connection: Connection) -> None:
-    """Transactions begin as the driver would not by itself.
+    """Begin a transaction explicitly.
 
-    On SQLite its own lose updates, so it is told: reads defer, writes lock at once. On PostgreSQL a statement that
-    reads sees what is committed by then, in a transaction or without: reads do without, which spares two round trips.
+    SQLite: BEGIN DEFERRED for reads, IMMEDIATE for writes, which avoids lost updates. PostgreSQL: reads use autocommit,
+    which saves BEGIN and ROLLBACK; a single statement sees the same rows either way.
     """
     if connection.dialect.name == "sqlite":
         if _writes(connection):
-            _lock(connection)
+            _begin_immediate(connection)
         else:
             connection.exec_driver_sql("BEGIN DEFERRED")
     else:
@@ -58,14 +60,14 @@ def _begin(connection: Connection) -> None:
         driver.autocommit = not _writes(connection)
 
 
-def _lock(connection: Connection) -> None:
-    """Take SQLite's one write lock, looking for it every millisecond until SQLite's own patience is over.
+def _begin_immediate(connection: Connection) -> None:
+    """Take SQLite's write lock, trying every millisecond for ``SQLITE_TIMEOUT`` seconds.
 
-    By itself SQLite looks ever more seldom, at last ten times a second, and misses its turn while a job writes.
+    SQLite's own busy handler backs off to ten tries a second and would miss its turn between a job's batches.
     """
     driver: Any = connection.connection.dbapi_connection
     driver.execute("PRAGMA busy_timeout = 0")
-    until = time.monotonic() + SQLITE_PATIENCE
+    until = time.monotonic() + SQLITE_TIMEOUT
     try:
         while time.monotonic() < until:
             try:
@@ -75,18 +77,20 @@ def _lock(connection: Connection) -> None:
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
                     break
             time.sleep(0.001)
-        # So that SQLAlchemy wraps what keeps it from being had.
+        # The last try goes through SQLAlchemy, which wraps the error.
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     finally:
-        driver.execute(f"PRAGMA busy_timeout = {SQLITE_PATIENCE * 1000}")
+        driver.execute(f"PRAGMA busy_timeout = {SQLITE_TIMEOUT * 1000}")
 
 
 _LOCKS = re.compile(" FOR (UPDATE|NO KEY UPDATE|SHARE|KEY SHARE)")
 
 
 @event.listens_for(Engine, "before_cursor_execute")
-def _refuse_strays(connection: Connection, _cursor: object, statement: str, *about: Any) -> None:
-    """Raises ``RuntimeError`` for a change or a lock outside of a unit of work: nothing would undo or hold it."""
+def _reject_writes_outside_unit_of_work(
+    connection: Connection, _cursor: object, statement: str, *about: Any
+) -> None:
+    """Raise ``RuntimeError`` for a change or a row lock outside a unit of work: nothing would commit or hold it."""
     context = about[1]
     changes = context.isinsert or context.isupdate or context.isdelete
     if (changes or _LOCKS.search(statement)) and not _writes(connection):
@@ -95,3 +99,12 @@ def _refuse_strays(connection: Connection, _cursor: object, statement: str, *abo
 
 def _writes(connection: Connection) -> bool:
     return connection.get_execution_options().get("write", False)
+
+
+def is_postgresql(session: Session) -> bool:
+    return session.get_bind().dialect.name == "postgresql"
+
+
+def insert_on_conflict(on_postgresql: bool, table: Table | type[Any]) -> postgresql.Insert | sqlite.Insert:
+    """An INSERT with ``on_conflict_do_nothing`` and ``on_conflict_do_update``, which each dialect has of its own."""
+    return postgresql.insert(table) if on_postgresql else sqlite.insert(table)

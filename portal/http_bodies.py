@@ -10,7 +10,7 @@ from werkzeug.utils import cached_property
 from werkzeug.wsgi import LimitedStream
 
 
-class WholeStream(LimitedStream):
+class BoundedStream(LimitedStream):
     """A body of unknown length: Werkzeug's own stream cuts off what is over the limit and says nothing."""
 
     def readall(self) -> bytes:
@@ -20,14 +20,14 @@ class WholeStream(LimitedStream):
         return read
 
 
-class WholeRequest(HtmxAwareRequest):
+class BoundedRequest(HtmxAwareRequest):
     """A request that is read whole or refused."""
 
     @cached_property
     def stream(self) -> IO[bytes]:
         stream = super().stream
         if isinstance(stream, LimitedStream) and self.content_length is None:
-            return WholeStream(self.input_stream, stream.limit, is_max=True)
+            return BoundedStream(self.input_stream, stream.limit, is_max=True)
         return stream
 
     def get_json(self, *args: Any, **options: Any) -> Any:

@@ -17,7 +17,7 @@ from werkzeug.exceptions import HTTPException
 from .core import errors
 from .core.errors import N_
 from .extensions import db
-from .services.transaction import is_busy, let_go
+from .services.transaction import is_busy, rollback_safely
 
 log = logging.getLogger(__name__)
 
@@ -133,7 +133,7 @@ def _database(error: DBAPIError) -> Response:
 
 def _ask_nothing_more() -> None:
     """Draw the page without the database: whoever is not known by now stays unknown."""
-    let_go(db.session)
+    rollback_safely(db.session)
     g.setdefault("_login_user", AnonymousUserMixin())
 
 

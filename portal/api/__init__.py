@@ -1,4 +1,4 @@
-"""The REST API: one more face over the same services and queries; adds no rule of its own."""
+"""The REST API: one more face over the same services and queries."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from . import analytics, auth, docs, guards, installments, plans, tokens
 from .requests import StrictJson
 
 CALLS = "6000 per minute"
-ROOMS = (auth, plans, installments, analytics, docs)
+BLUEPRINTS = (auth, plans, installments, analytics, docs)
 EXPOSED = ["Link", "Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "X-Request-Id"]
 
-for room in ROOMS:
-    # One count for all rooms: without a shared scope every address of the API would have its own.
-    limiter.shared_limit(CALLS, scope="api", key_func=guards.caller)(room.bp)
-    csrf.exempt(room.bp)
+for module in BLUEPRINTS:
+    # One count for the whole API: without a shared scope every address would have its own.
+    limiter.shared_limit(CALLS, scope="api", key_func=guards.caller)(module.bp)
+    csrf.exempt(module.bp)
 
 
 def init_app(app: APIFlask) -> None:
-    """Put the API's rooms into the portal. Front ends of other origins are let in as ``CORS_ORIGINS`` names them."""
+    """Register the API's blueprints. Front ends of other origins are allowed as ``CORS_ORIGINS`` names them."""
     app.json = StrictJson(app)
     tokens.init_app(app)
     docs.init_app(app)
-    for room in ROOMS:
-        app.register_blueprint(room.bp)
+    for module in BLUEPRINTS:
+        app.register_blueprint(module.bp)
     if app.config["CORS_ORIGINS"]:
         CORS(
             app, resources=r"/api/.*", origins=app.config["CORS_ORIGINS"], expose_headers=EXPOSED, max_age=600

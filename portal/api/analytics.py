@@ -14,7 +14,7 @@ from portal.extensions import db, now
 from portal.queries import metrics
 
 from . import examples, figures
-from .describing import answering
+from .describing import documented
 from .guards import actor, requires
 from .schemas import Query
 
@@ -31,7 +31,7 @@ class PeriodQuery(Query):
 @bp.get("/analytics/dashboard/")
 @bp.get("/plans/analytics/dashboard/")
 @bp.get("/analytics/merchant/")
-@answering(bp, figures.Dashboard, examples.DASHBOARD, instead=examples.NO_PERIOD)
+@documented(bp, figures.Dashboard, examples.DASHBOARD, instead=examples.NO_PERIOD)
 @bp.input(PeriodQuery, location="query")
 @requires(Role.MERCHANT)
 def dashboard(query_data: PeriodQuery) -> ResponseReturnValue:

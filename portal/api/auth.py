@@ -21,7 +21,7 @@ from portal.services import accounts
 from portal.services.transaction import unit_of_work
 
 from . import answers, examples, tokens
-from .describing import answering
+from .describing import documented
 from .guards import actor, public, signed_in, unauthorized
 from .schemas import Body, Email, Text, held_to, refuse
 from .tokens import Kind
@@ -78,7 +78,7 @@ class Register(Body):
 
 
 @bp.post("/auth/register/")
-@answering(bp, answers.Account, examples.ACCOUNT, status=201, instead=examples.NO_ADDRESS)
+@documented(bp, answers.Account, examples.ACCOUNT, status=201, instead=examples.NO_ADDRESS)
 @limiter.limit(SIGN_UPS)
 @bp.input(Register, example=examples.REGISTER)
 @public
@@ -104,7 +104,7 @@ class SignIn(Body):
 
 
 @bp.post("/token/")
-@answering(
+@documented(
     bp,
     answers.Tokens,
     examples.TOKENS,
@@ -138,7 +138,7 @@ class Renew(Body):
 
 
 @bp.post("/token/refresh/")
-@answering(bp, answers.Access, examples.ACCESS, instead=examples.NO_REFRESH | examples.NO_TOKEN)
+@documented(bp, answers.Access, examples.ACCESS, instead=examples.NO_REFRESH | examples.NO_TOKEN)
 @bp.input(Renew, example=examples.REFRESH)
 @public
 def refresh(json_data: Renew) -> ResponseReturnValue:
@@ -150,7 +150,7 @@ def refresh(json_data: Renew) -> ResponseReturnValue:
 
 
 @bp.get("/auth/me/")
-@answering(bp, answers.Account, examples.ACCOUNT)
+@documented(bp, answers.Account, examples.ACCOUNT)
 @signed_in
 def me() -> ResponseReturnValue:
     """Who you are"""

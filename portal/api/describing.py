@@ -48,7 +48,7 @@ KEY = {
 }
 
 
-def answering(
+def documented(
     bp: APIBlueprint,
     model: type[BaseModel],
     example: Any,

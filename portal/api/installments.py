@@ -22,7 +22,7 @@ from portal.services import payments
 from portal.services.payments import Order, Scope
 
 from . import answers, examples
-from .describing import answering
+from .describing import documented
 from .guards import actor, requires, signed_in
 from .pages import PageQuery, page, position
 from .requests import idempotency_key, origin
@@ -36,7 +36,7 @@ class InstallmentsQuery(PageQuery):
 
 
 @bp.get("/")
-@answering(bp, answers.Installment, [examples.INSTALLMENT], instead=examples.NO_PAGE)
+@documented(bp, answers.Installment, [examples.INSTALLMENT], instead=examples.NO_PAGE)
 @bp.input(InstallmentsQuery, location="query")
 @signed_in
 def index(query_data: InstallmentsQuery) -> Response:
@@ -63,7 +63,7 @@ def _end(listed: ListedInstallment) -> list[str]:
 
 
 @bp.post("/<uuid:installment_id>/pay/")
-@answering(
+@documented(
     bp,
     answers.Installment,
     examples.PAID,

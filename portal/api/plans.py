@@ -27,7 +27,7 @@ from portal.services import idempotency, offers, plans, refunds
 from portal.services.transaction import unit_of_work
 
 from . import answers, examples
-from .describing import answering
+from .describing import documented
 from .guards import actor, requires, signed_in
 from .pages import PageQuery, page, position
 from .requests import idempotency_key, origin
@@ -81,7 +81,7 @@ class Offering:
 
 
 @bp.post("/")
-@answering(bp, answers.Plan, examples.PLAN, status=201, instead=examples.NO_PART, keyed=True)
+@documented(bp, answers.Plan, examples.PLAN, status=201, instead=examples.NO_PART, keyed=True)
 @bp.input(NewPlan, example=examples.NEW_PLAN)
 @requires(Role.MERCHANT)
 def create(json_data: NewPlan) -> ResponseReturnValue:
@@ -101,7 +101,7 @@ class PlansQuery(PageQuery):
 
 
 @bp.get("/")
-@answering(bp, answers.Plan, [examples.PLAN], instead=examples.NO_PAGE)
+@documented(bp, answers.Plan, [examples.PLAN], instead=examples.NO_PAGE)
 @bp.input(PlansQuery, location="query")
 @signed_in
 def index(query_data: PlansQuery) -> Response:
@@ -124,7 +124,7 @@ def _end(plan: PlanView) -> list[str]:
 
 
 @bp.get("/<uuid:plan_id>/")
-@answering(bp, answers.Plan, examples.PLAN, refusals=(404,))
+@documented(bp, answers.Plan, examples.PLAN, refusals=(404,))
 @requires(Role.MERCHANT, Role.CUSTOMER)
 def show(plan_id: UUID) -> ResponseReturnValue:
     """One plan"""
@@ -132,7 +132,7 @@ def show(plan_id: UUID) -> ResponseReturnValue:
 
 
 @bp.get("/<uuid:plan_id>/installments/")
-@answering(bp, answers.Installment, [examples.INSTALLMENT], refusals=(404,))
+@documented(bp, answers.Installment, [examples.INSTALLMENT], refusals=(404,))
 @requires(Role.MERCHANT, Role.CUSTOMER)
 def installments(plan_id: UUID) -> Response:
     """A plan's installments, all of them"""
@@ -146,7 +146,7 @@ class Accepting:
 
 
 @bp.post("/<uuid:plan_id>/accept/")
-@answering(
+@documented(
     bp,
     answers.Plan,
     examples.PLAN | {"status": "active"},
@@ -172,7 +172,7 @@ class Declining:
 
 
 @bp.post("/<uuid:plan_id>/decline/")
-@answering(
+@documented(
     bp,
     answers.Plan,
     examples.PLAN | {"status": "declined"},
@@ -193,7 +193,7 @@ def decline(plan_id: UUID, json_data: Nothing) -> ResponseReturnValue:
 
 
 @bp.post("/<uuid:plan_id>/cancel/")
-@answering(
+@documented(
     bp,
     answers.Plan,
     examples.PLAN | {"status": "cancelled"},
@@ -222,7 +222,7 @@ class NewRefund(Body):
 
 
 @bp.post("/<uuid:plan_id>/refunds/")
-@answering(
+@documented(
     bp,
     answers.Refund,
     examples.REFUND,

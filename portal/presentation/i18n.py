@@ -17,7 +17,7 @@ from portal.extensions import babel
 from . import formats
 
 
-class Sentences(Domain):
+class Translations(Domain):
     """The sentences of the program's own code."""
 
     def __init__(self) -> None:
@@ -43,12 +43,12 @@ class Sentences(Domain):
         return said % _numbers({"num": num} | values)
 
 
-sentences = Sentences()
+sentences = Translations()
 
 
 def init_app(app: Flask) -> None:
     babel.domain_instance = sentences
-    app.jinja_env.globals.update(_=_said, gettext=_said, ngettext=_counted)
+    app.jinja_env.globals.update(_=translate, gettext=translate, ngettext=translate_plural)
     app.jinja_env.filters["number"] = number
 
 
@@ -75,12 +75,12 @@ def _numbers(values: dict[str, Any]) -> dict[str, Any]:
 
 
 @pass_eval_context
-def _said(context: EvalContext, words: str, **values: Any) -> str:
+def translate(context: EvalContext, words: str, **values: Any) -> str:
     return _safe(context, sentences.get_translations().ugettext(words)) % _numbers(values)
 
 
 @pass_eval_context
-def _counted(context: EvalContext, singular: str, plural: str, num: int, **values: Any) -> str:
+def translate_plural(context: EvalContext, singular: str, plural: str, num: int, **values: Any) -> str:
     words = _safe(context, sentences.get_translations().ungettext(singular, plural, num))
     return words % _numbers({"num": num} | values)
 

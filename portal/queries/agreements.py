@@ -14,7 +14,7 @@ from portal.core.roles import Actor
 from portal.core.terms import hash_text
 from portal.models import Acceptance, Merchant, Plan, User
 
-from .listing import own
+from .listing import owned_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,6 @@ def find_agreement(session: Session, party: Actor, plan_id: UUID) -> Agreement |
         .join(Acceptance, (Acceptance.merchant_id == Plan.merchant_id) & (Acceptance.plan_id == Plan.id))
         .join(Merchant, Merchant.id == Plan.merchant_id)
         .join(User, User.id == Acceptance.customer_id)
-        .where(Plan.id == plan_id, own(party))
+        .where(Plan.id == plan_id, owned_by(party))
     ).one_or_none()
     return Agreement(*tuple(row)) if row else None

@@ -30,7 +30,7 @@ INSTALLMENT_STATUSES = tuple(InstallmentStatus)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ExportFilter:
     """What the export is narrowed to; empty or None narrows nothing.
 
     ``search`` and ``plan_status`` choose plans as the list of plans does, ``status`` chooses installments; ``first``
@@ -107,7 +107,7 @@ class MovementRow:
 Row = PlanRow | InstallmentRow | MovementRow
 
 
-def plans(session: Session, merchant: Actor, now: datetime, wanted: Wanted) -> Iterator[list[PlanRow]]:
+def plans(session: Session, merchant: Actor, now: datetime, wanted: ExportFilter) -> Iterator[list[PlanRow]]:
     """The plans that ``wanted`` chooses: two statements a batch."""
     query = (
         select(Plan)
@@ -124,7 +124,7 @@ def plans(session: Session, merchant: Actor, now: datetime, wanted: Wanted) -> I
 
 
 def installments(
-    session: Session, merchant: Actor, now: datetime, wanted: Wanted
+    session: Session, merchant: Actor, now: datetime, wanted: ExportFilter
 ) -> Iterator[list[InstallmentRow]]:
     """The installments of chosen plans that show the wanted status: one statement a batch."""
     today = business_date(now, merchant.timezone)
@@ -152,7 +152,7 @@ def installments(
 
 
 def movements(
-    session: Session, merchant: Actor, now: datetime, wanted: Wanted
+    session: Session, merchant: Actor, now: datetime, wanted: ExportFilter
 ) -> Iterator[list[MovementRow]]:
     """Payments that succeeded, then refunds of which money went back: one statement a batch.
 
@@ -208,11 +208,11 @@ def _walk(read: Callable[[Any], list[Any]], key: Callable[[Any], Any]) -> Iterat
         after = key(found[-1])
 
 
-def _chosen(merchant: Actor, now: datetime, wanted: Wanted) -> list[ColumnElement[bool]]:
+def _chosen(merchant: Actor, now: datetime, wanted: ExportFilter) -> list[ColumnElement[bool]]:
     return narrowed(wanted.search, wanted.plan_status, business_date(now, merchant.timezone))
 
 
-def _payments(merchant: Actor, wanted: Wanted) -> Select[Any]:
+def _payments(merchant: Actor, wanted: ExportFilter) -> Select[Any]:
     days = [Payment.settled_on >= wanted.first] if wanted.first else []
     days += [Payment.settled_on <= wanted.last] if wanted.last else []
     return (
@@ -235,7 +235,7 @@ def _payments(merchant: Actor, wanted: Wanted) -> Select[Any]:
     )
 
 
-def _refunds(merchant: Actor, wanted: Wanted) -> Select[Any]:
+def _refunds(merchant: Actor, wanted: ExportFilter) -> Select[Any]:
     """A refund's day is that of its postings, which stays when the shop moves to another time zone."""
     days = [_returned_on >= wanted.first] if wanted.first else []
     days += [_returned_on <= wanted.last] if wanted.last else []

@@ -1,4 +1,4 @@
-"""Plans and installments of either party by page; a walk misses and repeats nothing of what was there at first."""
+"""Plans and installments of either party by page; keyset pagination, stable under concurrent inserts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,15 @@ from portal.core.roles import Actor, Role
 from portal.core.states import PlanState, shown_state
 from portal.models import Installment, Merchant, Plan
 
-from .read_models import LINE, InstallmentView, PlanView, installment_view, load, load_plans, shown
+from .read_models import (
+    LINE,
+    InstallmentView,
+    PlanView,
+    installment_view,
+    load_plan_views,
+    load_plans,
+    with_view_columns,
+)
 from .statuses import Today, installment_status, plan_status
 
 
@@ -33,7 +41,7 @@ def plans(
     session: Session, actor: Actor, now: datetime, *, status: str | None, before: UUID | None, limit: int
 ) -> list[PlanView]:
     """At most ``limit`` own plans, newest first, with installments; those older than the plan ``before``."""
-    query = select(Plan).where(own(actor)).order_by(Plan.id.desc()).limit(limit)
+    query = select(Plan).where(owned_by(actor)).order_by(Plan.id.desc()).limit(limit)
     if status:
         query = query.where(plan_status(status, _today(session, actor, now)))
     if before:
@@ -51,7 +59,7 @@ def installments(
     limit: int,
 ) -> list[ListedInstallment]:
     """At most ``limit`` own installments by due date and id, those of offers too; those that come ``after``."""
-    query = _installments().where(own(actor)).order_by(Installment.due_on, Installment.id).limit(limit)
+    query = _installments().where(owned_by(actor)).order_by(Installment.due_on, Installment.id).limit(limit)
     if actor.role is Role.MERCHANT:
         query = query.where(Installment.merchant_id == actor.id)
     if status:
@@ -66,7 +74,7 @@ def installments(
 
 def get_installment(session: Session, actor: Actor, installment_id: UUID, now: datetime) -> ListedInstallment:
     """Raises ``NotFound`` for another's."""
-    found = _load(session, _installments().where(own(actor), Installment.id == installment_id), now)
+    found = _load(session, _installments().where(owned_by(actor), Installment.id == installment_id), now)
     if not found:
         raise NotFound()
     return found[0]
@@ -74,7 +82,9 @@ def get_installment(session: Session, actor: Actor, installment_id: UUID, now: d
 
 def get_plan(session: Session, actor: Actor, plan_id: UUID, now: datetime) -> PlanView:
     """The plan for either of its two parties. Raises ``NotFound`` for another's."""
-    found = load(session, _one_plan(actor.role is Role.MERCHANT), {"plan": plan_id, "party": actor.id}, now)
+    found = load_plan_views(
+        session, _one_plan(actor.role is Role.MERCHANT), {"plan": plan_id, "party": actor.id}, now
+    )
     if not found:
         raise NotFound()
     return found[0]
@@ -83,20 +93,20 @@ def get_plan(session: Session, actor: Actor, plan_id: UUID, now: datetime) -> Pl
 @cache
 def _one_plan(of_merchant: bool) -> Select[Any]:
     party = Plan.merchant_id if of_merchant else Plan.customer_id
-    return shown(select(Plan).where(Plan.id == bindparam("plan"), party == bindparam("party")))
+    return with_view_columns(select(Plan).where(Plan.id == bindparam("plan"), party == bindparam("party")))
 
 
 def merchant_of_plan(session: Session, actor: Actor, plan_id: UUID) -> UUID:
     """Whose offer an own plan is. Raises ``NotFound`` for another's."""
     merchant_id = session.scalars(
-        select(Plan.merchant_id).where(Plan.id == plan_id, own(actor))
+        select(Plan.merchant_id).where(Plan.id == plan_id, owned_by(actor))
     ).one_or_none()
     if merchant_id is None:
         raise NotFound()
     return merchant_id
 
 
-def own(actor: Actor) -> ColumnElement[bool]:
+def owned_by(actor: Actor) -> ColumnElement[bool]:
     """A merchant's plans are those it offered, anybody else's those that were offered to that person."""
     return (Plan.merchant_id if actor.role is Role.MERCHANT else Plan.customer_id) == actor.id
 
@@ -106,7 +116,10 @@ def _today(session: Session, actor: Actor, now: datetime) -> Today:
     if actor.role is Role.MERCHANT:
         return business_date(now, actor.timezone)
     zones = session.scalars(
-        select(Merchant.timezone).join(Plan, Plan.merchant_id == Merchant.id).where(own(actor)).distinct()
+        select(Merchant.timezone)
+        .join(Plan, Plan.merchant_id == Merchant.id)
+        .where(owned_by(actor))
+        .distinct()
     )
     days = {zone: business_date(now, zone) for zone in zones}
     day_type = Installment.due_on.type

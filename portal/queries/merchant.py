@@ -26,7 +26,7 @@ MOST_SUMMED = 5000
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Cursor:
     """A row of the list to go on from: a plan, or in the order of due days the installment due next and its day."""
 
     id: UUID
@@ -34,7 +34,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class PlanListQuery:
     """Which plans, and in which order: the newest first, or ``by_due`` those that are due next, active ones only.
 
     ``status`` is a state or ``overdue``; ``search`` finds a part of the customer's name or address, of the reference or
@@ -44,8 +44,8 @@ class Listing:
     status: str = ""
     search: str = ""
     by_due: bool = False
-    before: Place | None = None
-    after: Place | None = None
+    before: Cursor | None = None
+    after: Cursor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,8 @@ class PlanPage:
     """One page of plans, and the places that its neighbours are found from; None where there is no neighbour."""
 
     plans: list[PlanView]
-    next_before: Place | None
-    previous_after: Place | None
+    next_before: Cursor | None
+    previous_after: Cursor | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +71,12 @@ class Totals:
     owed: int | None
 
 
-EVERYTHING = Listing()
+NO_FILTER = PlanListQuery()
 
 
-def list_plans(session: Session, merchant: Actor, now: datetime, listing: Listing = EVERYTHING) -> PlanPage:
+def list_plans(
+    session: Session, merchant: Actor, now: datetime, listing: PlanListQuery = NO_FILTER
+) -> PlanPage:
     """One page with installments: two statements, in the order of an index."""
     query = select(Plan).where(*_listed(merchant, now, listing)).limit(PAGE + 1)
     plans = load_plans(session, _ordered(query, merchant, listing), now)
@@ -90,7 +92,7 @@ def list_plans(session: Session, merchant: Actor, now: datetime, listing: Listin
     return PlanPage(plans, last if more else None, first if listing.before else None)
 
 
-def totals(session: Session, merchant: Actor, now: datetime, listing: Listing = EVERYTHING) -> Totals:
+def totals(session: Session, merchant: Actor, now: datetime, listing: PlanListQuery = NO_FILTER) -> Totals:
     """What all pages of the list come to: two statements; of a long list of everything what ``metrics`` know."""
     chosen = select(Plan.id, Plan.state).where(*_listed(merchant, now, listing))
     if listing.search:
@@ -135,14 +137,14 @@ _OWED = Installment.amount - Installment.paid - Installment.cancelled
 _IS_OWED = Installment.paid + Installment.cancelled < Installment.amount
 
 
-def _listed(merchant: Actor, now: datetime, listing: Listing) -> list[ColumnElement[bool]]:
+def _listed(merchant: Actor, now: datetime, listing: PlanListQuery) -> list[ColumnElement[bool]]:
     conditions = narrowed(listing.search, listing.status, business_date(now, merchant.timezone))
     if listing.by_due:
         conditions.append(Plan.state == "active")
     return [Plan.merchant_id == merchant.id, *conditions]
 
 
-def _ordered(query: Select[Any], merchant: Actor, listing: Listing) -> Select[Any]:
+def _ordered(query: Select[Any], merchant: Actor, listing: PlanListQuery) -> Select[Any]:
     """From the listing's place on; towards the start of the list, and so in reverse, from a place ``after``."""
     place = listing.after or listing.before
     columns: list[Any] = [Plan.id]
@@ -171,10 +173,10 @@ def _owed_earlier() -> ColumnElement[bool]:
     )
 
 
-def _place(plan: PlanView, listing: Listing) -> Place:
+def _place(plan: PlanView, listing: PlanListQuery) -> Cursor:
     if listing.by_due and plan.next_due:
-        return Place(plan.next_due.id, plan.next_due.due_on)
-    return Place(plan.id)
+        return Cursor(plan.next_due.id, plan.next_due.due_on)
+    return Cursor(plan.id)
 
 
 def get_payment(session: Session, merchant: Actor, payment_id: UUID) -> PaymentView:

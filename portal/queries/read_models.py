@@ -159,10 +159,10 @@ _LINES = (
 
 def load_plans(session: Session, query: Select[Any], now: datetime) -> list[PlanView]:
     """The plans that ``query`` (a select of ``Plan``) finds, in its order."""
-    return load(session, shown(query), {}, now)
+    return load_plan_views(session, with_view_columns(query), {}, now)
 
 
-def shown(query: Select[Any]) -> Select[Any]:
+def with_view_columns(query: Select[Any]) -> Select[Any]:
     """The query with all that a plan's view is made from."""
     return (
         query.join(Merchant, Merchant.id == Plan.merchant_id)
@@ -171,8 +171,10 @@ def shown(query: Select[Any]) -> Select[Any]:
     )
 
 
-def load(session: Session, statement: Select[Any], values: dict[str, Any], now: datetime) -> list[PlanView]:
-    """The plans that a statement made by ``shown`` finds with these values, in its order."""
+def load_plan_views(
+    session: Session, statement: Select[Any], values: dict[str, Any], now: datetime
+) -> list[PlanView]:
+    """The plans that a statement made by ``with_view_columns`` finds with these values, in its order."""
     found = session.execute(statement, values).all()
     if not found:
         return []

@@ -17,7 +17,7 @@ from portal.models import Merchant
 
 from . import accounts, idempotency, job_runs, offers, overdue, reminders
 from .overdue import Place
-from .transaction import long_work, unit_of_work
+from .transaction import batch_unit_of_work, unit_of_work
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ def _batches(
     """Do it again, each time in a unit of work of its own, until a batch is not full."""
     done = size
     while done == size:
-        with long_work(session):
+        with batch_unit_of_work(session):
             done = do(session, merchant_id, today, now)
         yield done
 
@@ -111,7 +111,7 @@ def _pages(
     """Do it page by page, each in a unit of work of its own, until there is no place to go on from."""
     after: Place | None = None
     while True:
-        with long_work(session):
+        with batch_unit_of_work(session):
             done, after = do(session, merchant_id, today, now, after)
         yield done
         if after is None:

@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from portal.database import is_postgresql
 from portal.models import Event, new_id
 
 from .transaction import insert_rows
@@ -64,21 +65,21 @@ def for_each(
 
     ``facts`` are made of columns of the rows; what is no number is given as text.
     """
-    is_postgresql = session.get_bind().dialect.name == "postgresql"
-    make = func.json_build_object if is_postgresql else func.json_object
+    on_postgresql = is_postgresql(session)
+    make = func.json_build_object if on_postgresql else func.json_object
     pairs = chain.from_iterable((literal(name), column) for name, column in facts.items())
     selected = rows.with_only_columns(
-        *(literal(merchant_id, Uuid()), _ids(is_postgresql, order), literal(kind), null(), plan_id),
+        *(literal(merchant_id, Uuid()), _ids(on_postgresql, order), literal(kind), null(), plan_id),
         *(make(*pairs), literal(at)),
     )
     columns = ["merchant_id", "id", "kind", "actor_id", "plan_id", "facts", "at"]
     return insert(Event).from_select(columns, selected)
 
 
-def _ids(is_postgresql: bool, order: tuple[Column, ...]) -> ColumnElement[Any]:
+def _ids(on_postgresql: bool, order: tuple[Column, ...]) -> ColumnElement[Any]:
     """Ids of one millisecond that count up: the last six digits of one made by the program give way to a number."""
     number = func.row_number().over(order_by=order)
     start = new_id().hex[:-6]
-    if is_postgresql:
+    if on_postgresql:
         return cast(literal(start) + func.lpad(func.to_hex(number), 6, "0"), Uuid())
     return literal(start) + func.printf("%06x", number)

@@ -19,7 +19,7 @@ from portal.models import Installment, Payment, Plan, Refund
 from . import events, idempotency, tallies
 from .plans import lock, post, write_to
 from .settlement import SETTLE_AFTER
-from .transaction import let_go, unit_of_work
+from .transaction import rollback_safely, unit_of_work
 
 log = logging.getLogger(__name__)
 
@@ -178,7 +178,7 @@ def settle_pending(
             counts["refunds_waiting"] += 1
         except Exception as error:
             # What goes wrong with one refund must not keep the others waiting.
-            let_go(session)
+            rollback_safely(session)
             log.error("a refund could not be settled", exc_info=error, extra={"refund": str(row.id)})
             counts["refunds_waiting"] += 1
     return counts

@@ -1,4 +1,4 @@
-"""The unit of work: one transaction per use case; refuses to nest, and turns a busy database into ``Busy``."""
+"""The unit of work: one transaction per use case; a busy database raises ``Busy``. Also inserts of many rows."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import Executable, Table, insert
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
 from portal.core.errors import Busy
+from portal.database import insert_on_conflict, is_postgresql
 from portal.models import Base
 
 # PostgreSQL: lock not available, statement cancelled, deadlock, serialization failure, admin shutdown.
 _BUSY_STATES = {"55P03", "57014", "40P01", "40001", "57P01"}
-BREATH = 0.005
+SQLITE_YIELD_SECONDS = 0.005
 
 
 @contextmanager
@@ -31,7 +31,7 @@ def unit_of_work(session: Session) -> Iterator[Session]:
     """
     if session.info.get("in_unit_of_work"):
         raise RuntimeError("a unit of work cannot hold another")
-    let_go(session)
+    rollback_safely(session)
     session.info["in_unit_of_work"] = True
     try:
         session.connection(execution_options={"write": True})
@@ -39,61 +39,61 @@ def unit_of_work(session: Session) -> Iterator[Session]:
         session.commit()
         session.expunge_all()
     except DBAPIError as error:
-        let_go(session)
+        rollback_safely(session)
         if is_busy(error):
             raise Busy() from error
         raise
     except BaseException:
-        let_go(session)
+        rollback_safely(session)
         raise
     finally:
         session.info["in_unit_of_work"] = False
 
 
 @contextmanager
-def long_work(session: Session) -> Iterator[Session]:
-    """A unit of work of a job that has many, one after the other; others have their turn before the next.
+def batch_unit_of_work(session: Session) -> Iterator[Session]:
+    """One of many units of work of a job; other writers get their turn before the next.
 
-    Whoever waits for SQLite's one writer looks again every millisecond, and would miss the moment between two: so the
-    job stays away a little longer than that. PostgreSQL locks rows, and its waiters queue.
+    Writers waiting for SQLite's write lock retry every millisecond and could miss the gap between two batches, so the
+    job pauses for longer than that. PostgreSQL locks rows, and its waiters queue.
     """
     with unit_of_work(session):
         yield session
-    if session.get_bind().dialect.name == "sqlite":
-        time.sleep(BREATH)
+    if not is_postgresql(session):
+        time.sleep(SQLITE_YIELD_SECONDS)
 
 
-def let_go(session: Session) -> None:
-    """End the session's transaction and forget its changes; a database that cannot be told so has done it already."""
+def rollback_safely(session: Session) -> None:
+    """Roll back, also when the connection is lost: the database has then rolled back by itself."""
     with suppress(DBAPIError):
         session.rollback()
 
 
 def is_busy(error: DBAPIError) -> bool:
-    """Whether trying again later may help: a lock that was not had, a connection that was lost."""
+    """Whether trying again later may help: a lock timeout or a lost connection."""
     if error.connection_invalidated or getattr(error.orig, "pgcode", None) in _BUSY_STATES:
         return True
-    # Without a code: SQLite's lock, or a PostgreSQL that did not answer at all.
+    # Without a code: SQLite's lock, or PostgreSQL out of reach.
     return isinstance(error, OperationalError) and getattr(error.orig, "pgcode", None) is None
 
 
 def insert_once(session: Session, table: type[Base], rows: list[dict[str, Any]]) -> list[Any]:
-    """Insert the rows whose unique keys are new, leave the others as they are; returns the first key column of the new.
+    """Insert the rows whose unique keys are new and skip the others; returns the last primary key column of the new.
 
     ``table`` is a model whose rows are given in full, since defaults of the model do not apply.
     """
     if not rows:
         return []
-    return list(session.scalars(_insert_new(table, session.get_bind().dialect.name), rows))
+    return list(session.scalars(_insert_new(table, is_postgresql(session)), rows))
 
 
 def insert_rows(session: Session, table: type[Base], rows: list[dict[str, Any]]) -> None:
-    """Insert the rows, all with the same columns, in one statement; the session learns of none of them."""
+    """Insert the rows, all with the same columns, in one statement, past the session."""
     if rows:
         session.execute(_insert(table), rows)
 
 
-# Built once, and of tables: a session's own bookkeeping for what is inserted would cost more than inserting.
+# Cached Core inserts: they skip the overhead of the ORM's unit of work.
 
 
 @cache
@@ -102,10 +102,9 @@ def _insert(table: type[Base]) -> Executable:
 
 
 @cache
-def _insert_new(table: type[Base], dialect_name: str) -> Executable:
-    dialect = postgresql if dialect_name == "postgresql" else sqlite
+def _insert_new(table: type[Base], on_postgresql: bool) -> Executable:
     key = _of(table).primary_key.columns.values()[-1]
-    return dialect.insert(_of(table)).on_conflict_do_nothing().returning(key)
+    return insert_on_conflict(on_postgresql, _of(table)).on_conflict_do_nothing().returning(key)
 
 
 def _of(table: type[Base]) -> Table:

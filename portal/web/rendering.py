@@ -79,7 +79,7 @@ def init_app(app: Flask) -> None:
     app.add_template_filter(_span, "span")
     app.add_template_filter(_state, "state")
     app.add_template_filter(letter_words, "letter")
-    app.context_processor(_shell)
+    app.context_processor(page_context)
 
 
 def respond(
@@ -115,18 +115,18 @@ def new_key() -> str:
     return str(uuid4())
 
 
-def _shell() -> dict[str, Any]:
+def page_context() -> dict[str, Any]:
     """What every page needs: its language, and the navigation of the person's role."""
     if not current_user or not current_user.is_authenticated:
-        return _page_words()
+        return _language_context()
     entries = [
         (url_for(endpoint), label(), request.endpoint == endpoint)
         for endpoint, label in NAVIGATION[current_user.role]
     ]
-    return _page_words() | {"navigation": entries}
+    return _language_context() | {"navigation": entries}
 
 
-def _page_words() -> dict[str, Any]:
+def _language_context() -> dict[str, Any]:
     """The page's language and direction, the languages to change to, and where to come back to from there."""
     locale = get_locale()
     return {

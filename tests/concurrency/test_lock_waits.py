@@ -32,7 +32,7 @@ def plan_id(session, shop, ada):
 @pytest.fixture
 def impatient(monkeypatch):
     """SQLite's fifteen seconds shortened for this test; PostgreSQL's two are waited for."""
-    monkeypatch.setattr(database, "SQLITE_PATIENCE", 1)
+    monkeypatch.setattr(database, "SQLITE_TIMEOUT", 1)
 
 
 def test_a_plan_that_is_held_too_long_is_503_and_then_paid_once(

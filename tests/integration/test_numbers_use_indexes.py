@@ -58,7 +58,7 @@ def test_the_rows_behind_a_number_are_read_by_an_index(session, how_it_is_read, 
 
 
 def test_the_day_of_a_refund_in_a_file_is_found_by_an_index(session, how_it_is_read):
-    wanted = exports.Wanted(first=TODAY, last=TODAY)
+    wanted = exports.ExportFilter(first=TODAY, last=TODAY)
     plan = how_it_is_read(lambda shop: list(exports.movements(session, shop, NOW, wanted)))
     assert scanned(plan) == []
     read = re.findall(r"SEARCH postings USING INDEX (\w+)", plan)

@@ -8,7 +8,7 @@ from portal.adapters.gateway import Simulator
 from portal.queries import customer as customer_queries
 from portal.queries import listing, metrics
 from portal.queries import merchant as merchant_queries
-from portal.queries.merchant import Listing
+from portal.queries.merchant import PlanListQuery
 from portal.services import payments
 from tests import factories
 from tests.factories import NOW, accepted_plan, order_for, plan_of
@@ -53,7 +53,7 @@ def test_lists_and_pages_send_as_many_for_twenty_plans_as_for_one(session, shop,
         "a customer's plans": lambda: customer_queries.list_plans(session, ada, NOW),
         "a shop's plans": lambda: merchant_queries.list_plans(session, shop, NOW),
         "a shop's open plans": lambda: merchant_queries.list_plans(
-            session, shop, NOW, Listing(status="active")
+            session, shop, NOW, PlanListQuery(status="active")
         ),
         "one plan": lambda: listing.get_plan(session, ada, plan_id, NOW),
     }

@@ -47,7 +47,7 @@ def download(what: str) -> Response:
     row_type, read, names = EXPORTS[what]
     for name in request.args.keys() - names:
         raise InvalidInput.at(name, N_("This export does not support that filter."))
-    wanted = exports.Wanted(
+    wanted = exports.ExportFilter(
         search=searched(),
         plan_status=_one_of(exports.PLAN_STATUSES, "plan_status"),
         status=_one_of(exports.INSTALLMENT_STATUSES, "status"),

@@ -23,7 +23,7 @@ from portal.core.schedule import MAX_INSTALLMENTS, Frequency, Line
 from portal.extensions import db, now
 from portal.presentation.activity import letter_words, timeline_of
 from portal.queries import listing, merchant, timeline
-from portal.queries.merchant import Listing, Place
+from portal.queries.merchant import Cursor, PlanListQuery
 from portal.queries.read_models import PlanView
 from portal.queries.timeline import EventView
 from portal.services import idempotency, offers, plans
@@ -93,23 +93,23 @@ def index() -> Response:
     )
 
 
-def _listing(form: FilterForm) -> Listing:
+def _listing(form: FilterForm) -> PlanListQuery:
     status = form.status.data if form.status.data in STATES else ""
     by_due = form.sort.data == "due" and status in WITH_DUE_DAYS
     before, after = (_place(request.args.get(name, ""), by_due) for name in ("before", "after"))
-    return Listing(status, searched(), by_due, before, None if before else after)
+    return PlanListQuery(status, searched(), by_due, before, None if before else after)
 
 
-def _place(text: str, by_due: bool) -> Place | None:
+def _place(text: str, by_due: bool) -> Cursor | None:
     """The place that ``_page_of`` wrote into an address; None for anything else."""
     day, _separator, plan_id = text.rpartition("_")
     try:
-        return Place(UUID(plan_id), date.fromisoformat(day) if by_due else None)
+        return Cursor(UUID(plan_id), date.fromisoformat(day) if by_due else None)
     except ValueError:
         return None
 
 
-def _page_of(place: Place) -> str:
+def _page_of(place: Cursor) -> str:
     return f"{place.day}_{place.id}" if place.day else str(place.id)
 
 
