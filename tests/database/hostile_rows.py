@@ -1,0 +1,182 @@
+"""Rows that the database has to refuse: at least one for every named rule, under the rule's name.
+
+To add a rule's case, add one line to ``HOSTILE``. Its key is the rule's name in the database, its value:
+
+- for a CHECK a list of changes, ``[{"column": value}, ...]``. Each is one row to insert: the table's sound row with
+  these columns changed, so that it breaks this rule alone. What depends on the row or the shop is a function of both;
+- for a UNIQUE ``TWICE``: a sound row, and then another with the same values but a new id (or a list of changes);
+- for a foreign key ``ASTRAY``: its last column leads to nothing; then, if it names the shop too, to another shop's row.
+
+A new table needs its sound row in ``sound_rows.SOUND``. Primary keys need no line. Triggers are in ``test_triggers``.
+
+One test fails if a rule has no line or a line no rule. Another takes each rule away (on PostgreSQL, in a transaction)
+and expects its rows to be taken then: a row that two rules refuse would notice the loss of neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import product
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import CheckConstraint, Constraint, ForeignKeyConstraint, Index, PrimaryKeyConstraint
+
+from portal.models import Base
+from tests.factories import NOW, TODAY
+
+from .sound_rows import Row, Shop, sound
+
+Changes = dict[str, Any] | Callable[[Row, Shop], dict[str, Any]]
+Rule = Constraint | Index
+
+TWICE: list[Changes] = [{}]
+ASTRAY: list[Changes] = [{}]
+
+PAID = {"paid_on": TODAY, "paid_at": NOW}
+OPEN = {"settled_at": None, "settled_on": None}
+ACCOUNTS = ("receivable", "sales", "cash", "refunds", "elsewhere")
+ENTRIES = {("receivable", "sales"), ("cash", "receivable"), ("refunds", "receivable"), ("refunds", "cash")}
+
+HOSTILE: dict[str, list[Changes]] = {
+    "ck_users_email_lower": [{"email": "ADA@example.com"}],
+    "ck_users_role": [{"role": "owner"}],
+    "uq_users_email": [{"username": "another"}],
+    "uq_users_username": [
+        lambda row, shop: {"username": row["username"].upper(), "email": "another@example.com"}
+    ],
+    "ck_merchants_user": [lambda row, shop: {"user_id": shop.customer}],
+    "fk_merchants_user_id": [lambda row, shop: {"user_id": row["id"]}],
+    "ck_plans_not_to_oneself": [lambda row, shop: {"customer_id": shop.id}],
+    "ck_plans_total": [{"total": 10**12 + 1}],
+    "ck_plans_num_installments": [
+        {"num_installments": 0},
+        {"num_installments": 61},
+        {"num_installments": 3, "total": 2},
+    ],
+    "ck_plans_frequency": [{"frequency": "daily"}],
+    "ck_plans_state": [{"state": "paid"}],
+    "ck_plans_acceptance_of_this_plan": [
+        lambda row, shop: {"state": "active", "acceptance_id": shop.plan, "accepted_on": TODAY}
+    ],
+    "ck_plans_bound_only_by_acceptance": [
+        {"state": "active"},
+        {"state": "completed"},
+        {"state": "cancelled"},
+    ],
+    "ck_plans_accepted_on": [{"accepted_on": TODAY}],
+    "uq_plans_merchant_id_reference": TWICE,
+    "fk_plans_merchant_id": ASTRAY,
+    "fk_plans_customer_id": ASTRAY,
+    # Its own id is all that the acceptance may name, and then there has to be one.
+    "fk_plans_acceptance": [
+        lambda row, shop: {"state": "active", "acceptance_id": row["id"], "accepted_on": TODAY}
+    ],
+    "ck_acceptances_how": [{"how": "by phone"}],
+    "ck_acceptances_not_by_the_merchant": [lambda row, shop: {"customer_id": shop.id}],
+    "fk_acceptances_merchant_id_plan_id": ASTRAY,
+    "fk_acceptances_customer_id": ASTRAY,
+    "ck_installments_amount": [{"amount": 0}, {"number": 0}],
+    "ck_installments_not_negative": [
+        {"paid": -1, "returned": -1},
+        {"cancelled": -1},
+        {"returned": -1},
+    ],
+    "ck_installments_not_paid_over": [
+        {"paid": 101} | PAID,
+        {"cancelled": 101},
+        {"paid": 60, "cancelled": 41} | PAID,
+    ],
+    "ck_installments_not_returned_over": [{"returned": 1}, {"paid": 5, "returned": 6} | PAID],
+    "ck_installments_paid_on": [
+        {"paid": 1},
+        PAID,
+        {"paid": 1, "paid_on": TODAY},
+        {"paid": 1, "paid_at": NOW},
+    ],
+    "uq_installments_merchant_id_plan_id_number": TWICE,
+    "fk_installments_merchant_id_plan_id": ASTRAY,
+    "fk_installments_payment": ASTRAY,
+    "ck_payments_amount": [{"amount": 0}, {"amount": -1}],
+    "ck_payments_state": [{"state": "maybe", "number": None}],
+    "ck_payments_number": [{"number": None}, {"state": "declined"}],
+    "ck_payments_settled_at": [OPEN, {"state": "processing", "number": None}],
+    "ck_payments_settled_on": [{"settled_on": None}],
+    "uq_payments_merchant_id_plan_id_number": TWICE,
+    "fk_payments_merchant_id_plan_id": ASTRAY,
+    "fk_payments_customer_id": ASTRAY,
+    "ck_refunds_amount": [{"amount": 0, "cancelled": 0, "to_return": 0}, {"cancelled": -1, "to_return": 3}],
+    "ck_refunds_sum": [{"amount": 3}],
+    "ck_refunds_returned": [{"returned": 2}, {"returned": -1}],
+    "ck_refunds_succeeded": [{"state": "succeeded", "settled_at": NOW}],
+    "ck_refunds_settled_at": [{"state": "declined"}, {"settled_at": NOW}],
+    "ck_refunds_state": [{"state": "lost", "settled_at": NOW}],
+    "fk_refunds_merchant_id_plan_id": ASTRAY,
+    "ck_postings_amount": [{"amount": 0}, {"amount": -1}],
+    "ck_postings_accounts": [
+        lambda row, shop, debit=debit, credit=credit: {
+            "debit": debit,
+            "credit": credit,
+            "payment_id": shop.payment,
+        }
+        for debit, credit in sorted(set(product(ACCOUNTS, ACCOUNTS)) - ENTRIES)
+    ],
+    "ck_postings_cash_names_its_cause": [
+        {"debit": "cash", "credit": "receivable"},
+        {"debit": "refunds", "credit": "cash"},
+    ],
+    "fk_postings_merchant_id_installment_id": ASTRAY,
+    "fk_postings_merchant_id_payment_id": ASTRAY,
+    "fk_postings_merchant_id_refund_id": ASTRAY,
+    "ck_messages_state": [{"state": "lost"}],
+    "ck_messages_sent_at": [{"state": "sent"}, {"sent_at": NOW}],
+    "uq_messages_merchant_id_cause_kind": TWICE,
+    "fk_messages_merchant_id": ASTRAY,
+    "fk_messages_merchant_id_plan_id": ASTRAY,
+    "fk_messages_user_id": ASTRAY,
+    "fk_events_merchant_id": ASTRAY,
+    "fk_events_merchant_id_plan_id": ASTRAY,
+    "fk_events_actor_id": ASTRAY,
+    "fk_idempotency_keys_merchant_id": ASTRAY,
+    "fk_idempotency_keys_user_id": ASTRAY,
+    "fk_idempotency_keys_merchant_id_payment_id": ASTRAY,
+    "fk_idempotency_keys_merchant_id_refund_id": ASTRAY,
+    "fk_tally_changes_merchant_id": ASTRAY,
+    "fk_due_tallies_merchant_id": ASTRAY,
+    "fk_posted_tallies_merchant_id": ASTRAY,
+    "fk_cohort_tallies_merchant_id": ASTRAY,
+}
+
+
+def rules() -> dict[str, Rule]:
+    """Every rule of the models by its name: the constraints of each table, and its unique indexes."""
+    tables = Base.metadata.sorted_tables
+    found = [
+        rule for table in tables for rule in [*table.constraints, *(i for i in table.indexes if i.unique)]
+    ]
+    return {str(rule.name): rule for rule in found}
+
+
+def hostile_rows(name: str, shop: Shop, other: Shop) -> Iterator[list[Row]]:
+    """What to insert into the rule's table, in order, so that the last row breaks the rule; one list for each case."""
+    rule = rules()[name]
+    for change in HOSTILE.get(name, TWICE):
+        row = sound(rule.table.name, shop)
+        changed = row | (change(row, shop) if callable(change) else change)
+        if isinstance(rule, ForeignKeyConstraint) and change == {}:
+            yield from ([stray] for stray in astray(rule, row, other))
+        elif isinstance(rule, ForeignKeyConstraint | CheckConstraint):
+            yield [changed]
+        elif isinstance(rule, PrimaryKeyConstraint):
+            key = {column.name: row[column.name] for column in rule.columns}
+            yield [row, sound(rule.table.name, shop) | key]
+        else:
+            yield [row, changed | {"id": uuid4()}]
+
+
+def astray(rule: ForeignKeyConstraint, row: Row, other: Shop) -> Iterator[Row]:
+    """The row with a reference to nothing, and with one to another shop's row."""
+    *_, (column, parent) = zip(rule.column_keys, rule.elements, strict=True)
+    yield row | {column: uuid4()}
+    if len(rule.column_keys) > 1:
+        yield row | {column: other.row_of(parent.column.table.name)}

@@ -1,0 +1,204 @@
+"""One row of every table that the database takes, as a raw INSERT; hostile rows differ from it in what they break.
+
+A new table needs one entry in ``SOUND``; a new column only if it has no default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import count
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import Insert
+
+from portal.adapters.gateway import Simulator
+from portal.models import Base, Installment, Payment, Refund
+from portal.services import refunds
+from tests import factories
+from tests.factories import NOW, TODAY
+
+Row = dict[str, Any]
+fresh = count(1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """What it has: an offer, a completed plan, and one that was paid in part with a key and partly refunded."""
+
+    id: UUID
+    customer: UUID
+    offer: UUID
+    plan: UUID
+    installment: UUID
+    payment: UUID
+    refund: UUID
+
+    def row_of(self, table: str) -> UUID:
+        """The id of this shop's row of a table to which foreign keys lead."""
+        rows = {"installments": self.installment, "payments": self.payment, "refunds": self.refund}
+        return (rows | {"plans": self.plan})[table]
+
+
+def make_shop(session: Session, name: str) -> Shop:
+    shop, customer = factories.make_merchant(session, name), factories.make_customer(session, f"{name} Buyer")
+    offer = factories.offered_plan(session, shop, customer.email)
+    plan = factories.accepted_plan(session, shop, customer)
+    factories.pay(session, customer, plan, 1, key="once")
+    factories.pay(session, customer, plan, 2)
+    factories.pay(session, customer, factories.accepted_plan(session, shop, customer))
+    refunds.refund(session, Simulator(), shop, refunds.Request(plan, 5000), None, NOW)
+    session.rollback()
+    ids = [
+        session.scalars(select(t.id).where(t.plan_id == plan)).first() for t in (Installment, Payment, Refund)
+    ]
+    session.rollback()
+    return Shop(shop.id, customer.id, offer, plan, *ids)
+
+
+def sound(table: str, shop: Shop) -> Row:
+    """A new row of this table; its primary key and whatever else must be unique were never there before."""
+    return SOUND[table](shop)
+
+
+def adding(table: str, row: Row) -> Insert:
+    return insert(Base.metadata.tables[table]).values(row)
+
+
+SUMS_DUE = dict.fromkeys(
+    ("scheduled", "owed", "owed_count", "paid_count", "judged_count", "on_time_count"), 0
+)
+
+
+def _of(shop: Shop, **values: Any) -> Row:
+    """What most tables begin with."""
+    return {"merchant_id": shop.id, "id": uuid4()} | values
+
+
+SOUND: dict[str, Callable[[Shop], Row]] = {
+    "users": lambda shop: {
+        "id": uuid4(),
+        "email": f"person{next(fresh)}@example.com",
+        "username": f"person{next(fresh)}",
+        "name": "Some Person",
+        "role": "customer",
+        "created_at": NOW,
+    },
+    "merchants": lambda shop: {
+        "id": uuid4(),
+        "user_id": None,
+        "name": "Some Shop",
+        "support_email": "help@example.com",
+        "currency": "USD",
+        "timezone": "UTC",
+        "created_at": NOW,
+    },
+    "login_attempts": lambda shop: {"id": uuid4(), "account": "a", "address": "192.0.2.1", "at": NOW},
+    "plans": lambda shop: _of(
+        shop,
+        reference=f"R{next(fresh)}",
+        customer_id=shop.customer,
+        customer_email="buyer@example.com",
+        description="Oak table",
+        total=10000,
+        currency="USD",
+        num_installments=3,
+        frequency="monthly",
+        start_date=TODAY,
+        state="offered",
+        terms="{}",
+        terms_hash="0" * 64,
+        last_day=TODAY,
+        created_at=NOW,
+        updated_at=NOW,
+    ),
+    "acceptances": lambda shop: {
+        "merchant_id": shop.id,
+        "plan_id": shop.offer,
+        "customer_id": shop.customer,
+        "terms": "{}",
+        "terms_hash": "0" * 64,
+        "accepted_at": NOW,
+        "address": "192.0.2.1",
+        "user_agent": "",
+        "how": "accepted",
+    },
+    "installments": lambda shop: _of(shop, plan_id=shop.plan, number=next(fresh), amount=100, due_on=TODAY),
+    "payments": lambda shop: _of(
+        shop,
+        plan_id=shop.plan,
+        customer_id=shop.customer,
+        amount=100,
+        currency="USD",
+        test_card="succeeds",
+        state="succeeded",
+        number=next(fresh),
+        created_at=NOW,
+        settled_at=NOW,
+        settled_on=TODAY,
+    ),
+    "refunds": lambda shop: _of(
+        shop,
+        plan_id=shop.plan,
+        amount=2,
+        cancelled=1,
+        to_return=1,
+        split={},
+        currency="USD",
+        state="processing",
+        created_at=NOW,
+    ),
+    "postings": lambda shop: _of(
+        shop,
+        installment_id=shop.installment,
+        debit="receivable",
+        credit="sales",
+        amount=1,
+        currency="USD",
+        posted_at=NOW,
+        posted_on=TODAY,
+    ),
+    "messages": lambda shop: _of(
+        shop,
+        cause=uuid4(),
+        kind="offer_sent",
+        user_id=shop.customer,
+        facts={},
+        send_after=NOW,
+        created_at=NOW,
+    ),
+    "events": lambda shop: _of(shop, kind="plan_offered", facts={}, at=NOW),
+    "idempotency_keys": lambda shop: {
+        "merchant_id": shop.id,
+        "user_id": shop.customer,
+        "key": f"key {next(fresh)}",
+        "request_hash": "0" * 64,
+        "created_at": NOW,
+    },
+    "job_runs": lambda shop: {"id": uuid4(), "job": "run_day", "started_at": NOW, "counts": {}},
+    "tally_changes": lambda shop: _of(
+        shop, posted_on=TODAY, due_on=TODAY, cohort_on=TODAY.replace(day=1), revenue=0, **SUMS_DUE
+    ),
+    "due_tallies": lambda shop: {"merchant_id": shop.id, "due_on": _another_day(), **SUMS_DUE},
+    "posted_tallies": lambda shop: {
+        "merchant_id": shop.id,
+        "posted_on": _another_day(),
+        "revenue": 0,
+        "owed": 0,
+    },
+    "cohort_tallies": lambda shop: {
+        "merchant_id": shop.id,
+        "cohort_on": TODAY.replace(day=1),
+        "due_on": _another_day(),
+        "judged_count": 0,
+        "on_time_count": 0,
+    },
+}
+
+
+def _another_day() -> Any:
+    return TODAY + timedelta(days=next(fresh))
