@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import tempfile
 from collections.abc import Mapping
@@ -29,6 +30,7 @@ def load_settings(environ: Mapping[str, str]) -> dict[str, Any]:
     """
     instance = Path(environ.get("PORTAL_INSTANCE") or ROOT / "instance").resolve()
     portal_url = _url(environ, "PORTAL_URL", ("http", "https")) or f"http://127.0.0.1:{_port(environ)}"
+    secure = portal_url.startswith("https:")
     return {
         "INSTANCE": instance,
         "SECRET_KEY": _secret_key(environ, instance),
@@ -46,8 +48,9 @@ def load_settings(environ: Mapping[str, str]) -> dict[str, Any]:
         ),
         "TRUSTED_PROXIES": _count(environ, "TRUSTED_PROXIES"),
         "STYLEGUIDE": environ.get("PORTAL_STYLEGUIDE") == "1",
-        "CHEAP_PASSWORDS": environ.get("PORTAL_PASSWORDS") == "cheap",
-        "SESSION_COOKIE_SECURE": portal_url.startswith("https:"),
+        "CHEAP_PASSWORDS": _cheap_passwords(environ, secure),
+        "SESSION_COOKIE_NAME": "__Host-session" if secure else "session",
+        "SESSION_COOKIE_SECURE": secure,
         "SESSION_COOKIE_SAMESITE": "Lax",
         "WTF_CSRF_TIME_LIMIT": None,
         "MAX_CONTENT_LENGTH": 1_000_000,
@@ -125,6 +128,13 @@ def _url(environ: Mapping[str, str], name: str, schemes: tuple[str, ...]) -> str
     return text
 
 
+def _cheap_passwords(environ: Mapping[str, str], secure: bool) -> bool:
+    cheap = environ.get("PORTAL_PASSWORDS") == "cheap"
+    if cheap and secure:
+        raise ConfigError("PORTAL_PASSWORDS=cheap is for tests only, not for a PORTAL_URL with https.")
+    return cheap
+
+
 def _origin(url: str) -> str:
     """Scheme, host and port of the address, as a browser sends them: in lower case, without the usual port."""
     parts = urlsplit(url)
@@ -134,11 +144,13 @@ def _origin(url: str) -> str:
 
 
 def _origins(environ: Mapping[str, str]) -> list[str]:
-    """The front ends of other origins that may call the API from a browser, such as ``http://localhost:3000``."""
+    """The front ends of other origins that may call the API from a browser, such as ``http://localhost:3000``.
+
+    Plain names only: Flask-CORS takes what holds a sign such as ``*`` for a regular expression.
+    """
     origins = [text.rstrip("/") for text in environ.get("CORS_ORIGINS", "").replace(",", " ").split()]
     for origin in origins:
-        parts = urlsplit(origin)
-        if parts.scheme not in ("http", "https") or f"{parts.scheme}://{parts.netloc}" != origin:
+        if not re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", origin):
             raise ConfigError(
                 f"CORS_ORIGINS must name origins such as http://localhost:3000, not {origin!r}."
             )

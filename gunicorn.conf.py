@@ -24,6 +24,10 @@ control_socket_disable = True
 # For the socket and the heartbeat file; the files of the portal get it in wsgi.py.
 umask = 0o077
 
+# The portal alone decides which proxy is believed (TRUSTED_PROXIES); Gunicorn would believe any on this machine.
+forwarded_allow_ips = ""
+forwarder_headers = ""
+
 # Addresses of requests may hold secrets, such as the token of a password reset.
 accesslog = None
 loglevel = "warning"

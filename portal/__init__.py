@@ -8,7 +8,7 @@ from apiflask import APIFlask
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from . import api, cli, guards, http_errors, http_headers, http_origins, logs
+from . import api, cli, guards, http_errors, http_headers, http_hosts, http_origins, logs
 from .adapters.gateway import Simulator
 from .adapters.mailer import KeptMailer, SmtpMailer
 from .adapters.passwords import Passwords
@@ -63,6 +63,7 @@ def create_app(settings: dict[str, Any]) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
     # First, so that every request has its number whoever refuses it.
     http_headers.init_app(app)
+    http_hosts.init_app(app)
     http_origins.init_app(app)
     for extension in (db, csrf, htmx, limiter, login_manager):
         extension.init_app(app)

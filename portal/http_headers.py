@@ -15,6 +15,9 @@ POLICY = (
     "font-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 
+# Nothing of the device is asked for.
+PERMISSIONS = "camera=(), display-capture=(), geolocation=(), microphone=(), midi=(), payment=(), usb=()"
+
 
 def init_app(app: Flask) -> None:
     @app.before_request
@@ -29,11 +32,13 @@ def init_app(app: Flask) -> None:
         headers["X-Frame-Options"] = "DENY"
         headers["Referrer-Policy"] = "same-origin"
         headers["Cross-Origin-Opener-Policy"] = "same-origin"
+        headers["Cross-Origin-Resource-Policy"] = "same-origin"
+        headers["Permissions-Policy"] = PERMISSIONS
         headers["X-Request-Id"] = g.get("request_id", "")
-        if request.is_secure:
+        if app.config["SESSION_COOKIE_SECURE"]:
             headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
         if request.endpoint != "static":
-            headers.setdefault("Cache-Control", "no-store" if _signed_in() else "no-cache")
+            headers.setdefault("Cache-Control", "no-store" if _is_personal() else "no-cache")
         _tell_limit(response)
         return response
 
@@ -51,5 +56,7 @@ def _tell_limit(response: Response) -> None:
         response.headers.setdefault("Retry-After", str(wait))
 
 
-def _signed_in() -> bool:
-    return "_login_user" in g and current_user.is_authenticated
+def _is_personal() -> bool:
+    """Whether the page is for one person: who is signed in, or came by a link with a secret."""
+    signed_in = "_login_user" in g and current_user.is_authenticated
+    return signed_in or "token" in (request.view_args or {})

@@ -36,4 +36,4 @@ def _is_front_end(origin: str | None) -> bool:
 
 def _own_origins() -> tuple[str, str]:
     """The address that the operator gave, and the one that this request came to."""
-    return current_app.config["PORTAL_ORIGIN"], f"{request.scheme}://{request.host}"
+    return current_app.config["PORTAL_ORIGIN"], f"{request.scheme}://{request.host.lower()}"

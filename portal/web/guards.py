@@ -110,7 +110,7 @@ def _sign_in_first() -> Response:
     if request.method == "GET":
         page: str | None = request.full_path.rstrip("?")
     else:
-        page = form_drafts.save() or _referring_page()
+        page = form_drafts.save() or referring_page()
     url = url_for("auth.login", next=page)
     if request.htmx:
         response = make_response("", 204)
@@ -119,8 +119,8 @@ def _sign_in_first() -> Response:
     return make_response(redirect(url, 303))
 
 
-def _referring_page() -> str | None:
-    """The page of this portal that a form was sent from, to be opened again after signing in.
+def referring_page() -> str | None:
+    """The page of this portal that a request was sent from, to be opened again afterwards.
 
     The answer to a form that was refused stands at an address that cannot be opened; then there is none.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, current_app, make_response, redirect, request
+from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request
 from flask_babel import get_locale
 from flask_login import current_user
 
@@ -12,7 +12,7 @@ from portal.http_errors import for_programs
 from portal.services import accounts
 from portal.services.transaction import unit_of_work
 
-from .guards import local_path, public
+from .guards import local_path, public, referring_page
 
 bp = Blueprint("languages", __name__)
 
@@ -38,6 +38,14 @@ def _of_the_browser() -> str:
     """The browser's first language that the portal speaks, wherever it is spoken: en-GB is English too."""
     asked = (tag.split("-")[0] for tag, quality in request.accept_languages if quality > 0)
     return next((language for language in asked if language in OFFERED), ENGLISH)
+
+
+@bp.get("/language")
+@public
+def show() -> str:
+    """The form, for visitors: on other pages it would need a cookie of everyone."""
+    target = local_path(request.args.get("next")) or referring_page() or "/"
+    return render_template("language.html", target=target)
 
 
 @bp.post("/language")
@@ -70,7 +78,12 @@ def others() -> list[tuple[str, str]]:
     return [(code, name) for code, name in OFFERED.items() if code != get_locale().language]
 
 
-def this_page() -> str:
-    """Where to come back to: this page, unless it is the answer to a form that has no page of its own."""
+def this_page() -> str | None:
+    """Where to come back to: this page, unless it is the answer to a form that has no page of its own.
+
+    None for an address with a secret, which must not stand in another: there the browser's own word is taken.
+    """
     rule = request.url_rule
+    if rule and ("token" in rule.arguments or request.endpoint == "languages.show"):
+        return None
     return request.full_path.rstrip("?") if rule and rule.methods and "GET" in rule.methods else "/"

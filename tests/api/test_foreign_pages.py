@@ -45,7 +45,7 @@ WELCOME = [
 @pytest.fixture
 def environ(database_url, tmp_path):
     settings = {"PORTAL_URL": f"{PORTAL}/", "CORS_ORIGINS": FRONT_END, "DATABASE_URL": database_url}
-    return environment(tmp_path, **settings)
+    return environment(tmp_path, **settings, PORTAL_PASSWORDS="")
 
 
 @pytest.fixture

@@ -121,7 +121,13 @@ def test_pages_are_never_shared(program, client):
 
 
 @pytest.mark.parametrize(
-    "origins", ["*", "localhost:3000", "http://a.example/path", "ftp://a.example", "http://"]
+    "origins",
+    [
+        *("*", "localhost:3000", "http://a.example/path", "ftp://a.example", "http://", "null"),
+        *("https://*.example.com", "https://a?.example.com", "https://[ab].example.com", "http://[::1]:3000"),
+        *("https://a.example.com$", "https://(a|b).example.com", "^https://a.example.com", "https://a\\.b"),
+        *("https://user@a.example.com", "https://a.example.com:port", "HTTPS://A.EXAMPLE.COM"),
+    ],
 )
 def test_what_is_no_origin_stops_the_start(tmp_path, origins):
     with pytest.raises(ConfigError, match="CORS_ORIGINS"):

@@ -97,7 +97,7 @@ def paths(app, rule: Rule, world: World) -> list[str]:
 
 def token_of(client: Client) -> str:
     page = client.get("/account", follow_redirects=True).get_data(as_text=True)
-    found = re.search(r'name="csrf-token" content="([^"]+)"', page)
+    found = re.search(r'name="csrf[-_]token" (?:content|value)="([^"]+)"', page)
     assert found
     return found[1]
 

@@ -60,6 +60,11 @@ def test_every_answer_is_guarded(answers):
         assert headers["X-Content-Type-Options"] == "nosniff", name
         assert headers["X-Frame-Options"] == "DENY", name
         assert headers["Referrer-Policy"] == "same-origin", name
+        assert headers["Cross-Origin-Opener-Policy"] == "same-origin", name
+        assert headers["Cross-Origin-Resource-Policy"] == "same-origin", name
+        assert {"camera=()", "geolocation=()", "payment=()"} <= set(
+            headers["Permissions-Policy"].split(", ")
+        ), name
         assert "Strict-Transport-Security" not in headers, name
         assert "Server" not in headers or "Werkzeug" not in headers["Server"], name
     numbers = [answer.headers["X-Request-Id"] for answer in answers.values()]
@@ -88,9 +93,25 @@ def test_what_a_signed_in_person_sees_is_never_stored(client, session):
 
 
 @pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
+def test_pages_behind_a_link_with_a_secret_are_never_stored(client):
+    assert client.get("/reset/x").headers["Cache-Control"] == "no-store"
+    assert client.get("/forgot").headers["Cache-Control"] == "no-cache"
+
+
+@pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
+def test_a_visitor_gets_no_cookie_where_nothing_is_kept(app, answers):
+    del answers[422]
+    for path in ("/", "/forgot", "/healthz", "/api/openapi.json", "/api/docs/", "/api/nothing/"):
+        answers[path] = app.test_client().get(path)
+    kept = {name for name, answer in answers.items() if "Set-Cookie" in answer.headers}
+    assert kept == {"/forgot"}, "a form has a token, which the browser has to keep"
+
+
+@pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "https://portal.example.com"])
 def test_cookies_are_kept_from_scripts_and_other_sites(environ, url):
-    app = create_app(load_settings(environ | {"PORTAL_URL": url}) | {"TESTING": True})
+    settings = environ | {"PORTAL_URL": url, "PORTAL_PASSWORDS": ""}
+    app = create_app(load_settings(settings) | {"TESTING": True})
     app.test_client_class = browserlike.Client
     answer = app.test_client().get("/login", base_url=url)
     cookies = answer.headers.getlist("Set-Cookie")
@@ -100,3 +121,8 @@ def test_cookies_are_kept_from_scripts_and_other_sites(environ, url):
     assert ("secure" in attributes) == url.startswith("https")
     assert ("Strict-Transport-Security" in answer.headers) == url.startswith("https")
     assert not any(attribute.startswith("domain") for attribute in attributes)
+    assert cookies[0].startswith("__Host-session=" if url.startswith("https") else "session=")
+    # It is the operator's word that counts, not how this request came in.
+    plain = app.test_client().get("/login", base_url=url.replace("https:", "http:"))
+    assert ("Strict-Transport-Security" in plain.headers) == url.startswith("https")
+    assert plain.headers["Set-Cookie"].startswith(cookies[0].partition("=")[0])
