@@ -11,7 +11,7 @@ RUN useradd --system --uid 10001 --no-create-home portal \
 
 WORKDIR /app
 COPY requirements.txt .
-RUN pip install --only-binary :all: --requirement requirements.txt
+RUN pip install --only-binary :all: --require-hashes --requirement requirements.txt
 COPY . .
 RUN python -m compileall -q portal
 

@@ -6,13 +6,16 @@ VENV := .venv
 RUN := $(VENV)/bin/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test torture fuzz bench check format browser screenshots translations up down build logs
+.PHONY: help setup requirements run test torture fuzz bench check audit format browser screenshots translations up down build logs
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.installed ## Make the virtual environment and install what the portal runs on
 	@:
+
+requirements: $(VENV)/.installed ## Pin what the requirements*.in name and bring along, with hashes
+	@bin/pin-requirements
 
 run: setup ## Start the portal here: database, demo data, web and worker, until Ctrl-C
 	@bin/run
@@ -30,12 +33,17 @@ fuzz: $(VENV)/.installed-dev ## Requests made up from the API's description, 1,0
 bench: $(VENV)/.installed-dev ## Measure the portal and write docs/performance.md; options as in BENCH='--only table'
 	$(RUN) bench $(BENCH)
 
-check: $(VENV)/.installed-dev ## Lint, formatting, types, who imports whom, migrations against models
+check: $(VENV)/.installed-dev ## Lint, formatting, types, who imports whom, security faults, migrations against models
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 	$(RUN) mypy
 	$(VENV)/bin/lint-imports --no-logo
+	$(RUN) bandit --quiet --configfile pyproject.toml --recursive .
 	bin/check-migrations
+
+audit: $(VENV)/.installed ## Ask a public list which pinned packages have known vulnerabilities; needs the network
+	@UV_SYSTEM_CERTS=1 $(RUN) uv tool run pip-audit==2.10.1 --strict --require-hashes --disable-pip -r requirements-dev.txt || \
+		{ echo "pip-audit found a vulnerability, or could not reach the service that lists them: its lines above say which." >&2; exit 1; }
 
 format: $(VENV)/.installed-dev ## Let ruff put the code into shape
 	$(RUN) ruff check --fix .
