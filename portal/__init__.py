@@ -19,7 +19,7 @@ from .http_bodies import BoundedRequest
 from .presentation.emails import Letters
 from .tasks import jobs, queue
 from .web import languages, rendering
-from .web.account import auth
+from .web.account import auth, emails
 from .web.admin import pages as admin
 from .web.customer import calendar
 from .web.customer import plans as customer
@@ -32,6 +32,7 @@ BLUEPRINTS = (
     languages,
     health,
     auth,
+    emails,
     customer,
     calendar,
     dashboard,

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from portal.adapters.gateway import Simulator, TestCard
-from portal.adapters.mailer import Letter
+from portal.adapters.mailer import Email
 from portal.core.calendar import REMINDERS_FROM, business_date, instant_of, local_time
 from portal.core.roles import Actor, Origin
 from portal.queries import listing
@@ -45,7 +45,7 @@ class History:
     def __init__(
         self,
         session: Session,
-        write: Callable[[outbox.Addressed], Letter],
+        write: Callable[[outbox.Addressed], Email],
         password_hash: str,
         now: datetime,
     ) -> None:

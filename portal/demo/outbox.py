@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.adapters.mailer import Letter
+from portal.adapters.mailer import Email
 from portal.models import Merchant, Message, User
 from portal.services.outbox import Addressed
 
@@ -17,7 +17,7 @@ from portal.services.outbox import Addressed
 DELIVERY = timedelta(seconds=3)
 
 
-def deliver_the_past(session: Session, write: Callable[[Addressed], Letter]) -> Counter[datetime]:
+def deliver_the_past(session: Session, write: Callable[[Addressed], Email]) -> Counter[datetime]:
     """Mark every queued message as sent at its own time, with its letter; returns how many at which instant.
 
     All at once, since a year of claiming and recording letters one by one takes longer than living through it.
@@ -46,6 +46,7 @@ def deliver_the_past(session: Session, write: Callable[[Addressed], Letter]) -> 
                 sender=shop.name,
                 support=shop.support_email,
                 tries=1,
+                created_at=message.created_at,
             )
         )
         message.state, message.tries, message.sent_at = "sent", 1, message.send_after + DELIVERY

@@ -1,4 +1,4 @@
-"""Letters from messages: each kind's words stand once in templates/email; refuses unknown kinds and missing facts."""
+"""Emails from messages: the words of each kind are in templates/email."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from uuid import UUID
 from babel.support import Translations
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from portal.adapters import reset_tokens
-from portal.adapters.mailer import Letter
+from portal.adapters import reset_tokens, unsubscribe_tokens
+from portal.adapters.mailer import Email
 from portal.core.languages import ENGLISH
 from portal.core.reminders import COURTESIES
 
 from . import formats
 
 ROOT = Path(__file__).parent.parent.parent
-LONGEST_SUBJECT = 150
+# A shop's name (120), the sentence, 60 characters of what is bought, and the reference; the outbox keeps 300.
+LONGEST_SUBJECT = 250
 
 
 class Written(Protocol):
@@ -65,9 +66,9 @@ class Words:
     schedule: Sequence[tuple[str, ...]]
 
     @classmethod
-    def of(cls, module: Any) -> Words:
+    def of(cls, module: Any, mark: str) -> Words:
         return cls(
-            one_line(module.subject),
+            subject_line(module.subject, mark),
             module.paragraphs,
             module.facts,
             module.links,
@@ -89,18 +90,28 @@ class Letters:
         self._secret_key = secret_key
         self._environment = lru_cache(partial(environment, translations))
 
-    def write(self, message: Written) -> Letter:
-        """The letter for this message.
+    def write(self, message: Written) -> Email:
+        """The email for this message.
 
         Raises ``jinja2.TemplateNotFound`` for an unknown kind, ``jinja2.UndefinedError`` for a missing fact.
         """
         templates = self._environment(message.language)
-        words = Words.of(templates.get_template(f"{message.kind}.j2").make_module(self._known(message)))
+        module = templates.get_template(f"{message.kind}.j2").make_module(self._known(message))
+        words = Words.of(module, mark(message.facts))
         text, html = (
             templates.get_template(layout).render(words=words, sender=message.sender)
             for layout in ("letter.txt.j2", "letter.html.j2")
         )
-        return Letter(words.subject, text, html, courtesy=message.kind in COURTESIES)
+        return Email(
+            words.subject, text, html, str(templates.globals["language"]), self._unsubscribe_page(message)
+        )
+
+    def _unsubscribe_page(self, message: Written) -> str | None:
+        """Where one click ends reminders before the due date, for those emails alone."""
+        if message.kind not in COURTESIES:
+            return None
+        token = unsubscribe_tokens.make(self._secret_key, message.user_id)
+        return f"{self._base_url}/unsubscribe/{token}"
 
     def _known(self, message: Written) -> dict[str, Any]:
         """All that a template can name. A fact never takes the place of what is known about the message itself."""
@@ -163,7 +174,16 @@ def compared(
     ]
 
 
-def one_line(text: str) -> str:
-    """A subject that fits a header and a list: no line break, nor more of it than anyone reads."""
-    line = " ".join(text.split())
-    return line if len(line) <= LONGEST_SUBJECT else f"{line[: LONGEST_SUBJECT - 1].rstrip()}…"
+def mark(facts: Mapping[str, Any]) -> str:
+    """What tells this email from others with the same words: mail programs join those with one subject."""
+    reference, number = facts.get("reference"), facts.get("number")
+    if not reference or "receipt" in facts:
+        return ""
+    return f"{reference} #{number}" if number else str(reference)
+
+
+def subject_line(text: str, mark: str) -> str:
+    """One line that fits a header, with the mark at its end; the text before it is shortened if need be."""
+    tail = f" ({mark})" if mark else ""
+    line, room = " ".join(text.split()), LONGEST_SUBJECT - len(tail)
+    return (line if len(line) <= room else f"{line[: room - 1].rstrip()}…") + tail

@@ -55,9 +55,17 @@ def session_version(session: Session, user_id: UUID) -> int:
     return session.scalars(select(User.session_version).where(User.id == user_id)).one()
 
 
-def test_card(session: Session, user_id: UUID) -> str:
-    """Which test card pays for this customer."""
-    return session.scalars(select(User.test_card).where(User.id == user_id)).one()
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What a person chose on the account page: the test card that pays, and reminders before the due date."""
+
+    test_card: str
+    early_reminders: bool
+
+
+def get_choices(session: Session, user_id: UUID) -> Choices:
+    row = session.execute(select(User.test_card, User.early_reminders).where(User.id == user_id)).one()
+    return Choices(*row)
 
 
 def get_shop(session: Session, merchant: Actor) -> Shop:

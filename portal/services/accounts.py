@@ -200,6 +200,18 @@ def change_profile(
     events.record(session, "profile_changed", merchant_id=PORTAL_ID, actor_id=actor.id, at=now)
 
 
+def choose_early_reminders(session: Session, user_id: UUID, wanted: bool, now: datetime) -> None:
+    """Whether the person is reminded before an installment is due. Overdue notices are mandatory. Safe to repeat."""
+    changed = session.execute(
+        update(User)
+        .where(User.id == user_id, User.early_reminders.is_(not wanted))
+        .values(early_reminders=wanted)
+        .returning(User.id)
+    ).first()
+    if changed:
+        events.record(session, "profile_changed", merchant_id=PORTAL_ID, actor_id=user_id, at=now)
+
+
 def choose_language(session: Session, actor: Actor, language: str) -> None:
     """From now on pages and letters speak this language to the person. Raises ``InvalidInput``."""
     session.execute(update(User).where(User.id == actor.id).values(language=check_language(language)))

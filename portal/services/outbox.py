@@ -12,8 +12,8 @@ from uuid import UUID
 from sqlalchemy import Row, select, update
 from sqlalchemy.orm import Session
 
-from portal.adapters.mailer import Letter, Mailer, MailRefused
-from portal.core.errors import N_, Conflict, NotFound
+from portal.adapters.mailer import Email, Envelope, Mailer, MailRefused
+from portal.core.errors import N_, Busy, Conflict, NotFound
 from portal.core.roles import PORTAL_ID, Actor
 from portal.models import Merchant, Message, User, new_id
 
@@ -45,6 +45,11 @@ class Addressed:
     sender: str
     support: str
     tries: int
+    created_at: datetime
+
+    @property
+    def envelope(self) -> Envelope:
+        return Envelope(self.to, self.support, self.sender, self.id, self.created_at, self.plan_id)
 
 
 def queue(
@@ -102,7 +107,7 @@ def send_again(session: Session, admin: Actor, message_id: UUID, now: datetime) 
 
 
 def deliver(
-    session: Session, mailer: Mailer, write: Callable[[Addressed], Letter], clock: Callable[[], datetime]
+    session: Session, mailer: Mailer, write: Callable[[Addressed], Email], clock: Callable[[], datetime]
 ) -> dict[str, int]:
     """Send what is due, a batch of each merchant in turn; each letter goes outside any transaction, and is recorded.
 
@@ -132,6 +137,7 @@ def _claim(session: Session, merchant_id: UUID, now: datetime) -> list[Addressed
                 Message.kind,
                 Message.facts,
                 Message.tries,
+                Message.created_at,
                 Message.user_id,
                 Message.plan_id,
                 User.email,
@@ -173,39 +179,48 @@ def _addressed(merchant_id: UUID, row: Row[Any]) -> Addressed:
         sender=row.sender,
         support=row.support_email,
         tries=row.tries + 1,
+        created_at=row.created_at,
     )
 
 
 def _deliver_one(
     session: Session,
     mailer: Mailer,
-    write: Callable[[Addressed], Letter],
+    write: Callable[[Addressed], Email],
     message: Addressed,
     clock: Callable[[], datetime],
 ) -> str:
     try:
-        letter = write(message)
-        mailer.send(
-            letter, to=message.to, reply_to=message.support, sender=message.sender, message_id=str(message.id)
-        )
+        email = write(message)
+        mailer.send(email, message.envelope)
     except MailRefused as refused:
-        return _refuse(session, message, str(refused), clock())
+        return _refuse(session, message, str(refused), clock(), permanent=refused.permanent)
     except Exception as error:
-        # A letter that cannot be written or addressed would otherwise hold up all that are behind it.
-        log.exception("a letter could not be made", extra={"letter": str(message.id), "kind": message.kind})
+        # An email that cannot be written or addressed would otherwise hold up all that are behind it.
+        log.exception("an email could not be made", extra={"email": str(message.id), "kind": message.kind})
         return _refuse(session, message, f"{type(error).__name__}: {error}"[:300], clock())
-    # A link that lets its reader set a password is not kept where an admin could read it.
-    body = None if message.kind == "password_reset" else letter.text
-    _record(
-        session,
-        message,
-        {"state": "sent", "sent_at": clock(), "subject": letter.subject, "body": body, "error": None},
-    )
+    _record_sent(session, message, email, clock())
     return "sent"
 
 
-def _refuse(session: Session, message: Addressed, error: str, now: datetime) -> str:
-    if message.tries >= MOST_TRIES:
+def _record_sent(session: Session, message: Addressed, email: Email, now: datetime) -> None:
+    """What was sent and when. Words that the database cannot hold are left out, or the email would go out again."""
+    sent = {"state": "sent", "sent_at": now, "error": None}
+    # A link that lets its reader set a password is not kept where an admin could read it.
+    body = None if message.kind == "password_reset" else email.text
+    try:
+        _record(session, message, sent | {"subject": email.subject, "body": body})
+    except Busy:
+        raise
+    except Exception:
+        log.exception("an email could not be kept", extra={"email": str(message.id), "kind": message.kind})
+        _record(session, message, sent)
+
+
+def _refuse(
+    session: Session, message: Addressed, error: str, now: datetime, *, permanent: bool = False
+) -> str:
+    if permanent or message.tries >= MOST_TRIES:
         values: dict[str, Any] = {"state": "failed", "error": error}
     else:
         wait = min(timedelta(minutes=4 ** (message.tries - 1)), LONGEST_WAIT)

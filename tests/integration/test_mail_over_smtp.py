@@ -6,24 +6,24 @@ import socket
 import ssl
 import subprocess
 import time
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 from sqlalchemy import select
 
-from portal.adapters.mailer import Letter, MailRefused, SmtpMailer
+from portal.adapters.mailer import Email, Envelope, MailRefused, SmtpMailer
 from portal.core.roles import PORTAL_ID
 from portal.models import Message
-from portal.presentation.emails import Letters
 from portal.services import outbox
 from portal.services.transaction import unit_of_work
 from tests import servers
 from tests.conftest import Mailbox
-from tests.factories import NOW, offered_plan
+from tests.factories import NOW
 
-LETTER = Letter("Due soon", "Dear Ada", "<p>Dear Ada</p>")
+EMAIL = Email("Due soon", "Dear Ada", "<p>Dear Ada</p>")
+ID = UUID("01930000-0000-7000-8000-000000000001")
 USER, SECRET = "portal", "a pass:word"
 
 
@@ -81,10 +81,8 @@ def trusted(certificate, monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
 
 
-def send(url, letter=LETTER, message_id="1", **more):
-    SmtpMailer(url, **more).send(
-        letter, to="ada@example.com", reply_to="shop@example.com", sender="Shop", message_id=message_id
-    )
+def send(url, to="ada@example.com", **more):
+    SmtpMailer(url, **more).send(EMAIL, Envelope(to, "shop@example.com", "Shop", ID, NOW))
 
 
 class Picky(Mailbox):
@@ -117,9 +115,39 @@ class Rude(Mailbox):
 def test_a_recipient_that_the_server_does_not_know_is_refused_with_its_words(start):
     port = start(Picky())
     with pytest.raises(MailRefused, match=r"550.*No such mailbox"):
-        SmtpMailer(f"smtp://127.0.0.1:{port}").send(
-            LETTER, to="ada@nowhere.example.com", reply_to="shop@example.com", sender="Shop", message_id="1"
-        )
+        send(f"smtp://127.0.0.1:{port}", to="ada@nowhere.example.com")
+
+
+class Says(Mailbox):
+    """Answers a recipient or an email with these words."""
+
+    def __init__(self, rcpt="250 OK", data="250 OK"):
+        super().__init__()
+        self.rcpt, self.data = rcpt, data
+
+    async def handle_RCPT(self, server, session, envelope, address, options):  # noqa: N802
+        envelope.rcpt_tos.append(address)
+        return self.rcpt
+
+    async def handle_DATA(self, server, session, envelope):  # noqa: N802
+        return self.data
+
+
+@pytest.mark.parametrize(
+    ("answers", "permanent"),
+    [
+        ({"rcpt": "550 5.1.1 No such mailbox"}, True),
+        ({"rcpt": "551 5.1.6 Moved away"}, True),
+        ({"rcpt": "450 4.2.1 Mailbox busy"}, False),
+        ({"rcpt": "530 5.7.0 Sign in first"}, False),
+        ({"data": "554 5.7.1 Not wanted"}, True),
+        ({"data": "451 4.3.0 Try again later"}, False),
+    ],
+)
+def test_only_a_refusal_of_this_recipient_or_email_is_permanent(start, answers, permanent):
+    with pytest.raises(MailRefused) as refused:
+        send(f"smtp://127.0.0.1:{start(Says(**answers))}")
+    assert refused.value.permanent is permanent
 
 
 def test_when_each_third_letter_is_refused_all_arrive_once_with_ids_of_their_own(session, ada, start):
@@ -128,7 +156,7 @@ def test_when_each_third_letter_is_refused_all_arrive_once_with_ids_of_their_own
     with unit_of_work(session):
         for _ in range(30):
             outbox.queue(session, "x", merchant_id=PORTAL_ID, cause=uuid4(), user_id=ada.id, at=NOW)
-    rounds = [outbox.deliver(session, mailer, lambda _: LETTER, lambda at=at: at) for at in due_times(8)]
+    rounds = [outbox.deliver(session, mailer, lambda _: EMAIL, lambda at=at: at) for at in due_times(8)]
     assert rounds[0] == {"sent": 20, "refused": 10}
     session.rollback()
     stored = session.execute(select(Message.id, Message.state, Message.error)).all()
@@ -141,10 +169,11 @@ def due_times(count):
     return [NOW + k * outbox.LONGEST_WAIT for k in range(count)]
 
 
-def test_a_letter_that_is_sent_again_has_the_same_id(smtp_server):
+def test_an_email_that_is_sent_again_has_the_same_id_and_date(smtp_server):
     for _ in range(2):
-        send(f"{smtp_server.url}?from=portal@example.com", message_id="0190")
-    assert [mail["Message-ID"] for mail in smtp_server.messages] == ["<0190@example.com>"] * 2
+        send(f"{smtp_server.url}?from=portal@example.com")
+    assert [mail["Message-ID"] for mail in smtp_server.messages] == [f"<{ID}@example.com>"] * 2
+    assert [mail["Date"].datetime for mail in smtp_server.messages] == [NOW.replace(microsecond=0)] * 2
 
 
 def test_a_server_that_takes_the_letter_and_says_no_goodbye_has_it(start):
@@ -221,36 +250,3 @@ def test_a_password_never_leaves_this_machine_unencrypted(start, monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", lambda host, *rest, **more: real("127.0.0.1", *rest, **more))
     with pytest.raises(MailRefused, match="no encryption"):
         send(f"smtp://{USER}:secret@mail.example.com:{port}")
-
-
-@pytest.mark.parametrize(
-    ("kind", "courtesy"), [("due_soon", True), ("due_today", True), ("overdue_1", False)]
-)
-def test_only_a_courtesy_can_be_unsubscribed_from(app, session, shop, ada, smtp_server, kind, courtesy):
-    facts = {
-        "number": 1,
-        "amount": 100,
-        "currency": "USD",
-        "due_on": "2026-03-02",
-        "reference": "ABCDEFGH",
-        "description": "Oak table",
-    }
-    plan_id = offered_plan(session, shop, ada.email)
-    with unit_of_work(session):
-        outbox.queue(
-            session,
-            kind,
-            merchant_id=shop.id,
-            cause=uuid4(),
-            user_id=ada.id,
-            at=NOW,
-            plan_id=plan_id,
-            **facts,
-        )
-    letters: Letters = app.extensions["adapters"].emails
-    outbox.deliver(session, SmtpMailer(smtp_server.url), letters.write, lambda: NOW)
-    headers = [mail["List-Unsubscribe"] for mail in smtp_server.messages]
-    assert len(headers) == 2
-    assert [header for header in headers if header] == courtesy * [
-        f"<mailto:{shop.email}?subject=unsubscribe>"
-    ]

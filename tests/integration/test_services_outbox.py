@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.adapters.mailer import KeptMailer, Letter, MailRefused, SmtpMailer
+from portal.adapters.mailer import Email, KeptMailer, MailRefused, SmtpMailer
 from portal.core.roles import PORTAL_ID
 from portal.models import Message
 from portal.services import outbox
@@ -18,7 +18,7 @@ from tests.factories import NOW, offered_plan
 
 
 def write(message):
-    return Letter(f"About {message.kind}", f"Dear {message.name}", f"<p>Dear {message.name}</p>")
+    return Email(f"About {message.kind}", f"Dear {message.name}", f"<p>Dear {message.name}</p>")
 
 
 class Recorder:
@@ -27,10 +27,10 @@ class Recorder:
     def __init__(self, refusing=False):
         self.refusing, self.ids = refusing, []
 
-    def send(self, letter, *, to, reply_to, sender, message_id):
+    def send(self, email, envelope):
         if self.refusing:
             raise MailRefused("451 try again later")
-        self.ids.append(message_id)
+        self.ids.append(envelope.id)
 
 
 def queue(session, user, kind="plan_offered", cause=None, merchant_id=PORTAL_ID, **facts):
@@ -148,6 +148,33 @@ def test_a_letter_that_was_refused_goes_out_when_the_server_is_back(session, ada
     assert "Connection" in stored(session)[0].error
     assert deliver(session, Recorder(), NOW + timedelta(minutes=1))["sent"] == 1
     assert (stored(session)[0].state, stored(session)[0].error) == ("sent", None)
+
+
+def test_a_permanent_refusal_ends_the_attempts_at_once(session, ada):
+    queue(session, ada)
+
+    class Unknown(Recorder):
+        def send(self, email, envelope):
+            raise MailRefused("550 No such mailbox", permanent=True)
+
+    assert deliver(session, Unknown()) == {"sent": 0, "refused": 1}
+    (message,) = stored(session)
+    assert (message.state, message.tries, message.error) == ("failed", 1, "550 No such mailbox")
+    assert deliver(session, Recorder(), NOW + timedelta(days=30)) == {"sent": 0, "refused": 0}
+
+
+def test_an_email_whose_words_cannot_be_kept_goes_out_once_and_holds_up_no_other(session, ada):
+    for kind in ("odd", "plan_offered"):
+        queue(session, ada, kind)
+
+    def odd(message):
+        return Email("\ud800", "a lone surrogate \ud800", "") if message.kind == "odd" else write(message)
+
+    recorder = Recorder()
+    assert deliver(session, recorder, write=odd) == {"sent": 2, "refused": 0}
+    assert deliver(session, recorder, NOW + timedelta(days=1), write=odd) == {"sent": 0, "refused": 0}
+    assert len(recorder.ids) == 2
+    assert [(m.state, m.subject) for m in stored(session)] == [("sent", None), ("sent", "About plan_offered")]
 
 
 def test_a_crash_while_sending_loses_nothing_and_the_lease_holds_others_off(session, ada):

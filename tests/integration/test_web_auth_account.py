@@ -31,7 +31,7 @@ def test_the_name_and_the_test_card_are_kept(client, session, ada):
     assert (answer.status_code, answer.location) == (303, "/account")
     page = client.get("/account").get_data(as_text=True)
     assert 'value="Ada  Lovelace"' in page
-    assert queries.test_card(session, ada.id) == "times_out"
+    assert queries.get_choices(session, ada.id).test_card == "times_out"
     assert factories.actor(session, ada.id).name == "Ada  Lovelace"
 
 
@@ -49,7 +49,7 @@ def test_what_is_wrong_is_named_and_kept(client, session, ada):
         page = answer.get_data(as_text=True)
         assert f'href="#{field}"' in page and f'value="{kept}"' in page
     assert factories.actor(session, ada.id).name == "Ada Buyer"
-    assert queries.test_card(session, ada.id) == "succeeds"
+    assert queries.get_choices(session, ada.id).test_card == "succeeds"
 
 
 def test_only_customers_choose_a_test_card(client, session):

@@ -180,8 +180,10 @@ def test_each_role_opens_what_its_stamp_says(app, world, role):
 @ON_SQLITE
 def test_nothing_is_changed_without_the_token_of_a_page(app, world):
     wrong, foreign = [], token_of(app.test_client())
+    # A signed address in its place lets mail programs, which open no page, end reminders (RFC 8058).
+    rules = [rule for rule in guarded_rules(app) if rule.endpoint != "emails.unsubscribe"]
     for client in (app.test_client(), *(signed_in(app, person_of(world, role)) for role in Role)):
-        for rule in guarded_rules(app):
+        for rule in rules:
             for path in paths(app, rule, world):
                 for method in rule.methods - SAFE:
                     for token in (

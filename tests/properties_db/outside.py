@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from portal.adapters.gateway import OUTCOMES, Charge, GiveBack, NoAnswer, Outcome
-from portal.adapters.mailer import Letter, MailRefused
+from portal.adapters.mailer import Email, Envelope, MailRefused
 from tests.properties_db.model_rows import Provider
 
 
@@ -69,17 +69,17 @@ def moved(book: dict[UUID, tuple[Outcome, int]]) -> int:
 
 
 class Postman:
-    """A mailer that never takes the same letter twice, and at times takes none."""
+    """A mailer that never takes the same email twice, and at times takes none."""
 
     def __init__(self) -> None:
         self.refusing, self.taken = False, set()
 
-    def send(self, letter: Letter, *, to: str, reply_to: str, sender: str, message_id: str) -> None:
+    def send(self, email: Email, envelope: Envelope) -> None:
         if self.refusing:
             raise MailRefused("451 try again later")
-        assert message_id not in self.taken
-        self.taken.add(message_id)
+        assert envelope.id not in self.taken
+        self.taken.add(envelope.id)
 
 
-def write(message: Any) -> Letter:
-    return Letter(message.kind, message.kind, message.kind)
+def write(message: Any) -> Email:
+    return Email(message.kind, message.kind, message.kind)

@@ -25,10 +25,11 @@ from portal.core.money import EXPONENTS
 from portal.core.roles import Actor, Role
 from portal.extensions import adapters, db, limiter, now
 from portal.presentation.i18n import language
-from portal.queries.accounts import find_actor, test_card
+from portal.queries.accounts import find_actor, get_choices
 from portal.services import accounts
 from portal.services.transaction import unit_of_work
 from portal.web import form_drafts
+from portal.web.account.emails import EmailsForm
 from portal.web.forms import PageForm, add_errors, typed
 from portal.web.guards import actor, home_url, local_path, open_session, public, signed_in
 from portal.web.languages import remember
@@ -225,7 +226,7 @@ class PasswordForm(NewPasswordForm):
 @form_drafts.preserve("name", "language", "test_card")
 def account() -> ResponseReturnValue:
     person = actor()
-    form = _profile(person, form_drafts.restore())
+    form, emails = _stored(person, form_drafts.restore())
     if form.validate_on_submit():
         try:
             with unit_of_work(db.session):
@@ -237,7 +238,7 @@ def account() -> ResponseReturnValue:
             return remember(saved, form.language.data)
         except InvalidInput as invalid:
             add_errors(form, invalid)
-    return _account_page(form, PasswordForm(formdata={}))
+    return _account_page(form, emails, PasswordForm(formdata={}))
 
 
 @bp.post("/account/password")
@@ -256,7 +257,7 @@ def password() -> ResponseReturnValue:
     if recognized is None:
         form.current_password.errors = [_("This is not your current password.")]
     if form.errors:
-        return _account_page(_profile(person, {}), form)
+        return _account_page(*_stored(person, {}), form)
     hashed = _hash(form.password.data)
     with unit_of_work(db.session):
         accounts.change_password(db.session, person.id, hashed, now())
@@ -265,14 +266,19 @@ def password() -> ResponseReturnValue:
     return done(url_for("auth.account"), text)
 
 
-def _profile(person: Actor, formdata: Mapping[str, str] | None = None) -> ProfileForm:
-    """The profile as it is stored; a field that is not sent keeps what it has."""
-    given = {"name": person.name, "language": person.language}
-    return ProfileForm(formdata, **given, test_card=test_card(db.session, person.id))
+def _stored(person: Actor, formdata: Mapping[str, str] | None = None) -> tuple[ProfileForm, EmailsForm]:
+    """The account as it is stored; a field that is not sent keeps what it has."""
+    choices = get_choices(db.session, person.id)
+    given = {"name": person.name, "language": person.language, "test_card": choices.test_card}
+    emails = EmailsForm({})
+    emails.early_reminders.data = choices.early_reminders
+    return ProfileForm(formdata, **given), emails
 
 
-def _account_page(profile: ProfileForm, new_password: PasswordForm) -> ResponseReturnValue:
-    page = render_template("auth/account.html", profile=profile, new_password=new_password)
+def _account_page(
+    profile: ProfileForm, emails: EmailsForm, new_password: PasswordForm
+) -> ResponseReturnValue:
+    page = render_template("auth/account.html", profile=profile, new_password=new_password, emails=emails)
     return page, 422 if profile.errors or new_password.errors else 200
 
 

@@ -13,7 +13,7 @@ from flask import Blueprint, current_app, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from portal.adapters.mailer import Letter
+from portal.adapters.mailer import Email
 from portal.core.errors import N_
 from portal.core.roles import Role
 from portal.core.states import PlanState
@@ -154,14 +154,14 @@ def send_again(message_id: UUID) -> ResponseReturnValue:
     )
 
 
-def _letter(message: MessageView) -> Letter | None:
+def _letter(message: MessageView) -> Email | None:
     """The letter as it was sent, or as it looks now; None for one that others may not read or that lacks facts.
 
     One that lets its reader set a password is nobody else's to read. Only a portal without a mail server shows it,
     while its link works, because there it can reach its reader in no other way.
     """
     if message.body is not None:
-        return Letter(message.subject or "", message.body, "")
+        return Email(message.subject or "", message.body, "")
     if message.kind == "password_reset":
         expired = now() - message.created_at > timedelta(seconds=RESET_SECONDS)
         if current_app.config["MAIL_URL"] or expired:
