@@ -8,10 +8,9 @@ down_revision = "0010_latest_runs"
 
 
 def upgrade() -> None:
-    op.add_column(
-        "users", sa.Column("early_reminders", sa.Boolean(), server_default=sa.true(), nullable=False)
-    )
+    stopped_at = sa.Column("early_reminders_stopped_at", sa.DateTime(timezone=True), nullable=True)
+    op.add_column("users", stopped_at)
 
 
 def downgrade() -> None:
-    op.drop_column("users", "early_reminders")
+    op.drop_column("users", "early_reminders_stopped_at")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, func, true
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from .base import Base, new_id
@@ -26,7 +26,7 @@ class User(Base):
     language: Mapped[str] = mapped_column(String(8), default="en")
     test_card: Mapped[str] = mapped_column(String(24), default="succeeds")
     calendar_key: Mapped[uuid.UUID | None]
-    early_reminders: Mapped[bool] = mapped_column(default=True, server_default=true())
+    early_reminders_stopped_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     deactivated_at: Mapped[datetime | None]
 

@@ -64,7 +64,9 @@ class Choices:
 
 
 def get_choices(session: Session, user_id: UUID) -> Choices:
-    row = session.execute(select(User.test_card, User.early_reminders).where(User.id == user_id)).one()
+    row = session.execute(
+        select(User.test_card, User.early_reminders_stopped_at.is_(None)).where(User.id == user_id)
+    ).one()
     return Choices(*row)
 
 

@@ -202,10 +202,11 @@ def change_profile(
 
 def choose_early_reminders(session: Session, user_id: UUID, wanted: bool, now: datetime) -> None:
     """Whether the person is reminded before an installment is due. Overdue notices are mandatory. Safe to repeat."""
+    stopped = User.early_reminders_stopped_at
     changed = session.execute(
         update(User)
-        .where(User.id == user_id, User.early_reminders.is_(not wanted))
-        .values(early_reminders=wanted)
+        .where(User.id == user_id, stopped.is_not(None) if wanted else stopped.is_(None))
+        .values(early_reminders_stopped_at=None if wanted else now)
         .returning(User.id)
     ).first()
     if changed:

@@ -187,7 +187,7 @@ def test_only_reminders_before_the_due_date_can_be_stopped(server, letters, kind
 
 def wants_reminders(session, user) -> bool:
     session.rollback()
-    return session.scalars(select(User.early_reminders).where(User.id == user.id)).one()
+    return session.scalars(select(User.early_reminders_stopped_at.is_(None)).where(User.id == user.id)).one()
 
 
 def test_one_click_stops_them_without_signing_in(app, client, session, ada):
