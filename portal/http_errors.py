@@ -17,6 +17,7 @@ from werkzeug.exceptions import HTTPException
 from .core import errors
 from .core.errors import N_
 from .extensions import db
+from .presentation.i18n import error_text
 from .services.transaction import is_busy, rollback_safely
 
 log = logging.getLogger(__name__)
@@ -84,7 +85,7 @@ def refuse(error: errors.PortalError) -> Response:
     status = STATUSES[type(error)]
     if status >= 500:
         _ask_nothing_more()
-    text = _(error.message, **error.params)
+    text = error_text(error)
     more = {"code": error.code} | _fields_of(error)
     return _answer(status, text, retry_after=getattr(error, "retry_after", None), **more)
 
@@ -104,10 +105,10 @@ def problem(status: int, detail: str, **more: Any) -> Response:
 
 def _fields_of(error: errors.PortalError) -> dict[str, dict[str, list[str]]]:
     if isinstance(error, errors.KeyReused):
-        return {"errors": {"Idempotency-Key": [_(error.message)]}}
+        return {"errors": {"Idempotency-Key": [error_text(error)]}}
     if not isinstance(error, errors.InvalidInput):
         return {}
-    return {"errors": {name: [_(e.message, **e.params)] for name, e in error.errors.items()}}
+    return {"errors": {name: [error_text(e)] for name, e in error.errors.items()}}
 
 
 def _stale_form(error: CSRFError) -> Response:

@@ -14,7 +14,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from pydantic import Field
 
-from portal.core.errors import InvalidInput
+from portal.core.errors import Faults
 from portal.core.money import parse_amount
 from portal.core.roles import Role
 from portal.core.schedule import Frequency
@@ -55,11 +55,10 @@ class NewPlan(Body):
 
     def proposal(self) -> offers.Proposal:
         """What a body without faults asks for. Raises ``InvalidInput``, with those of the body and of the rules."""
-        faults, total = dict(self.faults), 0
-        try:
+        refused, total = Faults(), 0
+        with refused.caught():
             total = parse_amount(self.total_amount, actor().currency)
-        except InvalidInput as invalid:
-            faults = invalid.errors | faults
+        faults = refused.errors | self.faults
         proposal = offers.Proposal(
             self.customer_email,
             self.description or UNNAMED,

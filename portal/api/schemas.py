@@ -19,7 +19,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from portal.core.errors import N_, InvalidInput, PortalError
+from portal.core.errors import N_, Faults, InvalidInput, PortalError
 from portal.core.money import MAX_AMOUNT
 from portal.core.schedule import MAX_INSTALLMENTS
 
@@ -83,11 +83,10 @@ class Body(BaseModel):
 
 def refuse(faults: dict[str, PortalError], check: Callable[[], Any]) -> NoReturn:
     """Raise one ``InvalidInput``: the ``faults`` found in reading, and beside them what ``check`` refuses."""
-    try:
+    refused = Faults()
+    with refused.caught():
         check()
-    except InvalidInput as invalid:
-        faults = invalid.errors | faults
-    raise InvalidInput(faults)
+    raise InvalidInput(refused.errors | faults)
 
 
 def _faults_of(errors: list[ErrorDetails]) -> dict[str, PortalError]:

@@ -5,6 +5,8 @@ Messages are English sentences marked with ``N_``; a face translates them when i
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -41,6 +43,33 @@ class InvalidInput(PortalError):
     @classmethod
     def at(cls, field: str, message: str, **params: Any) -> InvalidInput:
         return cls({field: PortalError(message, **params)})
+
+
+class Faults:
+    """The faults found so far, by field."""
+
+    def __init__(self) -> None:
+        self.errors: dict[str, PortalError] = {}
+
+    @contextmanager
+    def caught(self) -> Iterator[None]:
+        """Keep what the block refuses, and go on after it."""
+        try:
+            yield
+        except InvalidInput as invalid:
+            self.errors |= invalid.errors
+
+    def add(self, field: str, message: str, **params: Any) -> None:
+        self.errors[field] = PortalError(message, **params)
+
+
+@contextmanager
+def collecting() -> Iterator[Faults]:
+    """Check several fields; raises one ``InvalidInput`` at the end that names all those at fault."""
+    faults = Faults()
+    yield faults
+    if faults.errors:
+        raise InvalidInput(faults.errors)
 
 
 class NotFound(PortalError):

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from dateutil.relativedelta import relativedelta
 
-from .errors import N_, InvalidInput, PortalError
+from .errors import N_, collecting
 from .money import check_amount, decimal_text, split
 
 MAX_INSTALLMENTS = 60
@@ -50,30 +50,26 @@ def build_schedule(
 
     Raises one ``InvalidInput`` naming every field at fault: ``total_amount``, ``num_installments``, ``start_date``.
     """
-    errors: dict[str, PortalError] = {}
-    try:
-        check_amount(total, currency)
-    except InvalidInput as invalid:
-        errors |= invalid.errors
-    if not 1 <= count <= MAX_INSTALLMENTS:
-        errors["num_installments"] = PortalError(
-            N_("Choose 1 to %(most)s installments."), most=MAX_INSTALLMENTS
-        )
-    elif not errors and total < count:
-        errors["total_amount"] = PortalError(
-            N_("%(total)s cannot be split into %(count)s installments: each must be above zero."),
-            total=decimal_text(total, currency),
-            count=count,
-        )
     earliest, latest = today - relativedelta(years=YEARS_BACK), today + relativedelta(years=YEARS_AHEAD)
-    if not earliest <= first <= latest:
-        errors["start_date"] = PortalError(
-            N_("Choose a first due date from %(earliest)s to %(latest)s."),
-            earliest=earliest.isoformat(),
-            latest=latest.isoformat(),
-        )
-    if errors:
-        raise InvalidInput(errors)
+    with collecting() as faults:
+        with faults.caught():
+            check_amount(total, currency)
+        if not 1 <= count <= MAX_INSTALLMENTS:
+            faults.add("num_installments", N_("Choose 1 to %(most)s installments."), most=MAX_INSTALLMENTS)
+        elif not faults.errors and total < count:
+            faults.add(
+                "total_amount",
+                N_("%(total)s cannot be split into %(count)s installments: each must be above zero."),
+                total=decimal_text(total, currency),
+                count=count,
+            )
+        if not earliest <= first <= latest:
+            faults.add(
+                "start_date",
+                N_("Choose a first due date from %(earliest)s to %(latest)s."),
+                earliest=earliest.isoformat(),
+                latest=latest.isoformat(),
+            )
     dates = due_dates(first, frequency, count)
     return tuple(
         Line(n, a, d) for n, (a, d) in enumerate(zip(split(total, count), dates, strict=True), start=1)

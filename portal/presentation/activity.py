@@ -13,16 +13,11 @@ from portal.core.errors import N_
 from portal.queries.timeline import EventView
 
 from . import formats
-from .i18n import language
+from .i18n import amount_text, language
 
 log = logging.getLogger(__name__)
 
 Facts = dict[str, Any]
-
-
-def amount_text(minor: int, currency: str) -> str:
-    """``minor`` units as words of a sentence, in the reader's language."""
-    return formats.money(minor, currency, language())
 
 
 def event_words(event: EventView, currency: str) -> str:

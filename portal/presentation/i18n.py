@@ -12,6 +12,7 @@ from jinja2 import pass_eval_context
 from jinja2.nodes import EvalContext
 from markupsafe import Markup
 
+from portal.core.errors import PortalError
 from portal.extensions import babel
 
 from . import formats
@@ -25,7 +26,7 @@ class Translations(Domain):
         self._found: dict[str, NullTranslations] = {}
 
     def get_translations(self) -> NullTranslations:
-        """Those of this request's language; without detours, since a page asks two hundred times."""
+        """Those of this request's language, remembered: a page asks two hundred times."""
         locale = get_locale()
         if locale is None:
             return super().get_translations()
@@ -55,6 +56,16 @@ def init_app(app: Flask) -> None:
 def language() -> str:
     """The reader's language as the formats name it, with the digits where they are chosen."""
     return _name(get_locale())
+
+
+def error_text(error: PortalError) -> str:
+    """The error's message in the reader's language."""
+    return sentences.gettext(error.message, **error.params)
+
+
+def amount_text(minor: int, currency: str) -> str:
+    """``minor`` units as words of a sentence, in the reader's language."""
+    return formats.money(minor, currency, language())
 
 
 def number(value: Any) -> Any:

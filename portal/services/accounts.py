@@ -15,7 +15,7 @@ from portal.adapters.gateway import TestCard
 from portal.adapters.passwords import Passwords
 from portal.core import accounts as rules
 from portal.core.calendar import is_time_zone
-from portal.core.errors import N_, Conflict, InvalidInput, NotFound, PortalError, TooMany
+from portal.core.errors import N_, Conflict, InvalidInput, NotFound, TooMany, collecting
 from portal.core.languages import ENGLISH, check_language
 from portal.core.money import EXPONENTS
 from portal.core.roles import PORTAL_ID, Actor, Role
@@ -46,31 +46,21 @@ class NewAccount:
 
 def check_account(new: NewAccount) -> NewAccount:
     """The account in the spelling that is stored. Raises one ``InvalidInput`` naming every field at fault."""
-    errors: dict[str, PortalError] = {}
     name, email, username = new.name, new.email, new.username
-    try:
-        name = clean_line(new.name, "name", longest=rules.NAME_LONGEST)
-    except InvalidInput as invalid:
-        errors |= invalid.errors
-    try:
-        email = rules.clean_email(new.email)
-    except InvalidInput as invalid:
-        errors |= invalid.errors
-    try:
-        # Who chooses no username of one's own signs in with the address, which is the only one with an @.
-        username = rules.clean_username(new.username) if new.username != new.email else email
-    except InvalidInput as invalid:
-        errors |= invalid.errors
-    try:
-        rules.check_password(new.password, new.password2, name=name, email=email, username=username)
-    except InvalidInput as invalid:
-        errors |= invalid.errors
-    if new.role is Role.MERCHANT and new.currency not in EXPONENTS:
-        errors["currency"] = PortalError(N_("Choose a currency from the list."))
-    if new.role is Role.MERCHANT and not is_time_zone(new.timezone):
-        errors["timezone"] = PortalError(N_("Choose a time zone from the list."))
-    if errors:
-        raise InvalidInput(errors)
+    with collecting() as faults:
+        with faults.caught():
+            name = clean_line(new.name, "name", longest=rules.NAME_LONGEST)
+        with faults.caught():
+            email = rules.clean_email(new.email)
+        with faults.caught():
+            # The username defaults to the email; only emails may contain "@".
+            username = rules.clean_username(new.username) if new.username != new.email else email
+        with faults.caught():
+            rules.check_password(new.password, new.password2, name=name, email=email, username=username)
+        if new.role is Role.MERCHANT and new.currency not in EXPONENTS:
+            faults.add("currency", N_("Choose a currency from the list."))
+        if new.role is Role.MERCHANT and not is_time_zone(new.timezone):
+            faults.add("timezone", N_("Choose a time zone from the list."))
     return replace(new, name=name, email=email, username=username)
 
 
@@ -261,19 +251,13 @@ def change_shop(
     session: Session, merchant: Actor, name: str, support_email: str, timezone: str, now: datetime
 ) -> None:
     """Change what customers are told about a shop. Its currency stays. Raises ``InvalidInput``."""
-    errors: dict[str, PortalError] = {}
-    try:
-        name = clean_line(name, "name", longest=rules.NAME_LONGEST)
-    except InvalidInput as invalid:
-        errors |= invalid.errors
-    try:
-        support_email = rules.clean_email(support_email, "support_email")
-    except InvalidInput as invalid:
-        errors |= invalid.errors
-    if not is_time_zone(timezone):
-        errors["timezone"] = PortalError(N_("Choose a time zone from the list."))
-    if errors:
-        raise InvalidInput(errors)
+    with collecting() as faults:
+        with faults.caught():
+            name = clean_line(name, "name", longest=rules.NAME_LONGEST)
+        with faults.caught():
+            support_email = rules.clean_email(support_email, "support_email")
+        if not is_time_zone(timezone):
+            faults.add("timezone", N_("Choose a time zone from the list."))
     values = {"name": name, "support_email": support_email, "timezone": timezone}
     session.execute(update(Merchant).where(Merchant.id == merchant.id).values(**values))
     events.record(session, "shop_changed", merchant_id=merchant.id, actor_id=merchant.id, at=now)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from portal.core import states, terms
 from portal.core.accounts import clean_email
 from portal.core.calendar import business_date, offer_last_day
-from portal.core.errors import N_, Conflict, Forbidden, InvalidInput, PortalError
+from portal.core.errors import N_, Conflict, Forbidden, InvalidInput, collecting
 from portal.core.roles import Actor, Origin, Role
 from portal.core.schedule import Frequency, Line, build_schedule
 from portal.core.states import PlanState
@@ -131,25 +131,17 @@ def _insert(session: Session, plan: Plan, lines: tuple[Line, ...]) -> None:
 
 def check(merchant: Actor, proposal: Proposal, now: datetime) -> tuple[str, str, tuple[Line, ...]]:
     """The address and the description as they are stored, and the schedule; names every field at fault at once."""
-    errors: dict[str, PortalError] = {}
     email = description = ""
     lines: tuple[Line, ...] = ()
-    try:
-        email = clean_email(proposal.customer_email, "customer_email")
-        if email == merchant.email:
-            raise InvalidInput.at("customer_email", N_("You cannot offer a plan to yourself."))
-    except InvalidInput as invalid:
-        errors |= invalid.errors
-    try:
-        description = clean_line(proposal.description, "description", longest=200)
-    except InvalidInput as invalid:
-        errors |= invalid.errors
-    try:
-        lines = preview(merchant, proposal, now)
-    except InvalidInput as invalid:
-        errors |= invalid.errors
-    if errors:
-        raise InvalidInput(errors)
+    with collecting() as faults:
+        with faults.caught():
+            email = clean_email(proposal.customer_email, "customer_email")
+            if email == merchant.email:
+                raise InvalidInput.at("customer_email", N_("You cannot offer a plan to yourself."))
+        with faults.caught():
+            description = clean_line(proposal.description, "description", longest=200)
+        with faults.caught():
+            lines = preview(merchant, proposal, now)
     return email, description, lines
 
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 
 from flask_babel import gettext as _
-from wtforms import DateField, IntegerField
+from wtforms import DateField, Form, IntegerField, StringField, ValidationError
+
+from portal.core.errors import InvalidInput
+from portal.core.money import parse_amount
+from portal.presentation.i18n import error_text
 
 
 class WholeNumberField(IntegerField):
@@ -28,3 +32,15 @@ class DayField(DateField):
             super().process_formdata(valuelist)
         except ValueError:
             raise ValueError(_("Enter a date, such as 2026-12-31.")) from None
+
+
+class AmountField(StringField):
+    """An amount in the ``currency`` of its form, kept as it was typed; ``minor`` is what it comes to in minor units."""
+
+    minor: int | None = None
+
+    def pre_validate(self, form: Form) -> None:
+        try:
+            self.minor = parse_amount(self.data or "", form.currency, self.name)
+        except InvalidInput as invalid:
+            raise ValidationError(error_text(invalid.errors[self.name])) from None

@@ -1,17 +1,27 @@
-"""What the forms of all pages share: text that is never absent, and a service's refusals beside their fields."""
+"""What the forms of all pages share: text that is never absent, a service's errors beside their fields, money forms."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from flask import request
-from flask_babel import gettext as _
 from flask_wtf import FlaskForm
+from wtforms import StringField
+from wtforms.validators import InputRequired, Regexp
 
 from portal.core.errors import InvalidInput
+from portal.presentation.i18n import error_text
+
+from .fields import WholeNumberField
 
 LONGEST_SEARCH = 100
+
+
+def typed(text: str | None) -> str:
+    """A filter for text fields (``filters=[typed]``): a field that was not sent is an empty one."""
+    return text or ""
 
 
 class PageForm(FlaskForm):
@@ -20,20 +30,33 @@ class PageForm(FlaskForm):
     def __init__(self, formdata: Mapping[str, str] | None = None, **given: Any) -> None:
         super().__init__(request.form if formdata is None and self.is_submitted() else formdata, **given)
 
+    @contextmanager
+    def collecting(self) -> Iterator[None]:
+        """Put what a service refuses in the block beside the fields that it names, or above the form."""
+        try:
+            yield
+        except InvalidInput as invalid:
+            for name, error in invalid.errors.items():
+                if name in self:
+                    self[name].errors = [*self[name].errors, error_text(error)]
+                else:
+                    self.form_errors.append(error_text(error))
 
-def typed(text: str | None) -> str:
-    """A filter for text fields (``filters=[typed]``): a field that was not sent is an empty one."""
-    return text or ""
+
+class KeyedForm(PageForm):
+    """A form that is safe to send twice: its hidden field is the idempotency key."""
+
+    key = StringField(filters=[typed], validators=[Regexp(r"[!-~]{0,255}\Z")])
+
+    @property
+    def idempotency_key(self) -> str | None:
+        return self.key.data or None
 
 
-def add_errors(form: FlaskForm, invalid: InvalidInput) -> None:
-    """Put each refusal into the field that it names; what names no field of this form is said about the whole form."""
-    for name, error in invalid.errors.items():
-        message = _(error.message, **error.params)
-        if name in form:
-            form[name].errors = [*form[name].errors, message]
-        else:
-            form.form_errors = [*form.form_errors, message]
+class MoneyForm(KeyedForm):
+    """A button that moves money: the form carries the amount that it showed, in minor units."""
+
+    amount = WholeNumberField(validators=[InputRequired()])
 
 
 def searched(name: str = "search") -> str:

@@ -19,7 +19,6 @@ from portal.adapters import reset_tokens
 from portal.adapters.gateway import TestCard
 from portal.core.accounts import check_password
 from portal.core.calendar import time_zones
-from portal.core.errors import InvalidInput
 from portal.core.languages import LANGUAGES
 from portal.core.money import EXPONENTS
 from portal.core.roles import Actor, Role
@@ -30,7 +29,7 @@ from portal.services import accounts
 from portal.services.transaction import unit_of_work
 from portal.web import form_drafts
 from portal.web.account.emails import EmailsForm
-from portal.web.forms import PageForm, add_errors, typed
+from portal.web.forms import PageForm, typed
 from portal.web.guards import actor, home_url, local_path, open_session, public, signed_in
 from portal.web.languages import remember
 from portal.web.rendering import done
@@ -87,12 +86,10 @@ def signup() -> ResponseReturnValue:
     form.currency.choices = {code: f"{code} · {names[code]}" for code in EXPONENTS}
     if form.is_submitted():
         form.validate()
-        try:
+        with form.collecting():
             new = accounts.check_account(form.account())
             if not form.errors:
                 return _open_account(new)
-        except InvalidInput as invalid:
-            add_errors(form, invalid)
     return render_template("auth/signup.html", form=form), 422 if form.errors else 200
 
 
@@ -116,7 +113,7 @@ def login() -> ResponseReturnValue:
         return redirect(home_url(current_user.role), 303)
     form, target = SignInForm(), local_path(request.args.get("next"))
     if form.validate_on_submit():
-        try:
+        with form.collecting():
             user_id = accounts.sign_in(
                 db.session,
                 adapters().passwords,
@@ -129,8 +126,6 @@ def login() -> ResponseReturnValue:
                 person = open_session(user_id)
                 return redirect(target or home_url(person.role), 303)
             form.form_errors = [_("Wrong email or password.")]
-        except InvalidInput as invalid:
-            add_errors(form, invalid)
     page = render_template("auth/login.html", form=form, target=target, draft=form_drafts.exists())
     return page, 422 if form.errors else 200
 
@@ -153,15 +148,13 @@ class ForgotForm(PageForm):
 def forgot() -> ResponseReturnValue:
     form = ForgotForm()
     if form.validate_on_submit():
-        try:
+        with form.collecting():
             with unit_of_work(db.session):
                 accounts.request_reset(db.session, form.email.data, now())
             return done(
                 url_for("auth.forgot"),
                 _("If an account exists for that address, we have sent it a link."),
             )
-        except InvalidInput as invalid:
-            add_errors(form, invalid)
     return render_template("auth/forgot.html", form=form), 422 if form.errors else 200
 
 
@@ -172,7 +165,7 @@ class NewPasswordForm(PageForm):
     def check(self, person: Actor) -> None:
         """Name what is wrong with the new password of this person."""
         self.validate()
-        try:
+        with self.collecting():
             check_password(
                 self.password.data,
                 self.password2.data,
@@ -180,8 +173,6 @@ class NewPasswordForm(PageForm):
                 email=person.email,
                 username=person.username,
             )
-        except InvalidInput as invalid:
-            add_errors(self, invalid)
 
 
 @bp.route("/reset/<token>", methods=["GET", "POST"])
@@ -228,7 +219,7 @@ def account() -> ResponseReturnValue:
     person = actor()
     form, emails = _stored(person, form_drafts.restore())
     if form.validate_on_submit():
-        try:
+        with form.collecting():
             with unit_of_work(db.session):
                 accounts.change_profile(
                     db.session, person, form.name.data, form.language.data, form.test_card.data, now()
@@ -236,8 +227,6 @@ def account() -> ResponseReturnValue:
             with force_locale(form.language.data):
                 saved = done(url_for("auth.account"), _("Your account is saved."))
             return remember(saved, form.language.data)
-        except InvalidInput as invalid:
-            add_errors(form, invalid)
     return _account_page(form, emails, PasswordForm(formdata={}))
 
 

@@ -13,7 +13,7 @@ from portal.core.errors import NotFound
 from portal.core.roles import Role
 from portal.extensions import db, limiter, now
 from portal.presentation import calendar_feed as feeds
-from portal.presentation.activity import amount_text
+from portal.presentation.i18n import amount_text
 from portal.queries import calendars
 from portal.queries.read_models import InstallmentView, PlanView
 from portal.services import calendars as service

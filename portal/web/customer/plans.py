@@ -12,13 +12,14 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from htmx_flask import request
 from wtforms import BooleanField, StringField
-from wtforms.validators import DataRequired, InputRequired, Regexp
+from wtforms.validators import DataRequired
 
 from portal.core.errors import Conflict, NotFound
 from portal.core.roles import Origin, Role
 from portal.core.states import PlanState
 from portal.extensions import adapters, db, now
-from portal.presentation.activity import amount_text, timeline_of
+from portal.presentation.activity import timeline_of
+from portal.presentation.i18n import amount_text, error_text
 from portal.queries import customer, listing, timeline
 from portal.queries.agreements import find_agreement
 from portal.queries.read_models import PlanView
@@ -27,8 +28,7 @@ from portal.services import offers, payments
 from portal.services.payments import Order, Scope
 from portal.services.settlement import Answer
 from portal.services.transaction import unit_of_work
-from portal.web.fields import WholeNumberField
-from portal.web.forms import PageForm, typed
+from portal.web.forms import MoneyForm, PageForm, typed
 from portal.web.guards import actor, requires
 from portal.web.rendering import announce, done, respond
 from portal.web.shared.agreements import agreed_terms
@@ -167,7 +167,7 @@ def accept(plan_id: UUID) -> Response:
         with unit_of_work(db.session):
             offers.accept(db.session, actor(), plan_id, form.terms_hash.data, origin, now())
     except Conflict as conflict:
-        return _plan_page(plan_id, 409, Notice(_(conflict.message, **conflict.params), "warning"))
+        return _plan_page(plan_id, 409, Notice(error_text(conflict), "warning"))
     return done(
         url_for(".plan", plan_id=plan_id), _("You accepted the plan. Its terms are kept on this page.")
     )
@@ -180,18 +180,11 @@ def decline(plan_id: UUID) -> Response:
         with unit_of_work(db.session):
             offers.decline(db.session, actor(), plan_id, now())
     except Conflict as conflict:
-        return _plan_page(plan_id, 409, Notice(_(conflict.message, **conflict.params), "warning"))
+        return _plan_page(plan_id, 409, Notice(error_text(conflict), "warning"))
     return done(url_for(".plan", plan_id=plan_id), _("You declined the offer. You owe nothing."), "info")
 
 
 # --- Paying
-
-
-class PayForm(PageForm):
-    """What a money form carries: the amount that it showed in minor units, and the key that makes it safe to repeat."""
-
-    amount = WholeNumberField(validators=[InputRequired()])
-    key = StringField(filters=[typed], validators=[Regexp(r"[!-~]{0,255}\Z")])
 
 
 @bp.post("/installments/<uuid:installment_id>/pay")
@@ -217,14 +210,14 @@ def pay_off(plan_id: UUID) -> Response:
 
 
 def _pay(plan_id: UUID, scope: Scope, installment_id: UUID | None = None) -> Response:
-    form = PayForm()
+    form = MoneyForm()
     if not form.validate():
         return _back(plan_id, 422, Notice(_("The form was incomplete, and nothing was charged. Try again.")))
     order = Order(plan_id, scope, form.amount.data, installment_id)
     try:
-        answer = payments.pay(db.session, adapters().gateway, actor(), order, form.key.data or None, now())
+        answer = payments.pay(db.session, adapters().gateway, actor(), order, form.idempotency_key, now())
     except Conflict as conflict:
-        return _back(plan_id, 409, Notice(_(conflict.message, **conflict.params), "warning"))
+        return _back(plan_id, 409, Notice(error_text(conflict), "warning"))
     if answer.status == "paid":
         return _paid(answer)
     if answer.status == "processing":

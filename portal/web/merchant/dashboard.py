@@ -1,26 +1,15 @@
-"""A shop's dashboard, the pages behind its numbers, and its settings; computes no number of its own."""
+"""A shop's dashboard, with the pages behind its numbers and its settings beside it."""
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, render_template, url_for
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
-from wtforms import EmailField, SelectField, StringField
+from flask import Blueprint, render_template
 
-from portal.core.calendar import time_zones
-from portal.core.errors import InvalidInput
 from portal.core.roles import Role
 from portal.extensions import db, now
-from portal.queries import accounts as shops
 from portal.queries import merchant, metrics
-from portal.services import accounts
-from portal.services.transaction import unit_of_work
-from portal.web import form_drafts
-from portal.web.forms import PageForm, add_errors, typed
 from portal.web.guards import actor, requires
-from portal.web.rendering import done
 
-from . import charts
+from . import charts, settings
 from . import numbers as pages_of_numbers
 from .figures import cards, choices, chosen_period, span_in_words
 
@@ -54,32 +43,4 @@ def dashboard() -> str:
 
 
 bp.add_url_rule("/numbers/<name>", "number", pages_of_numbers.show)
-
-
-class SettingsForm(PageForm):
-    name = StringField(_l("Name of the shop"), filters=[typed])
-    support_email = EmailField(_l("Support address"), filters=[typed])
-    # The service refuses what is not in the list, in words of its own.
-    timezone = SelectField(
-        _l("Time zone"), choices=list(time_zones()), validate_choice=False, filters=[typed]
-    )
-
-
-@bp.route("/settings", methods=["GET", "POST"])
-@requires(Role.MERCHANT)
-@form_drafts.preserve("name", "support_email", "timezone")
-def settings() -> Response | tuple[str, int]:
-    shop = shops.get_shop(db.session, actor())
-    form = SettingsForm(form_drafts.restore(), obj=shop)
-    status = 200
-    if form.is_submitted():
-        try:
-            with unit_of_work(db.session):
-                accounts.change_shop(
-                    db.session, actor(), form.name.data, form.support_email.data, form.timezone.data, now()
-                )
-            return done(url_for(".settings"), _("Your settings are saved."))
-        except InvalidInput as invalid:
-            add_errors(form, invalid)
-            status = 422
-    return render_template("merchant/settings.html", form=form, shop=shop), status
+bp.add_url_rule("/settings", "settings", settings.show, methods=["GET", "POST"])

@@ -13,15 +13,15 @@ from flask_babel import lazy_gettext as _l
 from htmx_flask import request
 from wtforms import EmailField, SelectField, StringField
 from wtforms.fields import SelectChoice
-from wtforms.validators import InputRequired, Regexp, ValidationError
+from wtforms.validators import InputRequired, ValidationError
 
 from portal.core.calendar import business_date
-from portal.core.errors import Conflict, InvalidInput
-from portal.core.money import parse_amount
+from portal.core.errors import Conflict
 from portal.core.roles import Role
 from portal.core.schedule import MAX_INSTALLMENTS, Frequency, Line
 from portal.extensions import db, now
 from portal.presentation.activity import letter_words, timeline_of
+from portal.presentation.i18n import error_text
 from portal.queries import listing, merchant, timeline
 from portal.queries.merchant import Cursor, PlanListQuery
 from portal.queries.read_models import PlanView
@@ -30,8 +30,8 @@ from portal.services import idempotency, offers, plans
 from portal.services.offers import Proposal
 from portal.services.transaction import unit_of_work
 from portal.web import form_drafts
-from portal.web.fields import DayField, WholeNumberField
-from portal.web.forms import PageForm, add_errors, searched, typed
+from portal.web.fields import AmountField, DayField, WholeNumberField
+from portal.web.forms import KeyedForm, MoneyForm, PageForm, searched, typed
 from portal.web.guards import actor, requires
 from portal.web.rendering import done, respond
 
@@ -122,10 +122,10 @@ def _here() -> dict[str, str]:
 TYPED = ("customer_email", "description", "total_amount", "num_installments", "frequency", "start_date")
 
 
-class OfferForm(PageForm):
+class OfferForm(KeyedForm):
     customer_email = EmailField(_l("Customer's email address"), filters=[typed])
     description = StringField(_l("What is sold"), filters=[typed])
-    total_amount = StringField(_l("Total amount"), filters=[typed])
+    total_amount = AmountField(_l("Total amount"), filters=[typed])
     num_installments = WholeNumberField(
         _l("Number of installments"),
         default=3,
@@ -134,17 +134,13 @@ class OfferForm(PageForm):
     frequency = SelectField(
         _l("How often"), choices=_choices(FREQUENCIES), default=Frequency.MONTHLY, validate_choice=False
     )
-    key = StringField(filters=[typed], validators=[Regexp(r"[!-~]{0,255}\Z")])
     start_date = DayField(
         _l("First due date"), validators=[InputRequired(_l("Enter a date, such as 2026-12-31."))]
     )
 
-    def validate_total_amount(self, field: StringField) -> None:
-        try:
-            self.total = parse_amount(field.data, actor().currency)
-        except InvalidInput as invalid:
-            error = invalid.errors[field.name]
-            raise ValidationError(_(error.message, **error.params)) from None
+    @property
+    def currency(self) -> str:
+        return actor().currency
 
     def validate_frequency(self, field: SelectField) -> None:
         if field.data not in list(Frequency):
@@ -155,7 +151,7 @@ class OfferForm(PageForm):
         return Proposal(
             self.customer_email.data,
             self.description.data,
-            self.total,
+            self.total_amount.minor,
             self.num_installments.data,
             self.start_date.data,
             Frequency(self.frequency.data),
@@ -171,13 +167,11 @@ def new() -> Response:
     if not form.is_submitted():
         return _builder(form)
     if form.validate():
-        try:
+        with form.collecting():
             with unit_of_work(db.session):
                 plan_id = _offer_once(form)
             text = _("The offer is sent to %(email)s.", email=form.customer_email.data.strip())
             return done(url_for(".show", plan_id=plan_id), text)
-        except InvalidInput as invalid:
-            add_errors(form, invalid)
     return _builder(form, 422)
 
 
@@ -188,7 +182,7 @@ def _offer_once(form: OfferForm) -> UUID:
     def send() -> dict[str, str]:
         return {"plan_id": str(offers.offer(db.session, actor(), proposal, now()))}
 
-    key = form.key.data or None
+    key = form.idempotency_key
     return UUID(idempotency.once(db.session, actor().id, actor().id, key, proposal, now(), send)["plan_id"])
 
 
@@ -205,11 +199,9 @@ def preview() -> Response:
     if any(field.errors for field in asked):
         unfinished = request.htmx and not all(field.raw_data and field.raw_data[0] for field in asked)
         return _builder(form, 200 if unfinished else 422)
-    try:
+    with form.collecting():
         return _builder(form, lines=offers.preview(actor(), form.proposal(), now()))
-    except InvalidInput as invalid:
-        add_errors(form, invalid)
-        return _builder(form, 422)
+    return _builder(form, 422)
 
 
 def _builder(form: OfferForm, status: int = 200, lines: tuple[Line, ...] = ()) -> Response:
@@ -219,7 +211,7 @@ def _builder(form: OfferForm, status: int = 200, lines: tuple[Line, ...] = ()) -
         status=status,
         form=form,
         lines=lines,
-        total=getattr(form, "total", 0),
+        total=form.total_amount.minor or 0,
         currency=actor().currency,
         most=MAX_INSTALLMENTS,
         today=business_date(now(), actor().timezone),
@@ -239,26 +231,21 @@ def revoke(plan_id: UUID) -> Response:
         with unit_of_work(db.session):
             offers.revoke(db.session, actor(), plan_id, now())
     except Conflict as conflict:
-        return _plan_page(plan_id, 409, _(conflict.message, **conflict.params))
+        return _plan_page(plan_id, 409, error_text(conflict))
     return done(url_for(".show", plan_id=plan_id), _("The offer is revoked. Nobody can accept it any more."))
-
-
-class CancelForm(PageForm):
-    amount = WholeNumberField(validators=[InputRequired()])
-    key = StringField(filters=[typed], validators=[Regexp(r"[!-~]{0,255}\Z")])
 
 
 @bp.post("/<uuid:plan_id>/cancel")
 @requires(Role.MERCHANT)
 def cancel(plan_id: UUID) -> Response:
-    form = CancelForm()
+    form = MoneyForm()
     if not form.validate():
         return _plan_page(plan_id, 422, _("The form was incomplete. Check the amount and confirm again."))
     try:
         with unit_of_work(db.session):
-            plans.cancel(db.session, actor(), plan_id, form.amount.data, now(), form.key.data or None)
+            plans.cancel(db.session, actor(), plan_id, form.amount.data, now(), form.idempotency_key)
     except Conflict as conflict:
-        return _plan_page(plan_id, 409, _(conflict.message, **conflict.params))
+        return _plan_page(plan_id, 409, error_text(conflict))
     return done(
         url_for(".show", plan_id=plan_id), _("The plan is cancelled. The customer owes nothing more.")
     )

@@ -8,42 +8,34 @@ from flask import Blueprint, Response, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import StringField
-from wtforms.validators import Regexp, ValidationError
 
-from portal.core.errors import Conflict, InvalidInput
-from portal.core.money import decimal_text, parse_amount
+from portal.core.errors import Conflict
+from portal.core.money import decimal_text
 from portal.core.roles import Role
 from portal.extensions import adapters, db, now
-from portal.presentation.activity import amount_text
+from portal.presentation.i18n import amount_text, error_text
 from portal.queries import listing
 from portal.queries.read_models import PlanView
 from portal.services import refunds
 from portal.services.refund_settlement import Answer
 from portal.web import form_drafts
-from portal.web.forms import PageForm, add_errors, typed
+from portal.web.fields import AmountField
+from portal.web.forms import KeyedForm, typed
 from portal.web.guards import actor, requires
 from portal.web.rendering import done, respond
 
 bp = Blueprint("merchant_refunds", __name__, url_prefix="/merchant/plans/<uuid:plan_id>/refund")
 
 
-class RefundForm(PageForm):
-    """The amount as typed, the fingerprint of the preview that was shown, and the key that makes it safe to repeat."""
+class RefundForm(KeyedForm):
+    """The amount as typed, and the fingerprint of the preview that was shown."""
 
-    amount = StringField(_l("Amount to refund"), filters=[typed])
+    amount = AmountField(_l("Amount to refund"), filters=[typed])
     preview = StringField(filters=[typed])
-    key = StringField(filters=[typed], validators=[Regexp(r"[!-~]{0,255}\Z")])
 
     def __init__(self, currency: str, **given: object) -> None:
         super().__init__(**given)
         self.currency = currency
-
-    def validate_amount(self, field: StringField) -> None:
-        try:
-            self.minor = parse_amount(field.data, self.currency, "amount")
-        except InvalidInput as invalid:
-            error = invalid.errors["amount"]
-            raise ValidationError(_(error.message, **error.params)) from None
 
 
 @bp.get("")
@@ -66,17 +58,16 @@ def refund(plan_id: UUID) -> Response:
     form = RefundForm(plan.currency)
     if not form.validate():
         return _page(plan, form, 422)
-    asked = refunds.Request(plan_id, form.minor, form.preview.data)
+    asked = refunds.Request(plan_id, form.amount.minor, form.preview.data)
     gateway = adapters().gateway
     try:
-        answer = refunds.refund(db.session, gateway, actor(), asked, form.key.data or None, now())
-    except InvalidInput as invalid:
-        add_errors(form, invalid)
-        return _page(plan, form, 422)
+        with form.collecting():
+            answer = refunds.refund(db.session, gateway, actor(), asked, form.idempotency_key, now())
+            return done(url_for("merchant_plans.show", plan_id=plan_id), *_words(answer))
     except Conflict as conflict:
         plan = listing.get_plan(db.session, actor(), plan_id, now())
-        return _page(plan, form, 409, _(conflict.message, **conflict.params), asked=True)
-    return done(url_for("merchant_plans.show", plan_id=plan_id), *_words(answer))
+        return _page(plan, form, 409, error_text(conflict), asked=True)
+    return _page(plan, form, 422)
 
 
 def _page(
@@ -85,13 +76,12 @@ def _page(
     preview = None
     most = 0
     try:
-        most = refunds.most_refundable(db.session, actor(), plan.id)
-        if asked:
-            preview = refunds.preview(db.session, actor(), plan.id, form.minor)
-    except InvalidInput as invalid:
-        add_errors(form, invalid)
+        with form.collecting():
+            most = refunds.most_refundable(db.session, actor(), plan.id)
+            if asked:
+                preview = refunds.preview(db.session, actor(), plan.id, form.amount.minor)
     except Conflict as conflict:
-        problem = _(conflict.message, **conflict.params)
+        problem = error_text(conflict)
     if form.errors and status == 200:
         status = 422
     return respond(
@@ -119,7 +109,7 @@ def _rows(plan: PlanView, preview: refunds.Preview | None) -> list[tuple[object,
 
 
 def _typed(form: RefundForm, currency: str) -> str:
-    return decimal_text(form.minor, currency) if hasattr(form, "minor") else ""
+    return "" if form.amount.minor is None else decimal_text(form.amount.minor, currency)
 
 
 def _words(answer: Answer) -> tuple[str, str]:

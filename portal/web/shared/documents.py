@@ -11,8 +11,7 @@ from portal.core.errors import NotFound
 from portal.core.roles import Role
 from portal.extensions import db, now
 from portal.presentation import formats, pdf
-from portal.presentation.activity import amount_text
-from portal.presentation.i18n import language, number
+from portal.presentation.i18n import amount_text, language, number
 from portal.presentation.pdf import Document, Table
 from portal.queries import customer, listing, merchant, timeline
 from portal.queries.read_models import InstallmentView, PlanView

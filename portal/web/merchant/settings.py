@@ -1,0 +1,43 @@
+"""A shop's settings: its name, its support address and its time zone."""
+
+from __future__ import annotations
+
+from flask import Response, render_template, url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from wtforms import EmailField, SelectField, StringField
+
+from portal.core.calendar import time_zones
+from portal.core.roles import Role
+from portal.extensions import db, now
+from portal.queries import accounts as shops
+from portal.services import accounts
+from portal.services.transaction import unit_of_work
+from portal.web import form_drafts
+from portal.web.forms import PageForm, typed
+from portal.web.guards import actor, requires
+from portal.web.rendering import done
+
+
+class SettingsForm(PageForm):
+    name = StringField(_l("Name of the shop"), filters=[typed])
+    support_email = EmailField(_l("Support address"), filters=[typed])
+    # The service refuses what is not in the list, in words of its own.
+    timezone = SelectField(
+        _l("Time zone"), choices=list(time_zones()), validate_choice=False, filters=[typed]
+    )
+
+
+@requires(Role.MERCHANT)
+@form_drafts.preserve("name", "support_email", "timezone")
+def show() -> Response | tuple[str, int]:
+    shop = shops.get_shop(db.session, actor())
+    form = SettingsForm(form_drafts.restore(), obj=shop)
+    if form.is_submitted():
+        with form.collecting():
+            with unit_of_work(db.session):
+                accounts.change_shop(
+                    db.session, actor(), form.name.data, form.support_email.data, form.timezone.data, now()
+                )
+            return done(url_for(".settings"), _("Your settings are saved."))
+    return render_template("merchant/settings.html", form=form, shop=shop), 422 if form.errors else 200
