@@ -21,6 +21,7 @@ from portal.models import Installment, Payment, Plan, new_id
 from portal.queries import exports, metrics
 from portal.services import accounts, refunds
 from portal.services.transaction import unit_of_work
+from portal.web.merchant.exports import cell
 from tests import factories
 from tests.browserlike import Client, sign_in
 from tests.factories import NOW
@@ -156,12 +157,38 @@ def test_there_are_no_other_files(merchant):
     assert merchant.get(f"{FILES}/secrets.csv").status_code == 404
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "＝"])
-def test_a_cell_is_never_a_formula(session, merchant, shop, ada, start):
-    formula = f'{start}HYPERLINK("https://evil.example.com";"{start}1")'
-    factories.accepted_plan(session, shop, ada, now=now(), description=formula)
+# What a spreadsheet may take for the start of a formula, and what may stand before it.
+FORMULAS = [f"{start}HYPERLINK(1)" for start in ("=", "+", "-", "@", "＝", "＋", "－", "＠")]
+BEFORE = ["", " ", '"', "Ann;", "Ann; ", 'Ann;"', 'Ann;" ""', "a;b;;", "Ann;\u00a0"]
+
+
+@pytest.mark.parametrize("before", BEFORE)
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_a_cell_is_never_a_formula_wherever_a_spreadsheet_splits(
+    session, merchant, shop, ada, before, delimiter
+):
+    for formula in FORMULAS:
+        factories.accepted_plan(session, shop, ada, now=now(), description=f"{before}{formula}")
     for what in ("plans", "installments"):
-        assert rows(merchant, what)[0]["description"] == f"'{formula}"
+        text = merchant.get(f"{FILES}/{what}.csv").get_data(as_text=True).removeprefix("\ufeff")
+        cells = [
+            cell for line in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) for cell in line
+        ]
+        assert len(cells) > len(FORMULAS)
+        assert not [cell for cell in cells if cell.strip().startswith(tuple("=+-@＝＋－＠"))]
+
+
+@pytest.mark.parametrize("before", ["", "Ann;", "Ann\t", "Ann;;", "Ann\n"])
+def test_every_kind_of_text_is_escaped_in_the_same_place(before):
+    assert {cell(f"{before}{formula}") for formula in FORMULAS} == {
+        f"{before}'{formula}" for formula in FORMULAS
+    }
+
+
+def test_text_that_is_no_formula_stays_as_it_is(session, merchant, shop, ada):
+    description = 'Sofa; 2 seats, "grey" - 10% = 90.00'
+    factories.accepted_plan(session, shop, ada, now=now(), description=description)
+    assert rows(merchant, "plans")[0]["description"] == description
 
 
 def test_another_shops_files_hold_nothing_of_it(session, client, shop, history):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import fields
@@ -33,8 +34,9 @@ EXPORTS: dict[str, tuple[type, Callable[..., Batches], set[str]]] = {
 YEARS = range(1900, 3000)
 
 BYTE_ORDER_MARK = "\ufeff"
-# A spreadsheet takes a cell that starts like this for a formula, and runs it.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+# A spreadsheet runs a cell that starts like this as a formula. One that splits at semicolons or tabs, and does not
+# know these quotes, finds such a start in the middle of a text too.
+FORMULA_START = re.compile(r"(^|[;\t\r\n])(?=[\s\"]*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n])")
 
 
 @bp.get("/<what>.csv")
@@ -97,7 +99,7 @@ def _values(row: Any) -> list[Any]:
 
 def _text(rows: list[list[str]]) -> str:
     written = io.StringIO()
-    csv.writer(written).writerows(rows)
+    csv.writer(written, quoting=csv.QUOTE_ALL).writerows(rows)
     return written.getvalue()
 
 
@@ -113,5 +115,4 @@ def cell(value: object) -> str:
         return value.isoformat()
     if isinstance(value, int):
         return str(value)
-    words = str(value)
-    return f"'{words}" if words.startswith(FORMULA_STARTS) else words
+    return FORMULA_START.sub(r"\1'", str(value))
