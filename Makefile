@@ -55,8 +55,12 @@ browser: $(VENV)/.installed-dev
 screenshots: $(VENV)/.installed-dev browser ## Take the pictures of the README again
 	$(VENV)/bin/python bin/screenshots.py
 
-translations: $(VENV)/.installed ## Bring the Arabic catalogue up to the program; lists sentences without words
-	$(VENV)/bin/python bin/translations.py
+translations: $(VENV)/.installed ## Update the Arabic catalogue from the program, compile it, list sentences without Arabic
+	$(VENV)/bin/pybabel -q extract -F babel.cfg -k _l --add-location=file --sort-output -w 110 -o $(VENV)/messages.pot .
+	$(VENV)/bin/pybabel -q update -i $(VENV)/messages.pot -d portal/translations -l ar -N --ignore-obsolete \
+		--ignore-pot-creation-date -w 110
+	$(VENV)/bin/pybabel -q compile -d portal/translations
+	$(VENV)/bin/python bin/untranslated.py
 
 up: ## Start everything with Docker Compose, in the background
 	docker compose up --build --detach
