@@ -142,7 +142,7 @@ PROBLEMS: dict[int, Json] = {
     401: problem(401, "Send a valid access token: Authorization: Bearer <token>."),
     402: problem(
         402,
-        "The card was declined, and nothing was taken. Try again, or choose another card.",
+        "Your card was declined. Nothing was charged. Try to pay $25.00 again, or choose another card.",
         outcome="declined",
     ),
     403: problem(403, "This is for another kind of account than yours.", code=Forbidden.code),
@@ -172,7 +172,7 @@ TOO_MUCH = invalid("amount", "At most 100.00 can be refunded.")
 NOT_SENT_BACK = {
     402: problem(
         402,
-        "What was owed is cancelled, but the provider did not send everything back. Refund the rest later.",
+        "$75.00 is cancelled, but the payment provider refused to return all of $5.00. Try again.",
         outcome="declined",
         refund=REFUND | {"status": "declined", "returned": "0.00"},
     ),

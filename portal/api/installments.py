@@ -9,13 +9,13 @@ from uuid import UUID
 from apiflask import APIBlueprint
 from flask import Response
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 from pydantic import Field
 
 from portal.core.roles import Role
 from portal.core.states import InstallmentStatus
 from portal.extensions import adapters, db, now
 from portal.http_errors import problem
+from portal.presentation.outcomes import payment_failed
 from portal.queries import listing
 from portal.queries.listing import ListedInstallment
 from portal.services import payments
@@ -88,10 +88,5 @@ def pay(installment_id: UUID, json_data: Nothing) -> ResponseReturnValue:
         return answers.paid_installment(answer)
     if answer.status == "processing":
         return _write(listing.get_installment(db.session, actor(), installment_id, now())), 202
-    if answer.outcome == "insufficient_funds":
-        text = _(
-            "There is not enough money on the card, and nothing was taken. Add some, or choose another card."
-        )
-    else:
-        text = _("The card was declined, and nothing was taken. Try again, or choose another card.")
+    text = payment_failed(answer.outcome, answer.amount, answer.currency)
     return problem(402, text, outcome=answer.outcome)

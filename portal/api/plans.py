@@ -11,7 +11,6 @@ from uuid import UUID
 from apiflask import APIBlueprint
 from flask import Response, jsonify
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 from pydantic import Field
 
 from portal.core.errors import Faults
@@ -21,6 +20,7 @@ from portal.core.schedule import Frequency
 from portal.core.states import PlanState
 from portal.extensions import adapters, db, now
 from portal.http_errors import problem
+from portal.presentation.outcomes import refund_declined
 from portal.queries import listing
 from portal.queries.read_models import PlanView
 from portal.services import idempotency, offers, plans, refunds
@@ -246,9 +246,7 @@ def refund(plan_id: UUID, json_data: NewRefund) -> ResponseReturnValue:
     )
     made = answers.refund(answer)
     if answer.status == "declined":
-        text = _(
-            "What was owed is cancelled, but the provider did not send everything back. Refund the rest later."
-        )
+        text = refund_declined(answer.cancelled, answer.to_return, answer.currency)
         return problem(402, text, outcome=answer.status, refund=made)
     return made, 202 if answer.status == "processing" else 201
 

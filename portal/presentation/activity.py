@@ -14,6 +14,7 @@ from portal.queries.timeline import EventView
 
 from . import formats
 from .i18n import amount_text, language
+from .outcomes import declined_refund_event, failed_payment_event
 
 log = logging.getLogger(__name__)
 
@@ -55,10 +56,7 @@ def _paid(facts: Facts, currency: str) -> str:
 
 
 def _declined(facts: Facts, currency: str) -> str:
-    amount = amount_text(facts["amount"], currency)
-    if facts["outcome"] == "insufficient_funds":
-        return _("Payment of %(amount)s failed: not enough money on the card", amount=amount)
-    return _("Payment of %(amount)s failed: the card was declined", amount=amount)
+    return failed_payment_event(facts["outcome"], facts["amount"], currency)
 
 
 def _late(facts: Facts, _currency: str) -> str:
@@ -82,8 +80,7 @@ def _returned(facts: Facts, currency: str) -> str:
 
 
 def _not_returned(facts: Facts, currency: str) -> str:
-    missing = amount_text(facts["to_return"] - facts["returned"], currency)
-    return _("%(amount)s could not be returned: the payment provider refused", amount=missing)
+    return declined_refund_event(facts["to_return"] - facts["returned"], currency)
 
 
 _WORDS: dict[str, Callable[[Facts, str], str]] = {

@@ -127,7 +127,7 @@ def test_a_key_that_cannot_be_kept_is_refused(client, session, ada, plan, pay_fi
 
 @pytest.mark.parametrize(
     ("card", "words"),
-    [(Card.TIMES_OUT, "is being processed"), (Card.DECLINED, "The card was declined. Nothing was charged.")],
+    [(Card.TIMES_OUT, "is being processed"), (Card.DECLINED, "Your card was declined. Nothing was charged.")],
 )
 def test_a_payment_that_moved_nothing_is_no_receipt(client, session, ada, plan, card, words):
     factories.choose_card(session, ada, card)

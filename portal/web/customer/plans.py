@@ -20,6 +20,7 @@ from portal.core.states import PlanState
 from portal.extensions import adapters, db, now
 from portal.presentation.activity import timeline_of
 from portal.presentation.i18n import amount_text, error_text
+from portal.presentation.outcomes import payment_failed, payment_processing
 from portal.queries import customer, listing, timeline
 from portal.queries.agreements import find_agreement
 from portal.queries.read_models import PlanView
@@ -144,7 +145,7 @@ def card(plan_id: UUID) -> Response:
         return _back(plan_id)
     if last.state == "succeeded":
         return announce(_back(plan_id), _thanks(last))
-    said = _refused(last)
+    said = _failed(last)
     return announce(_back(plan_id, said=said), said.text, "error")
 
 
@@ -221,8 +222,8 @@ def _pay(plan_id: UUID, scope: Scope, installment_id: UUID | None = None) -> Res
     if answer.status == "paid":
         return _paid(answer)
     if answer.status == "processing":
-        return _back(plan_id, 202, _being_processed())
-    return _back(plan_id, 402, _refused(answer))
+        return _back(plan_id, 202, Notice(payment_processing(), "info"))
+    return _back(plan_id, 402, _failed(answer))
 
 
 def _paid(answer: Answer) -> Response:
@@ -236,29 +237,8 @@ def _thanks(paid: Answer | PaymentView) -> str:
     return _("Thank you. %(amount)s is paid.", amount=amount_text(paid.amount, paid.currency))
 
 
-def _being_processed() -> Notice:
-    text = _(
-        "The payment provider has not answered yet. Do not pay again: "
-        "the result will appear here, or when you next open your plans."
-    )
-    return Notice(text, "info")
-
-
-def _refused(answer: Answer | PaymentView) -> Notice:
-    amount = amount_text(answer.amount, answer.currency)
-    if answer.outcome == "insufficient_funds":
-        text = _(
-            "Your card does not have enough money for %(amount)s. Nothing was charged. "
-            "Add money and try again, or choose another card.",
-            amount=amount,
-        )
-    else:
-        text = _(
-            "Your card was declined. Nothing was charged. "
-            "Try to pay %(amount)s again, or choose another card.",
-            amount=amount,
-        )
-    return Notice(text, card_link=True)
+def _failed(payment: Answer | PaymentView) -> Notice:
+    return Notice(payment_failed(payment.outcome, payment.amount, payment.currency), card_link=True)
 
 
 def _on_plan_page() -> bool:
@@ -288,6 +268,6 @@ def _back(plan_id: UUID, status: int = 200, said: Notice | None = None) -> Respo
 @requires(Role.CUSTOMER)
 def payment(payment_id: UUID) -> str:
     found = customer.get_payment(db.session, actor(), payment_id)
-    return render_template(
-        "customer/payment.html", payment=found, lines=timeline.receipt_lines(db.session, found.id)
-    )
+    lines = timeline.receipt_lines(db.session, found.id)
+    failure = payment_failed(found.outcome, found.amount, found.currency)
+    return render_template("customer/payment.html", payment=found, lines=lines, failure=failure)

@@ -14,6 +14,7 @@ from portal.core.money import decimal_text
 from portal.core.roles import Role
 from portal.extensions import adapters, db, now
 from portal.presentation.i18n import amount_text, error_text
+from portal.presentation.outcomes import refund_declined, refund_processing
 from portal.queries import listing
 from portal.queries.read_models import PlanView
 from portal.services import refunds
@@ -114,22 +115,13 @@ def _typed(form: RefundForm, currency: str) -> str:
 
 def _words(answer: Answer) -> tuple[str, str]:
     """What became of it, and the kind of notice."""
-    amounts = {
-        "cancelled": amount_text(answer.cancelled, answer.currency),
-        "to_return": amount_text(answer.to_return, answer.currency),
-    }
+    amounts = (answer.cancelled, answer.to_return, answer.currency)
     if answer.status == "processing":
-        return _(
-            "%(cancelled)s is cancelled. %(to_return)s is being returned; "
-            "the payment provider has not confirmed it yet.",
-            **amounts,
-        ), "info"
+        return refund_processing(*amounts), "info"
     if answer.status == "declined":
-        return _(
-            "%(cancelled)s is cancelled, but the payment provider refused to return all of %(to_return)s. Try again.",
-            **amounts,
-        ), "error"
+        return refund_declined(*amounts), "error"
     return _(
         "Refunded: %(cancelled)s cancelled, %(to_return)s returned. The customer has been sent an email.",
-        **amounts,
+        cancelled=amount_text(answer.cancelled, answer.currency),
+        to_return=amount_text(answer.to_return, answer.currency),
     ), "success"

@@ -1,0 +1,61 @@
+"""What the payment provider's answers are called, on pages, over the API and in the activity; emails have their own."""
+
+from __future__ import annotations
+
+from flask_babel import gettext as _
+
+from .i18n import amount_text
+
+
+def payment_failed(outcome: str | None, amount: int, currency: str) -> str:
+    """For the customer: why the payment failed, and what to do next."""
+    if outcome == "insufficient_funds":
+        return _(
+            "Your card does not have enough money for %(amount)s. Nothing was charged. "
+            "Add money and try again, or choose another card.",
+            amount=amount_text(amount, currency),
+        )
+    return _(
+        "Your card was declined. Nothing was charged. Try to pay %(amount)s again, or choose another card.",
+        amount=amount_text(amount, currency),
+    )
+
+
+def payment_processing() -> str:
+    return _(
+        "The payment provider has not answered yet. Do not pay again: "
+        "the result will appear here, or when you next open your plans."
+    )
+
+
+def failed_payment_event(outcome: str | None, amount: int, currency: str) -> str:
+    """For both parties, in the list of events."""
+    text = amount_text(amount, currency)
+    if outcome == "insufficient_funds":
+        return _("Payment of %(amount)s failed: not enough money on the card", amount=text)
+    return _("Payment of %(amount)s failed: the card was declined", amount=text)
+
+
+def refund_declined(cancelled: int, to_return: int, currency: str) -> str:
+    """For the shop; both amounts in minor units."""
+    return _(
+        "%(cancelled)s is cancelled, but the payment provider refused to return all of %(to_return)s. Try again.",
+        cancelled=amount_text(cancelled, currency),
+        to_return=amount_text(to_return, currency),
+    )
+
+
+def refund_processing(cancelled: int, to_return: int, currency: str) -> str:
+    return _(
+        "%(cancelled)s is cancelled. %(to_return)s is being returned; "
+        "the payment provider has not confirmed it yet.",
+        cancelled=amount_text(cancelled, currency),
+        to_return=amount_text(to_return, currency),
+    )
+
+
+def declined_refund_event(missing: int, currency: str) -> str:
+    return _(
+        "%(amount)s could not be returned: the payment provider refused",
+        amount=amount_text(missing, currency),
+    )
