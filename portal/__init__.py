@@ -8,14 +8,13 @@ from apiflask import APIFlask
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from . import api, cli, guards, http_errors, http_headers, http_hosts, http_origins, logs
+from . import api, cli, guards, http_bodies, http_errors, http_headers, http_hosts, http_origins, logs
 from .adapters.gateway import Simulator
 from .adapters.mailer import KeptMailer, SmtpMailer
 from .adapters.passwords import Passwords
 from .adapters.signing import derived_key
 from .database import engine_options
 from .extensions import Adapters, babel, csrf, db, htmx, limiter, login_manager, migrate
-from .http_bodies import BoundedRequest
 from .presentation.emails import Letters
 from .tasks import jobs, queue
 from .web import languages, rendering
@@ -69,7 +68,7 @@ def create_app(settings: dict[str, Any]) -> Flask:
     for extension in (db, csrf, htmx, limiter, login_manager):
         extension.init_app(app)
     # After htmx, which brings a class of its own.
-    app.request_class = BoundedRequest
+    http_bodies.init_app(app)
     babel.init_app(app, locale_selector=languages.select)
     migrate.init_app(app, db)
     app.extensions["adapters"] = _adapters(app)

@@ -12,6 +12,7 @@ from flask.cli import with_appcontext
 from .core import accounts as rules
 from .core.calendar import business_date
 from .core.errors import Conflict, InvalidInput
+from .core.passwords import check_password
 from .demo import load, sign_ins
 from .extensions import adapters, db, now
 from .queries import self_check as checks
@@ -28,7 +29,7 @@ def create_admin(email: str, password_stdin: bool) -> None:
     password = sys.stdin.readline().rstrip("\n")
     try:
         email = rules.clean_email(email)
-        rules.check_password(password, password, name="", email=email)
+        check_password(password, password, name="", email=email)
         hashed = adapters().passwords.hash(password)
         with unit_of_work(db.session):
             accounts.create_admin(db.session, email, hashed, now())

@@ -1,13 +1,36 @@
-"""What a request's body may be: read whole or refused, also in chunks without a length; JSON only if it says so."""
+"""How much a request may hold: bodies are read whole or refused, fields counted and cut before they are decoded."""
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import IO, Any
 
+from flask import Flask, request
 from htmx_flask import HtmxAwareRequest
-from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import RequestEntityTooLarge, RequestURITooLarge, UnsupportedMediaType
+from werkzeug.formparser import FormDataParser
 from werkzeug.utils import cached_property
 from werkzeug.wsgi import LimitedStream
+
+from .core.errors import N_, InvalidInput
+
+# In bytes. Gunicorn takes no longer line than 4,094; other servers do.
+LONGEST_ADDRESS = 8000
+# In bytes before decoding and characters after: what is longer is cut, and still too long for every field.
+LONGEST_VALUE = 20_000
+# Values, lists or objects in JSON, counted before it is read: more than any request needs.
+MOST_PARTS = 10_000
+
+
+def init_app(app: Flask) -> None:
+    app.request_class = BoundedRequest
+    app.before_request(_refuse_long_addresses)
+
+
+def _refuse_long_addresses() -> None:
+    if len(request.query_string) + len(request.path) > LONGEST_ADDRESS:
+        raise RequestURITooLarge()
 
 
 class BoundedStream(LimitedStream):
@@ -20,8 +43,30 @@ class BoundedStream(LimitedStream):
         return read
 
 
+class BoundedForms(FormDataParser):
+    """Werkzeug limits neither the number of fields of a URL-encoded form nor what decoding a long one costs."""
+
+    def parse(self, stream: IO[bytes], mimetype: str, *about: Any, **more: Any) -> Any:
+        if mimetype == "application/x-www-form-urlencoded":
+            stream = BytesIO(_bounded(stream.read(), self.max_form_parts or 0))
+        stream, form, files = super().parse(stream, mimetype, *about, **more)
+        return stream, _cut(form), files
+
+
+def _bounded(body: bytes, most: int) -> bytes:
+    if body.count(b"&") >= most:
+        raise RequestEntityTooLarge()
+    return b"&".join(pair[:LONGEST_VALUE] for pair in body.split(b"&"))
+
+
+def _cut(form: MultiDict[str, str]) -> MultiDict[str, str]:
+    return MultiDict((name, value[:LONGEST_VALUE]) for name, value in form.items(multi=True))
+
+
 class BoundedRequest(HtmxAwareRequest):
     """A request that is read whole or refused."""
+
+    form_data_parser_class = BoundedForms
 
     @cached_property
     def stream(self) -> IO[bytes]:
@@ -34,4 +79,7 @@ class BoundedRequest(HtmxAwareRequest):
         """Raises 415 for a body of another type: a page of another site can send such a one without a preflight."""
         if self.mimetype != "application/json" and self.get_data():
             raise UnsupportedMediaType()
+        body = self.get_data()
+        if any(body.count(sign) > MOST_PARTS for sign in (b",", b"[", b"{")):
+            raise InvalidInput.at("body", N_("Send fewer and shorter fields."))
         return super().get_json(*args, **options)

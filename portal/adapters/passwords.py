@@ -5,6 +5,8 @@ from __future__ import annotations
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from portal.core.passwords import LONGEST, normal
+
 
 class Passwords:
     """Hashes and checks. The profile takes about 30 ms; ``cheap`` is for tests only.
@@ -18,10 +20,19 @@ class Passwords:
         self._nobody = self._hasher.hash("nobody has this password")
 
     def hash(self, password: str) -> str:
-        return self._hasher.hash(password)
+        return self._hasher.hash(normal(password))
 
     def matches(self, stored: str | None, password: str) -> bool:
-        """Whether the password is the one; takes as long when there is no account (``stored`` is None)."""
+        """Whether the password is the one; takes as long when there is no account (``stored`` is None).
+
+        Hashes from before passwords were normalized fit what was typed then, so both are tried.
+        """
+        if len(password) > LONGEST:
+            stored, password = None, ""
+        spellings = dict.fromkeys((normal(password), password))
+        return sum(self._fits(stored, spelling) for spelling in spellings) > 0
+
+    def _fits(self, stored: str | None, password: str) -> bool:
         try:
             return self._hasher.verify(stored or self._nobody, password) and stored is not None
         except (VerificationError, InvalidHashError, UnicodeEncodeError):

@@ -10,7 +10,8 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from pydantic import Field
 
-from portal.core.accounts import EMAIL_LONGEST, NAME_LONGEST, PASSWORD_LONGEST, PASSWORD_SHORTEST
+from portal.core import passwords
+from portal.core.accounts import EMAIL_LONGEST, NAME_LONGEST
 from portal.core.calendar import is_time_zone
 from portal.core.errors import N_, InvalidInput
 from portal.core.money import EXPONENTS
@@ -23,7 +24,7 @@ from portal.services.transaction import unit_of_work
 from . import answers, examples, tokens
 from .describing import documented
 from .guards import actor, public, signed_in, unauthorized
-from .schemas import Body, Email, Text, held_to, refuse
+from .schemas import Body, Email, held_to, refuse, text
 from .tokens import Kind
 
 bp = APIBlueprint("api_auth", __name__, url_prefix="/api", tag="Accounts")
@@ -47,20 +48,26 @@ class Register(Body):
         "role": "customer",
     }
 
-    username: Text = Field(description="Letters, digits and . _ + -, or the email address itself.")
+    username: text(EMAIL_LONGEST) = Field(
+        description="Letters of one script, digits and . _ + -, or the email address itself."
+    )
     email: Email
-    password: Text = Field(json_schema_extra={"minLength": PASSWORD_SHORTEST, "maxLength": PASSWORD_LONGEST})
-    password2: Text = Field(description="The password again.")
+    password: text(passwords.LONGEST, minLength=passwords.SHORTEST)
+    password2: text(passwords.LONGEST) = Field(description="The password again.")
     role: Literal["merchant", "customer"]
-    name: Text = Field(None, description="Of the shop or the person; else the username.")
+    name: text(NAME_LONGEST) = Field(
+        None, description="Of the shop or the person; else the words of the username."
+    )
     currency: Literal[tuple(EXPONENTS)] = Field(None, description="A merchant's own, for ever.")
-    timezone: Annotated[Text, held_to(_zone)] = Field(None, description="A merchant's own, of the IANA list.")
+    timezone: Annotated[text(64), held_to(_zone)] = Field(
+        None, description="A merchant's own, of the IANA list."
+    )
 
     def checked(self) -> accounts.NewAccount:
         """What is signed up with; what was left out is as the portal's settings say. Raises ``InvalidInput``."""
         new = accounts.NewAccount(
             Role(self.role),
-            self.username[:NAME_LONGEST] if self.name is None else self.name,
+            self._words_of_username() if self.name is None else self.name,
             self.email,
             self.username,
             self.password,
@@ -75,6 +82,10 @@ class Register(Body):
                 # The name is the username then, whose fault is told where it was sent.
                 invalid.errors.pop("name", None)
             raise
+
+    def _words_of_username(self) -> str:
+        """A name, for programs that send none: neither an address nor what an email program makes a link of."""
+        return self.username.partition("@")[0].replace(".", " ")[:NAME_LONGEST]
 
 
 @bp.post("/auth/register/")
@@ -96,11 +107,8 @@ def register(json_data: Register) -> ResponseReturnValue:
 
 
 class SignIn(Body):
-    username: Text = Field(
-        description="The username or the email address.",
-        json_schema_extra={"minLength": 1, "maxLength": EMAIL_LONGEST},
-    )
-    password: Text
+    username: text(EMAIL_LONGEST, minLength=1) = Field(description="The username or the email address.")
+    password: text(passwords.LONGEST)
 
 
 @bp.post("/token/")
@@ -134,7 +142,7 @@ def token(json_data: SignIn) -> ResponseReturnValue:
 
 
 class Renew(Body):
-    refresh: Text
+    refresh: text(2000)
 
 
 @bp.post("/token/refresh/")

@@ -12,7 +12,7 @@ from pydantic import Field, WithJsonSchema
 from portal.core.errors import N_, InvalidInput
 
 from .guards import actor
-from .schemas import Query, Text, read_by, whole_number
+from .schemas import Query, read_by, text, whole_number
 
 MOST = 200
 
@@ -27,9 +27,7 @@ def _limit(value: Any) -> int:
 Limit = Annotated[
     int, read_by(_limit), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MOST, "default": 50})
 ]
-Cursor = Annotated[
-    Text, WithJsonSchema({"type": "string", "description": "From the Link header of the page before."})
-]
+Cursor = text(500, description="From the Link header of the page before.")
 
 
 class PageQuery(Query):

@@ -31,7 +31,7 @@ from .describing import documented
 from .guards import actor, requires, signed_in
 from .pages import PageQuery, page, position
 from .requests import idempotency_key, origin
-from .schemas import Amount, Body, Count, Day, Email, Nothing, Text, refuse
+from .schemas import Amount, Body, Count, Day, Email, Nothing, refuse, text
 
 bp = APIBlueprint("api_plans", __name__, url_prefix="/api/plans", tag="Plans")
 
@@ -51,7 +51,7 @@ class NewPlan(Body):
     num_installments: Count
     start_date: Day = Field(description="When the first installment is due; the others are counted from it.")
     frequency: Literal[tuple(Frequency)] = Field("monthly")
-    description: Text = Field("", description="What is bought.", json_schema_extra={"maxLength": 200})
+    description: text(offers.DESCRIPTION_LONGEST) = Field("", description="What is bought.")
 
     def proposal(self) -> offers.Proposal:
         """What a body without faults asks for. Raises ``InvalidInput``, with those of the body and of the rules."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import date
+from functools import partial
+from itertools import islice
 from typing import Annotated, Any, ClassVar, NoReturn, Self
 
 from flask import request
@@ -19,9 +21,11 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from portal.core.accounts import EMAIL_LONGEST
 from portal.core.errors import N_, Faults, InvalidInput, PortalError
 from portal.core.money import MAX_AMOUNT
 from portal.core.schedule import MAX_INSTALLMENTS
+from portal.core.text import MOST_COMPOSED, check_length
 
 # What a schema refuses by itself, in the portal's own words.
 REFUSALS = {
@@ -34,6 +38,7 @@ OTHERWISE = N_("This is not one of the values that this field takes.")
 # What a fault is named after when it is in no field, and the most of a field's name that is repeated.
 WHOLE_BODY = "body"
 LONGEST_NAME = 100
+MOST_UNKNOWN = 20
 
 AMOUNT = r"[0-9]{1,13}(\.[0-9]{1,3})?"
 DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -63,7 +68,8 @@ class Body(BaseModel):
         if not isinstance(obj, dict):
             raise InvalidInput.at(WHOLE_BODY, N_("Send a JSON object."))
         sent = {name: value for name, value in obj.items() if name in cls.model_fields}
-        faults = {_legible(name): PortalError(UNKNOWN) for name in obj if name not in sent}
+        unknown = islice((name for name in obj if name not in sent), MOST_UNKNOWN)
+        faults = {_legible(name): PortalError(UNKNOWN) for name in unknown}
         try:
             body = super().model_validate(sent, **options)
         except ValidationError as error:
@@ -125,7 +131,8 @@ def held_to(rule: Callable[[str], str]) -> AfterValidator:
     return AfterValidator(_rule(rule))
 
 
-def _plain(text: str) -> str:
+def _plain(text: str, longest: int) -> str:
+    check_length(text, "", longest * MOST_COMPOSED, shown=longest)
     if any(c == "\0" or "\ud800" <= c <= "\udfff" for c in text):
         raise InvalidInput.at("", N_("Remove control characters."))
     return text
@@ -157,8 +164,16 @@ def _day(value: Any) -> date:
     raise InvalidInput.at("", N_("Enter a date, such as 2026-12-31."))
 
 
-Text = Annotated[str, held_to(_plain)]
-Email = Annotated[Text, WithJsonSchema({"type": "string", "format": "email", "maxLength": 254})]
+def text(longest: int, **schema: Any) -> Any:
+    """The type of a field that takes at most ``longest`` characters; core checks the rest."""
+    return Annotated[
+        str,
+        held_to(partial(_plain, longest=longest)),
+        WithJsonSchema({"type": "string", "maxLength": longest, **schema}),
+    ]
+
+
+Email = text(EMAIL_LONGEST, format="email")
 Day = Annotated[
     date, read_by(_day), WithJsonSchema({"type": "string", "format": "date", "pattern": f"^{DAY}$"})
 ]
@@ -199,7 +214,8 @@ class Query(Body):
 
     @classmethod
     def model_validate(cls, obj: Any, **options: Any) -> Self:
-        twice = [_legible(name) for name, values in request.args.lists() if len(values) > 1]
-        if twice:
-            raise InvalidInput({name: PortalError(N_("Give this once.")) for name in twice})
+        twice = (_legible(name) for name, values in request.args.lists() if len(values) > 1)
+        faults = {name: PortalError(N_("Give this once.")) for name in islice(twice, MOST_UNKNOWN)}
+        if faults:
+            raise InvalidInput(faults)
         return super().model_validate(obj, **options)

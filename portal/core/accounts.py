@@ -1,21 +1,21 @@
-"""What an account's name, address and password have to be; refuses the common, the short and the guessable."""
+"""What an account's names and address have to be, and the one spelling in which each is kept and compared."""
 
 from __future__ import annotations
 
-import re
+import unicodedata
 
+import idna
 from email_validator import EmailNotValidError, validate_email
-from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
 from .errors import N_, InvalidInput
-from .text import clean_line
+from .text import clean_line, fold
 
-PASSWORD_SHORTEST = 8
-PASSWORD_LONGEST = 128
 NAME_LONGEST = 120
 EMAIL_LONGEST = 254
+USERNAME_LONGEST = 150
 
-_COMMON = frozenset(FREQUENCY_LISTS["passwords"])
+# The first word of a letter's name in Unicode is its script; Japanese is written in these together.
+_JAPANESE = frozenset(("CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "IDEOGRAPHIC"))
 
 
 def clean_email(text: str, field: str = "email") -> str:
@@ -31,26 +31,48 @@ def clean_email(text: str, field: str = "email") -> str:
     return str(parts.ascii_email).lower()
 
 
+def shown_email(address: str) -> str:
+    """A stored address as people write it: a domain in their own script, not in the ASCII of the name system."""
+    if "xn--" not in address:
+        return address
+    try:
+        return str(validate_email(address, check_deliverability=False, test_environment=True).normalized)
+    except EmailNotValidError:
+        return address
+
+
+def searched_email(text: str) -> str:
+    """Part of an address as it is stored: whole labels of a domain in another script become ASCII."""
+    if text.isascii() or "." not in text:
+        return text
+    name, at, domain = text.rpartition("@")
+    try:
+        return name + at + idna.encode(domain, uts46=True).decode()
+    except idna.IDNAError:
+        return text
+
+
 def clean_username(text: str, field: str = "username") -> str:
-    """A user name of one's own: letters, digits and ``. _ + -``, and no @, which belongs to addresses."""
-    line = clean_line(text, field, longest=150)
-    if not re.fullmatch(r"[\w.+-]+", line):
+    """A username of one's own: letters of one script, digits and ``. _ + -``, and no @, which belongs to addresses."""
+    line = clean_line(text, field, longest=USERNAME_LONGEST)
+    if not all(c.isalnum() or c in "._+-" or unicodedata.category(c)[0] == "M" for c in line):
         raise InvalidInput.at(field, N_("Use letters, digits and . _ + - only."))
+    if len(set(map(_script, filter(str.isalpha, fold(line))))) > 1:
+        raise InvalidInput.at(field, N_("Use the letters of one script only."))
     return line
 
 
-def check_password(password: str, again: str, *, name: str, email: str, username: str = "") -> None:
-    """Raise ``InvalidInput`` at ``password`` for a weak one, at ``password2`` when the two differ."""
-    own = {name.casefold(), email.casefold(), email.split("@")[0].casefold(), username.casefold()} - {""}
-    if len(password) < PASSWORD_SHORTEST:
-        raise InvalidInput.at("password", N_("Use at least %(least)s characters."), least=PASSWORD_SHORTEST)
-    if len(password) > PASSWORD_LONGEST:
-        raise InvalidInput.at("password", N_("Use at most %(most)s characters."), most=PASSWORD_LONGEST)
-    if any("\ud800" <= c <= "\udfff" or c == "\0" for c in password):
-        raise InvalidInput.at("password", N_("Remove control characters."))
-    if password.lower() in _COMMON or password.isdigit():
-        raise InvalidInput.at("password", N_("This password is easy to guess. Choose a less common one."))
-    if password.casefold() in own:
-        raise InvalidInput.at("password", N_("Choose a password that is not your name or email address."))
-    if password != again:
-        raise InvalidInput.at("password2", N_("The passwords do not match."))
+def sign_in_key(text: str, field: str = "email") -> str:
+    """What somebody signs in with, an address or a username, as it is compared. Raises ``InvalidInput``."""
+    line = clean_line(text, field, longest=EMAIL_LONGEST)
+    if "@" in line:
+        try:
+            return clean_email(line)
+        except InvalidInput:
+            pass
+    return fold(line)
+
+
+def _script(letter: str) -> str:
+    script = unicodedata.name(letter, "UNKNOWN").split()[0]
+    return "JAPANESE" if script in _JAPANESE else script

@@ -18,14 +18,18 @@ def N_(message: str) -> str:  # noqa: N802 - the usual name of gettext's marker
 class PortalError(Exception):
     """A refusal that a person or a program can act on.
 
-    ``message`` is a ``%(name)s`` template and ``params`` fills it; ``code`` is stable for programs.
+    ``message`` is a ``%(name)s`` template and ``params`` fills it; ``advice`` holds further sentences; ``code`` is
+    stable for programs.
     """
 
     code = "error"
 
-    def __init__(self, message: str, *, code: str | None = None, **params: object) -> None:
-        super().__init__(message % params if params else message)
+    def __init__(
+        self, message: str, *, code: str | None = None, advice: tuple[str, ...] = (), **params: Any
+    ) -> None:
+        super().__init__(" ".join((message % params if params else message, *advice)))
         self.message = message
+        self.advice = advice
         self.params = params
         if code:
             self.code = code
@@ -92,7 +96,7 @@ class Conflict(PortalError):
 
     code = "conflict"
 
-    def __init__(self, message: str, *, code: str | None = None, figure: int | None = None, **params: object):
+    def __init__(self, message: str, *, code: str | None = None, figure: int | None = None, **params: Any):
         super().__init__(message, code=code, **params)
         self.figure = figure
 

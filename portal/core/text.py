@@ -1,17 +1,27 @@
-"""Text that people type: trimmed, and refused when it holds control characters, card numbers or is too long."""
+"""Lines of text that people type: cleaned, and refused when too long, unreadable or misleading."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
 
+from .card_numbers import holds_card_number
 from .errors import N_, InvalidInput
 
-# Payment cards have 13 to 19 digits (ISO/IEC 7812), in one run or in groups with spaces, dashes or dots between.
-_BETWEEN = re.compile(r"[\s.\u2010-\u2015-]{1,3}")
-_GROUPS = re.compile(rf"\d+(?:{_BETWEEN.pattern}\d+)*")
-_CARD_LENGTHS = range(13, 20)
+# Composing (NFC) makes at most four characters one, and takes quadratic time in a run of combining marks.
+# So the length is looked at first, and no script needs longer runs than this.
+MOST_COMPOSED = 4
+MOST_MARKS = 10
+# How many times as long as allowed a text is kept for its author to shorten.
+MOST_KEPT = 8
+
+# Unicode's spaces (Zs). Line breaks and tabs at an end are refused like any others.
+_SPACES = " \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+# The joiners that Persian and Indic words and emoji need, and the two marks that give a line its direction.
+_ALLOWED_FORMATS = frozenset("\u200c\u200d\u200e\u200f")
+# Unicode counts these among letters, marks or symbols, but nothing is drawn for them.
+_INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+_WEB_ADDRESS = re.compile(r"://|\bwww\.|\w\.[^\W\d_]{2,}|\d+(\.\d+){3}", re.IGNORECASE)
 
 # What a summary of many errors can say of a field without naming it.
 _MISSING = {
@@ -24,36 +34,56 @@ _MISSING = {
 
 
 def clean_line(text: str, field: str, *, longest: int, required: bool = True) -> str:
-    """One line of text without surrounding space; raises ``InvalidInput`` at ``field``."""
-    if any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in text):
-        raise InvalidInput.at(field, N_("Remove line breaks and control characters."))
-    line = unicodedata.normalize("NFC", text).strip()
+    """One line of text, composed and without surrounding space; raises ``InvalidInput`` at ``field``."""
+    line = text.strip(_SPACES)
+    check_length(line, field, longest * MOST_COMPOSED, shown=longest)
+    _check_signs(line, field)
+    line = unicodedata.normalize("NFC", line)
+    check_length(line, field, longest)
     if required and not line:
         raise InvalidInput.at(field, _MISSING.get(field, N_("This field cannot be empty.")))
-    if len(line) > longest:
-        raise InvalidInput.at(field, N_("Use at most %(most)s characters."), most=longest)
+    if required and not any(unicodedata.category(c)[0] in "LN" for c in line):
+        raise InvalidInput.at(field, N_("Use at least one letter or digit."))
     if holds_card_number(line):
         raise InvalidInput.at(field, N_("This looks like a card number. Never enter one here."))
     return line
 
 
-def holds_card_number(text: str) -> bool:
-    """Whether the text holds digits that pass the Luhn check of payment cards (ISO/IEC 7812-1)."""
-    return any(
-        len(digits) in _CARD_LENGTHS and _luhn(digits)
-        for match in _GROUPS.finditer(text)
-        for digits in _neighbours(_BETWEEN.split(match[0]))
-    )
+def clean_name(text: str, longest: int) -> str:
+    """What a person or a shop is called in emails; web addresses would become links there."""
+    name = clean_line(text, "name", longest=longest)
+    if _WEB_ADDRESS.search(unicodedata.normalize("NFKC", name)):
+        raise InvalidInput.at(
+            "name", N_("Leave web addresses out of the name, or put a space after each full stop.")
+        )
+    return name
 
 
-def _neighbours(groups: list[str]) -> Iterator[str]:
-    """Every row of neighbouring groups as one number, so that another number beside a card's does not hide it."""
-    most = _CARD_LENGTHS[-1]
-    return (
-        "".join(groups[i:j]) for i in range(len(groups)) for j in range(i + 1, min(i + most, len(groups)) + 1)
-    )
+def check_length(text: str, field: str, longest: int, *, shown: int | None = None) -> None:
+    """Raise ``InvalidInput`` for more than ``longest`` characters, naming ``shown`` as the limit."""
+    if len(text) > longest:
+        raise InvalidInput.at(field, N_("Use at most %(most)s characters."), most=shown or longest)
 
 
-def _luhn(digits: str) -> bool:
-    doubled = [int(d) * (1 + k % 2) for k, d in enumerate(reversed(digits))]
-    return sum(d - 9 if d > 9 else d for d in doubled) % 10 == 0
+def at_most(text: str, longest: int) -> str:
+    """The text, cut where nobody would shorten it to ``longest`` characters by hand; it is still refused."""
+    most = longest * MOST_KEPT
+    return text if len(text) <= most else text.strip(_SPACES)[: most + 1]
+
+
+def _check_signs(line: str, field: str) -> None:
+    marks = 0
+    for sign in line:
+        category = unicodedata.category(sign)
+        if category in ("Cc", "Cs", "Zl", "Zp"):
+            raise InvalidInput.at(field, N_("Remove line breaks and control characters."))
+        if sign in _INVISIBLE or (category == "Cf" and sign not in _ALLOWED_FORMATS):
+            raise InvalidInput.at(field, N_("Remove invisible formatting characters."))
+        marks = marks + 1 if category[0] == "M" else 0
+        if marks > MOST_MARKS:
+            raise InvalidInput.at(field, N_("Remove the accents that are stacked on one letter."))
+
+
+def fold(text: str) -> str:
+    """The text as it is compared: NFKC, without case (Unicode's NFKC_Casefold, UAX 31, as far as letters go)."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())

@@ -59,8 +59,8 @@ def language() -> str:
 
 
 def error_text(error: PortalError) -> str:
-    """The error's message in the reader's language."""
-    return sentences.gettext(error.message, **error.params)
+    """The error's message and its advice in the reader's language."""
+    return " ".join((sentences.gettext(error.message, **error.params), *map(sentences.gettext, error.advice)))
 
 
 def amount_text(minor: int, currency: str) -> str:

@@ -18,8 +18,9 @@ from portal.core.calendar import is_time_zone
 from portal.core.errors import N_, Conflict, InvalidInput, NotFound, TooMany, collecting
 from portal.core.languages import ENGLISH, check_language
 from portal.core.money import EXPONENTS
+from portal.core.passwords import check_password
 from portal.core.roles import PORTAL_ID, Actor, Role
-from portal.core.text import clean_line
+from portal.core.text import clean_name
 from portal.models import LoginAttempt, Merchant, User, new_id
 
 from . import events, outbox
@@ -49,14 +50,14 @@ def check_account(new: NewAccount) -> NewAccount:
     name, email, username = new.name, new.email, new.username
     with collecting() as faults:
         with faults.caught():
-            name = clean_line(new.name, "name", longest=rules.NAME_LONGEST)
+            name = clean_name(new.name, rules.NAME_LONGEST)
         with faults.caught():
             email = rules.clean_email(new.email)
         with faults.caught():
             # The username defaults to the email; only emails may contain "@".
             username = rules.clean_username(new.username) if new.username != new.email else email
         with faults.caught():
-            rules.check_password(new.password, new.password2, name=name, email=email, username=username)
+            check_password(new.password, new.password2, name=name, email=email, username=username)
         if new.role is Role.MERCHANT and new.currency not in EXPONENTS:
             faults.add("currency", N_("Choose a currency from the list."))
         if new.role is Role.MERCHANT and not is_time_zone(new.timezone):
@@ -137,7 +138,7 @@ def recognize(
     Raises ``TooMany`` before any hashing after ten wrong passwords in five minutes, per account or per network
     address. Runs its own unit of work, since no hash is computed inside a transaction.
     """
-    typed = clean_line(identifier, "email", longest=rules.EMAIL_LONGEST).lower()
+    typed = rules.sign_in_key(identifier)
     found = session.execute(
         select(User.id, User.password_hash, User.deactivated_at).where(
             or_(User.email == typed, func.lower(User.username) == typed)
@@ -182,7 +183,7 @@ def change_profile(
     session: Session, actor: Actor, name: str, language: str, test_card: str, now: datetime
 ) -> None:
     """Change the name a person goes by, the language, and which test card pays. Raises ``InvalidInput``."""
-    name = clean_line(name, "name", longest=rules.NAME_LONGEST)
+    name = clean_name(name, rules.NAME_LONGEST)
     if test_card not in list(TestCard):
         raise InvalidInput.at("test_card", N_("Choose a test card from the list."))
     values = {"name": name, "language": check_language(language), "test_card": test_card}
@@ -253,7 +254,7 @@ def change_shop(
     """Change what customers are told about a shop. Its currency stays. Raises ``InvalidInput``."""
     with collecting() as faults:
         with faults.caught():
-            name = clean_line(name, "name", longest=rules.NAME_LONGEST)
+            name = clean_name(name, rules.NAME_LONGEST)
         with faults.caught():
             support_email = rules.clean_email(support_email, "support_email")
         if not is_time_zone(timezone):

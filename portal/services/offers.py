@@ -30,6 +30,7 @@ from .transaction import insert_rows
 _REFERENCE_SIGNS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 
 EXPIRE_BATCH = 200
+DESCRIPTION_LONGEST = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,7 @@ def check(merchant: Actor, proposal: Proposal, now: datetime) -> tuple[str, str,
             if email == merchant.email:
                 raise InvalidInput.at("customer_email", N_("You cannot offer a plan to yourself."))
         with faults.caught():
-            description = clean_line(proposal.description, "description", longest=200)
+            description = clean_line(proposal.description, "description", longest=DESCRIPTION_LONGEST)
         with faults.caught():
             lines = preview(merchant, proposal, now)
     return email, description, lines

@@ -1,15 +1,78 @@
-"""Form fields that read numbers and days strictly; what they refuse stays in the field as it was typed."""
+"""Form fields: text that is bounded, numbers and days that are read strictly; what was typed stays, cut if too long."""
 
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from flask_babel import gettext as _
 from wtforms import DateField, Form, IntegerField, StringField, ValidationError
+from wtforms.widgets import EmailInput, PasswordInput
 
+from portal.core.accounts import EMAIL_LONGEST
 from portal.core.errors import InvalidInput
 from portal.core.money import parse_amount
+from portal.core.passwords import LONGEST as PASSWORD_LONGEST
+from portal.core.text import MOST_COMPOSED, MOST_KEPT, at_most, check_length
 from portal.presentation.i18n import error_text
+
+LONGEST_NUMBER = 20
+
+
+class TextField(StringField):
+    """A line of at most ``longest`` characters. A field that was not sent is an empty one.
+
+    Whoever checks a line that is much too long gets enough of it to see that, and the page shows its beginning.
+    """
+
+    data: Any
+
+    def __init__(self, label: Any = None, validators: Any = None, *, longest: int, **options: Any) -> None:
+        super().__init__(label, validators, **options)
+        self.longest = longest
+
+    def process_data(self, value: str | None) -> None:
+        super().process_data(value or "")
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        self.data = at_most(valuelist[0], self.longest) if valuelist else self.data or ""
+
+    def pre_validate(self, form: Form) -> None:
+        try:
+            check_length(self.data, self.name, self.longest * MOST_COMPOSED, shown=self.longest)
+        except InvalidInput as invalid:
+            raise ValidationError(error_text(invalid.errors[self.name])) from None
+
+    def _value(self) -> str:
+        """All of a line that can be shortened by hand, the beginning of one that is much too long."""
+        text: str = self.data
+        return text if len(text) <= self.longest * MOST_KEPT else text[: self.longest]
+
+
+class EmailField(TextField):
+    widget = EmailInput()
+
+    def __init__(self, label: Any = None, validators: Any = None, **options: Any) -> None:
+        super().__init__(label, validators, longest=EMAIL_LONGEST, **options)
+
+
+class PasswordField(TextField):
+    """Never shown again; space around it counts."""
+
+    widget = PasswordInput()
+
+    def __init__(self, label: Any = None, validators: Any = None, **options: Any) -> None:
+        super().__init__(label, validators, longest=PASSWORD_LONGEST, **options)
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        self.data = valuelist[0][: self.longest * MOST_KEPT + 1] if valuelist else ""
+
+
+class KeyField(TextField):
+    """A value that the page itself filled in: an idempotency key, a hash."""
+
+    def __init__(self, validators: Any = None, **options: Any) -> None:
+        super().__init__(None, validators, longest=255, **options)
 
 
 class WholeNumberField(IntegerField):
@@ -19,6 +82,7 @@ class WholeNumberField(IntegerField):
         self.data = None
         if valuelist:
             text = valuelist[0].strip()
+            self.raw_data = [text[:LONGEST_NUMBER]]
             if not re.fullmatch(r"[0-9]{1,15}", text):
                 raise ValueError(_("Enter a whole number, such as 3."))
             self.data = int(text)
@@ -28,19 +92,24 @@ class DayField(DateField):
     """A plain date, as a browser's date field sends it."""
 
     def process_formdata(self, valuelist: list[str]) -> None:
+        self.raw_data = [text[:LONGEST_NUMBER] for text in valuelist[:1]]
         try:
-            super().process_formdata(valuelist)
+            super().process_formdata(self.raw_data)
         except ValueError:
             raise ValueError(_("Enter a date, such as 2026-12-31.")) from None
 
 
-class AmountField(StringField):
+class AmountField(TextField):
     """An amount in the ``currency`` of its form, kept as it was typed; ``minor`` is what it comes to in minor units."""
 
     minor: int | None = None
 
+    def __init__(self, label: Any = None, validators: Any = None, **options: Any) -> None:
+        super().__init__(label, validators, longest=40, **options)
+
     def pre_validate(self, form: Form) -> None:
+        super().pre_validate(form)
         try:
-            self.minor = parse_amount(self.data or "", form.currency, self.name)
+            self.minor = parse_amount(self.data, form.currency, self.name)
         except InvalidInput as invalid:
             raise ValidationError(error_text(invalid.errors[self.name])) from None

@@ -11,7 +11,7 @@ from flask import current_app, flash, request, session, url_for
 from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
-from portal.core.text import holds_card_number
+from portal.core.card_numbers import holds_card_number
 from portal.extensions import now
 from portal.guards import View
 

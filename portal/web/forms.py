@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from flask import request
 from flask_wtf import FlaskForm
-from wtforms import StringField
 from wtforms.validators import InputRequired, Regexp
 
+from portal.core.accounts import searched_email
 from portal.core.errors import InvalidInput
 from portal.presentation.i18n import error_text
 
-from .fields import WholeNumberField
+from .fields import KeyField, WholeNumberField
 
 LONGEST_SEARCH = 100
-
-
-def typed(text: str | None) -> str:
-    """A filter for text fields (``filters=[typed]``): a field that was not sent is an empty one."""
-    return text or ""
 
 
 class PageForm(FlaskForm):
@@ -38,7 +34,7 @@ class PageForm(FlaskForm):
         except InvalidInput as invalid:
             for name, error in invalid.errors.items():
                 if name in self:
-                    self[name].errors = [*self[name].errors, error_text(error)]
+                    self[name].errors = list(dict.fromkeys([*self[name].errors, error_text(error)]))
                 else:
                     self.form_errors.append(error_text(error))
 
@@ -46,7 +42,7 @@ class PageForm(FlaskForm):
 class KeyedForm(PageForm):
     """A form that is safe to send twice: its hidden field is the idempotency key."""
 
-    key = StringField(filters=[typed], validators=[Regexp(r"[!-~]{0,255}\Z")])
+    key = KeyField([Regexp(r"[!-~]{0,255}\Z")])
 
     @property
     def idempotency_key(self) -> str | None:
@@ -61,5 +57,5 @@ class MoneyForm(KeyedForm):
 
 def searched(name: str = "search") -> str:
     """What a list is asked to look for in its address; control characters and what is too long are left out."""
-    text = "".join(c for c in request.args.get(name, "") if c.isprintable())
-    return text.strip()[:LONGEST_SEARCH]
+    text = "".join(c for c in request.args.get(name, "")[: 10 * LONGEST_SEARCH] if c.isprintable())
+    return searched_email(unicodedata.normalize("NFC", text.strip()[:LONGEST_SEARCH]))

@@ -11,16 +11,17 @@ from flask_babel import force_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user, logout_user
-from wtforms import EmailField, PasswordField, RadioField, SelectField, StringField
+from wtforms import RadioField, SelectField
 from wtforms.fields import SelectChoice
 from wtforms.validators import AnyOf
 
 from portal.adapters import reset_tokens
 from portal.adapters.gateway import TestCard
-from portal.core.accounts import check_password
+from portal.core.accounts import EMAIL_LONGEST, NAME_LONGEST
 from portal.core.calendar import time_zones
 from portal.core.languages import LANGUAGES
 from portal.core.money import EXPONENTS
+from portal.core.passwords import check_password
 from portal.core.roles import Actor, Role
 from portal.extensions import adapters, db, limiter, now
 from portal.presentation.i18n import language
@@ -29,7 +30,8 @@ from portal.services import accounts
 from portal.services.transaction import unit_of_work
 from portal.web import form_drafts
 from portal.web.account.emails import EmailsForm
-from portal.web.forms import PageForm, typed
+from portal.web.fields import EmailField, PasswordField, TextField
+from portal.web.forms import PageForm
 from portal.web.guards import actor, home_url, local_path, open_session, public, signed_in
 from portal.web.languages import remember
 from portal.web.rendering import done
@@ -48,12 +50,12 @@ class SignUpForm(PageForm):
         validators=[AnyOf([Role.MERCHANT, Role.CUSTOMER], message=_l("Choose merchant or customer."))],
         validate_choice=False,
     )
-    name = StringField(_l("Name"), filters=[typed])
-    email = EmailField(_l("Email"), filters=[typed])
-    password = PasswordField(_l("Password"), filters=[typed])
-    password2 = PasswordField(_l("Password again"), filters=[typed])
-    currency = SelectField(_l("Currency"), validate_choice=False, filters=[typed])
-    timezone = SelectField(_l("Time zone"), choices=time_zones(), validate_choice=False, filters=[typed])
+    name = TextField(_l("Name"), longest=NAME_LONGEST)
+    email = EmailField(_l("Email"))
+    password = PasswordField(_l("Password"))
+    password2 = PasswordField(_l("Password again"))
+    currency = SelectField(_l("Currency"), validate_choice=False, default="")
+    timezone = SelectField(_l("Time zone"), choices=time_zones(), validate_choice=False, default="")
 
     def account(self) -> accounts.NewAccount:
         """What was typed. Without a role it is taken for a customer's, so that every other fault is named too."""
@@ -102,8 +104,8 @@ def _open_account(new: accounts.NewAccount) -> ResponseReturnValue:
 
 
 class SignInForm(PageForm):
-    email = StringField(_l("Email or username"), filters=[typed])
-    password = PasswordField(_l("Password"), filters=[typed])
+    email = TextField(_l("Email or username"), longest=EMAIL_LONGEST)
+    password = PasswordField(_l("Password"))
 
 
 @bp.route("/login", methods=["GET", "POST"])
@@ -139,7 +141,7 @@ def logout() -> ResponseReturnValue:
 
 
 class ForgotForm(PageForm):
-    email = EmailField(_l("Email"), filters=[typed])
+    email = EmailField(_l("Email"))
 
 
 @bp.route("/forgot", methods=["GET", "POST"])
@@ -159,8 +161,8 @@ def forgot() -> ResponseReturnValue:
 
 
 class NewPasswordForm(PageForm):
-    password = PasswordField(_l("New password"), filters=[typed])
-    password2 = PasswordField(_l("New password again"), filters=[typed])
+    password = PasswordField(_l("New password"))
+    password2 = PasswordField(_l("New password again"))
 
     def check(self, person: Actor) -> None:
         """Name what is wrong with the new password of this person."""
@@ -194,7 +196,7 @@ def reset(token: str) -> ResponseReturnValue:
 
 
 class ProfileForm(PageForm):
-    name = StringField(_l("Your name"), filters=[typed])
+    name = TextField(_l("Your name"), longest=NAME_LONGEST)
     language = SelectField(_l("Language"), choices=LANGUAGE_CHOICES, validate_choice=False)
     test_card = RadioField(
         _l("Test card"),
@@ -209,7 +211,7 @@ class ProfileForm(PageForm):
 
 
 class PasswordForm(NewPasswordForm):
-    current_password = PasswordField(_l("Current password"), filters=[typed])
+    current_password = PasswordField(_l("Current password"))
 
 
 @bp.route("/account", methods=["GET", "POST"])

@@ -11,7 +11,7 @@ from flask import Blueprint, Response, make_response, render_template, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from htmx_flask import request
-from wtforms import BooleanField, StringField
+from wtforms import BooleanField
 from wtforms.validators import DataRequired
 
 from portal.core.errors import Conflict, NotFound
@@ -29,7 +29,8 @@ from portal.services import offers, payments
 from portal.services.payments import Order, Scope
 from portal.services.settlement import Answer
 from portal.services.transaction import unit_of_work
-from portal.web.forms import MoneyForm, PageForm, typed
+from portal.web.fields import KeyField
+from portal.web.forms import MoneyForm, PageForm
 from portal.web.guards import actor, requires
 from portal.web.rendering import announce, done, respond
 from portal.web.shared.agreements import agreed_terms
@@ -154,7 +155,7 @@ class AcceptForm(PageForm):
         _l("I have read and agree to these terms"),
         validators=[DataRequired(_l("Tick the box to say that you have read and agree to these terms."))],
     )
-    terms_hash = StringField(filters=[typed])
+    terms_hash = KeyField()
 
 
 @bp.post("/plans/<uuid:plan_id>/accept")

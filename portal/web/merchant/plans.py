@@ -11,7 +11,7 @@ from flask import Blueprint, Response, current_app, make_response, render_templa
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from htmx_flask import request
-from wtforms import EmailField, SelectField, StringField
+from wtforms import SelectField
 from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired, ValidationError
 
@@ -30,8 +30,8 @@ from portal.services import idempotency, offers, plans
 from portal.services.offers import Proposal
 from portal.services.transaction import unit_of_work
 from portal.web import form_drafts
-from portal.web.fields import AmountField, DayField, WholeNumberField
-from portal.web.forms import KeyedForm, MoneyForm, PageForm, searched, typed
+from portal.web.fields import AmountField, DayField, EmailField, TextField, WholeNumberField
+from portal.web.forms import LONGEST_SEARCH, KeyedForm, MoneyForm, PageForm, searched
 from portal.web.guards import actor, requires
 from portal.web.rendering import done, respond
 
@@ -67,9 +67,9 @@ class FilterForm(PageForm):
     class Meta:
         csrf = False
 
-    search = StringField(_l("Search"), filters=[typed])
-    status = SelectField(_l("Status"), choices=_choices(STATES), validate_choice=False, filters=[typed])
-    sort = SelectField(_l("Order"), choices=_choices(ORDERS), validate_choice=False, filters=[typed])
+    search = TextField(_l("Search"), longest=LONGEST_SEARCH)
+    status = SelectField(_l("Status"), choices=_choices(STATES), validate_choice=False, default="")
+    sort = SelectField(_l("Order"), choices=_choices(ORDERS), validate_choice=False, default="")
 
 
 @bp.get("/")
@@ -123,9 +123,9 @@ TYPED = ("customer_email", "description", "total_amount", "num_installments", "f
 
 
 class OfferForm(KeyedForm):
-    customer_email = EmailField(_l("Customer's email address"), filters=[typed])
-    description = StringField(_l("What is sold"), filters=[typed])
-    total_amount = AmountField(_l("Total amount"), filters=[typed])
+    customer_email = EmailField(_l("Customer's email address"))
+    description = TextField(_l("What is sold"), longest=offers.DESCRIPTION_LONGEST)
+    total_amount = AmountField(_l("Total amount"))
     num_installments = WholeNumberField(
         _l("Number of installments"),
         default=3,

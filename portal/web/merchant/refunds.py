@@ -7,7 +7,6 @@ from uuid import UUID
 from flask import Blueprint, Response, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from wtforms import StringField
 
 from portal.core.errors import Conflict
 from portal.core.money import decimal_text
@@ -20,8 +19,8 @@ from portal.queries.read_models import PlanView
 from portal.services import refunds
 from portal.services.refund_settlement import Answer
 from portal.web import form_drafts
-from portal.web.fields import AmountField
-from portal.web.forms import KeyedForm, typed
+from portal.web.fields import AmountField, KeyField
+from portal.web.forms import KeyedForm
 from portal.web.guards import actor, requires
 from portal.web.rendering import done, respond
 
@@ -31,8 +30,8 @@ bp = Blueprint("merchant_refunds", __name__, url_prefix="/merchant/plans/<uuid:p
 class RefundForm(KeyedForm):
     """The amount as typed, and the fingerprint of the preview that was shown."""
 
-    amount = AmountField(_l("Amount to refund"), filters=[typed])
-    preview = StringField(filters=[typed])
+    amount = AmountField(_l("Amount to refund"))
+    preview = KeyField()
 
     def __init__(self, currency: str, **given: object) -> None:
         super().__init__(**given)

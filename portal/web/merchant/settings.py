@@ -5,8 +5,9 @@ from __future__ import annotations
 from flask import Response, render_template, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from wtforms import EmailField, SelectField, StringField
+from wtforms import SelectField
 
+from portal.core.accounts import NAME_LONGEST
 from portal.core.calendar import time_zones
 from portal.core.roles import Role
 from portal.extensions import db, now
@@ -14,18 +15,17 @@ from portal.queries import accounts as shops
 from portal.services import accounts
 from portal.services.transaction import unit_of_work
 from portal.web import form_drafts
-from portal.web.forms import PageForm, typed
+from portal.web.fields import EmailField, TextField
+from portal.web.forms import PageForm
 from portal.web.guards import actor, requires
 from portal.web.rendering import done
 
 
 class SettingsForm(PageForm):
-    name = StringField(_l("Name of the shop"), filters=[typed])
-    support_email = EmailField(_l("Support address"), filters=[typed])
+    name = TextField(_l("Name of the shop"), longest=NAME_LONGEST)
+    support_email = EmailField(_l("Support address"))
     # The service refuses what is not in the list, in words of its own.
-    timezone = SelectField(
-        _l("Time zone"), choices=list(time_zones()), validate_choice=False, filters=[typed]
-    )
+    timezone = SelectField(_l("Time zone"), choices=list(time_zones()), validate_choice=False, default="")
 
 
 @requires(Role.MERCHANT)
