@@ -159,7 +159,10 @@ class History:
                 "expired": offers.expire(self._session, merchant, today, at),
             }
             if local_time(at, shop.timezone) >= REMINDERS_FROM:
-                counts["reminders"] = reminders.queue(self._session, merchant, today, at, None)[0]
+                counts["reminders"] = sum(
+                    reminders.queue(self._session, merchant, today, at, batch)
+                    for batch in reminders.batches(self._session, merchant, today)
+                )
         self._runs.append((at, "run_day", today, counts))
 
     def _deliver(self) -> None:

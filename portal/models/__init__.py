@@ -3,7 +3,7 @@
 from .base import Base, new_id
 from .payments import Payment, Posting, Refund
 from .plans import Acceptance, Installment, Plan
-from .records import Event, IdempotencyKey, JobRun, Message
+from .records import Event, IdempotencyKey, JobRun, Message, Reminder
 from .tallies import CohortTally, DueTally, PostedTally, TallyChange
 from .users import LoginAttempt, Merchant, User
 
@@ -24,6 +24,7 @@ __all__ = [
     "PostedTally",
     "Posting",
     "Refund",
+    "Reminder",
     "TallyChange",
     "User",
     "new_id",

@@ -62,6 +62,26 @@ class Message(Base):
     )
 
 
+class Reminder(Base):
+    """A reminder of a ``kind`` that was queued about an installment's due date, and the day in the shop on which."""
+
+    __tablename__ = "reminders"
+
+    merchant_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    installment_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    due_on: Mapped[date] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(24), primary_key=True)
+    message_id: Mapped[uuid.UUID]
+    sent_on: Mapped[date]
+
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["merchant_id", "installment_id"], ["installments.merchant_id", "installments.id"]
+        ),
+        ForeignKeyConstraint(["merchant_id", "message_id"], ["messages.merchant_id", "messages.id"]),
+    )
+
+
 class Event(Base):
     """What happened, who did it and when: the audit trail. Never changed or removed."""
 

@@ -105,6 +105,7 @@ _LETTERS = {
     "offer_expired": N_("The offer expired"),
     "plan_accepted": N_("The terms as accepted"),
     "plan_cancelled": N_("The plan was cancelled"),
+    "reminder": N_("Reminder"),
     "due_soon": N_("Reminder: due soon"),
     "due_today": N_("Reminder: due today"),
     "overdue_1": N_("Reminder: late"),

@@ -23,6 +23,7 @@ from . import formats
 ROOT = Path(__file__).parent.parent.parent
 # A shop's name (120), the sentence, 60 characters of what is bought, and the reference; the outbox keeps 300.
 LONGEST_SUBJECT = 250
+REMINDER = "reminder"
 
 
 class Written(Protocol):
@@ -96,8 +97,9 @@ class Letters:
         Raises ``jinja2.TemplateNotFound`` for an unknown kind, ``jinja2.UndefinedError`` for a missing fact.
         """
         templates = self._environment(message.language)
-        module = templates.get_template(f"{message.kind}.j2").make_module(self._known(message))
-        words = Words.of(module, mark(message.facts))
+        kind, facts = _kind_and_facts(message)
+        module = templates.get_template(f"{kind}.j2").make_module(facts | self._known(message))
+        words = Words.of(module, mark(facts))
         text, html = (
             templates.get_template(layout).render(words=words, sender=message.sender)
             for layout in ("letter.txt.j2", "letter.html.j2")
@@ -108,7 +110,8 @@ class Letters:
 
     def _unsubscribe_page(self, message: Written) -> str | None:
         """Where one click ends reminders before the due date, for those emails alone."""
-        if message.kind not in COURTESIES:
+        lines = message.facts.get("lines", [])
+        if not {line["step"] for line in lines} | {message.kind} - {REMINDER} <= set(COURTESIES):
             return None
         token = unsubscribe_tokens.make(self._secret_key, message.user_id)
         return f"{self._base_url}/unsubscribe/{token}"
@@ -122,6 +125,7 @@ class Letters:
             "support": message.support,
             "sign_up_page": f"{self._base_url}/signup",
             "payments": f"{self._base_url}/customer/payments",
+            "customer_home": f"{self._base_url}/customer/",
         }
         if message.plan_id:
             known["customer_plan"] = f"{self._base_url}/customer/plans/{message.plan_id}"
@@ -129,7 +133,16 @@ class Letters:
         if message.kind == "password_reset":
             token = reset_tokens.make(self._secret_key, message.user_id, message.session_version)
             known["reset_page"] = f"{self._base_url}/reset/{token}"
-        return {**message.facts, **known}
+        return known
+
+
+def _kind_and_facts(message: Written) -> tuple[str, dict[str, Any]]:
+    """The template and what it is given: a reminder of one installment has the words of its step."""
+    facts = dict(message.facts)
+    if message.kind == REMINDER and len(facts["lines"]) == 1:
+        (line,) = facts["lines"]
+        return line["step"], line
+    return message.kind, facts
 
 
 def environment(translations: Path, language: str) -> Environment:
@@ -153,6 +166,7 @@ def environment(translations: Path, language: str) -> Environment:
         "day": lambda day: formats.day(date.fromisoformat(day), language),
         "shortday": lambda day: formats.short_day(date.fromisoformat(day), language),
         "compared": partial(compared, language=language),
+        "reminded": partial(reminded, language=language),
         "listed": lambda parts: formats.digits(formats.listed(parts, language), language),
         "number": lambda number: formats.digits(str(number), language),
     }
@@ -171,6 +185,18 @@ def compared(
             formats.money(now["amount"], currency, language),
         )
         for was, now in zip(before, after, strict=True)
+    ]
+
+
+def reminded(lines: list[dict[str, Any]], *, language: str) -> list[tuple[str, ...]]:
+    """The rows of several installments: what for and which, due day, and what is to be paid."""
+    return [
+        (
+            f"{line['description']} ({mark(line)})",
+            formats.short_day(date.fromisoformat(line["due_on"]), language),
+            formats.money(line["amount"], line["currency"], language),
+        )
+        for line in lines
     ]
 
 

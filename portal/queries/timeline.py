@@ -7,10 +7,21 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, desc, select, union_all
 from sqlalchemy.orm import Session
 
-from portal.models import Event, Installment, Merchant, Message, Payment, Plan, Posting, Refund, User
+from portal.models import (
+    Event,
+    Installment,
+    Merchant,
+    Message,
+    Payment,
+    Plan,
+    Posting,
+    Refund,
+    Reminder,
+    User,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,13 +160,29 @@ def refunds_of_plan(session: Session, merchant_id: UUID, plan_id: UUID) -> list[
 def letters_of_plan(
     session: Session, merchant_id: UUID, plan_id: UUID, customer_id: UUID
 ) -> list[LetterView]:
-    """What was written to the customer about a plan whose ownership the caller has checked, newest first."""
-    query = (
-        select(Message.kind, Message.state, Message.created_at, Message.sent_at)
-        .where(Message.merchant_id == merchant_id, Message.plan_id == plan_id, Message.user_id == customer_id)
-        .order_by(Message.id.desc())
+    """What was written to the customer about a plan whose ownership the caller has checked, newest first.
+
+    A reminder email can be about several plans: each shows the steps of its own installments.
+    """
+    of_plan = select(Message.id, Message.kind, Message.state, Message.created_at, Message.sent_at).where(
+        Message.merchant_id == merchant_id,
+        Message.plan_id == plan_id,
+        Message.user_id == customer_id,
+        Message.kind != "reminder",
     )
-    return [LetterView(*row) for row in session.execute(query)]
+    steps = (
+        select(Message.id, Reminder.kind, Message.state, Message.created_at, Message.sent_at)
+        .join(Message, (Message.merchant_id == Reminder.merchant_id) & (Message.id == Reminder.message_id))
+        .join(
+            Installment,
+            (Installment.merchant_id == Reminder.merchant_id) & (Installment.id == Reminder.installment_id),
+        )
+        .where(
+            Installment.merchant_id == merchant_id, Installment.plan_id == plan_id, Message.kind == "reminder"
+        )
+    )
+    rows = session.execute(union_all(of_plan, steps).order_by(desc("id")))
+    return [LetterView(*row[1:]) for row in rows]
 
 
 def receipt_lines(session: Session, payment_id: UUID) -> list[ReceiptLine]:

@@ -76,8 +76,16 @@ def _run_one(
         "expired": sum(_batches(session, offers.expire, offers.EXPIRE_BATCH, merchant_id, today, now)),
     }
     if at_any_hour or local_time(now, zone) >= REMINDERS_FROM:
-        counts["reminders"] = sum(_pages(session, reminders.queue, merchant_id, today, now))
+        counts["reminders"] = sum(_remind(session, merchant_id, today, now))
     return counts
+
+
+def _remind(session: Session, merchant_id: UUID, today: date, now: datetime) -> Iterator[int]:
+    """Batch by batch, each in a unit of work of its own; what was paid meanwhile is seen by the batch."""
+    for installments in reminders.batches(session, merchant_id, today):
+        with batch_unit_of_work(session):
+            done = reminders.queue(session, merchant_id, today, now, installments)
+        yield done
 
 
 def _merchants(session: Session) -> list[tuple[UUID, str]]:

@@ -69,10 +69,12 @@ def queue(
     queue_many(session, [row | {"kind": kind, "created_at": at, "send_after": send_after or at}])
 
 
-def queue_many(session: Session, rows: list[dict[str, Any]]) -> int:
-    """Write many messages at once; returns how many were new. A worker is woken after the commit."""
-    whole = [row | {"id": new_id(), "state": "queued", "tries": 0} for row in rows]
-    written = sum(len(insert_once(session, Message, whole[k : k + 500])) for k in range(0, len(whole), 500))
+def queue_many(session: Session, rows: list[dict[str, Any]]) -> list[UUID]:
+    """Write many messages at once; returns the ids of those that were new. A worker is woken after the commit."""
+    whole = [{"id": new_id(), "state": "queued", "tries": 0} | row for row in rows]
+    written: list[UUID] = []
+    for k in range(0, len(whole), 500):
+        written += insert_once(session, Message, whole[k : k + 500])
     if written:
         session.info["messages_queued"] = True
     return written

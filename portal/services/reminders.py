@@ -1,45 +1,75 @@
-"""Queueing reminders: the newest step that today calls for, once per installment and kind; refuses piles."""
+"""Queueing reminders: at most one email for each customer, shop and day, which lists all that is to be said."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from portal.core.reminders import ORDER, STEPS, reminder_due
-from portal.models import Installment, Message, Plan
+from portal.core.reminders import COURTESIES, EARLIEST, ORDER, reminder_due
+from portal.models import Installment, Plan, Reminder, User, new_id
 
 from . import outbox
-from .overdue import ORDER as BY_DUE_DATE
-from .overdue import Place
+from .transaction import insert_rows
 
 BATCH = 200
+KIND = "reminder"
+
+
+def batches(session: Session, merchant_id: UUID, today: date) -> Iterator[list[UUID]]:
+    """Installments that may be due a reminder, at least ``BATCH`` at a time; those of one customer stay together."""
+    query = _owed(merchant_id, today).with_only_columns(Installment.id, Plan.customer_id)
+    rows = session.execute(query.order_by(Plan.customer_id)).all()
+    batch: list[UUID] = []
+    for _customer, own in groupby(rows, attrgetter("customer_id")):
+        batch += [row.id for row in own]
+        if len(batch) >= BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
 
 
 def queue(
-    session: Session, merchant_id: UUID, today: date, now: datetime, after: Place | None
-) -> tuple[int, Place | None]:
-    """Queue the reminders of one page of owed installments, by due date from ``after`` on."""
-    owed = _owed(session, merchant_id, today, after)
-    sent = _sent(session, merchant_id, [row.id for row in owed])
-    rows = []
-    for row in owed:
-        step = reminder_due(row.due_on, row.accepted_on, today, sent.get(row.id, ()))
-        if step:
-            rows.append(_message(merchant_id, row, step, now))
-    written = outbox.queue_many(session, rows)
-    return written, (owed[-1].due_on, owed[-1].id) if len(owed) == BATCH else None
+    session: Session, merchant_id: UUID, today: date, now: datetime, installments: Sequence[UUID]
+) -> int:
+    """Queue the emails that these installments are due ``today``; returns how many installments they are about.
+
+    A customer who got an email of this shop today already waits for tomorrow's.
+    """
+    query = _owed(merchant_id, today).where(Installment.id.in_(installments))
+    rows = session.execute(query.order_by(Plan.customer_id, Installment.due_on, Installment.id)).all()
+    sent = _sent(session, merchant_id, installments)
+    emails, reminders = [], []
+    for customer_id, own in groupby(rows, attrgetter("customer_id")):
+        lines = [
+            (row, step) for row in own if (step := _step(row, today, sent.get((row.id, row.due_on), {})))
+        ]
+        if lines:
+            email = _email(merchant_id, customer_id, today, now, lines)
+            emails.append(email)
+            reminders += [_reminder(email, today, row, step) for row, step in lines]
+    new = set(outbox.queue_many(session, emails))
+    reminders = [reminder for reminder in reminders if reminder["message_id"] in new]
+    insert_rows(session, Reminder, reminders)
+    return len(reminders)
 
 
-def _owed(session: Session, merchant_id: UUID, today: date, after: Place | None) -> list[Any]:
-    """Owed installments of active plans whose first step has come and whose last was not yet sent."""
-    last_sent = select(Message.id).where(
-        Message.merchant_id == merchant_id, Message.cause == Installment.id, Message.kind == ORDER[-1]
+def _owed(merchant_id: UUID, today: date) -> Select[*tuple[Any, ...]]:
+    """Owed installments of active plans whose first step may have come and whose last was not sent yet."""
+    last_sent = select(Reminder.kind).where(
+        Reminder.merchant_id == merchant_id,
+        Reminder.installment_id == Installment.id,
+        Reminder.due_on == Installment.due_on,
+        Reminder.kind == ORDER[-1],
     )
-    query = (
+    owed: Any = (
         select(
             Installment.id,
             Installment.number,
@@ -51,37 +81,62 @@ def _owed(session: Session, merchant_id: UUID, today: date, after: Place | None)
             Plan.currency,
             Plan.reference,
             Plan.description,
+            User.early_reminders_stopped_at,
         )
         .join(Plan, (Plan.merchant_id == Installment.merchant_id) & (Plan.id == Installment.plan_id))
+        .join(User, User.id == Plan.customer_id)
         .where(
             Installment.merchant_id == merchant_id,
-            Installment.due_on <= today - timedelta(days=STEPS["due_soon"]),
+            Installment.due_on <= today - timedelta(days=EARLIEST),
             Installment.paid + Installment.cancelled < Installment.amount,
             Installment.payment_id.is_(None),
             Plan.state == "active",
             ~last_sent.exists(),
         )
-        .order_by(*BY_DUE_DATE)
-        .limit(BATCH)
     )
-    if after:
-        query = query.where(tuple_(*BY_DUE_DATE) > after)
-    return list(session.execute(query).all())
+    return owed
 
 
-def _sent(session: Session, merchant_id: UUID, installments: list[UUID]) -> dict[UUID, list[str]]:
-    told: dict[UUID, list[str]] = {}
-    if installments:
-        query = select(Message.cause, Message.kind).where(
-            Message.merchant_id == merchant_id, Message.cause.in_(installments)
-        )
-        for cause, kind in session.execute(query):
-            told.setdefault(cause, []).append(kind)
-    return told
+def _sent(
+    session: Session, merchant_id: UUID, installments: Sequence[UUID]
+) -> dict[tuple[UUID, date], dict[str, date]]:
+    """What was sent before about each installment and due date, and on which day."""
+    query = select(Reminder.installment_id, Reminder.due_on, Reminder.kind, Reminder.sent_on).where(
+        Reminder.merchant_id == merchant_id, Reminder.installment_id.in_(installments)
+    )
+    sent: dict[tuple[UUID, date], dict[str, date]] = {}
+    for installment_id, due_on, kind, sent_on in session.execute(query):
+        sent.setdefault((installment_id, due_on), {})[kind] = sent_on
+    return sent
 
 
-def _message(merchant_id: UUID, row: Any, step: str, now: datetime) -> dict[str, Any]:
-    facts = {
+def _step(row: Any, today: date, sent: dict[str, date]) -> str | None:
+    step = reminder_due(row.due_on, row.accepted_on, today, sent)
+    return None if step in COURTESIES and row.early_reminders_stopped_at else step
+
+
+def _email(
+    merchant_id: UUID, customer_id: UUID, today: date, now: datetime, lines: list[tuple[Any, str]]
+) -> dict[str, Any]:
+    plans = {row.plan_id for row, _step in lines}
+    return {
+        "id": new_id(),
+        "merchant_id": merchant_id,
+        "cause": uuid5(customer_id, today.isoformat()),
+        "kind": KIND,
+        "user_id": customer_id,
+        # One about several plans belongs to none of them; the reminders lead to it.
+        "plan_id": plans.pop() if len(plans) == 1 else None,
+        "facts": {"day": today.isoformat(), "lines": [_line(row, step) for row, step in lines]},
+        "created_at": now,
+        "send_after": now,
+    }
+
+
+def _line(row: Any, step: str) -> dict[str, Any]:
+    return {
+        "step": step,
+        "plan": str(row.plan_id),
         "number": row.number,
         "amount": row.owed,
         "currency": row.currency,
@@ -89,13 +144,14 @@ def _message(merchant_id: UUID, row: Any, step: str, now: datetime) -> dict[str,
         "reference": row.reference,
         "description": row.description,
     }
+
+
+def _reminder(email: dict[str, Any], today: date, row: Any, step: str) -> dict[str, Any]:
     return {
-        "merchant_id": merchant_id,
-        "cause": row.id,
+        "merchant_id": email["merchant_id"],
+        "installment_id": row.id,
+        "due_on": row.due_on,
         "kind": step,
-        "user_id": row.customer_id,
-        "plan_id": row.plan_id,
-        "facts": facts,
-        "created_at": now,
-        "send_after": now,
+        "message_id": email["id"],
+        "sent_on": today,
     }

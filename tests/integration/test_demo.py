@@ -18,12 +18,24 @@ from config import load_settings
 from portal import create_app, demo
 from portal.core.calendar import business_date
 from portal.core.errors import Conflict
-from portal.core.reminders import STEPS
+from portal.core.reminders import COURTESIES, STEPS
 from portal.core.roles import Role
 from portal.demo.people import AMARA, HUGO, INVITED, MARIA, PEOPLE, SHOPS
 from portal.demo.stories import HANGING, STORIES, Answer, Story
 from portal.extensions import db
-from portal.models import Base, Event, Installment, JobRun, Merchant, Message, Payment, Plan, Posting, User
+from portal.models import (
+    Base,
+    Event,
+    Installment,
+    JobRun,
+    Merchant,
+    Message,
+    Payment,
+    Plan,
+    Posting,
+    Reminder,
+    User,
+)
 from portal.queries import admin, self_check
 from portal.queries import merchant as merchant_queries
 from portal.queries.accounts import find_actor
@@ -182,12 +194,13 @@ def test_marks_and_reminders_came_on_their_days(year):
     paid_late = year.scalars(select(Installment).where(Installment.paid_on > Installment.due_on)).all()
     assert {(line.plan_id, line.number) for line in paid_late} < marked
     reminders = (
-        select(Message.kind, Message.created_at, Merchant.timezone, Installment.due_on)
-        .join(Installment, Installment.id == Message.cause)
-        .join(Merchant, Merchant.id == Message.merchant_id)
+        select(Reminder.kind, Reminder.sent_on, Reminder.due_on, Plan.accepted_on)
+        .join(Installment, Installment.id == Reminder.installment_id)
+        .join(Plan, Plan.id == Installment.plan_id)
     )
-    for kind, at, zone, due_on in year.execute(reminders):
-        assert business_date(at, zone) == due_on + timedelta(STEPS[kind])
+    for kind, sent_on, due_on, accepted_on in year.execute(reminders):
+        start = due_on if kind in COURTESIES else max(due_on, accepted_on)
+        assert sent_on == start + timedelta(STEPS[kind])
 
 
 def next_day(day: str) -> str:

@@ -92,6 +92,33 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
         PLAN | {"returned": 1000, "to_return": 1500},
         ["$15.00", "$5.00 could not", "Returned: $10.00", "rosa@example.com", SHOP_PAGE],
     ),
+    "reminder": (
+        {
+            "day": "2027-01-05",
+            "lines": [
+                REMINDER | {"step": "overdue_1", "plan": str(PLAN_ID)},
+                REMINDER
+                | {
+                    "step": "due_soon",
+                    "plan": str(PLAN_ID),
+                    "number": 3,
+                    "due_on": "2027-01-08",
+                    "amount": 99,
+                },
+            ],
+        },
+        [
+            "Walnut desk (7KQ2MW4X #2)",
+            "4 Jan 2027",
+            "$33.33",
+            "Walnut desk (7KQ2MW4X #3)",
+            "8 Jan 2027",
+            "$0.99",
+            "No fee and no interest",
+            "help@example.com",
+            PLAN_PAGE,
+        ],
+    ),
     "password_reset": ({}, [f"{BASE}/reset/", "one hour", "rosa@example.com"]),
 } | {
     step: (
@@ -168,6 +195,25 @@ def test_customers_learn_whom_to_ask(letters: Letters, kind: str):
     assert "help@example.com" in letters.write(message(kind)).text
 
 
+@pytest.mark.parametrize("step", ORDER)
+def test_a_reminder_of_one_installment_has_the_words_of_its_step(letters: Letters, step: str):
+    line = REMINDER | {"step": step, "plan": str(PLAN_ID)}
+    one = letters.write(message("reminder", facts={"day": "2027-01-05", "lines": [line]}))
+    assert one == letters.write(message(step))
+
+
+def test_a_reminder_about_several_plans_leads_home(letters: Letters):
+    assert f"{BASE}/customer/\n" in letters.write(message("reminder", plan_id=None)).text
+
+
+def test_only_a_reminder_without_overdue_lines_can_be_stopped(letters: Letters):
+    lines = CASES["reminder"][0]["lines"]
+    facts = {"day": "2027-01-05", "lines": [line | {"step": "due_soon"} for line in lines]}
+    early = letters.write(message("reminder", facts=facts))
+    assert early.unsubscribe
+    assert letters.write(message("reminder")).unsubscribe is None
+
+
 def test_the_five_reminders_differ(letters: Letters):
     written = [letters.write(message(step)) for step in ORDER]
     assert len({letter.subject for letter in written}) == len({letter.text for letter in written}) == 5
@@ -238,7 +284,7 @@ def test_an_unknown_kind_is_refused(letters: Letters):
         letters.write(Message("birthday", PLAN))
 
 
-@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"password_reset"}))
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"password_reset", "reminder"}))
 def test_a_missing_fact_or_plan_is_refused(letters: Letters, kind: str):
     facts = {name: value for name, value in CASES[kind][0].items() if name != "currency"}
     with pytest.raises(UndefinedError):

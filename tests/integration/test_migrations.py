@@ -13,8 +13,10 @@ from config import load_settings
 from portal import create_app
 from portal.core.roles import PORTAL_ID
 from portal.extensions import db
-from portal.models import Merchant
+from portal.models import Merchant, Reminder
 from portal.queries import metrics
+from portal.services import outbox
+from portal.services.transaction import unit_of_work
 from tests import factories
 from tests.databases import MIGRATIONS, PostgresDatabase, environment, migrate
 
@@ -104,6 +106,27 @@ def test_the_sums_behind_the_numbers_are_counted_from_what_is_there(migrated):
     assert metrics.dashboard(db.session, shop, factories.NOW) == shown
     assert (shown.total_revenue, shown.outstanding) == (3334, 6666)
     assert factories.broken_invariants(db.session) == []
+
+
+def test_reminders_that_were_sent_before_count(migrated):
+    shop, ada = factories.make_merchant(db.session), factories.make_customer(db.session)
+    plan_id = factories.accepted_plan(db.session, shop, ada, parts=2)
+    first, second = factories.plan_of(db.session, ada, plan_id).installments
+    for line, kind in ((first, "due_soon"), (first, "overdue_1"), (second, "due_soon")):
+        more = {"merchant_id": shop.id, "cause": line.id, "user_id": ada.id, "plan_id": plan_id}
+        with unit_of_work(db.session):
+            outbox.queue(db.session, kind, at=factories.NOW, **more)
+    db.session.remove()
+    flask_migrate.downgrade(directory=MIGRATIONS, revision="0011_early_reminders")
+    flask_migrate.upgrade(directory=MIGRATIONS)
+    rows = db.session.execute(
+        select(Reminder.installment_id, Reminder.due_on, Reminder.kind, Reminder.sent_on)
+    )
+    assert {tuple(row) for row in rows} == {
+        (first.id, first.due_on, "due_soon", factories.TODAY),
+        (first.id, first.due_on, "overdue_1", factories.TODAY),
+        (second.id, second.due_on, "due_soon", factories.TODAY),
+    }
 
 
 @pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)

@@ -7,14 +7,13 @@ from sqlalchemy import select
 
 from portal.core.calendar import instant_of
 from portal.core.schedule import Frequency
-from portal.models import Installment, Message
+from portal.models import Installment, Reminder
 from portal.services import daily_run
 from tests import factories
 from tests.factories import NOW, TODAY, accepted_plan
 
 DAY = timedelta(days=1)
 NOTHING = {"overdue": 0, "reminders": 0, "expired": 0}
-STEPS = ("due_soon", "due_today", "overdue_1", "overdue_7", "overdue_14")
 
 
 def shop_in(session, zone, now=NOW):
@@ -28,10 +27,11 @@ def stamps(session, plan_id):
 
 
 def steps(session, plan_id):
-    """The reminders of a plan in the order in which they were written."""
+    """The reminders of a plan in the order of their days."""
     session.rollback()
-    query = select(Message.kind).where(Message.plan_id == plan_id, Message.kind.in_(STEPS))
-    return session.scalars(query.order_by(Message.id)).all()
+    query = select(Reminder.kind).join(Installment, Installment.id == Reminder.installment_id)
+    query = query.where(Installment.plan_id == plan_id).order_by(Reminder.sent_on, Installment.number)
+    return session.scalars(query).all()
 
 
 @pytest.fixture
@@ -106,12 +106,11 @@ def test_a_leap_day_is_due_and_late_like_any_other(session, shop, ada):
 
 
 def test_after_a_week_off_each_installment_is_told_of_once_and_no_step_piles_up(session, shop, ada):
-    plan_id = accepted_plan(session, shop, ada, parts=3, first=TODAY + 3 * DAY, frequency=Frequency.WEEKLY)
-    assert daily_run.run(session, NOW)["reminders"] == 1
-    # Due on days 3, 10 and 17; nothing ran from day 1 to day 10.
-    assert daily_run.run(session, NOW + 11 * DAY) == {"overdue": 2, "reminders": 2, "expired": 0}
-    assert steps(session, plan_id)[0] == "due_soon"
-    assert sorted(steps(session, plan_id)[1:]) == ["overdue_1", "overdue_7"]
+    plan_id = accepted_plan(session, shop, ada, parts=3, first=TODAY + 4 * DAY, frequency=Frequency.WEEKLY)
+    assert daily_run.run(session, NOW + DAY)["reminders"] == 1
+    # Due on days 4, 11 and 18; nothing ran from day 2 to day 11.
+    assert daily_run.run(session, NOW + 12 * DAY) == {"overdue": 2, "reminders": 2, "expired": 0}
+    assert steps(session, plan_id) == ["due_soon", "overdue_1", "overdue_1"]
 
 
 def test_a_day_run_three_times_by_date_and_by_clock_is_done_once(session, shop, ada):
@@ -131,4 +130,4 @@ def test_when_time_goes_back_nothing_is_undone_and_nothing_said_again(session, s
     before = stamps(session, plan_id), steps(session, plan_id)
     for days in (6, 1, 0, 3, 7):
         assert daily_run.run(session, NOW + days * DAY) == NOTHING
-    assert (stamps(session, plan_id), steps(session, plan_id)) == before == ([TODAY + 7 * DAY], ["overdue_7"])
+    assert (stamps(session, plan_id), steps(session, plan_id)) == before == ([TODAY + 7 * DAY], ["overdue_1"])
