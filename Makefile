@@ -20,8 +20,9 @@ requirements: $(VENV)/.installed ## Pin what the requirements*.in name and bring
 run: setup ## Start the portal here: database, demo data, web and worker, until Ctrl-C
 	@bin/run
 
-test: $(VENV)/.installed-dev browser ## Install what tests need, then run every test
-	$(RUN) pytest
+test: $(VENV)/.installed-dev browser ## Install what tests need, then run every test: on all cores, then those that need quiet
+	$(RUN) pytest -n logical --maxprocesses 8 --dist worksteal -m 'not alone'
+	$(RUN) pytest -m alone
 
 torture: $(VENV)/.installed-dev ## Pay 10,000 times while workers and connections die, on both databases (an hour)
 	$(RUN) tests.concurrency.torture

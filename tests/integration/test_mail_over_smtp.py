@@ -182,6 +182,7 @@ def test_a_server_that_takes_the_letter_and_says_no_goodbye_has_it(start):
     assert len(mailbox.messages) == 1
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("scheme", ["smtp", "smtps"])
 def test_a_server_that_says_nothing_is_given_up(scheme):
     with socket.create_server(("127.0.0.1", 0)) as silent:
