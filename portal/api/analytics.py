@@ -31,7 +31,7 @@ class PeriodQuery(Query):
 @bp.get("/analytics/dashboard/")
 @bp.get("/plans/analytics/dashboard/")
 @bp.get("/analytics/merchant/")
-@documented(bp, figures.Dashboard, examples.DASHBOARD, instead=examples.NO_PERIOD)
+@documented(bp, figures.Dashboard, instead=examples.NO_PERIOD)
 @bp.input(PeriodQuery, location="query")
 @requires(Role.MERCHANT)
 def dashboard(query_data: PeriodQuery) -> ResponseReturnValue:

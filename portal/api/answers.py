@@ -1,9 +1,9 @@
-"""What the API answers: each kind of answer as a model for the description, and the function that writes it as JSON."""
+"""What the API answers: each answer is declared once, with its worked example, beside the function that writes it."""
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
@@ -23,77 +23,98 @@ PlanStatus = Literal[
     "offered", "active", "overdue", "completed", "declined", "revoked", "expired", "cancelled"
 ]
 
+MERCHANT_ID = "01980000-0000-7000-8000-000000000001"
+CUSTOMER_ID = "01980000-0000-7000-8000-000000000002"
+PLAN_ID = "01980000-0000-7000-8000-00000000000a"
+INSTALLMENT_ID = "01980000-0000-7000-8000-0000000000a1"
+
+
+def shown(example: Any, description: str | None = None) -> Any:
+    """A field with its value in the worked example."""
+    return Field(description=description, examples=[example])
+
 
 class Answer(BaseModel):
-    """Only for the description; what is sent is written by the functions below, which are quicker."""
+    """Only for the description; the functions below write what is sent, which is quicker."""
 
     model_config = ConfigDict(extra="forbid")
 
+    @classmethod
+    def example(cls, **changes: Any) -> dict[str, Any]:
+        """The worked example: 25.00 of 100.00 in four installments; a list of answers holds one of each."""
+        values: dict[str, Any] = {}
+        for name, field in cls.model_fields.items():
+            (values[name],) = field.examples or [[get_args(field.annotation)[0].example()]]
+        return values | changes
+
 
 class Account(Answer):
-    id: Id
-    username: str
-    email: str
-    role: Literal["merchant", "customer", "admin"]
+    id: Id = shown(MERCHANT_ID)
+    username: str = shown("corner-shop")
+    email: str = shown("shop@example.com")
+    role: Literal["merchant", "customer", "admin"] = shown("merchant")
 
 
 class Access(Answer):
-    access: str = Field(description="Lasts 15 minutes.")
+    access: str = shown("eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.access.signature", "Lasts 15 minutes.")
 
 
 class Tokens(Access):
-    refresh: str = Field(description="Lasts one day; gets new access tokens at /api/token/refresh/.")
+    refresh: str = shown(
+        "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.refresh.signature",
+        "Lasts one day; gets new access tokens at /api/token/refresh/.",
+    )
 
 
 class Installment(Answer):
-    id: Id
-    plan: Id
-    number: int
-    amount: Decimals
-    currency: str
-    due_date: Day
-    status: InstallmentStatus
-    processing: bool = Field(description="A payment for it has no answer from the provider yet.")
-    paid: Decimals
-    cancelled: Decimals
-    returned: Decimals
-    owed: Decimals = Field(description="What is left of the amount: less what was paid and cancelled.")
-    paid_at: Instant | None
+    id: Id = shown(INSTALLMENT_ID)
+    plan: Id = shown(PLAN_ID)
+    number: int = shown(1)
+    amount: Decimals = shown("25.00")
+    currency: str = shown("USD")
+    due_date: Day = shown("2026-12-31")
+    status: InstallmentStatus = shown("pending")
+    processing: bool = shown(False, "A payment for it has no answer from the provider yet.")
+    paid: Decimals = shown("0.00")
+    cancelled: Decimals = shown("0.00")
+    returned: Decimals = shown("0.00")
+    owed: Decimals = shown("25.00", "What is left of the amount: less what was paid and cancelled.")
+    paid_at: Instant | None = shown(None)
 
 
 class Plan(Answer):
-    id: Id
-    merchant: Id
-    customer: Id
-    customer_email: str
-    description: str
-    total_amount: Decimals
-    currency: str
-    num_installments: int
-    frequency: Frequency
-    start_date: Day
-    status: PlanStatus = Field(
-        description="The state, or overdue for an active plan of which something is late."
+    id: Id = shown(PLAN_ID)
+    merchant: Id = shown(MERCHANT_ID)
+    customer: Id = shown(CUSTOMER_ID)
+    customer_email: str = shown("ada@example.com")
+    description: str = shown("Oak table")
+    total_amount: Decimals = shown("100.00")
+    currency: str = shown("USD")
+    num_installments: int = shown(4)
+    frequency: Frequency = shown("monthly")
+    start_date: Day = shown("2026-12-31")
+    status: PlanStatus = shown(
+        "offered", "The state, or overdue for an active plan of which something is late."
     )
-    created_at: Instant
-    updated_at: Instant
+    created_at: Instant = shown("2026-12-01T10:00:00Z")
+    updated_at: Instant = shown("2026-12-01T10:00:00Z")
     installments: list[Installment]
 
 
 class RefundLine(Answer):
-    installment: Id
-    cancelled: Decimals
-    returned: Decimals
+    installment: Id = shown(INSTALLMENT_ID)
+    cancelled: Decimals = shown("0.00")
+    returned: Decimals = shown("5.00")
 
 
 class Refund(Answer):
-    id: Id
-    plan: Id
-    amount: Decimals
-    currency: str
-    status: Literal["succeeded", "processing", "declined"]
-    cancelled: Decimals
-    returned: Decimals = Field(description="What goes back in cash; on its way while processing.")
+    id: Id = shown("01980000-0000-7000-8000-0000000000f1")
+    plan: Id = shown(PLAN_ID)
+    amount: Decimals = shown("80.00")
+    currency: str = shown("USD")
+    status: Literal["succeeded", "processing", "declined"] = shown("succeeded")
+    cancelled: Decimals = shown("75.00")
+    returned: Decimals = shown("5.00", "What goes back in cash; on its way while processing.")
     installments: list[RefundLine]
 
 

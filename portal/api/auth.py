@@ -89,7 +89,7 @@ class Register(Body):
 
 
 @bp.post("/auth/register/")
-@documented(bp, answers.Account, examples.ACCOUNT, status=201, instead=examples.NO_ADDRESS)
+@documented(bp, answers.Account, status=201, instead=examples.NO_ADDRESS)
 @limiter.limit(SIGN_UPS)
 @bp.input(Register, example=examples.REGISTER)
 @public
@@ -115,7 +115,6 @@ class SignIn(Body):
 @documented(
     bp,
     answers.Tokens,
-    examples.TOKENS,
     instead=examples.NO_SUCH_PAIR | examples.NO_PASSWORD | examples.TOO_OFTEN,
 )
 @limiter.limit(SIGN_INS)
@@ -146,7 +145,7 @@ class Renew(Body):
 
 
 @bp.post("/token/refresh/")
-@documented(bp, answers.Access, examples.ACCESS, instead=examples.NO_REFRESH | examples.NO_TOKEN)
+@documented(bp, answers.Access, instead=examples.NO_REFRESH | examples.NO_TOKEN)
 @bp.input(Renew, example=examples.REFRESH)
 @public
 def refresh(json_data: Renew) -> ResponseReturnValue:
@@ -158,7 +157,7 @@ def refresh(json_data: Renew) -> ResponseReturnValue:
 
 
 @bp.get("/auth/me/")
-@documented(bp, answers.Account, examples.ACCOUNT)
+@documented(bp, answers.Account)
 @signed_in
 def me() -> ResponseReturnValue:
     """Who you are"""

@@ -15,6 +15,7 @@ from portal.core.roles import Role
 from portal.guards import SIGNED_IN
 
 from . import answers, examples, figures
+from .answers import Answer
 from .pages import PageQuery
 
 View = Callable[..., Any]
@@ -50,28 +51,30 @@ KEY = {
 
 def documented(
     bp: APIBlueprint,
-    model: type[BaseModel],
-    example: Any,
+    model: type[Answer],
+    changes: dict[str, Any] | None = None,
     *,
     status: int = 200,
+    page: bool = False,
+    also: dict[int, dict[str, Any]] | None = None,
     refusals: tuple[int, ...] = (),
     instead: dict[int, examples.Json] | None = None,
-    also: dict[int, tuple[type[BaseModel], Any]] | None = None,
     keyed: bool = False,
 ) -> Callable[[View], View]:
-    """Describe a view: what it answers, what else it may answer with, and which refusals besides those of its guard.
+    """Describe a view: what it answers, and which refusals besides those of its guard and its inputs.
 
-    ``instead`` has examples of refusals that are not told in the usual words. Stands above the guard's stamp and the
-    view's inputs. A list is an example that is a list.
+    ``changes`` are what differs from the model's example; ``also`` names the other statuses of this answer, each with
+    its changes; a ``page`` is a list of answers. ``instead`` has examples of problems in other than the usual words.
+    Stands above the guard's stamp and the view's inputs.
     """
-    problems = examples.PROBLEMS | (instead or {})
-    expected = {status: (model, example)} | (also or {})
-    told = {code: _answer(code, *shown) for code, shown in expected.items()}
+    expected = {status: changes or {}} | (also or {})
+    told = {code: _answer(code, model, model.example(**changed), page) for code, changed in expected.items()}
 
     def describe(view: View) -> View:
         roles = getattr(view, "guard", ())
         inputs = getattr(view, "_spec", {})
         codes = {429, 503, *refusals, *(instead or {}), *_of_the_guard(roles), *_of_the_inputs(inputs, keyed)}
+        problems = examples.PROBLEMS | ({} if roles else examples.FOREIGN_PAGE) | (instead or {})
         told.update({code: _problem(code, problems[code]) for code in sorted(codes - set(told))})
         extensions = {"x-keyed": True} if keyed else {}
         return bp.doc(responses=told, security="bearer" if roles else None, extensions=extensions)(view)
@@ -87,24 +90,27 @@ def _of_the_guard(roles: tuple[Role, ...]) -> set[int]:
 
 def _of_the_inputs(inputs: dict[str, Any], keyed: bool) -> set[int]:
     if "body" in inputs:
-        return {400, 413, 415, 422}
+        return {400, 403, 413, 415, 422}
     return {422} if "args" in inputs or keyed else set()
 
 
-def _answer(status: int, model: type[BaseModel], example: Any) -> dict[str, Any]:
+def _answer(status: int, model: type[Answer], example: examples.Json, page: bool) -> dict[str, Any]:
     schema: dict[str, Any] = {"$ref": f"#/components/schemas/{model.__name__}"}
-    headers = {}
-    if isinstance(example, list):
-        schema, headers = {"type": "array", "items": schema}, NEXT
-    content = {"application/json": {"schema": schema, "example": example}}
+    told: dict[str, Any] = {"schema": schema, "example": example}
+    if page:
+        told = {"schema": {"type": "array", "items": schema}, "example": [example]}
+    content = {"application/json": told}
+    headers = NEXT if page else {}
     return {"description": HTTPStatus(status).phrase, "content": content, "headers": headers | COUNTED}
 
 
 def _problem(status: int, example: examples.Json) -> dict[str, Any]:
+    # A foreign page is refused before its request is counted.
+    counted = {} if example == examples.FOREIGN_PAGE[403] else COUNTED
     schema = {"$ref": "#/components/schemas/Problem"}
     content = {"application/problem+json": {"schema": schema, "example": example}}
     phrase = HTTPStatus(status).phrase
-    return {"description": phrase, "content": content, "headers": HEADERS.get(status, {}) | COUNTED}
+    return {"description": phrase, "content": content, "headers": HEADERS.get(status, {}) | counted}
 
 
 def complete(spec: dict[str, Any]) -> dict[str, Any]:
@@ -136,8 +142,8 @@ def _complete(operation: dict[str, Any]) -> None:
 
 
 PARAMETERS = {
-    "plan_id": examples.PLAN_ID,
-    "installment_id": examples.INSTALLMENT_ID,
+    "plan_id": answers.PLAN_ID,
+    "installment_id": answers.INSTALLMENT_ID,
     "limit": PageQuery.model_fields["limit"].default,
     "Idempotency-Key": "order-1234",
     "cursor": "WyIwMTk4MDAwMCJd.signature",

@@ -1,4 +1,4 @@
-"""One worked example for every request and answer of the API's description; 25.00 of 100.00 in four parts."""
+"""Worked examples of what the API is sent, and of its problems; those of its answers are declared with them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,9 @@ from typing import Any
 from portal.core.errors import Busy, Forbidden, InvalidInput, NotFound, TooMany
 from portal.http_errors import CODES, DETAILS
 
-Json = dict[str, Any]
+from .answers import Refund, Tokens
 
-MERCHANT_ID = "01980000-0000-7000-8000-000000000001"
-CUSTOMER_ID = "01980000-0000-7000-8000-000000000002"
-PLAN_ID = "01980000-0000-7000-8000-00000000000a"
-INSTALLMENT_ID = "01980000-0000-7000-8000-0000000000a1"
+Json = dict[str, Any]
 
 REGISTER: Json = {
     "username": "corner-shop",
@@ -23,17 +20,8 @@ REGISTER: Json = {
     "role": "merchant",
     "currency": "USD",
 }
-ACCOUNT: Json = {
-    "id": MERCHANT_ID,
-    "username": "corner-shop",
-    "email": "shop@example.com",
-    "role": "merchant",
-}
 SIGN_IN: Json = {"username": "corner-shop", "password": "correct horse battery"}
-ACCESS: Json = {"access": "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.access.signature"}
-REFRESH: Json = {"refresh": "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.refresh.signature"}
-TOKENS: Json = ACCESS | REFRESH
-
+REFRESH: Json = {"refresh": Tokens.example()["refresh"]}
 NEW_PLAN: Json = {
     "customer_email": "ada@example.com",
     "description": "Oak table",
@@ -42,78 +30,10 @@ NEW_PLAN: Json = {
     "start_date": "2026-12-31",
     "frequency": "monthly",
 }
-INSTALLMENT: Json = {
-    "id": INSTALLMENT_ID,
-    "plan": PLAN_ID,
-    "number": 1,
-    "amount": "25.00",
-    "currency": "USD",
-    "due_date": "2026-12-31",
-    "status": "pending",
-    "processing": False,
-    "paid": "0.00",
-    "cancelled": "0.00",
-    "returned": "0.00",
-    "owed": "25.00",
-    "paid_at": None,
-}
-PAID: Json = INSTALLMENT | {
-    "status": "paid",
-    "paid": "25.00",
-    "owed": "0.00",
-    "paid_at": "2026-12-30T09:30:00Z",
-}
-PROCESSING: Json = INSTALLMENT | {"processing": True}
-PLAN: Json = {
-    "id": PLAN_ID,
-    "merchant": MERCHANT_ID,
-    "customer": CUSTOMER_ID,
-    "customer_email": "ada@example.com",
-    "description": "Oak table",
-    "total_amount": "100.00",
-    "currency": "USD",
-    "num_installments": 4,
-    "frequency": "monthly",
-    "start_date": "2026-12-31",
-    "status": "offered",
-    "created_at": "2026-12-01T10:00:00Z",
-    "updated_at": "2026-12-01T10:00:00Z",
-    "installments": [INSTALLMENT],
-}
-REFUND: Json = {
-    "id": "01980000-0000-7000-8000-0000000000f1",
-    "plan": PLAN_ID,
-    "amount": "80.00",
-    "currency": "USD",
-    "status": "succeeded",
-    "cancelled": "75.00",
-    "returned": "5.00",
-    "installments": [{"installment": INSTALLMENT_ID, "cancelled": "0.00", "returned": "5.00"}],
-}
-DASHBOARD: Json = {
-    "total_revenue": 25.0,
-    "overdue_installments": 1,
-    "success_rate": 50.0,
-    "currency": "USD",
-    "period": "30d",
-    "period_begins": "2026-12-02",
-    "revenue": 25.0,
-    "revenue_before": 0.0,
-    "outstanding": 75.0,
-    "outstanding_before": 100.0,
-    "overdue": 25.0,
-    "overdue_new": 25.0,
-    "success_rate_due": 50.0,
-    "success_rate_due_before": None,
-    "on_time_rate": 50.0,
-    "on_time_rate_due": 50.0,
-    "on_time_rate_due_before": None,
-    "aging": [{"days": "1-30", "amount": 25.0, "installments": 1}],
-    "expected": [{"week": "2026-12-28", "amount": 25.0}],
-    "schedule": [{"month": "2026-12-01", "amount": 75.0}],
-    "takings": [{"month": "2026-12-01", "amount": 25.0}],
-    "on_time_by_month": [{"month": "2026-11-01", "on_time": 1, "due": 2, "rate": 50.0}],
-}
+NEW_REFUND: Json = {"amount": "80.00"}
+
+# What an action leaves of the worked example; see ``answers``.
+PAID = {"status": "paid", "paid": "25.00", "owed": "0.00", "paid_at": "2026-12-30T09:30:00Z"}
 
 
 def problem(status: int, detail: str, **more: Any) -> Json:
@@ -154,6 +74,12 @@ PROBLEMS: dict[int, Json] = {
     429: problem(429, DETAILS[429]),
     503: problem(503, Busy().message, code=Busy.code),
 }
+# Where anybody may call, only a browser's page of another site may not.
+FOREIGN_PAGE = {
+    403: problem(
+        403, "This request was sent by a page of another site. Nothing was changed.", code=Forbidden.code
+    )
+}
 TOO_OFTEN = {
     429: problem(429, "Too many wrong passwords. Wait a few minutes and try again.", code=TooMany.code)
 }
@@ -174,6 +100,6 @@ NOT_SENT_BACK = {
         402,
         "$75.00 is cancelled, but the payment provider refused to return all of $5.00. Try again.",
         outcome="declined",
-        refund=REFUND | {"status": "declined", "returned": "0.00"},
+        refund=Refund.example(status="declined", returned="0.00"),
     ),
 }

@@ -4,39 +4,37 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import Field
-
 from portal.core.money import to_decimal
 from portal.core.periods import Period
 from portal.queries.metrics import Dashboard as Numbers
 from portal.queries.metrics import RatePoint
 
-from .answers import Answer, Day
+from .answers import Answer, Day, shown
 
 Rate = float | None
 
 
 class AgeGroup(Answer):
-    days: str
-    amount: float
-    installments: int
+    days: str = shown("1-30")
+    amount: float = shown(25.0)
+    installments: int = shown(1)
 
 
 class WeekFigure(Answer):
-    week: Day = Field(description="Its Monday.")
-    amount: float
+    week: Day = shown("2026-12-28", "Its Monday.")
+    amount: float = shown(25.0)
 
 
 class MonthFigure(Answer):
-    month: Day = Field(description="Its first day.")
-    amount: float
+    month: Day = shown("2026-12-01", "Its first day.")
+    amount: float = shown(75.0)
 
 
 class MonthRate(Answer):
-    month: Day = Field(description="The first day of the month of acceptance.")
-    on_time: int
-    due: int
-    rate: Rate
+    month: Day = shown("2026-11-01", "The first day of the month of acceptance.")
+    on_time: int = shown(1)
+    due: int = shown(2)
+    rate: Rate = shown(50.0)
 
 
 class Dashboard(Answer):
@@ -46,23 +44,23 @@ class Dashboard(Answer):
     with, null for the period all.
     """
 
-    total_revenue: float
-    overdue_installments: int
-    success_rate: float = Field(description="Percent; 0 when there are none.")
-    currency: str
-    period: Period
-    period_begins: Day | None = Field(description="Null for the period all.")
-    revenue: float
-    revenue_before: float | None
-    outstanding: float
-    outstanding_before: float | None
-    overdue: float
-    overdue_new: float
-    success_rate_due: Rate
-    success_rate_due_before: Rate
-    on_time_rate: Rate
-    on_time_rate_due: Rate
-    on_time_rate_due_before: Rate
+    total_revenue: float = shown(25.0)
+    overdue_installments: int = shown(1)
+    success_rate: float = shown(50.0, "Percent; 0 when there are none.")
+    currency: str = shown("USD")
+    period: Period = shown("30d")
+    period_begins: Day | None = shown("2026-12-02", "Null for the period all.")
+    revenue: float = shown(25.0)
+    revenue_before: float | None = shown(0.0)
+    outstanding: float = shown(75.0)
+    outstanding_before: float | None = shown(100.0)
+    overdue: float = shown(25.0)
+    overdue_new: float = shown(25.0)
+    success_rate_due: Rate = shown(50.0)
+    success_rate_due_before: Rate = shown(None)
+    on_time_rate: Rate = shown(50.0)
+    on_time_rate_due: Rate = shown(50.0)
+    on_time_rate_due_before: Rate = shown(None)
     aging: list[AgeGroup]
     expected: list[WeekFigure]
     schedule: list[MonthFigure]

@@ -36,7 +36,7 @@ class InstallmentsQuery(PageQuery):
 
 
 @bp.get("/")
-@documented(bp, answers.Installment, [examples.INSTALLMENT], instead=examples.NO_PAGE)
+@documented(bp, answers.Installment, page=True, instead=examples.NO_PAGE)
 @bp.input(InstallmentsQuery, location="query")
 @signed_in
 def index(query_data: InstallmentsQuery) -> Response:
@@ -69,7 +69,7 @@ def _end(listed: ListedInstallment) -> list[str]:
     examples.PAID,
     refusals=(402, 404, 409),
     keyed=True,
-    also={202: (answers.Installment, examples.PROCESSING)},
+    also={202: {"processing": True}},
 )
 @bp.input(Nothing)
 @requires(Role.CUSTOMER)

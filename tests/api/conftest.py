@@ -1,4 +1,4 @@
-"""A program that calls the API; what a test leaves behind has to pass the self-check."""
+"""A program that calls the API; every answer has to be described, and what a test leaves has to pass the self-check."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from tests import factories
+from tests.api.described import check_described
 from tests.factories import PASSWORD, email_of
 
 # Days are told from the real clock, which the API goes by.
@@ -23,6 +24,7 @@ class Program:
     """Calls the API with the token of whoever it signed in last, or of nobody."""
 
     def __init__(self, app: Flask) -> None:
+        self.app = app
         self.client = app.test_client(use_cookies=False)
         self.tokens: dict[str, str] = {}
 
@@ -34,7 +36,9 @@ class Program:
             headers["Idempotency-Key"] = key
         if "data" in more:
             more.setdefault("content_type", "application/json")
-        return self.client.open(f"/api{path}", method=method, headers=headers, **more)
+        answer = self.client.open(f"/api{path}", method=method, headers=headers, **more)
+        check_described(self.app, answer)
+        return answer
 
     def get(self, path: str, **more: Any) -> TestResponse:
         return self.call("GET", path, **more)

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
 # What the floods and locks of other tests provoke.
 ELSEWHERE = {"429", "503"}
 OF_CUSTOMERS = ("/accept/", "/decline/", "/pay/")
+OPEN = ("/register/", "/token/", "/token/refresh/")
 # What is at fault in a request that is otherwise understood, by the end of its address.
 FAULTS = {
     "/register/": {
@@ -83,6 +84,8 @@ class Operation:
         return self.call(self.ada)
 
     def is_403(self):
+        if self.path.endswith(OPEN):
+            return self.call(self.own, json={}, headers={"Origin": "https://evil.example.com"})
         return self.call(self.boss)
 
     def is_404(self):
