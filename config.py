@@ -35,6 +35,7 @@ def load_settings(environ: Mapping[str, str]) -> dict[str, Any]:
         "INSTANCE": instance,
         "SECRET_KEY": _secret_key(environ, instance),
         "SQLALCHEMY_DATABASE_URI": _database(environ, instance),
+        "MIGRATION_DATABASE_URI": _migration_database(environ),
         "CORS_ORIGINS": _origins(environ),
         "REDIS_URL": _url(environ, "REDIS_URL", ("redis", "rediss")),
         "MAIL_URL": _url(environ, "MAIL_URL", ("smtp", "smtps")),
@@ -58,19 +59,31 @@ def load_settings(environ: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _database(environ: Mapping[str, str], instance: Path) -> str:
-    """SQLAlchemy 2.1 reads ``postgresql://`` as psycopg 3, so the driver is named."""
-    url = environ.get("DATABASE_URL", "")
-    if not url:
+    if not environ.get("DATABASE_URL"):
         instance.mkdir(parents=True, exist_ok=True)
         return f"sqlite:///{instance / 'portal.sqlite3'}"
+    return _database_url(environ, "DATABASE_URL")
+
+
+def _migration_database(environ: Mapping[str, str]) -> str | None:
+    """The address by which the owner of the tables connects, where that is another role than the portal's own."""
+    if not environ.get("MIGRATION_DATABASE_URL"):
+        return None
+    if not urlsplit(environ.get("DATABASE_URL", "")).username:
+        raise ConfigError("DATABASE_URL must name the portal's own user when MIGRATION_DATABASE_URL is set.")
+    return _database_url(environ, "MIGRATION_DATABASE_URL")
+
+
+def _database_url(environ: Mapping[str, str], name: str) -> str:
+    """SQLAlchemy 2.1 reads ``postgresql://`` as psycopg 3, so the driver is named."""
+    url = environ[name]
     scheme, separator, rest = url.partition("://")
     if scheme in ("postgresql", "postgres", "postgresql+psycopg2") and separator and rest:
         return f"postgresql+psycopg2://{rest}"
-    if scheme == "sqlite" and rest.startswith("/"):
+    if scheme == "sqlite" and rest.startswith("/") and name == "DATABASE_URL":
         return url
-    raise ConfigError(
-        "DATABASE_URL must look like postgresql://user:password@host/name or sqlite:////path/to/file."
-    )
+    or_file = " or sqlite:////path/to/file" if name == "DATABASE_URL" else ""
+    raise ConfigError(f"{name} must look like postgresql://user:password@host/name{or_file}.")
 
 
 def _secret_key(environ: Mapping[str, str], instance: Path) -> str:

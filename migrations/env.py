@@ -1,12 +1,16 @@
-"""Runs the migrations on the portal's own engine, each in one transaction; offline scripts are not made."""
+"""Runs the migrations as the owner of the tables, each in one transaction; offline scripts are not made."""
 
 from alembic import context
+from flask import current_app
+from sqlalchemy import make_url
 
-from portal.extensions import db
+from portal.extensions import db, owner_engine
+from portal.models.rights import grant
 
 
 def run() -> None:
-    with db.engine.connect().execution_options(write=True) as connection:
+    engine = owner_engine()
+    with engine.connect().execution_options(write=True) as connection:
         if connection.dialect.name == "sqlite":
             # Tables are rebuilt by some changes; their references are checked again before the commit.
             connection.connection.dbapi_connection.execute("PRAGMA foreign_keys = OFF")
@@ -22,6 +26,10 @@ def run() -> None:
         )
         with context.begin_transaction():
             context.run_migrations()
+        portal = make_url(current_app.config["SQLALCHEMY_DATABASE_URI"]).username
+        if portal and portal != engine.url.username:
+            grant(connection, portal)
+            connection.commit()
         connection.detach()
 
 

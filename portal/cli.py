@@ -8,13 +8,14 @@ from datetime import datetime
 import click
 from flask import current_app
 from flask.cli import with_appcontext
+from sqlalchemy.orm import Session
 
 from .core import accounts as rules
 from .core.calendar import business_date
 from .core.errors import Conflict, InvalidInput
 from .core.passwords import check_password
 from .demo import load, sign_ins
-from .extensions import adapters, db, now
+from .extensions import adapters, db, now, owner_engine
 from .queries import self_check as checks
 from .services import accounts, daily_run, job_runs, outbox, tallies
 from .services.transaction import unit_of_work
@@ -84,6 +85,6 @@ def self_check() -> None:
 @with_appcontext
 def recount() -> None:
     """Count the sums behind the numbers afresh; people can read meanwhile, but not write."""
-    with unit_of_work(db.session):
-        tallies.recount(db.session)
+    with Session(owner_engine()) as session, unit_of_work(session):
+        tallies.recount(session)
     click.echo("The sums are counted afresh.")

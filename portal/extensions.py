@@ -16,12 +16,14 @@ from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
 from htmx_flask import Htmx
 from huey import Huey
+from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session
 
 from .adapters import rate_limits
 from .adapters.gateway import Gateway
 from .adapters.mailer import Mailer
 from .adapters.passwords import Passwords
+from .database import engine_options
 from .models import Base
 from .presentation.emails import Letters
 
@@ -39,6 +41,12 @@ csrf = CSRFProtect()
 htmx = Htmx()
 babel = Babel()
 limiter = Limiter(get_remote_address, storage_uri=rate_limits.URI)
+
+
+def owner_engine() -> Engine:
+    """The engine of the role that owns the tables: the portal's own unless ``MIGRATION_DATABASE_URL`` names another."""
+    url = current_app.config["MIGRATION_DATABASE_URI"]
+    return create_engine(url, **engine_options(url)) if url else db.engine
 
 
 def now() -> datetime:

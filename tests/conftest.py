@@ -74,16 +74,29 @@ def engine_name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def database_url(engine_name: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of a migrated database that holds nothing yet."""
-    made_by = {"sqlite": "sqlite_databases", "postgres": "postgres_database"}[engine_name]
-    return request.getfixturevalue(made_by).fresh(tmp_path)
+def database_role() -> str:
+    """Who connects to PostgreSQL: the portal's own role. Tests that need the owner of the tables override this."""
+    return "portal"
 
 
 @pytest.fixture
-def environ(database_url: str, tmp_path: Path) -> dict[str, str]:
+def database_url(engine_name: str, database_role: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a migrated database that holds nothing yet."""
+    made_by = {"sqlite": "sqlite_databases", "postgres": "postgres_database"}[engine_name]
+    databases = request.getfixturevalue(made_by)
+    url = databases.fresh(tmp_path)
+    return databases.owner_url if engine_name == "postgres" and database_role == "owner" else url
+
+
+@pytest.fixture
+def environ(
+    database_url: str, engine_name: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> dict[str, str]:
     """The environment variables of this test's portal; a test module may override this fixture to add some."""
-    return environment(tmp_path, DATABASE_URL=database_url)
+    owner = {}
+    if engine_name == "postgres":
+        owner["MIGRATION_DATABASE_URL"] = request.getfixturevalue("postgres_database").owner_url
+    return environment(tmp_path, DATABASE_URL=database_url, **owner)
 
 
 class CompiledTemplates(jinja2.BytecodeCache):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
+import subprocess
 import uuid
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import flask_migrate
 import psycopg2
@@ -14,8 +17,10 @@ from psycopg2.sql import SQL, Composed, Identifier
 from config import load_settings
 from portal import create_app
 from portal.extensions import db
+from tests import servers
 
-MIGRATIONS = str(Path(__file__).parent.parent / "migrations")
+ROOT = Path(__file__).parent.parent
+MIGRATIONS = str(ROOT / "migrations")
 
 
 def environment(instance: Path, **more: str) -> dict[str, str]:
@@ -54,17 +59,19 @@ class SqliteDatabases:
 
 
 class PostgresDatabase:
-    """One database, owned by an ordinary user as in production, set back to what the migrations left."""
+    """One database with the roles of production, set back to what the migrations left.
+
+    ``url`` is the portal's own role, which has only the rights that it needs; ``owner_url`` that of who migrates.
+    """
 
     def __init__(self, superuser_url: str, folder: Path) -> None:
         name = f"portal_{uuid.uuid4().hex[:8]}"
-        with Superuser(superuser_url) as superuser:
-            superuser(SQL("CREATE ROLE {0} LOGIN").format(Identifier(name)))
-            superuser(SQL("CREATE DATABASE {0} OWNER {0}").format(Identifier(name)))
+        make_roles(superuser_url, name)
         server = superuser_url.rpartition("/")[0]
         self.superuser_url = f"{server}/{name}"
         self.url = self.superuser_url.replace("//postgres@", f"//{name}@")
-        migrate(environment(folder, DATABASE_URL=self.url))
+        self.owner_url = self.superuser_url.replace("//postgres@", f"//{name}_owner@")
+        migrate(environment(folder, DATABASE_URL=self.url, MIGRATION_DATABASE_URL=self.owner_url))
         with Superuser(self.superuser_url) as superuser:
             tables = superuser("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
             self.rows = {table: superuser.rows_of(table) for (table,) in tables}
@@ -83,6 +90,23 @@ class PostgresDatabase:
                 if rows:
                     superuser.restore(table, rows)
         return self.url
+
+
+def make_roles(superuser_url: str, name: str) -> None:
+    """Makes a database and its two roles as an operator would, all named after ``name``."""
+    address = urlsplit(superuser_url)
+    settings = {
+        "PATH": f"{servers.postgres_binaries()}:{os.environ['PATH']}",
+        "PGHOST": address.hostname,
+        "PGPORT": str(address.port),
+        "PGUSER": address.username,
+        "POSTGRES_DATABASE": name,
+        "POSTGRES_PORTAL": name,
+        "POSTGRES_OWNER": f"{name}_owner",
+        "POSTGRES_PORTAL_PASSWORD": "not asked for",
+        "POSTGRES_OWNER_PASSWORD": "not asked for",
+    }
+    subprocess.run([ROOT / "deploy/postgres-roles.sh"], env=settings, check=True)
 
 
 class Superuser:

@@ -25,7 +25,7 @@ from tests.databases import MIGRATIONS, PostgresDatabase, environment, migrate
 def migrated(engine_name, request, tmp_path):
     """The portal on a database of this test's own, which it may take apart."""
     if engine_name == "postgres":
-        url = PostgresDatabase(request.getfixturevalue("postgres_url"), tmp_path).url
+        url = PostgresDatabase(request.getfixturevalue("postgres_url"), tmp_path).owner_url
     else:
         url = f"sqlite:///{tmp_path / 'own.sqlite3'}"
         migrate(environment(tmp_path, DATABASE_URL=url))

@@ -75,7 +75,7 @@ def documented_commands() -> list[str]:
     """The indented lines of the operator's page, and the blocks of the README."""
     commands = re.findall(r"^    (\S.*)", (ROOT / "docs/operations.md").read_text(), re.MULTILINE)
     for block in re.findall(r"```\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL):
-        commands += block.splitlines()
+        commands += block.replace("\n    ", " ").splitlines()
     return commands
 
 

@@ -16,6 +16,12 @@ from tests.factories import NOW, TODAY, accepted_plan, choose_card, offered_plan
 
 
 @pytest.fixture
+def database_role():
+    """The owner of the tables can break what the portal's own role cannot."""
+    return "owner"
+
+
+@pytest.fixture
 def books(session, shop, ada):
     """An offer, a plan that was paid in part and refunded in part, another shop's, and a payment without an answer."""
     offered_plan(session, shop, ada.email)

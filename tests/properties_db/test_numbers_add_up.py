@@ -25,6 +25,12 @@ from tests.properties_db.stories_of_shops import WEST, Story
 SERIES = {"aging": "days", "expected": "on", "schedule": "on", "takings": "on", "on_time_by_month": "on"}
 
 
+@pytest.fixture
+def database_role():
+    """The sums are counted afresh by the owner of the tables."""
+    return "owner"
+
+
 @pytest.fixture(params=[1, 2])
 def told(request, app, session):
     """A shop with a past, its program, and the instant at which it is looked at."""

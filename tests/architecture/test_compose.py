@@ -1,0 +1,49 @@
+"""What Docker Compose starts: no secret has a default, every container has limits, only migrations know the owner."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent.parent
+TEXT = (ROOT / "docker-compose.yml").read_text()
+SERVICES = yaml.safe_load(TEXT)["services"]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_container_has_limits(name: str):
+    assert {"mem_limit", "cpus", "pids_limit"} <= set(SERVICES[name])
+
+
+def test_no_secret_has_a_default():
+    secrets = re.findall(r"\$\{(\w*(?:PASSWORD|SECRET)\w*)([^}]*)\}", TEXT)
+    assert {name for name, _ in secrets} >= {"SECRET_KEY", "POSTGRES_PASSWORD", "REDIS_PASSWORD"}
+    assert [name for name, rest in secrets if not rest.startswith(":?")] == []
+
+
+def test_the_pages_name_every_secret():
+    named = set(re.findall(r"\$\{(\w*(?:PASSWORD|SECRET)\w*)", TEXT))
+    for page in ("README.md", "docs/operations.md"):
+        assert named <= set(re.findall(r"\w+", (ROOT / page).read_text()))
+
+
+def test_only_migrations_connect_as_the_owner_of_the_tables():
+    with_owner = {name for name, service in SERVICES.items() if "portal_owner" in str(service)}
+    assert with_owner == {"migrate"}
+    given_the_password = {name for name, service in SERVICES.items() if "OWNER_PASSWORD" in str(service)}
+    assert given_the_password == {"migrate", "postgres"}
+
+
+def test_redis_asks_for_a_password():
+    assert "--requirepass" in SERVICES["redis"]["command"]
+
+
+@pytest.mark.parametrize("name", ["web", "worker", "migrate"])
+def test_the_portal_itself_can_write_nowhere_and_gain_nothing(name: str):
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
