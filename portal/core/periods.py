@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
 from functools import cached_property
@@ -51,14 +52,25 @@ def month_of(day: date) -> date:
 
 @dataclass(frozen=True)
 class Frame:
-    """All the days at which a merchant's numbers are cut, from the merchant's date and the chosen period."""
+    """All the days at which a merchant's numbers are cut, from the merchant's date and the chosen period.
+
+    ``elsewhere`` holds the dates of other time zones in which the merchant has plans, where they are not ``today``:
+    which of these plans' installments are late is read from them one by one.
+    """
 
     today: date
     period: Period = Period.ALL
+    elsewhere: Mapping[str, date] = field(default_factory=dict)
 
     @property
     def yesterday(self) -> date:
         return self.today - DAY
+
+    @property
+    def undecided(self) -> Span:
+        """The due dates of which it depends on the plan's time zone whether they are past; empty if all zones agree."""
+        dates = [self.today, *self.elsewhere.values()]
+        return Span(min(dates), max(dates) - DAY)
 
     @cached_property
     def span(self) -> Span:

@@ -32,6 +32,12 @@ class Actor:
     session_version: int
     currency: str = ""
     timezone: str = "UTC"
+    earlier_timezones: tuple[str, ...] = ()
+
+    @property
+    def timezones(self) -> tuple[str, ...]:
+        """The shop's own time zone first, then those in which it may have plans from before."""
+        return self.timezone, *self.earlier_timezones
 
 
 @dataclass(frozen=True, slots=True)

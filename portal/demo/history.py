@@ -152,16 +152,16 @@ class History:
 
     def _run_day(self, shop: Person, at: datetime) -> None:
         """What the daily job does for one shop, as one batch: no shop of the demo is larger."""
-        merchant, today = self._actors[shop].id, business_date(at, shop.timezone)
+        merchant, zone, today = self._actors[shop].id, shop.timezone, business_date(at, shop.timezone)
         with unit_of_work(self._session):
             counts = {
-                "overdue": overdue.mark(self._session, merchant, today, at)[0],
-                "expired": offers.expire(self._session, merchant, today, at),
+                "overdue": overdue.mark(self._session, merchant, zone, today, at)[0],
+                "expired": offers.expire(self._session, merchant, zone, today, at),
             }
             if local_time(at, shop.timezone) >= REMINDERS_FROM:
                 counts["reminders"] = sum(
                     reminders.queue(self._session, merchant, today, at, batch)
-                    for batch in reminders.batches(self._session, merchant, today)
+                    for batch in reminders.batches(self._session, merchant, zone, today)
                 )
         self._runs.append((at, "run_day", today, counts))
 

@@ -7,6 +7,8 @@ from datetime import date, datetime
 
 from sqlalchemy import (
     CheckConstraint,
+    ColumnElement,
+    Computed,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
@@ -15,13 +17,38 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from .base import Base, new_id
 
 
+class OfTerms(ColumnElement[str]):
+    """A text of a plan's frozen ``terms``, by its name there."""
+
+    inherit_cache = True
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+@compiles(OfTerms, "sqlite")
+def _of_terms_on_sqlite(element: OfTerms, compiler: SQLCompiler, **_: object) -> str:
+    return f"json_extract(terms, '$.{element.name}')"
+
+
+@compiles(OfTerms, "postgresql")
+def _of_terms_on_postgresql(element: OfTerms, compiler: SQLCompiler, **_: object) -> str:
+    return f"((terms)::jsonb ->> '{element.name}'::text)"
+
+
 class Plan(Base):
-    """An offer and what became of it. ``total`` is in minor units; ``terms`` is the canonical text that was offered."""
+    """An offer and what became of it. ``total`` is in minor units; ``terms`` is the canonical text that was offered.
+
+    Its days are those of ``timezone``; that, the shop's name and its address for support are read from the terms by
+    the database, so a shop that moves or is renamed changes nothing of what was agreed.
+    """
 
     __tablename__ = "plans"
 
@@ -40,6 +67,9 @@ class Plan(Base):
     acceptance_id: Mapped[uuid.UUID | None]
     terms: Mapped[str] = mapped_column(Text)
     terms_hash: Mapped[str] = mapped_column(String(64))
+    timezone: Mapped[str] = mapped_column(String(64), Computed(OfTerms("timezone")))
+    shop_name: Mapped[str] = mapped_column(String(120), Computed(OfTerms("seller")))
+    support_email: Mapped[str] = mapped_column(String(254), Computed(OfTerms("support")))
     last_day: Mapped[date]
     accepted_on: Mapped[date | None]
     created_at: Mapped[datetime]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, func
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from .base import Base, new_id
@@ -41,6 +41,7 @@ class User(Base):
 class Merchant(Base):
     """A shop, or the portal itself (id 0, no user), to which messages of no shop belong.
 
+    Plans keep the time zone of their terms, so the shop keeps the ``earlier_timezones`` in which it may have some.
     Its id is its user's id: one shop a user, without a second unique key beside the tenant's.
     """
 
@@ -52,6 +53,7 @@ class Merchant(Base):
     support_email: Mapped[str] = mapped_column(String(254))
     currency: Mapped[str] = mapped_column(String(3))
     timezone: Mapped[str] = mapped_column(String(64))
+    earlier_timezones: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
     created_at: Mapped[datetime]
 
     __table_args__ = (CheckConstraint("user_id = id OR user_id IS NULL", name="user"),)

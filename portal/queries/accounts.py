@@ -33,7 +33,8 @@ _ACTOR = (
         User.language,
         User.session_version,
         func.coalesce(Merchant.currency, ""),
-        func.coalesce(Merchant.timezone, "UTC"),
+        func.coalesce(Merchant.timezone, "UTC").label("timezone"),
+        Merchant.earlier_timezones,
     )
     .outerjoin(Merchant, Merchant.id == User.id)
     .where(
@@ -47,7 +48,10 @@ _ACTOR = (
 def find_actor(session: Session, user_id: UUID, session_version: int) -> Actor | None:
     """The user behind a session, or None once the password changed or the user was deactivated. One statement."""
     row = session.execute(_ACTOR, {"id": user_id, "version": session_version}).one_or_none()
-    return Actor(row[0], Role(row.role), *row[2:]) if row else None
+    if row is None:
+        return None
+    user_id, role, *rest, earlier_timezones = row
+    return Actor(user_id, Role(role), *rest, earlier_timezones=tuple(earlier_timezones or ()))
 
 
 def session_version(session: Session, user_id: UUID) -> int:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from portal.core.errors import NotFound
 from portal.core.roles import Actor
 from portal.core.terms import hash_text
-from portal.models import Acceptance, Merchant, Plan, User
+from portal.models import Acceptance, Plan, User
 
 from .listing import owned_by
 
@@ -53,7 +53,7 @@ def find_agreement(session: Session, party: Actor, plan_id: UUID) -> Agreement |
             Plan.id,
             Plan.reference,
             Plan.description,
-            Merchant.timezone,
+            Plan.timezone,
             User.name,
             Plan.customer_email,
             Acceptance.terms,
@@ -62,7 +62,6 @@ def find_agreement(session: Session, party: Actor, plan_id: UUID) -> Agreement |
             Acceptance.how,
         )
         .join(Acceptance, (Acceptance.merchant_id == Plan.merchant_id) & (Acceptance.plan_id == Plan.id))
-        .join(Merchant, Merchant.id == Plan.merchant_id)
         .join(User, User.id == Acceptance.customer_id)
         .where(Plan.id == plan_id, owned_by(party))
     ).one_or_none()

@@ -22,7 +22,7 @@ from portal.models import Installment, Payment, Plan, Posting, Refund, User
 
 from .merchant import narrowed
 from .read_models import LINE, PlanView, installment_view, load_plans
-from .statuses import installment_status
+from .statuses import installment_status, today_of_plans
 
 BATCH = 500
 PLAN_STATUSES = (*PlanState, "overdue")
@@ -127,7 +127,6 @@ def installments(
     session: Session, merchant: Actor, now: datetime, wanted: ExportFilter
 ) -> Iterator[list[InstallmentRow]]:
     """The installments of chosen plans that show the wanted status: one statement a batch."""
-    today = business_date(now, merchant.timezone)
     query = (
         select(*_SHOWN)
         .join(Plan, (Plan.merchant_id == Installment.merchant_id) & (Plan.id == Installment.plan_id))
@@ -138,7 +137,7 @@ def installments(
     if wanted.search:
         query = query.join(User, User.id == Plan.customer_id)
     if wanted.status:
-        query = query.where(installment_status(wanted.status, today))
+        query = query.where(installment_status(wanted.status, today_of_plans(merchant.timezones, now)))
 
     def read(after: tuple[UUID, int] | None) -> list[Any]:
         batch = query
@@ -148,7 +147,7 @@ def installments(
         return list(session.execute(batch))
 
     for found in _walk(read, lambda row: (row.plan_id, row.number)):
-        yield [_installment_row(row, today) for row in found]
+        yield [_installment_row(row, business_date(now, row.timezone)) for row in found]
 
 
 def movements(
@@ -195,6 +194,7 @@ _SHOWN = (
     Plan.currency,
     Plan.state,
     Plan.last_day,
+    Plan.timezone,
 )
 
 
@@ -209,7 +209,7 @@ def _walk(read: Callable[[Any], list[Any]], key: Callable[[Any], Any]) -> Iterat
 
 
 def _chosen(merchant: Actor, now: datetime, wanted: ExportFilter) -> list[ColumnElement[bool]]:
-    return narrowed(wanted.search, wanted.plan_status, business_date(now, merchant.timezone))
+    return narrowed(wanted.search, wanted.plan_status, today_of_plans(merchant.timezones, now))
 
 
 def _payments(merchant: Actor, wanted: ExportFilter) -> Select[Any]:

@@ -8,14 +8,14 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, bindparam, case, literal, select, tuple_
+from sqlalchemy import ColumnElement, Select, bindparam, literal, select, tuple_
 from sqlalchemy.orm import Session
 
 from portal.core.calendar import business_date
 from portal.core.errors import NotFound
 from portal.core.roles import Actor, Role
 from portal.core.states import PlanState, shown_state
-from portal.models import Installment, Merchant, Plan
+from portal.models import Installment, Plan
 
 from .read_models import (
     LINE,
@@ -26,7 +26,7 @@ from .read_models import (
     load_plans,
     with_view_columns,
 )
-from .statuses import Today, installment_status, plan_status
+from .statuses import Today, installment_status, plan_status, today_of_plans
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,28 +112,16 @@ def owned_by(actor: Actor) -> ColumnElement[bool]:
 
 
 def _today(session: Session, actor: Actor, now: datetime) -> Today:
-    """The merchant's date; for a customer of several, the date of each plan's own merchant."""
+    """The date of the actor's plans, each in its own zone."""
     if actor.role is Role.MERCHANT:
-        return business_date(now, actor.timezone)
-    zones = session.scalars(
-        select(Merchant.timezone)
-        .join(Plan, Plan.merchant_id == Merchant.id)
-        .where(owned_by(actor))
-        .distinct()
-    )
-    days = {zone: business_date(now, zone) for zone in zones}
-    day_type = Installment.due_on.type
-    return case(
-        *((Merchant.timezone == zone, literal(day, day_type)) for zone, day in days.items()),
-        (Merchant.timezone.is_(None), literal(now.date(), day_type)),
-    )
+        return today_of_plans(actor.timezones, now)
+    zones = session.scalars(select(Plan.timezone).where(owned_by(actor)).distinct())
+    return today_of_plans([*zones] or ["UTC"], now)
 
 
 def _installments() -> Select[Any]:
-    return (
-        select(*LINE, Installment.plan_id, Plan.state, Plan.last_day, Plan.currency, Merchant.timezone)
-        .join(Plan, (Plan.merchant_id == Installment.merchant_id) & (Plan.id == Installment.plan_id))
-        .join(Merchant, Merchant.id == Plan.merchant_id)
+    return select(*LINE, Installment.plan_id, Plan.state, Plan.last_day, Plan.currency, Plan.timezone).join(
+        Plan, (Plan.merchant_id == Installment.merchant_id) & (Plan.id == Installment.plan_id)
     )
 
 

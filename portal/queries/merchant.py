@@ -10,14 +10,13 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, Subquery, case, exists, func, literal, or_, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
-from portal.core.calendar import business_date
 from portal.core.errors import NotFound
 from portal.core.roles import Actor
 from portal.models import Installment, Payment, Plan, User
 
 from . import metrics
 from .read_models import PlanView, load_plans
-from .statuses import plan_status
+from .statuses import Today, plan_status, today_of_plans
 from .timeline import PaymentView, payments, payments_query
 
 PAGE = 50
@@ -119,7 +118,7 @@ def _sums(session: Session, merchant: Actor, plans: Subquery) -> tuple[int, int,
     return int(row[0]), int(row[1]), int(row[2])
 
 
-def narrowed(search: str, status: str, today: date) -> list[ColumnElement[bool]]:
+def narrowed(search: str, status: str, today: Today) -> list[ColumnElement[bool]]:
     """What search and status ask of plans that are joined with their customers."""
     conditions: list[ColumnElement[bool]] = []
     if status:
@@ -138,7 +137,7 @@ _IS_OWED = Installment.paid + Installment.cancelled < Installment.amount
 
 
 def _listed(merchant: Actor, now: datetime, listing: PlanListQuery) -> list[ColumnElement[bool]]:
-    conditions = narrowed(listing.search, listing.status, business_date(now, merchant.timezone))
+    conditions = narrowed(listing.search, listing.status, today_of_plans(merchant.timezones, now))
     if listing.by_due:
         conditions.append(Plan.state == "active")
     return [Plan.merchant_id == merchant.id, *conditions]

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from portal.core.calendar import business_date
 from portal.core.states import InstallmentStatus, PlanState, installment_status, shown_state
-from portal.models import Installment, Merchant, Plan, User
+from portal.models import Installment, Plan, User
 
 
 class InstallmentView(NamedTuple):
@@ -43,7 +43,8 @@ class InstallmentView(NamedTuple):
 class PlanView:
     """A plan today, with its parties and its installments in order; amounts in minor units.
 
-    ``state`` already counts an offer past its last day as expired; ``today`` is the merchant's date.
+    ``state`` already counts an offer past its last day as expired; ``today`` is the date
+    in the zone of its terms, which also name the shop and its address for support.
     """
 
     id: UUID
@@ -123,12 +124,7 @@ class PlanView:
 
 
 # Columns and not entities: nothing here is changed, and a list may hold hundreds of rows.
-_PARTIES = (
-    Merchant.name.label("shop"),
-    Merchant.support_email.label("support"),
-    Merchant.timezone,
-    User.name.label("customer"),
-)
+_CUSTOMER = User.name.label("customer")
 # The plan's id is compared as text: making a UUID of it for each line would take longest of all.
 _PLAN = cast(Plan.id, String).label("key")
 # Columns of the table, not mapped ones, whose rows cost more.
@@ -164,10 +160,8 @@ def load_plans(session: Session, query: Select[Any], now: datetime) -> list[Plan
 
 def with_view_columns(query: Select[Any]) -> Select[Any]:
     """The query with all that a plan's view is made from."""
-    return (
-        query.join(Merchant, Merchant.id == Plan.merchant_id)
-        .join(User, User.id == Plan.customer_id)
-        .with_only_columns(_PLAN, *Plan.__table__.columns, *_PARTIES)
+    return query.join(User, User.id == Plan.customer_id).with_only_columns(
+        _PLAN, *Plan.__table__.columns, _CUSTOMER
     )
 
 
@@ -192,8 +186,8 @@ def _plan_view(plan: Any, lines: list[Any], now: datetime) -> PlanView:
         id=plan.id,
         reference=plan.reference,
         merchant_id=plan.merchant_id,
-        merchant_name=plan.shop,
-        support_email=plan.support,
+        merchant_name=plan.shop_name,
+        support_email=plan.support_email,
         timezone=plan.timezone,
         customer_id=plan.customer_id,
         customer_name=plan.customer,

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Iterable
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, or_
+from sqlalchemy import ColumnElement, and_, case, exists, literal, or_
 from sqlalchemy.orm import aliased
 
+from portal.core.calendar import business_date
 from portal.models import Installment, Plan
 
-# Today where the plan's merchant lives: a date, or an expression where there are several merchants.
+# The date in the zone of a plan: a date, or an expression where it is not the same for all plans.
 Today = date | ColumnElement[date]
+
+
+def today_of_plans(zones: Iterable[str], now: datetime) -> Today:
+    """The date at ``now`` of plans that are in one of these time zones, of which there is at least one."""
+    days = {zone: business_date(now, zone) for zone in zones}
+    first, *others = sorted(set(days.values()))
+    if not others:
+        return first
+    day_type = Installment.due_on.type
+    return case(*((Plan.timezone == zone, literal(day, day_type)) for zone, day in days.items()))
+
 
 _OWED = Installment.paid + Installment.cancelled < Installment.amount
 # Any installment of a plan, beside those that a list may be joined with.

@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session
 from portal.models import (
     Event,
     Installment,
-    Merchant,
     Message,
     Payment,
     Plan,
@@ -106,9 +105,9 @@ def payments_query() -> Select[Any]:
             Payment.plan_id,
             Plan.reference,
             Plan.description,
-            Merchant.name,
-            Merchant.support_email,
-            Merchant.timezone,
+            Plan.shop_name,
+            Plan.support_email,
+            Plan.timezone,
             User.name,
             Plan.customer_email,
             Payment.amount,
@@ -121,7 +120,6 @@ def payments_query() -> Select[Any]:
             Payment.settled_on,
         )
         .join(Plan, (Plan.merchant_id == Payment.merchant_id) & (Plan.id == Payment.plan_id))
-        .join(Merchant, Merchant.id == Payment.merchant_id)
         .join(User, User.id == Payment.customer_id)
         .order_by(Payment.id.desc())
     )

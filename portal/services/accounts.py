@@ -259,8 +259,13 @@ def change_shop(
             support_email = rules.clean_email(support_email, "support_email")
         if not is_time_zone(timezone):
             faults.add("timezone", N_("Choose a time zone from the list."))
-    values = {"name": name, "support_email": support_email, "timezone": timezone}
-    session.execute(update(Merchant).where(Merchant.id == merchant.id).values(**values))
+    shop = session.scalars(
+        select(Merchant).where(Merchant.id == merchant.id).with_for_update(key_share=True)
+    ).one()
+    # Plans stay in the zone of their terms; the daily job goes on to look there.
+    zones = dict.fromkeys([shop.timezone, *shop.earlier_timezones])
+    shop.earlier_timezones = [zone for zone in zones if zone != timezone]
+    shop.name, shop.support_email, shop.timezone = name, support_email, timezone
     events.record(session, "shop_changed", merchant_id=merchant.id, actor_id=merchant.id, at=now)
 
 

@@ -1,4 +1,4 @@
-"""A merchant's day: marking what is overdue, queueing reminders, ending old offers, in batches of their own."""
+"""The day of a shop's plans: marking what is overdue, queueing reminders, ending old offers, in batches."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ log = logging.getLogger(__name__)
 
 
 def dates(session: Session, now: datetime) -> list[date]:
-    """The dates that it is now for the shops and for the portal itself, at most three, the earliest first."""
+    """The dates that it is now for the shops' plans and for the portal itself, at most three, the earliest first."""
     found = set()
-    for zone in session.scalars(select(Merchant.timezone).distinct()):
+    zones = session.execute(select(Merchant.timezone, Merchant.earlier_timezones))
+    for zone in {zone for own, earlier in zones for zone in (own, *earlier)}:
         # A zone that is none has no date; the run says so at its shop.
         with suppress(ZoneInfoNotFoundError):
             found.add(business_date(now, zone))
@@ -40,14 +41,14 @@ def run(
     where_it_is: date | None = None,
     at_any_hour: bool = False,
 ) -> dict[str, int]:
-    """Do what every merchant's day calls for, and forget old keys; returns how many were marked, reminded, expired.
+    """Do what the day of every plan calls for, and forget old keys; returns how many were marked, reminded, expired.
 
-    The day is the merchant's own date at ``now``, or ``on`` for everyone; reminders wait for eight in the merchant's
-    morning unless ``at_any_hour``. Only those merchants have their turn who are at the date ``where_it_is``, if it is
-    given. Each batch is a unit of work, so a crash loses at most one, which is done again by the next run.
+    The day is the date in the zone of the plan's terms at ``now``, or ``on`` for all; reminders wait for eight in the
+    morning there unless ``at_any_hour``. Only plans at the date ``where_it_is`` have their turn, if it is given.
+    Each batch is a unit of work, so a crash loses at most one, which is done again by the next run.
     """
     counts, failures = {"overdue": 0, "reminders": 0, "expired": 0}, []
-    for merchant_id, zone in _merchants(session):
+    for merchant_id, zone in _zones_of_plans(session):
         try:
             if where_it_is not in (None, business_date(now, zone)):
                 continue
@@ -72,32 +73,37 @@ def _run_one(
 ) -> dict[str, int]:
     today = on or business_date(now, zone)
     counts = {
-        "overdue": sum(_pages(session, overdue.mark, merchant_id, today, now)),
-        "expired": sum(_batches(session, offers.expire, offers.EXPIRE_BATCH, merchant_id, today, now)),
+        "overdue": sum(_pages(session, overdue.mark, merchant_id, zone, today, now)),
+        "expired": sum(_batches(session, offers.expire, offers.EXPIRE_BATCH, merchant_id, zone, today, now)),
     }
     if at_any_hour or local_time(now, zone) >= REMINDERS_FROM:
-        counts["reminders"] = sum(_remind(session, merchant_id, today, now))
+        counts["reminders"] = sum(_remind(session, merchant_id, zone, today, now))
     return counts
 
 
-def _remind(session: Session, merchant_id: UUID, today: date, now: datetime) -> Iterator[int]:
+def _remind(session: Session, merchant_id: UUID, zone: str, today: date, now: datetime) -> Iterator[int]:
     """Batch by batch, each in a unit of work of its own; what was paid meanwhile is seen by the batch."""
-    for installments in reminders.batches(session, merchant_id, today):
+    for installments in reminders.batches(session, merchant_id, zone, today):
         with batch_unit_of_work(session):
             done = reminders.queue(session, merchant_id, today, now, installments)
         yield done
 
 
-def _merchants(session: Session) -> list[tuple[UUID, str]]:
-    rows = session.execute(select(Merchant.id, Merchant.timezone).where(Merchant.user_id.is_not(None)))
-    return [(row.id, row.timezone) for row in rows]
+def _zones_of_plans(session: Session) -> list[tuple[UUID, str]]:
+    """Each shop with each time zone in which it may have plans."""
+    shops = select(Merchant.id, Merchant.timezone, Merchant.earlier_timezones).where(
+        Merchant.user_id.is_not(None)
+    )
+    rows = session.execute(shops)
+    return [(shop_id, zone) for shop_id, own, earlier in rows for zone in (own, *earlier)]
 
 
 def _batches(
     session: Session,
-    do: Callable[[Session, UUID, date, datetime], int],
+    do: Callable[[Session, UUID, str, date, datetime], int],
     size: int,
     merchant_id: UUID,
+    zone: str,
     today: date,
     now: datetime,
 ) -> Iterator[int]:
@@ -105,14 +111,15 @@ def _batches(
     done = size
     while done == size:
         with batch_unit_of_work(session):
-            done = do(session, merchant_id, today, now)
+            done = do(session, merchant_id, zone, today, now)
         yield done
 
 
 def _pages(
     session: Session,
-    do: Callable[[Session, UUID, date, datetime, Place | None], tuple[int, Place | None]],
+    do: Callable[[Session, UUID, str, date, datetime, Place | None], tuple[int, Place | None]],
     merchant_id: UUID,
+    zone: str,
     today: date,
     now: datetime,
 ) -> Iterator[int]:
@@ -120,7 +127,7 @@ def _pages(
     after: Place | None = None
     while True:
         with batch_unit_of_work(session):
-            done, after = do(session, merchant_id, today, now, after)
+            done, after = do(session, merchant_id, zone, today, now, after)
         yield done
         if after is None:
             return

@@ -218,11 +218,18 @@ def revoke(session: Session, merchant: Actor, plan_id: UUID, now: datetime) -> N
     tell(session, plan, event, "offer_revoked", plan.customer_id, merchant.id, now)
 
 
-def expire(session: Session, merchant_id: UUID, today: date, now: datetime, batch: int = EXPIRE_BATCH) -> int:
-    """End offers whose last day is before ``today``; returns how many, at most ``batch``."""
+def expire(
+    session: Session, merchant_id: UUID, zone: str, today: date, now: datetime, batch: int = EXPIRE_BATCH
+) -> int:
+    """End offers of this time zone whose last day is before ``today``; returns how many, at most ``batch``."""
     past = (
         select(Plan)
-        .where(Plan.merchant_id == merchant_id, Plan.state == PlanState.OFFERED, Plan.last_day < today)
+        .where(
+            Plan.merchant_id == merchant_id,
+            Plan.state == PlanState.OFFERED,
+            Plan.last_day < today,
+            Plan.timezone == zone,
+        )
         .order_by(Plan.id)
         .limit(batch)
         .with_for_update(key_share=True)

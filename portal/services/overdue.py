@@ -20,18 +20,20 @@ ORDER = (Installment.due_on, Installment.id)
 def mark(
     session: Session,
     merchant_id: UUID,
+    zone: str,
     today: date,
     now: datetime,
     after: Place | None = None,
     batch: int = BATCH,
 ) -> tuple[int, Place | None]:
-    """Stamp one page of installments due before ``today`` and still owed, by due date from ``after`` on.
+    """Stamp one page of installments due before ``today`` and still owed, by due date from ``after`` on; those of
+    plans whose terms name this time zone.
 
     Returns how many were stamped, and where to go on; None at the end. A row that a payment or another worker holds is
     passed over; the next run sees what became of it. The rows never leave the database: PostgreSQL finds, tells and
     stamps in one statement, SQLite, where nobody else writes meanwhile, finds the same page three times.
     """
-    query = _page(merchant_id, today, after, batch)
+    query = _page(merchant_id, zone, today, after, batch)
     is_postgresql = session.get_bind().dialect.name == "postgresql"
     page = query.cte("page") if is_postgresql else query.subquery("page")
     place = (page.c.due_on, page.c.id)
@@ -65,7 +67,9 @@ def mark(
     return count, (due_on, last_id) if count == batch else None
 
 
-def _page(merchant_id: UUID, today: date, after: Place | None, batch: int) -> Select[date, UUID, UUID, int]:
+def _page(
+    merchant_id: UUID, zone: str, today: date, after: Place | None, batch: int
+) -> Select[date, UUID, UUID, int]:
     """What the next page needs to be told of, locked; what somebody else holds is left out."""
     query = (
         select(*ORDER, Installment.plan_id, Installment.number)
@@ -76,6 +80,7 @@ def _page(merchant_id: UUID, today: date, after: Place | None, batch: int) -> Se
             Installment.late_on.is_(None),
             Installment.paid + Installment.cancelled < Installment.amount,
             Plan.state == "active",
+            Plan.timezone == zone,
         )
         .order_by(*ORDER)
         .limit(batch)

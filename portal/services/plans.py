@@ -18,7 +18,7 @@ from portal.core.errors import N_, Conflict, Forbidden, NotFound
 from portal.core.roles import Actor, Role
 from portal.core.states import PlanState
 from portal.core.tallies import Standing
-from portal.models import Installment, Merchant, Plan, Posting, Refund, new_id
+from portal.models import Installment, Plan, Posting, Refund, new_id
 
 from . import events, idempotency, outbox, tallies
 from .transaction import insert_rows
@@ -117,17 +117,16 @@ def schedule_facts(installments: Sequence[Installment]) -> list[dict[str, Any]]:
 
 
 def lock(session: Session, merchant_id: UUID, plan_id: UUID, now: datetime) -> tuple[Plan, date]:
-    """The plan, locked until the commit and as it is now, and the merchant's date; every change starts here.
+    """The plan, locked until the commit and as it is now, and the date in its zone; every change starts here.
 
     The key is left free for foreign keys, so that writing an event about a plan never waits for its lock.
     """
-    plan, timezone = session.execute(_LOCKED, {"merchant": merchant_id, "plan": plan_id}).one()
-    return plan, business_date(now, timezone)
+    plan = session.scalars(_LOCKED, {"merchant": merchant_id, "plan": plan_id}).one()
+    return plan, business_date(now, plan.timezone)
 
 
 _LOCKED = (
-    select(Plan, Merchant.timezone)
-    .join(Merchant, Merchant.id == Plan.merchant_id)
+    select(Plan)
     .where(Plan.merchant_id == bindparam("merchant"), Plan.id == bindparam("plan"))
     .with_for_update(key_share=True, of=Plan)
     .execution_options(populate_existing=True)
@@ -176,14 +175,14 @@ def post(
 
 
 def lock_for_customer(session: Session, customer: Actor, plan_id: UUID, now: datetime) -> tuple[Plan, date]:
-    """The customer's own plan, locked, and the merchant's date. Raises ``NotFound`` for another's."""
+    """The customer's own plan, locked, and the date in its zone. Raises ``NotFound`` for another's."""
     if customer.role is not Role.CUSTOMER:
         raise Forbidden(N_("Only the customer of a plan can do this."))
     return _find_and_lock(session, Plan.customer_id == customer.id, plan_id, now)
 
 
 def lock_for_merchant(session: Session, merchant: Actor, plan_id: UUID, now: datetime) -> tuple[Plan, date]:
-    """The merchant's own plan, locked, and the merchant's date. Raises ``NotFound`` for another's."""
+    """The merchant's own plan, locked, and the date in its zone. Raises ``NotFound`` for another's."""
     if merchant.role is not Role.MERCHANT:
         raise Forbidden(N_("Only the shop of a plan can do this."))
     return _find_and_lock(session, Plan.merchant_id == merchant.id, plan_id, now)

@@ -22,9 +22,13 @@ BATCH = 200
 KIND = "reminder"
 
 
-def batches(session: Session, merchant_id: UUID, today: date) -> Iterator[list[UUID]]:
-    """Installments that may be due a reminder, at least ``BATCH`` at a time; those of one customer stay together."""
-    query = _owed(merchant_id, today).with_only_columns(Installment.id, Plan.customer_id)
+def batches(session: Session, merchant_id: UUID, zone: str, today: date) -> Iterator[list[UUID]]:
+    """Installments of plans in this zone that may be due a reminder, at least ``BATCH`` at a time, a customer's together."""
+    query = (
+        _owed(merchant_id, today)
+        .with_only_columns(Installment.id, Plan.customer_id)
+        .where(Plan.timezone == zone)
+    )
     rows = session.execute(query.order_by(Plan.customer_id)).all()
     batch: list[UUID] = []
     for _customer, own in groupby(rows, attrgetter("customer_id")):

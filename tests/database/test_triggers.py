@@ -29,7 +29,7 @@ APPEND_ONLY = ("postings", "acceptances", "events", "payments")
 MAY_CHANGE = {
     "plans": {"state", "acceptance_id", "accepted_on", "updated_at"},
     "installments": {"paid", "cancelled", "returned", "late_on", "paid_on", "paid_at", "payment_id"},
-    "merchants": {"name", "support_email", "timezone", "created_at"},
+    "merchants": {"name", "support_email", "timezone", "earlier_timezones", "created_at"},
 }
 
 
@@ -38,7 +38,9 @@ def all_of(table: str) -> set[str]:
 
 
 def frozen(table: str) -> set[str]:
-    return all_of(table) - MAY_CHANGE[table]
+    """Columns that keep what they had; those that the database computes cannot be set at all."""
+    computed = {column.name for column in table_named(table).columns if column.computed is not None}
+    return all_of(table) - MAY_CHANGE[table] - computed
 
 
 def table_named(name: str) -> Table:

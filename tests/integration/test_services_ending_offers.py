@@ -32,7 +32,7 @@ def revoke(session, actor, plan_id, now=NOW):
 
 def expire(session, shop, today, now=NOW, **more):
     with unit_of_work(session):
-        return offers.expire(session, shop.id, today, now, **more)
+        return offers.expire(session, shop.id, shop.timezone, today, now, **more)
 
 
 def letters(session, plan_id):

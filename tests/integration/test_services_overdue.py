@@ -16,7 +16,7 @@ DAY = timedelta(days=1)
 
 def mark(session, shop, today, **more):
     with unit_of_work(session):
-        return overdue.mark(session, shop.id, today, NOW, **more)[0]
+        return overdue.mark(session, shop.id, "UTC", today, NOW, **more)[0]
 
 
 def stamps(session, plan_id):

@@ -157,7 +157,7 @@ def test_what_is_cancelled_while_it_is_being_marked_is_late_no_more(session, sho
 
     with Session(session.get_bind()) as own, ThreadPoolExecutor(1) as threads:
         with unit_of_work(session):
-            assert overdue.mark(session, shop.id, TODAY, NOW)[0] == 3
+            assert overdue.mark(session, shop.id, "UTC", TODAY, NOW)[0] == 3
             cancelling = threads.submit(cancel, own)
             with pytest.raises(TimeoutError):
                 cancelling.result(0.4)

@@ -23,7 +23,7 @@ NUMBERS = count()
 def remind(session, shop, today):
     """Queue the reminders of a day; returns how many installments they are about."""
     written = 0
-    for installments in reminders.batches(session, shop.id, today):
+    for installments in reminders.batches(session, shop.id, shop.timezone, today):
         with unit_of_work(session):
             written += reminders.queue(session, shop.id, today, NOW, installments)
     session.rollback()
@@ -132,7 +132,7 @@ def test_what_is_paid_or_cancelled_is_not_reminded_of(session, shop, ada, plan_i
 
 
 def test_what_is_paid_between_finding_and_queueing_is_not_reminded_of(session, shop, ada, plan_id):
-    (found,) = reminders.batches(session, shop.id, DUE)
+    (found,) = reminders.batches(session, shop.id, shop.timezone, DUE)
     pay(session, ada, plan_id)
     with unit_of_work(session):
         assert reminders.queue(session, shop.id, DUE, NOW, found) == 0
@@ -165,7 +165,7 @@ def test_a_customer_with_more_installments_than_a_batch_gets_one_email(session, 
         accepted_plan(session, shop, ada, parts=10, first=DUE, frequency="weekly")
     bob = factories.make_customer(session, "Bob Buyer")
     accepted_plan(session, shop, bob, parts=3, first=DUE, frequency="weekly")
-    assert len(list(reminders.batches(session, shop.id, DUE + 100 * DAY))) == 2
+    assert len(list(reminders.batches(session, shop.id, shop.timezone, DUE + 100 * DAY))) == 2
     assert remind(session, shop, DUE + 100 * DAY) == 23
     assert len(emails(session)) == 2
     assert remind(session, shop, DUE + 100 * DAY) == 0
@@ -174,7 +174,7 @@ def test_a_customer_with_more_installments_than_a_batch_gets_one_email(session, 
 def test_a_heavy_day_takes_four_statements_a_batch(session, shop, ada, count_statements):
     for _ in range(3):
         accepted_plan(session, shop, ada, parts=20, first=DUE, frequency="weekly")
-    (found,) = reminders.batches(session, shop.id, DUE + 400 * DAY)
+    (found,) = reminders.batches(session, shop.id, shop.timezone, DUE + 400 * DAY)
     with unit_of_work(session), count_statements() as statements:
         assert reminders.queue(session, shop.id, DUE + 400 * DAY, NOW, found) == 60
     assert len(statements) == 4

@@ -8,7 +8,6 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from sqlalchemy.orm import Session
 
-from portal.core.calendar import business_date
 from portal.core.periods import Frame, Period, Span
 from portal.core.roles import Actor
 
@@ -76,17 +75,19 @@ class Dashboard:
 
 
 def dashboard(session: Session, merchant: Actor, now: datetime, period: str = Period.ALL) -> Dashboard:
-    """The merchant's numbers today, for a ``Period`` that ends today: four statements, however many plans there are.
+    """The merchant's numbers today, for a ``Period`` that ends today: four statements, however many plans there are;
+    one more on days on which it is another date in the zone of some plans.
 
     Raises ``ValueError`` for a period that does not exist.
     """
-    frame = Frame(business_date(now, merchant.timezone), Period(period))
+    frame = sources.frame_of(merchant, now, period)
     due = sources.by_due_date(session, merchant.id, frame)
     posted = sources.by_posting_day(session, merchant.id, frame)
     early = sources.late_before_due(session, merchant.id, frame)
     cohorts = sources.by_month_of_acceptance(session, merchant.id, frame)
     span, before = frame.span, frame.previous
-    late = Late(due.total("owed", end=frame.today), due.total("owed_count", end=frame.today)) + early
+    newest = sum(sources.late_elsewhere(session, merchant.id, frame), early)
+    late = Late(due.total("owed", end=frame.today), due.total("owed_count", end=frame.today)) + newest
     paid = due.total("paid_count")
     past = Span(date.min, frame.yesterday)
     return Dashboard(
@@ -101,14 +102,14 @@ def dashboard(session: Session, merchant: Actor, now: datetime, period: str = Pe
         outstanding_before=before and posted.total("owed", end=span.first),
         overdue=late.amount,
         overdue_installments=late.count,
-        overdue_new=due.total("owed", span.first, frame.today) + early.amount,
+        overdue_new=due.total("owed", span.first, frame.today) + newest.amount,
         success_rate=percent(paid, paid + late.count),
         success_rate_due=_success(due, Span(span.first, past.last)),
         success_rate_due_before=before and _success(due, before),
         on_time_rate=_on_time(due, past),
         on_time_rate_due=_on_time(due, Span(span.first, past.last)),
         on_time_rate_due_before=before and _on_time(due, before),
-        aging=_aging(due, early, frame),
+        aging=_aging(due, newest, frame),
         expected=_points(due, "owed", frame.weeks),
         schedule=_points(due, "scheduled", frame.months),
         takings=_points(posted, "revenue", frame.months),
@@ -125,14 +126,14 @@ def _on_time(due: Sums, span: Span) -> Decimal | None:
     return percent(due.within("on_time_count", span), due.within("judged_count", span))
 
 
-def _aging(due: Sums, early: Late, frame: Frame) -> tuple[AgeGroup, ...]:
-    """What was stamped late before its due date came, or came again, is of the newest."""
+def _aging(due: Sums, newest_late: Late, frame: Frame) -> tuple[AgeGroup, ...]:
+    """What was stamped late before its due date came, or came again, is of the newest; so is what time zones decide."""
     counted = {
         days: Late(due.within("owed", span), due.within("owed_count", span))
         for days, span in frame.ages.items()
     }
     newest = next(iter(counted))
-    counted[newest] += early
+    counted[newest] += newest_late
     return tuple(AgeGroup(days, late.amount, late.count) for days, late in counted.items())
 
 

@@ -24,10 +24,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from portal.core.calendar import business_date
 from portal.core.periods import AGES, Frame
 from portal.core.roles import Actor
 from portal.models import Installment, Plan, User
+
+from .selections import today_of
+from .sources import frame_of
 
 # Of an age that holds more than these, those that were due first are looked at: so this costs the same in a large shop.
 LOOKED_AT = 250
@@ -49,20 +51,26 @@ def debtors(session: Session, merchant: Actor, now: datetime) -> dict[str, list[
 
     Ages in which nothing is overdue are left out.
     """
-    frame = Frame(business_date(now, merchant.timezone))
+    frame = frame_of(merchant, now)
     days: dict[str, date] = {"today": frame.today}
     for place, span in enumerate(frame.ages.values()):
         days |= {f"first{place}": span.first, f"last{place}": span.last}
+    statement = _statement(frame) if frame.elsewhere else _usual_statement()
     found: dict[str, list[Debtor]] = defaultdict(list)
-    for age, name, email, owed, count in session.execute(_statement(), {"merchant": merchant.id} | days):
+    for age, name, email, owed, count in session.execute(statement, {"merchant": merchant.id} | days):
         found[age].append(Debtor(name, email, int(owed), count))
     return dict(found)
 
 
 @cache
-def _statement() -> Select[Any]:
+def _usual_statement() -> Select[Any]:
     """Made once: making it costs more than running it."""
-    late = union_all(*(select(stretch) for stretch in _stretches())).subquery()
+    return _statement(None)
+
+
+def _statement(frame: Frame | None) -> Select[Any]:
+    """With a ``frame``, what is late is judged by the date in each plan's zone."""
+    late = union_all(*(select(stretch) for stretch in _stretches(frame))).subquery()
     total = func.sum(late.c.owed)
     place = func.row_number().over(partition_by=late.c.age, order_by=(total.desc(), late.c.customer_id))
     summed = (
@@ -85,13 +93,17 @@ def _statement() -> Select[Any]:
     )
 
 
-def _stretches() -> Iterator[Subquery]:
-    """What is late, each age as a stretch of an index; what was marked late before its day is of the newest age."""
-    due = Installment.due_on
+def _stretches(frame: Frame | None) -> Iterator[Subquery]:
+    """What is late, each age as a stretch of an index; what is late before its day at the shop is of the newest age."""
+    due, marked = Installment.due_on, Installment.late_on.is_not(None)
+    past = [marked | (due < today_of(frame))] if frame else []
     for place, age in enumerate(AGES):
-        late = _late(age, due >= _day(f"first{place}"), due <= _day(f"last{place}"))
+        late = _late(age, due >= _day(f"first{place}"), due <= _day(f"last{place}"), *past)
         yield late.order_by(due, Installment.id).subquery()
-    yield _late(next(iter(AGES)), Installment.late_on.is_not(None), due >= _day("today")).subquery()
+    newest = next(iter(AGES))
+    yield _late(newest, marked, due >= _day("today")).subquery()
+    if frame:
+        yield _late(newest, ~marked, due >= _day("today"), due <= frame.undecided.last, *past).subquery()
 
 
 def _late(age: str, *late: ColumnElement[bool]) -> Select[Any]:

@@ -10,14 +10,14 @@ from uuid import UUID
 from sqlalchemy import Select, case, literal, null, select, tuple_
 from sqlalchemy.orm import Session
 
-from portal.core.calendar import business_date
 from portal.core.errors import NotFound
-from portal.core.periods import Frame, Period
+from portal.core.periods import Period
 from portal.core.roles import Actor
 from portal.models import Installment, Plan, Posting, User
 
 from .registry import NUMBERS
 from .selections import MERCHANT, Selection
+from .sources import frame_of
 
 PAGE = 50
 
@@ -74,7 +74,7 @@ def rows(
     Those that come ``after`` a row in the order of the list, or the last ones ``before`` it. Raises ``NotFound`` for a
     number or a part that does not exist, and ``ValueError`` for such a period.
     """
-    frame = Frame(business_date(now, merchant.timezone), Period(period))
+    frame = frame_of(merchant, now, period)
     if name not in NUMBERS:
         raise NotFound()
     chosen = NUMBERS[name].select(frame)

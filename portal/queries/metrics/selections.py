@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Uuid, and_, bindparam, case, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, Uuid, and_, bindparam, case, func, literal, literal_column, or_, select
 from sqlalchemy.orm import aliased
 
 from portal.core.periods import Frame, Span
@@ -110,15 +111,24 @@ def schedule(frame: Frame) -> Selection:
 
 def _late(frame: Frame) -> Condition:
     """The last condition changes nothing but where the search ends: before all that is owed in the years to come."""
-    marked = aliased(Installment)
+    marked, last_past = aliased(Installment), max(frame.yesterday, frame.undecided.last)
     latest = select(func.max(marked.due_on)).where(
-        marked.merchant_id == MERCHANT, marked.late_on.is_not(None), marked.due_on >= frame.today
+        marked.merchant_id == MERCHANT, marked.late_on.is_not(None), marked.due_on > last_past
     )
     return and_(
         _IS_OWED,
-        or_(Installment.due_on < frame.today, Installment.late_on.is_not(None)),
-        Installment.due_on <= func.coalesce(latest.scalar_subquery(), frame.yesterday),
+        or_(Installment.due_on < today_of(frame), Installment.late_on.is_not(None)),
+        Installment.due_on <= func.coalesce(latest.scalar_subquery(), last_past),
     )
+
+
+def today_of(frame: Frame) -> date | ColumnElement[date]:
+    """The date in the zone of a joined plan."""
+    if not frame.elsewhere:
+        return frame.today
+    day_type = Installment.due_on.type
+    days = ((Plan.timezone == zone, literal(day, day_type)) for zone, day in frame.elsewhere.items())
+    return case(*days, else_=literal(frame.today, day_type))
 
 
 def _fell_due(frame: Frame) -> Condition:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -24,8 +24,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from portal.core.periods import Frame, Span
-from portal.models import Base, CohortTally, DueTally, Installment, PostedTally, TallyChange
+from portal.core.calendar import business_date
+from portal.core.periods import Frame, Period, Span
+from portal.core.roles import Actor
+from portal.models import Base, CohortTally, DueTally, Installment, Plan, PostedTally, TallyChange
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,13 @@ class Sums:
 
     def within(self, name: str, span: Span) -> int:
         return self.total(name, span.first, span.end)
+
+
+def frame_of(merchant: Actor, now: datetime, period: str = Period.ALL) -> Frame:
+    """The merchant's today, and what it is in the zones of its earlier plans. Raises ``ValueError`` for no period."""
+    today = business_date(now, merchant.timezone)
+    dates = {zone: business_date(now, zone) for zone in merchant.earlier_timezones}
+    return Frame(today, Period(period), {zone: day for zone, day in dates.items() if day != today})
 
 
 def by_due_date(session: Session, merchant_id: UUID, frame: Frame) -> Sums:
@@ -78,6 +87,36 @@ def late_before_due(session: Session, merchant_id: UUID, frame: Frame) -> Late:
     """
     amount, count = session.execute(_MARKED, {"merchant": merchant_id, "today": frame.today}).one()
     return Late(int(amount), count)
+
+
+def late_elsewhere(session: Session, merchant_id: UUID, frame: Frame) -> list[Late]:
+    """What is late in the zone of its plan and not at the shop, and with a minus what is late at the shop alone.
+
+    No statement while it is the same date in all of them; else one that reads the installments of a day or two.
+    """
+    if not frame.elsewhere:
+        return []
+    query = _UNDECIDED.where(Plan.timezone.in_(frame.elsewhere))
+    values = {"merchant": merchant_id, "first": frame.undecided.first, "last": frame.undecided.last}
+    found = []
+    for due_on, zone, owed in session.execute(query, values):
+        sign = (due_on < frame.elsewhere[zone]) - (due_on < frame.today)
+        found.append(Late(sign * owed, sign))
+    return found
+
+
+# What is marked late is late in every zone.
+_UNDECIDED = (
+    select(Installment.due_on, Plan.timezone, Installment.amount - Installment.paid - Installment.cancelled)
+    .join(Plan, (Plan.merchant_id == Installment.merchant_id) & (Plan.id == Installment.plan_id))
+    .where(
+        Installment.merchant_id == bindparam("merchant"),
+        Installment.due_on.between(bindparam("first"), bindparam("last")),
+        Installment.paid + Installment.cancelled < Installment.amount,
+        Installment.late_on.is_(None),
+        Plan.acceptance_id.is_not(None),
+    )
+)
 
 
 def by_month_of_acceptance(session: Session, merchant_id: UUID, frame: Frame) -> dict[date, tuple[int, int]]:
