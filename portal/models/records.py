@@ -57,6 +57,13 @@ class Message(Base):
             postgresql_where=text("state = 'queued'"),
             sqlite_where=text("state = 'queued'"),
         ),
+        Index(
+            "ix_messages_failed",
+            "merchant_id",
+            "created_at",
+            postgresql_where=text("state = 'failed'"),
+            sqlite_where=text("state = 'failed'"),
+        ),
         Index("ix_messages_id", "id"),
         Index("ix_messages_merchant_id_plan_id", "merchant_id", "plan_id"),
     )

@@ -7,9 +7,10 @@ from flask import Blueprint, render_template
 from portal.core.roles import Role
 from portal.extensions import db, now
 from portal.queries import merchant, metrics
+from portal.queries.undelivered import count_undelivered
 from portal.web.guards import actor, requires
 
-from . import charts, settings
+from . import charts, settings, undelivered
 from . import numbers as pages_of_numbers
 from .figures import cards, choices, chosen_period, span_in_words
 
@@ -39,8 +40,10 @@ def dashboard() -> str:
         payments=payments,
         started=started,
         exported=exported,
+        undelivered=count_undelivered(db.session, actor(), now()),
     )
 
 
 bp.add_url_rule("/numbers/<name>", "number", pages_of_numbers.show)
+bp.add_url_rule("/undelivered", "undelivered", undelivered.show)
 bp.add_url_rule("/settings", "settings", settings.show, methods=["GET", "POST"])

@@ -264,6 +264,7 @@ def _plan_page(plan_id: UUID, status: int = 200, problem: str | None = None) -> 
         payments=timeline.payments_of_plan(db.session, plan.merchant_id, plan.id),
         refunds=timeline.refunds_of_plan(db.session, plan.merchant_id, plan.id),
         letters=[(letter_words(letter.kind), letter) for letter in letters],
+        undelivered=any(letter.state == "failed" for letter in letters),
         happened=[(event, words, _who(event, plan)) for event, words in timeline_of(events, plan.currency)],
         link=current_app.config["PORTAL_URL"] + url_for("customer.plan", plan_id=plan.id),
     )
