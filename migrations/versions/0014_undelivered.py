@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0013_undelivered"
-down_revision = "0012_reminders"
+revision = "0014_undelivered"
+down_revision = "0013_zones_of_plans"
 
 FAILED = sa.text("state = 'failed'")
 
