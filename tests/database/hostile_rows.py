@@ -117,7 +117,7 @@ HOSTILE: dict[str, list[Changes]] = {
         lambda row, shop, debit=debit, credit=credit: {
             "debit": debit,
             "credit": credit,
-            "payment_id": shop.payment,
+            "payment_id": shop.ids["payments"],
         }
         for debit, credit in sorted(set(product(ACCOUNTS, ACCOUNTS)) - ENTRIES)
     ],
@@ -134,6 +134,8 @@ HOSTILE: dict[str, list[Changes]] = {
     "fk_messages_merchant_id": ASTRAY,
     "fk_messages_merchant_id_plan_id": ASTRAY,
     "fk_messages_user_id": ASTRAY,
+    "fk_reminders_merchant_id_installment_id": ASTRAY,
+    "fk_reminders_merchant_id_message_id": ASTRAY,
     "fk_events_merchant_id": ASTRAY,
     "fk_events_merchant_id_plan_id": ASTRAY,
     "fk_events_actor_id": ASTRAY,
@@ -179,4 +181,4 @@ def astray(rule: ForeignKeyConstraint, row: Row, other: Shop) -> Iterator[Row]:
     *_, (column, parent) = zip(rule.column_keys, rule.elements, strict=True)
     yield row | {column: uuid4()}
     if len(rule.column_keys) > 1:
-        yield row | {column: other.row_of(parent.column.table.name)}
+        yield row | {column: other.ids[parent.column.table.name]}

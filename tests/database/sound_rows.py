@@ -1,6 +1,7 @@
 """One row of every table that the database takes, as a raw INSERT; hostile rows differ from it in what they break.
 
-A new table needs one entry in ``SOUND``; a new column only if it has no default.
+A new table needs one entry in ``SOUND``, and its model in ``PARENTS`` if foreign keys lead to it; a new column needs a
+value only if it has no default.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import Insert
 
 from portal.adapters.gateway import Simulator
-from portal.models import Base, Installment, Payment, Refund
+from portal.models import Base, Installment, Message, Payment, Refund
 from portal.services import refunds
 from tests import factories
 from tests.factories import NOW, TODAY
@@ -26,22 +27,25 @@ Row = dict[str, Any]
 fresh = count(1000)
 
 
+# Tables to which foreign keys lead beside the plan's; each has a row of the plan, and names it.
+PARENTS = (Installment, Payment, Refund, Message)
+
+
 @dataclass(frozen=True, slots=True)
 class Shop:
-    """What it has: an offer, a completed plan, and one that was paid in part with a key and partly refunded."""
+    """What it has: an offer, a completed plan, and one that was paid in part with a key and partly refunded.
+
+    ``ids`` has for each table to which foreign keys lead a row of the last plan.
+    """
 
     id: UUID
     customer: UUID
     offer: UUID
-    plan: UUID
-    installment: UUID
-    payment: UUID
-    refund: UUID
+    ids: dict[str, UUID]
 
-    def row_of(self, table: str) -> UUID:
-        """The id of this shop's row of a table to which foreign keys lead."""
-        rows = {"installments": self.installment, "payments": self.payment, "refunds": self.refund}
-        return (rows | {"plans": self.plan})[table]
+    @property
+    def plan(self) -> UUID:
+        return self.ids["plans"]
 
 
 def make_shop(session: Session, name: str) -> Shop:
@@ -53,11 +57,11 @@ def make_shop(session: Session, name: str) -> Shop:
     factories.pay(session, customer, factories.accepted_plan(session, shop, customer))
     refunds.refund(session, Simulator(), shop, refunds.Request(plan, 5000), None, NOW)
     session.rollback()
-    ids = [
-        session.scalars(select(t.id).where(t.plan_id == plan)).first() for t in (Installment, Payment, Refund)
-    ]
+    of_plan = {
+        t.__tablename__: session.scalars(select(t.id).where(t.plan_id == plan)).first() for t in PARENTS
+    }
     session.rollback()
-    return Shop(shop.id, customer.id, offer, plan, *ids)
+    return Shop(shop.id, customer.id, offer, of_plan | {"plans": plan})
 
 
 def sound(table: str, shop: Shop) -> Row:
@@ -154,7 +158,7 @@ SOUND: dict[str, Callable[[Shop], Row]] = {
     ),
     "postings": lambda shop: _of(
         shop,
-        installment_id=shop.installment,
+        installment_id=shop.ids["installments"],
         debit="receivable",
         credit="sales",
         amount=1,
@@ -178,6 +182,14 @@ SOUND: dict[str, Callable[[Shop], Row]] = {
         "key": f"key {next(fresh)}",
         "request_hash": "0" * 64,
         "created_at": NOW,
+    },
+    "reminders": lambda shop: {
+        "merchant_id": shop.id,
+        "installment_id": shop.ids["installments"],
+        "due_on": _another_day(),
+        "kind": "due_soon",
+        "message_id": shop.ids["messages"],
+        "sent_on": TODAY,
     },
     "job_runs": lambda shop: {"id": uuid4(), "job": "run_day", "started_at": NOW, "counts": {}},
     "tally_changes": lambda shop: _of(
