@@ -1,4 +1,4 @@
-"""What happened to a plan, and what was written about it, for both its parties; hides no unknown one."""
+"""The activity in words: events of plans and accounts, and the names of emails."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ def event_words(event: EventView, currency: str) -> str:
 
     Events are never changed, so one without the facts of its sentence stays: it is shown by the name of its kind.
     """
-    words = _WORDS.get(event.kind)
+    if event.kind in ACCOUNT_EVENTS:
+        return _(ACCOUNT_EVENTS[event.kind])
+    words = EVENTS.get(event.kind)
     if words:
         try:
             return words(event.facts, currency)
@@ -41,9 +43,9 @@ def timeline_of(events: list[EventView], currency: str) -> list[tuple[EventView,
     return [(event, event_words(event, currency)) for event in reversed(events)]
 
 
-def letter_words(kind: str) -> str:
-    """What a letter was about."""
-    return _(_LETTERS[kind]) if kind in _LETTERS else kind.replace("_", " ")
+def email_name(kind: str) -> str:
+    """What an email was about."""
+    return _(EMAILS[kind]) if kind in EMAILS else kind.replace("_", " ")
 
 
 def _cancelled(facts: Facts, currency: str) -> str:
@@ -83,7 +85,7 @@ def _not_returned(facts: Facts, currency: str) -> str:
     return declined_refund_event(facts["to_return"] - facts["returned"], currency)
 
 
-_WORDS: dict[str, Callable[[Facts, str], str]] = {
+EVENTS: dict[str, Callable[[Facts, str], str]] = {
     "plan_offered": lambda *_facts: _("Offer sent"),
     "plan_accepted": lambda *_facts: _("Terms accepted"),
     "plan_declined": lambda *_facts: _("Offer declined"),
@@ -99,7 +101,22 @@ _WORDS: dict[str, Callable[[Facts, str], str]] = {
     "installment_late": _late,
 }
 
-_LETTERS = {
+# What happens to accounts and shops; only admins read it.
+ACCOUNT_EVENTS = {
+    "account_opened": N_("Account opened"),
+    "admin_created": N_("Admin created on the command line"),
+    "calendar_closed": N_("Calendar link removed"),
+    "calendar_opened": N_("Calendar link created"),
+    "message_sent_again": N_("Email queued again"),
+    "password_changed": N_("Password changed"),
+    "profile_changed": N_("Profile changed"),
+    "shop_changed": N_("Shop settings changed"),
+    "signed_in": N_("Signed in"),
+    "user_deactivated": N_("User deactivated"),
+    "user_reactivated": N_("User reactivated"),
+}
+
+EMAILS = {
     "offer_sent": N_("The offer"),
     "offer_revoked": N_("The offer was revoked"),
     "offer_expired": N_("The offer expired"),

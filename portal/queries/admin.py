@@ -67,7 +67,7 @@ class MessageRow:
 
 @dataclass(frozen=True, slots=True)
 class MessageView(MessageRow):
-    """A message with all that its letter is written from."""
+    """A message with all that its email is written from."""
 
     facts: dict[str, Any]
     name: str

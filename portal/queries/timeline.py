@@ -1,4 +1,4 @@
-"""What happened to a plan: its payments, refunds, letters and events."""
+"""What happened to a plan: its payments, refunds, emails and events."""
 
 from __future__ import annotations
 
@@ -155,9 +155,7 @@ def refunds_of_plan(session: Session, merchant_id: UUID, plan_id: UUID) -> list[
     return [RefundView(*row) for row in session.execute(query)]
 
 
-def letters_of_plan(
-    session: Session, merchant_id: UUID, plan_id: UUID, customer_id: UUID
-) -> list[LetterView]:
+def emails_of_plan(session: Session, merchant_id: UUID, plan_id: UUID, customer_id: UUID) -> list[LetterView]:
     """What was written to the customer about a plan whose ownership the caller has checked, newest first.
 
     A reminder email can be about several plans: each shows the steps of its own installments.

@@ -23,7 +23,7 @@ KIND = "reminder"
 
 
 def batches(session: Session, merchant_id: UUID, zone: str, today: date) -> Iterator[list[UUID]]:
-    """Installments of plans in this zone that may be due a reminder, at least ``BATCH`` at a time, a customer's together."""
+    """Installments of this zone's plans that may be due a reminder, in batches that keep a customer's together."""
     query = (
         _owed(merchant_id, today)
         .with_only_columns(Installment.id, Plan.customer_id)

@@ -17,7 +17,7 @@ from htmx_flask import request
 from portal.core.errors import N_
 from portal.core.roles import Role
 from portal.presentation import formats, i18n
-from portal.presentation.activity import letter_words
+from portal.presentation.activity import email_name
 from portal.presentation.i18n import language
 
 from . import guards, languages
@@ -78,7 +78,7 @@ def init_app(app: Flask) -> None:
     app.add_template_filter(_distance, "distance")
     app.add_template_filter(_span, "span")
     app.add_template_filter(_state, "state")
-    app.add_template_filter(letter_words, "letter")
+    app.add_template_filter(email_name, "email_name")
     app.context_processor(page_context)
 
 

@@ -10,11 +10,10 @@ from sqlalchemy import insert
 
 from portal.core.roles import PORTAL_ID
 from portal.models import Event, Message, new_id
-from portal.presentation.activity import _WORDS as SENTENCES
-from portal.presentation.activity import event_words
+from portal.presentation.activity import ACCOUNT_EVENTS, event_words
+from portal.presentation.activity import EVENTS as SENTENCES
 from portal.queries.timeline import EventView
 from portal.services.transaction import unit_of_work
-from portal.web.admin.pages import HAPPENED
 from tests import factories
 from tests.browserlike import sign_in
 from tests.factories import NOW, accepted_plan
@@ -30,7 +29,7 @@ FACTS = {
     "refund_declined": {"returned": 100, "to_return": 300},
     "installment_late": {"number": 1, "due_on": "2026-03-02"},
 }
-EVENTS = {kind: FACTS.get(kind, {}) for kind in [*SENTENCES, *HAPPENED, "made_by_a_later_version"]}
+EVENTS = {kind: FACTS.get(kind, {}) for kind in [*SENTENCES, *ACCOUNT_EVENTS, "made_by_a_later_version"]}
 NO_FACTS = [None, [], "facts", 7, {}]
 WRONG = [None, [], {}, "neither a day nor an amount", 1.5, True]
 

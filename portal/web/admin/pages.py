@@ -14,14 +14,13 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from portal.adapters.mailer import Email
-from portal.core.errors import N_
 from portal.core.roles import Role
 from portal.core.states import PlanState
 from portal.extensions import adapters, db, now
 from portal.presentation.activity import event_words, timeline_of
 from portal.queries import admin
 from portal.queries import self_check as checks
-from portal.queries.admin import AuditRow, MessageView
+from portal.queries.admin import MessageView
 from portal.queries.timeline import events_of_plan, payments_of_plan
 from portal.services import accounts, outbox
 from portal.services.transaction import unit_of_work
@@ -39,21 +38,6 @@ only_admins = requires(Role.ADMIN)
 Row = TypeVar("Row")
 
 MESSAGE_STATES = ("queued", "sent", "failed")
-
-# What happens to accounts and shops; what happens to plans has its words in ``events``.
-HAPPENED = {
-    "account_opened": N_("Account opened"),
-    "admin_created": N_("Admin created on the command line"),
-    "calendar_closed": N_("Calendar link removed"),
-    "calendar_opened": N_("Calendar link created"),
-    "message_sent_again": N_("Email queued again"),
-    "password_changed": N_("Password changed"),
-    "profile_changed": N_("Profile changed"),
-    "shop_changed": N_("Shop settings changed"),
-    "signed_in": N_("Signed in"),
-    "user_deactivated": N_("User deactivated"),
-    "user_reactivated": N_("User reactivated"),
-}
 
 
 @bp.get("/")
@@ -141,7 +125,7 @@ def messages() -> ResponseReturnValue:
 @only_admins
 def message(message_id: UUID) -> ResponseReturnValue:
     found = admin.get_message(db.session, message_id)
-    return render_template("admin/message.html", message=found, letter=_letter(found))
+    return render_template("admin/message.html", message=found, email=_email(found))
 
 
 @bp.post("/messages/<uuid:message_id>/send-again")
@@ -154,8 +138,8 @@ def send_again(message_id: UUID) -> ResponseReturnValue:
     )
 
 
-def _letter(message: MessageView) -> Email | None:
-    """The letter as it was sent, or as it looks now; None for one that others may not read or that lacks facts.
+def _email(message: MessageView) -> Email | None:
+    """The email as it was sent, or as it looks now; None for one that others may not read or that lacks facts.
 
     One that lets its reader set a password is nobody else's to read. Only a portal without a mail server shows it,
     while its link works, because there it can reach its reader in no other way.
@@ -167,12 +151,12 @@ def _letter(message: MessageView) -> Email | None:
         if current_app.config["MAIL_URL"] or expired:
             return None
     try:
-        letter = adapters().emails.write(message)
+        email = adapters().emails.write(message)
     except Exception as error:
         about = {"message_id": str(message.id), "error": f"{type(error).__name__}: {error}"}
         log.warning("an email cannot be written", extra=about)
         return None
-    return letter
+    return email
 
 
 @bp.get("/jobs")
@@ -187,13 +171,8 @@ def jobs() -> ResponseReturnValue:
 @only_admins
 def audit() -> ResponseReturnValue:
     rows, next_url = _page(admin.list_events(db.session, before=_before()), attrgetter("event.id"))
-    told = [(row.event, _told(row)) for row in rows]
+    told = [(row.event, event_words(row.event, row.currency)) for row in rows]
     return render_template("admin/audit.html", told=told, next_url=next_url)
-
-
-def _told(row: AuditRow) -> str:
-    kind = row.event.kind
-    return _(HAPPENED[kind]) if kind in HAPPENED else event_words(row.event, row.currency)
 
 
 @bp.get("/self-check")

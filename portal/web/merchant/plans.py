@@ -20,7 +20,7 @@ from portal.core.errors import Conflict
 from portal.core.roles import Role
 from portal.core.schedule import MAX_INSTALLMENTS, Frequency, Line
 from portal.extensions import db, now
-from portal.presentation.activity import letter_words, timeline_of
+from portal.presentation.activity import email_name, timeline_of
 from portal.presentation.i18n import error_text
 from portal.queries import listing, merchant, timeline
 from portal.queries.merchant import Cursor, PlanListQuery
@@ -255,7 +255,7 @@ def _plan_page(plan_id: UUID, status: int = 200, problem: str | None = None) -> 
     """One plan as it is now, perhaps with what stood in the way of changing it."""
     plan = listing.get_plan(db.session, actor(), plan_id, now())
     events = timeline.events_of_plan(db.session, plan.merchant_id, plan.id)
-    letters = timeline.letters_of_plan(db.session, plan.merchant_id, plan.id, plan.customer_id)
+    emails = timeline.emails_of_plan(db.session, plan.merchant_id, plan.id, plan.customer_id)
     page = render_template(
         "merchant/plan.html",
         plan=plan,
@@ -263,8 +263,8 @@ def _plan_page(plan_id: UUID, status: int = 200, problem: str | None = None) -> 
         here=_here(),
         payments=timeline.payments_of_plan(db.session, plan.merchant_id, plan.id),
         refunds=timeline.refunds_of_plan(db.session, plan.merchant_id, plan.id),
-        letters=[(letter_words(letter.kind), letter) for letter in letters],
-        undelivered=any(letter.state == "failed" for letter in letters),
+        emails=[(email_name(email.kind), email) for email in emails],
+        undelivered=any(email.state == "failed" for email in emails),
         happened=[(event, words, _who(event, plan)) for event, words in timeline_of(events, plan.currency)],
         link=current_app.config["PORTAL_URL"] + url_for("customer.plan", plan_id=plan.id),
     )

@@ -6,7 +6,7 @@ from flask import render_template
 
 from portal.core.roles import Role
 from portal.extensions import db, now
-from portal.presentation.activity import letter_words
+from portal.presentation.activity import email_name
 from portal.queries.undelivered import list_undelivered
 from portal.web.guards import actor, requires
 
@@ -15,5 +15,5 @@ from portal.web.guards import actor, requires
 def show() -> str:
     found = list_undelivered(db.session, actor(), now())
     return render_template(
-        "merchant/undelivered.html", emails=[(letter_words(email.kind), email) for email in found]
+        "merchant/undelivered.html", emails=[(email_name(email.kind), email) for email in found]
     )

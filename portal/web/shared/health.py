@@ -41,7 +41,7 @@ def database_state() -> str:
 
 
 def queue_state() -> str:
-    """``ok`` or ``unreachable``. Without its queue the portal goes on, and letters wait for the next minute's tick."""
+    """``ok`` or ``unreachable``. The queue is optional: emails are picked up by the next periodic run."""
     try:
         adapters().queue.pending_count()
     except Exception:
