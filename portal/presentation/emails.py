@@ -166,6 +166,7 @@ def environment(translations: Path, language: str) -> Environment:
         "day": lambda day: formats.day(date.fromisoformat(day), language),
         "shortday": lambda day: formats.short_day(date.fromisoformat(day), language),
         "compared": partial(compared, language=language),
+        "refunded": partial(refunded, language=language),
         "reminded": partial(reminded, language=language),
         "listed": lambda parts: formats.digits(formats.listed(parts, language), language),
         "number": lambda number: formats.digits(str(number), language),
@@ -176,7 +177,7 @@ def environment(translations: Path, language: str) -> Environment:
 def compared(
     before: list[dict[str, Any]], after: list[dict[str, Any]], currency: str, *, language: str
 ) -> list[tuple[str, ...]]:
-    """The rows of two states of one schedule: number, due day, and what the installment was and is worth."""
+    """The rows that differ between two states of one schedule: number, due day, what it was and is worth."""
     return [
         (
             formats.digits(str(was["number"]), language),
@@ -185,6 +186,20 @@ def compared(
             formats.money(now["amount"], currency, language),
         )
         for was, now in zip(before, after, strict=True)
+        if was["amount"] != now["amount"]
+    ]
+
+
+def refunded(changes: list[dict[str, Any]], currency: str, *, language: str) -> list[tuple[str, ...]]:
+    """The rows of what a refund changed: number, due day, what is cancelled and what goes back."""
+    return [
+        (
+            formats.digits(str(line["number"]), language),
+            formats.short_day(date.fromisoformat(line["due_on"]), language),
+            formats.money(line["cancelled"], currency, language),
+            formats.money(line["returned"], currency, language),
+        )
+        for line in changes
     ]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -25,7 +27,6 @@ from .plans import (
     installments_of,
     lock_for_merchant,
     refuse_while_processing,
-    schedule_facts,
     write_to,
 )
 from .refund_settlement import Answer, ask_each, give_backs, settle
@@ -101,12 +102,11 @@ def _intend(
         message = N_("Something changed since this preview. Check the new preview and confirm again.")
         raise Conflict(message, code="other_preview")
     installments = installments_of(session, plan)
-    before = schedule_facts(installments)
     row = _write(session, plan, refund_id, request.amount, worked_out.split, now)
     cancel_parts(
         session, plan, installments, dict(worked_out.split.cancelled), now, today, refund_id=refund_id
     )
-    _tell(session, plan, row, worked_out, before, merchant, now)
+    _tell(session, plan, row, worked_out, installments, merchant, now)
     if row.state != PaymentState.PROCESSING:
         answer = Answer.of(row)
         idempotency.answer(session, plan.merchant_id, answer.stored(), refund_id=refund_id)
@@ -200,11 +200,11 @@ def _tell(
     plan: Plan,
     row: Refund,
     worked_out: Preview,
-    before: list[dict[str, Any]],
+    installments: Sequence[Installment],
     merchant: Actor,
     now: datetime,
 ) -> None:
-    """The plan's new state, the event, and the letter with the old and the new schedule."""
+    """The plan's new state, the event, and the email with the installments that changed."""
     amounts = {"amount": row.amount, "cancelled": row.cancelled, "to_return": row.to_return}
     facts: dict[str, Any] = {"refund": str(row.id), "currency": row.currency} | amounts
     about: dict[str, Any] = {
@@ -219,10 +219,26 @@ def _tell(
         plan.state = worked_out.state
     plan.updated_at = now
     session.flush()
-    after = schedule_facts(installments_of(session, plan))
-    write_to(
-        session, plan, "refund_made", plan.customer_id, now, cause=row.id, before=before, after=after, **facts
-    )
+    changes = _changes(installments, worked_out.split)
+    write_to(session, plan, "refund_made", plan.customer_id, now, cause=row.id, changes=changes, **facts)
+
+
+def _changes(installments: Sequence[Installment], split: Split) -> list[dict[str, Any]]:
+    """The installments that a refund changes: what is cancelled and what goes back, in minor units."""
+    cancelled = dict(split.cancelled)
+    returned = Counter[UUID]()
+    for part in split.returned:
+        returned[part.installment_id] += part.amount
+    return [
+        {
+            "number": i.number,
+            "due_on": i.due_on.isoformat(),
+            "cancelled": cancelled.get(i.id, 0),
+            "returned": returned[i.id],
+        }
+        for i in installments
+        if i.id in cancelled or i.id in returned
+    ]
 
 
 def _find(session: Session, merchant: Actor, plan_id: UUID) -> Plan:

@@ -51,6 +51,13 @@ BEFORE = [
 ]
 AFTER = [BEFORE[0], BEFORE[1] | {"amount": 1666}, BEFORE[2] | {"amount": 0}]
 SCHEDULES = {"before": BEFORE, "after": AFTER}
+CHANGES = {
+    "changes": [
+        {"number": 1, "due_on": "2026-10-04", "cancelled": 0, "returned": 1000},
+        {"number": 2, "due_on": "2026-11-04", "cancelled": 1667, "returned": 0},
+        {"number": 3, "due_on": "2026-12-04", "cancelled": 3333, "returned": 0},
+    ]
+}
 PLAN_PAGE, SHOP_PAGE = f"{BASE}/customer/plans/{PLAN_ID}", f"{BASE}/merchant/plans/{PLAN_ID}"
 
 # What the services put into each kind, and what its reader must find.
@@ -85,8 +92,8 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
         ["$66.67", "not have enough money", "Nothing was charged", PLAN_PAGE],
     ),
     "refund_made": (
-        PLAN | SCHEDULES | {"amount": 6000, "cancelled": 5000, "to_return": 1000},
-        ["$60.00", "$50.00 of what", "$10.00 will be returned", "4 Dec 2026", "$16.66", "$0.00", PLAN_PAGE],
+        PLAN | CHANGES | {"amount": 6000, "cancelled": 5000, "to_return": 1000},
+        ["$60.00", "$50.00 of what", "$10.00 will be returned", "4 Dec 2026", "$16.67", "$0.00", PLAN_PAGE],
     ),
     "refund_declined": (
         PLAN | {"returned": 1000, "to_return": 1500},
@@ -127,6 +134,13 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
     )
     for step in ORDER
 }
+
+
+def described(kind: str, description: str) -> dict[str, Any]:
+    """The facts of this kind about something else that is bought."""
+    facts = CASES[kind][0] | {"description": description}
+    lines = [line | {"description": description} for line in facts.get("lines", [])]
+    return facts | {"lines": lines} if lines else facts
 
 
 @dataclass(frozen=True)
@@ -222,7 +236,7 @@ def test_the_five_reminders_differ(letters: Letters):
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_people_typed_is_escaped(letters: Letters, kind: str):
     hostile = "<b>&{{ 7*7 }}%(x)s"
-    facts = CASES[kind][0] | {"description": hostile}
+    facts = described(kind, hostile)
     letter = letters.write(message(kind, facts=facts, name=hostile, sender=hostile))
     assert "<b>" not in letter.html
     assert hostile in Shown(letter.html).words
@@ -260,11 +274,17 @@ def test_a_declined_payment_says_why(letters: Letters, outcome: str, said: str):
     assert said in letters.write(message("payment_declined", facts=facts)).text
 
 
-def test_both_schedules_stand_side_by_side(letters: Letters):
-    for kind in ("plan_cancelled", "refund_made"):
-        letter = letters.write(message(kind))
-        assert "\n2 | 4 Nov 2026 | $33.33 | $16.66\n" in letter.text
-        assert "<td><bdi>$33.33</bdi></td><td><bdi>$16.66</bdi></td></tr>" in letter.html
+def test_a_cancelled_plan_shows_both_sums_of_what_changed_and_nothing_else(letters: Letters):
+    letter = letters.write(message("plan_cancelled"))
+    assert "\n2 | 4 Nov 2026 | $33.33 | $16.66\n" in letter.text
+    assert "<td><bdi>$33.33</bdi></td><td><bdi>$16.66</bdi></td></tr>" in letter.html
+    assert "\n1 | " not in letter.text
+
+
+def test_a_refund_shows_what_was_cancelled_and_what_returned(letters: Letters):
+    letter = letters.write(message("refund_made"))
+    assert "\nNo. | Due | Cancelled | Returned\n" in letter.text
+    assert "\n1 | 4 Oct 2026 | $0.00 | $10.00\n2 | 4 Nov 2026 | $16.67 | $0.00\n" in letter.text
 
 
 def test_a_refund_says_only_what_happened(letters: Letters):

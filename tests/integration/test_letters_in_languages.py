@@ -11,7 +11,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 
 from portal.presentation.emails import Letters
-from tests.integration.test_letters import BASE, CASES, KINDS, SECRET, TEMPLATES, letters, message
+from tests.integration.test_letters import BASE, KINDS, SECRET, TEMPLATES, described, letters, message
 
 __all__ = ["letters"]  # a fixture
 
@@ -34,7 +34,7 @@ def translated(folder: Path, language: str) -> Letters:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_catalogue_reaches_every_word(tmp_path: Path, kind: str):
-    facts = CASES[kind][0] | {"description": "DESK"}
+    facts = described(kind, "DESK")
     letter = translated(tmp_path, "de").write(
         message(kind, language="de", facts=facts, name="ROSA", sender="OAK")
     )
@@ -54,7 +54,7 @@ def test_the_language_decides_days_amounts_and_direction(tmp_path: Path):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_letter_speaks_arabic_from_right_to_left(letters: Letters, kind: str):
-    facts = CASES[kind][0] | {"description": "طاولة"}
+    facts = described(kind, "طاولة")
     letter = letters.write(message(kind, language="ar", facts=facts, name="روزا", sender="متجر البلوط"))
     assert '<html lang="ar" dir="rtl">' in letter.html
     words = re.sub(r"https://\S+|\S+@\S+|US\$|7KQ2MW4X|Tallystick", "", f"{letter.subject} {letter.text}")
