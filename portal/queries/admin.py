@@ -213,7 +213,7 @@ def list_plans(
     """Plans of every shop, newest first, at most one page and one more; ``party`` is a merchant or a customer."""
     query = select(Plan).order_by(Plan.id.desc()).limit(PAGE + 1)
     if search:
-        columns = (Plan.customer_email, Plan.reference, Merchant.name, Plan.description)
+        columns = (Plan.customer_email, Plan.reference, Plan.shop_name, Plan.description)
         query = query.where(or_(*(column.ilike(_part(search), escape="\\") for column in columns)))
     if status:
         query = query.where(Plan.state == status)
