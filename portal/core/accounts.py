@@ -8,7 +8,7 @@ import idna
 from email_validator import EmailNotValidError, validate_email
 
 from .errors import N_, InvalidInput
-from .text import clean_line, fold
+from .text import check_length, clean_line, fold
 
 NAME_LONGEST = 120
 EMAIL_LONGEST = 254
@@ -57,6 +57,7 @@ def clean_username(text: str, field: str = "username") -> str:
     line = clean_line(text, field, longest=USERNAME_LONGEST)
     if not all(c.isalnum() or c in "._+-" or unicodedata.category(c)[0] == "M" for c in line):
         raise InvalidInput.at(field, N_("Use letters, digits and . _ + - only."))
+    check_length(fold(line), field, EMAIL_LONGEST, shown=USERNAME_LONGEST)
     if len(set(map(_script, filter(str.isalpha, fold(line))))) > 1:
         raise InvalidInput.at(field, N_("Use the letters of one script only."))
     return line

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -20,7 +20,7 @@ from portal.core.languages import ENGLISH, check_language
 from portal.core.money import EXPONENTS
 from portal.core.passwords import check_password
 from portal.core.roles import PORTAL_ID, Actor, Role
-from portal.core.text import clean_name
+from portal.core.text import clean_name, fold
 from portal.models import LoginAttempt, Merchant, User, new_id
 
 from . import events, outbox
@@ -77,7 +77,8 @@ def sign_up(session: Session, new: NewAccount, password_hash: str, now: datetime
         )
     if user.deactivated_at:
         raise InvalidInput.at("email", N_("This address cannot be used here. Contact support."))
-    user.username, user.name, user.role, user.password_hash = new.username, new.name, new.role, password_hash
+    user.username, user.username_key = new.username, fold(new.username)
+    user.name, user.role, user.password_hash = new.name, new.role, password_hash
     user.language = new.language
     try:
         session.flush()
@@ -108,6 +109,7 @@ def find_or_invite(session: Session, email: str, language: str, now: datetime) -
         "id": new_id(),
         "email": email,
         "username": email,
+        "username_key": email,
         "name": email,
         "role": Role.CUSTOMER,
         "session_version": 1,
@@ -141,7 +143,7 @@ def recognize(
     typed = rules.sign_in_key(identifier)
     found = session.execute(
         select(User.id, User.password_hash, User.deactivated_at).where(
-            or_(User.email == typed, func.lower(User.username) == typed)
+            or_(User.email == typed, User.username_key == typed)
         )
     ).first()
     # One account has one count, whether its address or its username is typed.
@@ -277,6 +279,7 @@ def create_admin(session: Session, email: str, password_hash: str, now: datetime
         id=new_id(),
         email=email,
         username=email,
+        username_key=email,
         name=N_("Admin"),
         role=Role.ADMIN,
         password_hash=password_hash,

@@ -41,10 +41,8 @@ ENTRIES = {("receivable", "sales"), ("cash", "receivable"), ("refunds", "receiva
 HOSTILE: dict[str, list[Changes]] = {
     "ck_users_email_lower": [{"email": "ADA@example.com"}],
     "ck_users_role": [{"role": "owner"}],
-    "uq_users_email": [{"username": "another"}],
-    "uq_users_username": [
-        lambda row, shop: {"username": row["username"].upper(), "email": "another@example.com"}
-    ],
+    "uq_users_email": [{"username_key": "another"}],
+    "uq_users_username_key": [{"email": "another@example.com"}],
     "ck_merchants_user": [lambda row, shop: {"user_id": shop.customer}],
     "fk_merchants_user_id": [lambda row, shop: {"user_id": row["id"]}],
     "ck_plans_not_to_oneself": [lambda row, shop: {"customer_id": shop.id}],

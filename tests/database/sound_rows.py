@@ -87,7 +87,8 @@ SOUND: dict[str, Callable[[Shop], Row]] = {
     "users": lambda shop: {
         "id": uuid4(),
         "email": f"person{next(fresh)}@example.com",
-        "username": f"person{next(fresh)}",
+        "username": (name := f"person{next(fresh)}"),
+        "username_key": name,
         "name": "Some Person",
         "role": "customer",
         "created_at": NOW,

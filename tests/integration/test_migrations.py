@@ -1,10 +1,13 @@
 """Migrations go up, down and up again on both engines, and what they make is what the models describe."""
 
 import re
+from datetime import timedelta
 from pathlib import Path
+from uuid import UUID
 
 import flask_migrate
 import pytest
+import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import CheckConstraint, inspect, select, text
@@ -13,7 +16,7 @@ from config import load_settings
 from portal import create_app
 from portal.core.roles import PORTAL_ID
 from portal.extensions import db
-from portal.models import Merchant, Reminder
+from portal.models import Merchant, Reminder, User
 from portal.queries import metrics
 from portal.services import outbox
 from portal.services.transaction import unit_of_work
@@ -70,8 +73,6 @@ def test_each_step_down_can_be_taken_up_again(migrated):
     flask_migrate.upgrade(directory=MIGRATIONS)
 
 
-# SQLite cannot tell what the index over lower(username) is made of.
-@pytest.mark.filterwarnings("ignore:.*uq_users_username")
 def test_the_database_is_what_the_models_describe(migrated):
     with db.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
@@ -127,6 +128,46 @@ def test_reminders_that_were_sent_before_count(migrated):
         (first.id, first.due_on, "overdue_1", factories.TODAY),
         (second.id, second.due_on, "due_soon", factories.TODAY),
     }
+
+
+def test_of_usernames_that_are_the_same_now_the_oldest_account_keeps_it(migrated):
+    flask_migrate.downgrade(directory=MIGRATIONS, revision="0014_undelivered")
+    texts = ["email", "username", "name", "role", "session_version", "language", "test_card"]
+    users = sa.table(
+        "users",
+        *map(sa.column, texts),
+        sa.column("id", sa.Uuid()),
+        sa.column("created_at", sa.DateTime(timezone=True)),
+    )
+    names = ["Ada", "\uff21\uff44\uff41", "Stra\u00dfe", "STRASSE", "\u00e9lan", "e\u0301lan", "\ufdfa" * 20]
+    with unit_of_work(db.session):
+        for number, name in enumerate(names):
+            row = {
+                "id": UUID(int=number + 1),
+                "email": f"{number}@example.com",
+                "username": name,
+                "name": name,
+            }
+            row |= {"role": "customer", "session_version": 1, "language": "en", "test_card": "succeeds"}
+            db.session.execute(
+                users.insert().values(created_at=factories.NOW + timedelta(days=number), **row)
+            )
+    flask_migrate.upgrade(directory=MIGRATIONS)
+    kept = db.session.execute(select(User.username, User.username_key).order_by(User.created_at)).all()
+    assert kept == [
+        ("Ada", "ada"),
+        ("1@example.com", "1@example.com"),
+        ("Stra\u00dfe", "strasse"),
+        ("3@example.com", "3@example.com"),
+        ("\u00e9lan", "\u00e9lan"),
+        ("5@example.com", "5@example.com"),
+        ("6@example.com", "6@example.com"),
+    ]
+    db.session.remove()
+    flask_migrate.downgrade(directory=MIGRATIONS, revision="0014_undelivered")
+    flask_migrate.upgrade(directory=MIGRATIONS)
+    again = select(User.username, User.username_key).order_by(User.created_at)
+    assert db.session.execute(again).all() == kept
 
 
 @pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)

@@ -45,6 +45,20 @@ def test_a_user_name_is_taken_whatever_its_case(session):
     assert fields_at_fault(session, account(Role.CUSTOMER, "Eve Other", username="countess")) == {"username"}
 
 
+@pytest.mark.parametrize(
+    ("first", "twin"),
+    [
+        ("\u00c9LAN", "\u00e9lan"),
+        ("ada", "\uff21da"),
+        ("stra\u00dfe", "Strasse"),
+        ("\u0399\u03a3", "\u03b9\u03c2"),
+    ],
+)
+def test_a_user_name_is_taken_whatever_its_width_and_composition(session, first, twin):
+    sign_up(session, account(Role.CUSTOMER, "Ada Buyer", username=first))
+    assert fields_at_fault(session, account(Role.CUSTOMER, "Eve Other", username=twin)) == {"username"}
+
+
 def test_a_user_name_cannot_be_somebodys_address(session, ada):
     assert fields_at_fault(session, account(Role.CUSTOMER, "Eve Other", username=ada.email)) == {"username"}
 

@@ -52,6 +52,27 @@ def test_a_user_name_of_ones_own_signs_in_in_any_case_and_so_does_the_address(se
         assert sign_in(session, hashing, typed) == person.id
 
 
+@pytest.mark.parametrize(
+    ("chosen", "typed"),
+    [
+        ("\u00c9LAN", ["\u00e9lan", "\u00c9LAN", "e\u0301lan", "E\u0301LAN", "\uff25\u0301lan"]),
+        ("Stra\u00dfe", ["strasse", "STRASSE", "stra\u1e9ee"]),
+        ("\u0410\u043d\u043d\u0430", ["\u0430\u043d\u043d\u0430", "\u0410\u041d\u041d\u0410"]),
+    ],
+)
+def test_a_user_name_of_any_script_signs_in_in_any_case_and_composition(session, hashing, chosen, typed):
+    person = factories.sign_up(session, factories.account(Role.CUSTOMER, "Ada Buyer", username=chosen))
+    assert [sign_in(session, hashing, spelling) for spelling in typed] == [person.id] * len(typed)
+
+
+def test_an_address_with_a_domain_in_another_script_signs_in_in_every_spelling(session, hashing):
+    new = factories.account(Role.CUSTOMER, "Ada Buyer", email="ada@m\u00fcnchen.example.com")
+    person = factories.sign_up(session, new)
+    assert person.email == "ada@xn--mnchen-3ya.example.com"
+    for typed in (new.email, person.email, "ADA@M\u00dcNCHEN.example.com", "ada@mu\u0308nchen.example.com"):
+        assert sign_in(session, hashing, typed) == person.id
+
+
 def test_a_wrong_password_does_not(session, ada, hashing):
     for password in ("", PASSWORD.upper(), f"{PASSWORD} ", "x" * 4000, "a\0b", "\ud800"):
         assert sign_in(session, hashing, ada.email, password) is None
