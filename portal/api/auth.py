@@ -24,7 +24,7 @@ from portal.services.transaction import unit_of_work
 from . import answers, examples, tokens
 from .describing import documented
 from .guards import actor, public, signed_in, unauthorized
-from .schemas import Body, Email, held_to, refuse, text
+from .schemas import Body, Email, refuse, text, validated_by
 from .tokens import Kind
 
 bp = APIBlueprint("api_auth", __name__, url_prefix="/api", tag="Accounts")
@@ -40,7 +40,7 @@ def _zone(name: str) -> str:
 
 
 class Register(Body):
-    nothing: ClassVar[dict[str, Any]] = {
+    placeholders: ClassVar[dict[str, Any]] = {
         "username": "",
         "email": "",
         "password": "",
@@ -59,7 +59,7 @@ class Register(Body):
         None, description="Of the shop or the person; else the words of the username."
     )
     currency: Literal[tuple(EXPONENTS)] = Field(None, description="A merchant's own, for ever.")
-    timezone: Annotated[text(64), held_to(_zone)] = Field(
+    timezone: Annotated[text(64), validated_by(_zone)] = Field(
         None, description="A merchant's own, of the IANA list."
     )
 

@@ -12,7 +12,7 @@ from pydantic import Field, WithJsonSchema
 from portal.core.errors import N_, InvalidInput
 
 from .guards import actor
-from .schemas import Query, read_by, text, whole_number
+from .schemas import Query, parsed_by, text, whole_number
 
 MOST = 200
 
@@ -25,7 +25,7 @@ def _limit(value: Any) -> int:
 
 
 Limit = Annotated[
-    int, read_by(_limit), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MOST, "default": 50})
+    int, parsed_by(_limit), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MOST, "default": 50})
 ]
 Cursor = text(500, description="From the Link header of the page before.")
 

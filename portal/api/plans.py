@@ -39,7 +39,7 @@ UNNAMED = "Purchase"
 
 
 class NewPlan(Body):
-    nothing: ClassVar[dict[str, Any]] = {
+    placeholders: ClassVar[dict[str, Any]] = {
         "customer_email": "",
         "total_amount": "0",
         "num_installments": 0,

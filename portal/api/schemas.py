@@ -54,12 +54,12 @@ def _without_null(schema: dict[str, Any]) -> None:
 class Body(BaseModel):
     """What a request sends. Unknown fields are refused: a misspelt one must not be taken for one left out.
 
-    ``nothing`` is for a body that a service checks further: what stands in for a required field that could not be
+    ``placeholders`` is for a body that a service checks further: what stands in for a required field that could not be
     read. The service refuses it under the same name, for which ``faults`` has the better word.
     """
 
     model_config = ConfigDict(strict=True, extra="forbid", json_schema_extra=_without_null)
-    nothing: ClassVar[dict[str, Any]] = {}
+    placeholders: ClassVar[dict[str, Any]] = {}
     _faults: dict[str, PortalError] = PrivateAttr(default_factory=dict)
 
     @classmethod
@@ -75,9 +75,9 @@ class Body(BaseModel):
         except ValidationError as error:
             faults = _faults_of(error.errors(include_url=False, include_input=False)) | faults
             read = {name: value for name, value in sent.items() if name not in faults}
-            stand_ins = {name: value for name, value in cls.nothing.items() if name in faults}
-            body = super().model_validate(read | stand_ins, **options) if cls.nothing else None
-        if body is None or (faults and not cls.nothing):
+            stand_ins = {name: value for name, value in cls.placeholders.items() if name in faults}
+            body = super().model_validate(read | stand_ins, **options) if cls.placeholders else None
+        if body is None or (faults and not cls.placeholders):
             raise InvalidInput(faults)
         body._faults = faults
         return body
@@ -121,12 +121,12 @@ def _rule(rule: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return check
 
 
-def read_by(rule: Callable[[Any], Any]) -> BeforeValidator:
+def parsed_by(rule: Callable[[Any], Any]) -> BeforeValidator:
     """A field whose value, of whatever type, is read by ``rule``, which raises ``InvalidInput``."""
     return BeforeValidator(_rule(rule))
 
 
-def held_to(rule: Callable[[str], str]) -> AfterValidator:
+def validated_by(rule: Callable[[str], str]) -> AfterValidator:
     """A field whose text is held to ``rule``, which raises ``InvalidInput``."""
     return AfterValidator(_rule(rule))
 
@@ -168,18 +168,18 @@ def text(longest: int, **schema: Any) -> Any:
     """The type of a field that takes at most ``longest`` characters; core checks the rest."""
     return Annotated[
         str,
-        held_to(partial(_plain, longest=longest)),
+        validated_by(partial(_plain, longest=longest)),
         WithJsonSchema({"type": "string", "maxLength": longest, **schema}),
     ]
 
 
 Email = text(EMAIL_LONGEST, format="email")
 Day = Annotated[
-    date, read_by(_day), WithJsonSchema({"type": "string", "format": "date", "pattern": f"^{DAY}$"})
+    date, parsed_by(_day), WithJsonSchema({"type": "string", "format": "date", "pattern": f"^{DAY}$"})
 ]
 Amount = Annotated[
     str,
-    read_by(_amount),
+    parsed_by(_amount),
     WithJsonSchema(
         {
             "anyOf": [
@@ -192,7 +192,7 @@ Amount = Annotated[
 ]
 Count = Annotated[
     int,
-    read_by(whole_number),
+    parsed_by(whole_number),
     WithJsonSchema(
         {
             "anyOf": [

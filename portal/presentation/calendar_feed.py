@@ -1,14 +1,10 @@
-"""Calendars that apps subscribe to: the secret part of their address, and their text as RFC 5545 has it."""
+"""The calendar of what is due, as the text that calendar apps read (RFC 5545)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from uuid import UUID
-
-from itsdangerous import BadData, Signer
-from itsdangerous.encoding import base64_decode, base64_encode
 
 LONGEST_LINE = 75  # octets, the line break left out (RFC 5545, 3.1)
 LINE_BREAK = "\r\n"
@@ -25,23 +21,6 @@ class Entry:
     description: str
     url: str
     changed_at: datetime
-
-
-def make_token(secret: str, user_id: UUID, key: UUID) -> str:
-    """The secret of an address: signed, not stored, so it can be shown again and no copy of the database has it."""
-    return _signer(secret).sign(base64_encode(user_id.bytes + key.bytes)).decode()
-
-
-def read_token(secret: str, token: str) -> tuple[UUID, UUID] | None:
-    """The user's id and calendar key, or None for a token not made here.
-
-    The caller compares the key with the user's own.
-    """
-    try:
-        ids = base64_decode(_signer(secret).unsign(token))
-    except (BadData, UnicodeError):
-        return None
-    return UUID(bytes=ids[:16]), UUID(bytes=ids[16:])
 
 
 def write(name: str, entries: Iterable[Entry]) -> bytes:
@@ -89,7 +68,3 @@ def _fold(line: str) -> str:
         parts[-1] += character
         size += octets
     return LINE_BREAK.join(parts)
-
-
-def _signer(secret: str) -> Signer:
-    return Signer(secret, salt="calendar")

@@ -124,15 +124,15 @@ def find_or_invite(session: Session, email: str, language: str, now: datetime) -
 def sign_in(
     session: Session, passwords: Passwords, identifier: str, password: str, address: str, now: datetime
 ) -> UUID | None:
-    """As ``recognize``, and a sign-in is recorded."""
-    user_id = recognize(session, passwords, identifier, password, address, now)
+    """As ``authenticate``, and a sign-in is recorded."""
+    user_id = authenticate(session, passwords, identifier, password, address, now)
     if user_id:
         with unit_of_work(session):
             events.record(session, "signed_in", merchant_id=PORTAL_ID, actor_id=user_id, at=now)
     return user_id
 
 
-def recognize(
+def authenticate(
     session: Session, passwords: Passwords, identifier: str, password: str, address: str, now: datetime
 ) -> UUID | None:
     """The id of the user with this email or username and password, or None if the two do not fit.

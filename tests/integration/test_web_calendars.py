@@ -8,9 +8,9 @@ import re
 import pytest
 from sqlalchemy import select
 
+from portal.adapters import calendar_tokens
 from portal.extensions import now
 from portal.models import User
-from portal.presentation.calendar_feed import make_token
 from portal.queries import admin
 from portal.services import accounts
 from portal.services.transaction import unit_of_work
@@ -99,8 +99,8 @@ def test_the_address_ends_with_the_account_and_outlives_a_new_password(app, ada_
 def test_a_token_for_somebody_without_an_address_opens_nothing(app, client, session, ada, plan):
     secret = app.config["SECRET_KEY"]
     for token in (
-        make_token(secret, ada.id, plan.id),
-        make_token(secret, plan.id, ada.id),
+        calendar_tokens.make(secret, ada.id, plan.id),
+        calendar_tokens.make(secret, plan.id, ada.id),
         "x",
         "x.y",
         "%00",

@@ -7,7 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from portal.presentation.calendar_feed import Entry, make_token, read_token, write
+from portal.adapters import calendar_tokens
+from portal.presentation.calendar_feed import Entry, write
 
 MOMENT = datetime(2026, 3, 2, 12, 30, 5, tzinfo=UTC)
 
@@ -86,8 +87,8 @@ def test_the_moment_of_a_change_is_told_in_utc():
 
 def test_a_token_holds_who_and_which_key_and_no_other_secret_made_it():
     user_id, key = uuid4(), uuid4()
-    token = make_token("one secret", user_id, key)
-    assert read_token("one secret", token) == (user_id, key)
-    assert read_token("another secret", token) is None
+    token = calendar_tokens.make("one secret", user_id, key)
+    assert calendar_tokens.read("one secret", token) == (user_id, key)
+    assert calendar_tokens.read("another secret", token) is None
     for wrong in ("", "x", token[:-1], token + "x", "\udc80", token.swapcase()):
-        assert read_token("one secret", wrong) is None
+        assert calendar_tokens.read("one secret", wrong) is None

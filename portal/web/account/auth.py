@@ -237,7 +237,7 @@ def account() -> ResponseReturnValue:
 def password() -> ResponseReturnValue:
     person, form = actor(), PasswordForm()
     form.check(person)
-    recognized = accounts.recognize(
+    recognized = accounts.authenticate(
         db.session,
         adapters().passwords,
         person.email,

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, current_app, make_response, render_templa
 from flask_babel import force_locale
 from flask_babel import gettext as _
 
+from portal.adapters import calendar_tokens
 from portal.core.errors import NotFound
 from portal.core.roles import Role
 from portal.extensions import db, limiter, now
@@ -29,7 +30,7 @@ bp = Blueprint("calendars", __name__)
 @limiter.limit("120 per minute")
 def feed(token: str) -> Response:
     """The token alone opens it, since calendar apps cannot sign in; it is in the language of its owner."""
-    read = feeds.read_token(current_app.config["SECRET_KEY"], token)
+    read = calendar_tokens.read(current_app.config["SECRET_KEY"], token)
     owner = calendars.find_owner(db.session, *read) if read else None
     if owner is None:
         raise NotFound()
@@ -73,7 +74,7 @@ def show() -> str:
 
 
 def _address(key: UUID) -> str:
-    token = feeds.make_token(current_app.config["SECRET_KEY"], actor().id, key)
+    token = calendar_tokens.make(current_app.config["SECRET_KEY"], actor().id, key)
     return current_app.config["PORTAL_URL"] + url_for(".feed", token=token)
 
 
