@@ -6,19 +6,21 @@ from uuid import UUID
 
 from itsdangerous import BadData, URLSafeTimedSerializer
 
+RESET_SECONDS = 3600
+
 
 def make(secret: str, user_id: UUID, version: int) -> str:
     """A token for this user; it holds the version of their sessions, so a new password puts an end to it."""
     return _serializer(secret).dumps([str(user_id), version])
 
 
-def read(secret: str, token: str, max_age: int) -> tuple[UUID, int] | None:
-    """The user's id and session version, or None for a token not made here or older than ``max_age`` seconds.
+def read(secret: str, token: str) -> tuple[UUID, int] | None:
+    """The user's id and session version, or None for a token not made here or older than ``RESET_SECONDS``.
 
     The caller compares the version with the user's own.
     """
     try:
-        user_id, version = _serializer(secret).loads(token, max_age=max_age)
+        user_id, version = _serializer(secret).loads(token, max_age=RESET_SECONDS)
     except (BadData, UnicodeError):
         return None
     return UUID(user_id), version

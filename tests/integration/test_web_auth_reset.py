@@ -127,8 +127,8 @@ def test_a_weak_or_mistyped_password_is_named_and_the_link_still_works(app, clie
 def test_a_link_dies_after_an_hour(app, client, session, ada, monkeypatch):
     client.submit("/forgot", {"email": ada.email})
     path = link(app, session)
-    assert auth.RESET_SECONDS == 3600
-    monkeypatch.setattr(auth, "RESET_SECONDS", -1)
+    assert reset_tokens.RESET_SECONDS == 3600
+    monkeypatch.setattr(reset_tokens, "RESET_SECONDS", -1)
     assert client.get(path).status_code == 410
 
 

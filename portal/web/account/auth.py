@@ -38,7 +38,6 @@ from portal.web.rendering import done
 
 bp = Blueprint("auth", __name__)
 
-RESET_SECONDS = 3600
 OPEN_TO_ALL = "120 per minute"
 LANGUAGE_CHOICES = [SelectChoice(code, name) for code, name in LANGUAGES.items()]
 
@@ -180,7 +179,7 @@ class NewPasswordForm(PageForm):
 @bp.route("/reset/<token>", methods=["GET", "POST"])
 @public
 def reset(token: str) -> ResponseReturnValue:
-    read = reset_tokens.read(current_app.config["SECRET_KEY"], token, RESET_SECONDS)
+    read = reset_tokens.read(current_app.config["SECRET_KEY"], token)
     person = find_actor(db.session, *read) if read else None
     if person is None:
         return render_template("auth/reset_spent.html"), 410

@@ -14,6 +14,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from portal.adapters.mailer import Email
+from portal.adapters.reset_tokens import RESET_SECONDS
 from portal.core.roles import Role
 from portal.core.states import PlanState
 from portal.extensions import adapters, db, now
@@ -24,7 +25,6 @@ from portal.queries.admin import MessageView
 from portal.queries.timeline import events_of_plan, payments_of_plan
 from portal.services import accounts, outbox
 from portal.services.transaction import unit_of_work
-from portal.web.account.auth import RESET_SECONDS
 from portal.web.forms import searched
 from portal.web.guards import actor, requires
 from portal.web.rendering import done
