@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent.parent
 
 
@@ -19,12 +21,25 @@ def test_the_layers_hold():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_a_breach_is_found(tmp_path):
-    """The same contracts over a copy in which a rule reaches for a table."""
-    shutil.copytree(ROOT / "portal", tmp_path / "portal")
+@pytest.mark.parametrize(
+    ("module", "imported"),
+    [
+        ("portal.core.money", "portal.models"),
+        ("portal.queries.merchant", "portal.presentation.formats"),
+        ("portal.presentation.formats", "portal.web.forms"),
+        ("portal.web.merchant.settings", "portal.web.customer.plans"),
+        ("portal.api.plans", "portal.models"),
+        ("portal.services.offers", "flask"),
+    ],
+)
+def test_a_breach_is_found(tmp_path, module, imported):
+    """The same contracts over a copy in which one module reaches too far."""
+    shutil.copytree(
+        ROOT / "portal", tmp_path / "portal", ignore=shutil.ignore_patterns("__pycache__", "fonts")
+    )
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    with (tmp_path / "portal/core/money.py").open("a") as money:
-        money.write("\nimport portal.models\n")
+    with (tmp_path / f"{module.replace('.', '/')}.py").open("a") as file:
+        file.write(f"\nimport {imported}\n")
     done = lint_imports(tmp_path)
     assert done.returncode != 0
-    assert "portal.core.money -> portal.models" in done.stdout
+    assert f"{module} -> {imported}" in done.stdout
