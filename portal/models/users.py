@@ -26,6 +26,7 @@ class User(Base):
     role: Mapped[str] = mapped_column(String(10))
     session_version: Mapped[int] = mapped_column(default=1)
     language: Mapped[str] = mapped_column(String(8), default="en")
+    language_chosen_at: Mapped[datetime | None]
     test_card: Mapped[str] = mapped_column(String(24), default="succeeds")
     calendar_key: Mapped[uuid.UUID | None]
     early_reminders_stopped_at: Mapped[datetime | None]

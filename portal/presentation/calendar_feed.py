@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
-LONGEST_LINE = 75  # octets, the line break left out (RFC 5545, 3.1)
-LINE_BREAK = "\r\n"
-_ESCAPED = str.maketrans({"\\": "\\\\", ";": "\\;", ",": "\\,", "\n": "\\n"})
+from icalendar import STATUS, TRANSP, Calendar, Event, Timezone, TimezoneStandard, vDuration
+
+REFRESHED_EVERY = timedelta(hours=6)
+SEQUENCES_FROM = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,48 +24,49 @@ class Entry:
     changed_at: datetime
 
 
-def write(name: str, entries: Iterable[Entry]) -> bytes:
-    """The calendar as an app reads it; the same entries give the same bytes."""
-    lines = [
-        "BEGIN:VCALENDAR",
-        "VERSION:2.0",
-        "PRODID:-//Tallystick//Due dates//EN",
-        "CALSCALE:GREGORIAN",
-        f"X-WR-CALNAME:{_escape(name)}",
-        "REFRESH-INTERVAL;VALUE=DURATION:PT6H",
-    ]
+def write(name: str, entries: Sequence[Entry]) -> bytes:
+    """The calendar as an app reads it (RFC 5545 and 7986); the same entries give the same bytes."""
+    calendar = Calendar()
+    calendar.add("VERSION", "2.0")
+    calendar.add("PRODID", "-//Tallystick//Due dates//EN")
+    calendar.add("CALSCALE", "GREGORIAN")
+    calendar.add("NAME", name)
+    calendar.add("REFRESH-INTERVAL", REFRESHED_EVERY, {"VALUE": "DURATION"})
+    # What apps read that do not know RFC 7986 yet.
+    calendar.add("X-WR-CALNAME", name)
+    calendar.add("X-PUBLISHED-TTL", vDuration(REFRESHED_EVERY))
     for entry in entries:
-        lines += _event(entry)
-    lines.append("END:VCALENDAR")
-    return "".join(_fold(line) + LINE_BREAK for line in lines).encode()
+        calendar.add_component(_event(entry))
+    if not entries:
+        # A calendar must hold a component; this one shows nothing.
+        calendar.add_component(_utc())
+    return calendar.to_ical()
 
 
-def _event(entry: Entry) -> Iterator[str]:
-    yield "BEGIN:VEVENT"
-    yield f"UID:{_escape(entry.uid)}"
-    yield f"DTSTAMP:{entry.changed_at.astimezone(UTC):%Y%m%dT%H%M%SZ}"
-    yield f"DTSTART;VALUE=DATE:{entry.day:%Y%m%d}"
-    yield f"SUMMARY:{_escape(entry.summary)}"
-    yield f"DESCRIPTION:{_escape(entry.description)}"
-    yield f"URL:{entry.url}"
-    yield "STATUS:CONFIRMED"
-    # Being asked to pay leaves the day free.
-    yield "TRANSP:TRANSPARENT"
-    yield "END:VEVENT"
+def _utc() -> Timezone:
+    standard = TimezoneStandard()
+    # Local time, as the standard demands.
+    standard.add("DTSTART", datetime(1970, 1, 1))  # noqa: DTZ001
+    standard.add("TZOFFSETFROM", timedelta())
+    standard.add("TZOFFSETTO", timedelta())
+    timezone = Timezone()
+    timezone.add("TZID", "Etc/UTC")
+    timezone.add_component(standard)
+    return timezone
 
 
-def _escape(text: str) -> str:
-    return text.translate(_ESCAPED)
-
-
-def _fold(line: str) -> str:
-    """Cut what is too long into lines of which all but the first begin with a space; no character is cut apart."""
-    parts, size = [""], 0
-    for character in line:
-        octets = len(character.encode())
-        if size + octets > LONGEST_LINE:
-            parts.append(" ")
-            size = 1
-        parts[-1] += character
-        size += octets
-    return LINE_BREAK.join(parts)
+def _event(entry: Entry) -> Event:
+    changed_at = entry.changed_at.astimezone(UTC)
+    return Event.new(
+        uid=entry.uid,
+        stamp=changed_at,
+        last_modified=changed_at,
+        sequence=int((changed_at - SEQUENCES_FROM).total_seconds()),
+        start=entry.day,
+        summary=entry.summary,
+        description=entry.description,
+        url=entry.url,
+        status=STATUS.CONFIRMED,
+        # Being asked to pay leaves the day free.
+        transparency=TRANSP.TRANSPARENT,
+    )

@@ -21,12 +21,15 @@ def find_key(session: Session, customer: Actor) -> UUID | None:
     return session.scalars(select(User.calendar_key).where(User.id == customer.id)).one()
 
 
-def find_owner(session: Session, user_id: UUID, key: UUID) -> Actor | None:
-    """Whose calendar this is, or None once the key was replaced or the user deactivated."""
-    version = session.scalars(
-        select(User.session_version).where(User.id == user_id, User.calendar_key == key)
+def find_owner(session: Session, user_id: UUID, key: UUID) -> tuple[Actor, datetime | None] | None:
+    """Whose calendar this is, and when they chose its language; None once it was replaced or they were deactivated."""
+    row = session.execute(
+        select(User.session_version, User.language_chosen_at).where(
+            User.id == user_id, User.calendar_key == key
+        )
     ).first()
-    return find_actor(session, user_id, version) if version else None
+    owner = find_actor(session, user_id, row.session_version) if row else None
+    return (owner, row.language_chosen_at) if row and owner else None
 
 
 def due_dates(session: Session, customer: Actor, now: datetime) -> list[tuple[PlanView, InstallmentView]]:

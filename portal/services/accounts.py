@@ -188,8 +188,10 @@ def change_profile(
     name = clean_name(name, rules.NAME_LONGEST)
     if test_card not in list(TestCard):
         raise InvalidInput.at("test_card", N_("Choose a test card from the list."))
-    values = {"name": name, "language": check_language(language), "test_card": test_card}
+    values = {"name": name, "test_card": test_card}
     session.execute(update(User).where(User.id == actor.id).values(**values))
+    if language != actor.language:
+        choose_language(session, actor, language, now)
     events.record(session, "profile_changed", merchant_id=PORTAL_ID, actor_id=actor.id, at=now)
 
 
@@ -206,9 +208,10 @@ def choose_early_reminders(session: Session, user_id: UUID, wanted: bool, now: d
         events.record(session, "profile_changed", merchant_id=PORTAL_ID, actor_id=user_id, at=now)
 
 
-def choose_language(session: Session, actor: Actor, language: str) -> None:
-    """From now on pages and letters speak this language to the person. Raises ``InvalidInput``."""
-    session.execute(update(User).where(User.id == actor.id).values(language=check_language(language)))
+def choose_language(session: Session, actor: Actor, language: str, now: datetime) -> None:
+    """The language of pages, emails and the calendar of this person. Raises ``InvalidInput``."""
+    values = {"language": check_language(language), "language_chosen_at": now}
+    session.execute(update(User).where(User.id == actor.id).values(**values))
 
 
 def change_password(session: Session, user_id: UUID, password_hash: str, now: datetime) -> int:

@@ -7,7 +7,7 @@ from flask_babel import get_locale
 from flask_login import current_user
 
 from portal.core.languages import ENGLISH, LANGUAGES, check_language
-from portal.extensions import db
+from portal.extensions import db, now
 from portal.http_errors import for_programs
 from portal.services import accounts
 from portal.services.transaction import unit_of_work
@@ -55,7 +55,7 @@ def choose() -> Response:
     language = check_language(request.form.get("language", ""))
     if current_user.is_authenticated:
         with unit_of_work(db.session):
-            accounts.choose_language(db.session, current_user.actor, language)
+            accounts.choose_language(db.session, current_user.actor, language, now())
     back = make_response(redirect(local_path(request.form.get("next")) or "/", 303))
     return remember(back, language)
 

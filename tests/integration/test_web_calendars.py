@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import logging
 import re
+from datetime import timedelta
 
 import pytest
+from icalendar import Calendar
 from sqlalchemy import select
 
 from portal.adapters import calendar_tokens
+from portal.adapters.gateway import Simulator
 from portal.extensions import now
 from portal.models import User
 from portal.queries import admin
-from portal.services import accounts
+from portal.services import accounts, refunds
 from portal.services.transaction import unit_of_work
 from tests import factories
 from tests.browserlike import sign_in, text
@@ -161,3 +164,39 @@ def test_the_address_is_neither_stored_nor_logged(app, ada_at_home, session, ada
 def test_whoever_tries_many_addresses_has_to_wait(client):
     statuses = [client.get("/calendar/x.ics").status_code for _ in range(121)]
     assert statuses == [404] * 120 + [429]
+
+
+def sequences(app, address) -> set[int]:
+    calendar = Calendar.from_ical(app.test_client().get(address).data)
+    assert all(event.stamp == event.last_modified for event in calendar.events)
+    return {event.sequence for event in calendar.events}
+
+
+@ON_SQLITE
+def test_what_is_shown_differently_has_a_later_stamp(app, ada_at_home, session, shop, ada, plan):
+    address = make(ada_at_home)
+    before = sequences(app, address)
+    later = now() + timedelta(minutes=1)
+    with unit_of_work(session):
+        accounts.choose_language(session, ada, "ar", later)
+    chosen = sequences(app, address)
+    assert min(chosen) > max(before)
+    session.rollback()
+    shown = refunds.preview(session, shop, plan.id, 1000).fingerprint
+    order = refunds.Request(plan.id, 1000, shown)
+    refunds.refund(session, Simulator(), shop, order, None, later + timedelta(minutes=1))
+    assert min(sequences(app, address)) > max(chosen)
+
+
+@ON_SQLITE
+def test_the_page_has_a_link_that_apps_subscribe_by(ada_at_home):
+    address = make(ada_at_home)
+    assert re.search(rf"href=\"webcal://[^/]+{re.escape(address)}\"", text(ada_at_home.get(PAGE)))
+
+
+@ON_SQLITE
+def test_once_all_is_paid_the_calendar_is_still_valid(app, ada_at_home, session, ada, plan):
+    address = make(ada_at_home)
+    for line in plan.installments:
+        factories.pay(session, ada, plan.id, line.number, now=now())
+    assert sequences(app, address) == set()

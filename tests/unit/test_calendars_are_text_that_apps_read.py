@@ -5,11 +5,17 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta, timezone
 from uuid import uuid4
 
+import ics
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from icalendar import Calendar
 
 from portal.adapters import calendar_tokens
 from portal.presentation.calendar_feed import Entry, write
 
+# One line, as it is stored.
+LINES = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1, max_size=200)
 MOMENT = datetime(2026, 3, 2, 12, 30, 5, tzinfo=UTC)
 
 
@@ -30,16 +36,23 @@ def unfolded(calendar: bytes) -> list[str]:
 
 
 def test_an_entry_is_a_whole_day_that_is_left_free():
-    assert unfolded(write("Payments due", [entry()])) == [
+    lines = unfolded(write("Payments due", [entry()]))
+    assert lines[:8] == [
         "BEGIN:VCALENDAR",
         "VERSION:2.0",
         "PRODID:-//Tallystick//Due dates//EN",
         "CALSCALE:GREGORIAN",
+        "NAME:Payments due",
         "X-WR-CALNAME:Payments due",
         "REFRESH-INTERVAL;VALUE=DURATION:PT6H",
+        "X-PUBLISHED-TTL:PT6H",
+    ]
+    assert set(lines[8:]) == {
         "BEGIN:VEVENT",
         "UID:1@example.com",
         "DTSTAMP:20260302T123005Z",
+        "LAST-MODIFIED:20260302T123005Z",
+        "SEQUENCE:194617805",
         "DTSTART;VALUE=DATE:20260331",
         "SUMMARY:Pay",
         "DESCRIPTION:Oak table",
@@ -48,11 +61,36 @@ def test_an_entry_is_a_whole_day_that_is_left_free():
         "TRANSP:TRANSPARENT",
         "END:VEVENT",
         "END:VCALENDAR",
-    ]
+    }
 
 
-def test_nothing_due_is_an_empty_calendar():
-    assert "BEGIN:VEVENT" not in unfolded(write("Payments due", []))
+def test_a_later_change_has_a_later_stamp_and_a_greater_number():
+    first, second = (
+        read(write("x", [entry(changed_at=MOMENT + k * timedelta(seconds=1))])) for k in range(2)
+    )
+    (before,), (after,) = first.events, second.events
+    assert before.sequence < after.sequence < 2**31
+    assert before.stamp < after.stamp and before.last_modified < after.last_modified
+
+
+def read(calendar: bytes) -> Calendar:
+    """As two libraries of others read it, neither of which takes what is not valid."""
+    (parsed,) = Calendar.from_ical(calendar, multiple=True)
+    assert [error for component in parsed.walk() for error in component.errors] == []
+    assert parsed.walk()[1:], "a calendar holds a component"
+    assert len(ics.Calendar(calendar.decode()).events) == len(parsed.events)
+    return parsed
+
+
+def test_nothing_due_is_a_valid_calendar_without_events():
+    assert read(write("Payments due", [])).events == []
+
+
+@given(name=LINES, summary=LINES, description=LINES)
+def test_whatever_people_typed_comes_out_as_it_went_in(name, summary, description):
+    calendar = read(write(name, [entry(summary, description=description)]))
+    (event,) = calendar.events
+    assert (event.summary, event.description, calendar["NAME"]) == (summary, description, name)
 
 
 @pytest.mark.parametrize(

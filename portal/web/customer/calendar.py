@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -31,11 +32,12 @@ bp = Blueprint("calendars", __name__)
 def feed(token: str) -> Response:
     """The token alone opens it, since calendar apps cannot sign in; it is in the language of its owner."""
     read = calendar_tokens.read(current_app.config["SECRET_KEY"], token)
-    owner = calendars.find_owner(db.session, *read) if read else None
-    if owner is None:
+    found = calendars.find_owner(db.session, *read) if read else None
+    if found is None:
         raise NotFound()
+    owner, since = found
     with force_locale(owner.language):
-        entries = [_entry(plan, part) for plan, part in calendars.due_dates(db.session, owner, now())]
+        entries = [_entry(plan, part, since) for plan, part in calendars.due_dates(db.session, owner, now())]
         response = make_response(feeds.write(_("Payments due"), entries))
     response.headers["Content-Type"] = "text/calendar; charset=utf-8"
     response.headers["Cache-Control"] = "private, no-cache"
@@ -44,7 +46,8 @@ def feed(token: str) -> Response:
     return response.make_conditional(request)
 
 
-def _entry(plan: PlanView, part: InstallmentView) -> feeds.Entry:
+def _entry(plan: PlanView, part: InstallmentView, since: datetime | None) -> feeds.Entry:
+    """``since`` then it is in the language that it is in."""
     portal = current_app.config["PORTAL_URL"]
     return feeds.Entry(
         uid=f"{part.id}@{urlsplit(portal).hostname}",
@@ -62,7 +65,7 @@ def _entry(plan: PlanView, part: InstallmentView) -> feeds.Entry:
             reference=plan.reference,
         ),
         url=portal + url_for("customer.plan", plan_id=plan.id),
-        changed_at=plan.updated_at,
+        changed_at=max(plan.updated_at, since or plan.updated_at),
     )
 
 
@@ -70,12 +73,18 @@ def _entry(plan: PlanView, part: InstallmentView) -> feeds.Entry:
 @requires(Role.CUSTOMER)
 def show() -> str:
     key = calendars.find_key(db.session, actor())
-    return render_template("customer/calendar.html", address=None if key is None else _address(key))
+    address = None if key is None else _address(key)
+    return render_template("customer/calendar.html", address=address, webcal=address and _webcal(address))
 
 
 def _address(key: UUID) -> str:
     token = calendar_tokens.make(current_app.config["SECRET_KEY"], actor().id, key)
     return current_app.config["PORTAL_URL"] + url_for(".feed", token=token)
+
+
+def _webcal(address: str) -> str:
+    """The address as apps take it that subscribe on a click."""
+    return f"webcal:{address.partition(':')[2]}"
 
 
 @bp.post("/customer/calendar")
