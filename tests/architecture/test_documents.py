@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md is true: its paths exist, the interface uses its words, and each email and event has a name."""
+"""The documents are true: their paths exist, the interface uses the glossary, and each email and event has a name."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
+
 from bin.untranslated import arabic
 from portal.core.states import TRANSITIONS
 from portal.presentation.activity import ACCOUNT_EVENTS, EMAILS, EVENTS
 
 ROOT = Path(__file__).parent.parent.parent
-TEXT = (ROOT / "CONTRIBUTING.md").read_text()
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/**/*.md"))]
 LAYOUTS = {"letter.txt", "letter.html", "_shared"}
 
 # Sentences that may use such a word: the history of the name, signs of an alphabet, and the text of accepted terms,
@@ -27,27 +30,44 @@ EXCEPTIONS = (
 
 def table(heading: str) -> list[list[str]]:
     """The rows of the table under this heading, without its own two."""
-    section = TEXT.split(f"## {heading}\n")[1].split("\n## ")[0]
+    section = CONTRIBUTING.split(f"## {heading}\n")[1].split("\n## ")[0]
     rows = [line for line in section.splitlines() if line.startswith("| ")]
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows[1:]]
 
 
-def missing_paths(rows: list[list[str]]) -> list[str]:
-    """Paths in ``code`` that fit no file; a <placeholder> fits any name."""
-    paths = [path for _, touched in rows for path in re.findall(r"`([\w./<>*-]+/[\w./<>*-]*)`", touched)]
-    return [path for path in paths if not list(ROOT.glob(re.sub(r"<\w+>", "*", path.rstrip("/"))))]
+FOLDERS = "portal|core|models|adapters|services|queries|presentation|web|api|templates|migrations|tests|docs|bin|bench"
+PATH = re.compile(rf"`((?:{FOLDERS})/[\w./<>*-]*)`")
 
 
-def test_every_path_of_adding_things_is_there():
-    rows = table("Adding things")
-    assert len(rows) > 10
-    assert missing_paths(rows) == []
+def missing_paths(text: str) -> list[str]:
+    """Paths in ``code`` that fit no file; a <placeholder> fits any name, and ``file.name`` is what the file defines."""
+    return [path for path in PATH.findall(text) if not is_there(path)]
+
+
+def is_there(path: str) -> bool:
+    pattern = re.sub(r"<\w+>", "*", path.rstrip("/"))
+    if any(list(folder.glob(pattern)) for folder in (ROOT, ROOT / "portal")):
+        return True
+    module, _, name = path.rpartition(".")
+    files = [folder / f"{module}.py" for folder in (ROOT, ROOT / "portal")]
+    return any(
+        re.search(rf"^(def|class) {name}\b", file.read_text(), re.MULTILINE)
+        for file in files
+        if file.exists()
+    )
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_path_of_a_document_is_there(document: Path):
+    assert missing_paths(document.read_text()) == []
 
 
 def test_a_path_that_is_not_there_is_found():
-    assert missing_paths([["a page", "`portal/web/<audience>/<noun>.py`, `portal/rooms/attic.py`"]]) == [
-        "portal/rooms/attic.py"
-    ]
+    text = (
+        "`portal/web/<audience>/<noun>.py` `portal/attic.py` `services/offers.accept` `services/offers.attic`"
+    )
+    assert missing_paths(text) == ["portal/attic.py", "services/offers.attic"]
+    assert len(PATH.findall(CONTRIBUTING)) > 15
 
 
 def unwanted() -> list[str]:
