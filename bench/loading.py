@@ -195,6 +195,9 @@ PLANS = (
     "'Oak dining table, six chairs', {total}, 'USD', {count}, 'biweekly', {starts_on}, "
     "CASE WHEN {active} THEN 'active' ELSE 'completed' END, {plan}, '{terms}', '{terms_hash}', "
     "{starts_on}, {agreed_on}, {agreed_at}, {agreed_at} FROM s",
+    "INSERT INTO customers (merchant_id, id, user_id, created_at) SELECT merchant_id, customer_id, customer_id, "
+    "MIN(created_at) FROM plans WHERE merchant_id = {shop} AND customer_id NOT IN "
+    "(SELECT user_id FROM customers WHERE merchant_id = {shop}) GROUP BY merchant_id, customer_id",
     "INSERT INTO acceptances (merchant_id, plan_id, customer_id, terms, terms_hash, accepted_at, address, "
     "user_agent, how) SELECT merchant_id, id, customer_id, terms, terms_hash, created_at, '192.0.2.7', 'Browser', "
     "'accepted' FROM plans WHERE merchant_id = {shop}",

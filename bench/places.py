@@ -12,12 +12,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from psycopg2.sql import SQL, Identifier, Literal
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, create_engine, update
 from sqlalchemy.orm import Session
 
 from config import load_settings
 from portal.core.roles import Actor
 from portal.database import engine_options
+from portal.models import Merchant
+from portal.services.transaction import unit_of_work
 from tests import factories
 from tests.databases import PostgresDatabase, SqliteDatabases, Superuser, environment
 
@@ -80,6 +82,8 @@ def _loaded(place: Place, shops: int) -> Place:
     with session(place) as writer:
         now = datetime.now(UTC)
         owners = tuple(factories.make_merchant(writer, f"Shop {number}", now=now) for number in range(shops))
+        with unit_of_work(writer):
+            writer.execute(update(Merchant).values(offers_per_day=None))
         for number, owner in enumerate(owners):
             loading.load(writer, place.superuser_url, owner, each, each * number)
     # Only the owner of the tables, or the superuser, may count the sums afresh.

@@ -138,11 +138,13 @@ def account(person: Actor) -> dict[str, Any]:
     return {"id": str(person.id), "username": person.username, "email": person.email, "role": person.role}
 
 
-def plan(view: PlanView) -> dict[str, Any]:
+def plan(view: PlanView, reader: Actor) -> dict[str, Any]:
+    """A shop is given its own id of the customer, and the customer the id of /me/."""
+    of_shop = reader.id == view.merchant_id
     return {
         "id": str(view.id),
         "merchant": str(view.merchant_id),
-        "customer": str(view.customer_id),
+        "customer": str(view.customer_at_shop if of_shop else view.customer_id),
         "customer_email": view.customer_email,
         "description": view.description,
         "total_amount": decimal_text(view.total, view.currency),

@@ -94,6 +94,14 @@ NO_TOKEN = invalid("refresh", "This field is required.")
 ACCEPTED = {409: problem(409, "This plan was already accepted.", code="plan_active")}
 CANCELLED = {409: problem(409, "This plan was cancelled.", code="plan_cancelled")}
 OFFERED = {409: problem(409, "This plan is an offer that nobody has accepted yet.", code="plan_offered")}
+TOO_MANY_OPEN_OFFERS = {
+    409: problem(
+        409,
+        "This customer has 20 offers of yours to answer. Wait for an answer, or revoke an offer that is not needed any "
+        "more.",
+        code="too_many_open_offers",
+    )
+}
 TOO_MUCH = invalid("amount", "At most 100.00 can be refunded.")
 NOT_SENT_BACK = {
     402: problem(

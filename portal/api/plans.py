@@ -80,7 +80,9 @@ class Offering:
 
 
 @bp.post("/")
-@documented(bp, answers.Plan, status=201, instead=examples.NO_PART, keyed=True)
+@documented(
+    bp, answers.Plan, status=201, instead=examples.NO_PART | examples.TOO_MANY_OPEN_OFFERS, keyed=True
+)
 @bp.input(NewPlan, example=examples.NEW_PLAN)
 @requires(Role.MERCHANT)
 def create(json_data: NewPlan) -> ResponseReturnValue:
@@ -115,7 +117,7 @@ def index(query_data: PlansQuery) -> Response:
         before=UUID(last[0]) if last else None,
         limit=query_data.limit + 1,
     )
-    return page(of, query_data, found, answers.plan, _end)
+    return page(of, query_data, found, partial(answers.plan, reader=actor()), _end)
 
 
 def _end(plan: PlanView) -> list[str]:
@@ -127,7 +129,7 @@ def _end(plan: PlanView) -> list[str]:
 @requires(Role.MERCHANT, Role.CUSTOMER)
 def show(plan_id: UUID) -> ResponseReturnValue:
     """One plan"""
-    return answers.plan(listing.get_plan(db.session, actor(), plan_id, now()))
+    return answers.plan(listing.get_plan(db.session, actor(), plan_id, now()), actor())
 
 
 @bp.get("/<uuid:plan_id>/installments/")
@@ -266,7 +268,7 @@ def _once(
 
     def do() -> dict[str, Any]:
         plan_id = act()
-        return answers.plan(listing.get_plan(db.session, actor(), plan_id, now()))
+        return answers.plan(listing.get_plan(db.session, actor(), plan_id, now()), actor())
 
     key = idempotency_key()
     with unit_of_work(db.session):

@@ -117,8 +117,8 @@ class TooMany(PortalError):
 
     code = "too_many_requests"
 
-    def __init__(self, message: str, retry_after: int) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, retry_after: int, *, code: str | None = None, **params: Any) -> None:
+        super().__init__(message, code=code, **params)
         self.retry_after = retry_after
 
 

@@ -5,12 +5,13 @@ from .payments import Payment, Posting, Refund
 from .plans import Acceptance, Installment, Plan
 from .records import Event, IdempotencyKey, JobRun, Message, Reminder
 from .tallies import CohortTally, DueTally, PostedTally, TallyChange
-from .users import LoginAttempt, Merchant, User
+from .users import Customer, LoginAttempt, Merchant, User
 
 __all__ = [
     "Acceptance",
     "Base",
     "CohortTally",
+    "Customer",
     "DueTally",
     "Event",
     "IdempotencyKey",

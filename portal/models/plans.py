@@ -18,7 +18,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, query_expression
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from .base import Base, new_id
@@ -74,6 +74,8 @@ class Plan(Base):
     accepted_on: Mapped[date | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+    # Read with the plan by those who lock it.
+    shop_suspended_at: Mapped[datetime | None] = query_expression()
 
     __table_args__ = (
         UniqueConstraint("merchant_id", "reference"),
@@ -102,6 +104,7 @@ class Plan(Base):
         Index("ix_plans_id", "id"),
         Index("ix_plans_merchant_id_state_id", "merchant_id", "state", "id"),
         Index("ix_plans_customer_id_id", "customer_id", "id"),
+        Index("ix_plans_merchant_id_created_at", "merchant_id", "created_at"),
     )
 
 

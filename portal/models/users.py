@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import datetime
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, Integer, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from .base import Base, new_id
@@ -44,7 +44,9 @@ class User(Base):
 class Merchant(Base):
     """A shop, or the portal itself (id 0, no user), to which messages of no shop belong.
 
-    Plans keep the time zone of their terms, so the shop keeps the ``earlier_timezones`` in which it may have some.
+    Offers of a suspended shop cannot be accepted. ``offers_per_day`` bounds those to addresses that never accepted one;
+    None is no bound. Plans keep the zone of their terms; ``earlier_timezones`` are those in which the
+    shop may have some.
     Its id is its user's id: one shop a user, without a second unique key beside the tenant's.
     """
 
@@ -58,8 +60,26 @@ class Merchant(Base):
     timezone: Mapped[str] = mapped_column(String(64))
     earlier_timezones: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
     created_at: Mapped[datetime]
+    suspended_at: Mapped[datetime | None]
+    offers_per_day: Mapped[int | None] = mapped_column(Integer, default=50, server_default="50")
 
-    __table_args__ = (CheckConstraint("user_id = id OR user_id IS NULL", name="user"),)
+    __table_args__ = (
+        CheckConstraint("user_id = id OR user_id IS NULL", name="user"),
+        CheckConstraint("offers_per_day >= 0", name="offers_per_day"),
+    )
+
+
+class Customer(Base):
+    """A person as one shop knows it, from the first offer on; ``id`` is random and tells nothing about the person."""
+
+    __tablename__ = "customers"
+
+    merchant_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("merchants.id"), primary_key=True)
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime]
+
+    __table_args__ = (UniqueConstraint("merchant_id", "user_id"),)
 
 
 class LoginAttempt(Base):

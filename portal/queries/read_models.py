@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from portal.core.calendar import business_date
 from portal.core.states import InstallmentStatus, PlanState, installment_status, shown_state
-from portal.models import Installment, Plan, User
+from portal.models import Customer, Installment, Merchant, Plan, User
 
 
 class InstallmentView(NamedTuple):
@@ -44,7 +44,8 @@ class PlanView:
     """A plan today, with its parties and its installments in order; amounts in minor units.
 
     ``state`` already counts an offer past its last day as expired; ``today`` is the date
-    in the zone of its terms, which also name the shop and its address for support.
+    in the zone of its terms, which also name the shop and its address for support. ``customer_at_shop`` is the id
+    by which the shop knows the customer; ``customer_id`` is for the customer and admins only.
     """
 
     id: UUID
@@ -54,8 +55,11 @@ class PlanView:
     support_email: str
     timezone: str
     customer_id: UUID
+    customer_at_shop: UUID
     customer_name: str
     customer_email: str
+    customer_deactivated: bool
+    shop_suspended: bool
     description: str
     total: int
     currency: str
@@ -124,7 +128,12 @@ class PlanView:
 
 
 # Columns and not entities: nothing here is changed, and a list may hold hundreds of rows.
-_CUSTOMER = User.name.label("customer")
+_PARTIES = (
+    User.name.label("customer"),
+    User.deactivated_at.is_not(None).label("customer_deactivated"),
+    Customer.id.label("customer_at_shop"),
+    Merchant.suspended_at.is_not(None).label("shop_suspended"),
+)
 # The plan's id is compared as text: making a UUID of it for each line would take longest of all.
 _PLAN = cast(Plan.id, String).label("key")
 # Columns of the table, not mapped ones, whose rows cost more.
@@ -160,8 +169,11 @@ def load_plans(session: Session, query: Select[Any], now: datetime) -> list[Plan
 
 def with_view_columns(query: Select[Any]) -> Select[Any]:
     """The query with all that a plan's view is made from."""
-    return query.join(User, User.id == Plan.customer_id).with_only_columns(
-        _PLAN, *Plan.__table__.columns, _CUSTOMER
+    return (
+        query.join(Merchant, Merchant.id == Plan.merchant_id)
+        .join(User, User.id == Plan.customer_id)
+        .outerjoin(Customer, (Customer.merchant_id == Plan.merchant_id) & (Customer.user_id == User.id))
+        .with_only_columns(_PLAN, *Plan.__table__.columns, *_PARTIES)
     )
 
 
@@ -190,8 +202,11 @@ def _plan_view(plan: Any, lines: list[Any], now: datetime) -> PlanView:
         support_email=plan.support_email,
         timezone=plan.timezone,
         customer_id=plan.customer_id,
+        customer_at_shop=plan.customer_at_shop,
         customer_name=plan.customer,
         customer_email=plan.customer_email,
+        customer_deactivated=plan.customer_deactivated,
+        shop_suspended=plan.shop_suspended,
         description=plan.description,
         total=plan.total,
         currency=plan.currency,

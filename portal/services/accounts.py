@@ -23,7 +23,7 @@ from portal.core.roles import PORTAL_ID, Actor, Role
 from portal.core.text import clean_name, fold
 from portal.models import LoginAttempt, Merchant, User, new_id
 
-from . import events, outbox
+from . import events, outbox, shops
 from .transaction import insert_once, unit_of_work
 
 THROTTLE_WINDOW = timedelta(minutes=5)
@@ -101,9 +101,15 @@ def sign_up(session: Session, new: NewAccount, password_hash: str, now: datetime
 
 
 def find_or_invite(session: Session, email: str, language: str, now: datetime) -> User:
-    """The user with this address, locked; made without a password if there is none: it waits to be claimed.
+    """The user with this address, locked; made without a password if there is none: it waits to be claimed."""
+    invite(session, email, language, now)
+    return session.scalars(select(User).where(User.email == email).with_for_update(key_share=True)).one()
 
-    Nothing is known of whom an offer invites but the shop that does so, so the first letter is in its ``language``.
+
+def invite(session: Session, email: str, language: str, now: datetime) -> None:
+    """Make a user of this address unless there is one.
+
+    Nothing is known of the person but the shop that makes the offer, so the first email is in its ``language``.
     """
     invited = {
         "id": new_id(),
@@ -118,7 +124,6 @@ def find_or_invite(session: Session, email: str, language: str, now: datetime) -
         "created_at": now,
     }
     insert_once(session, User, [invited])
-    return session.scalars(select(User).where(User.email == email).with_for_update(key_share=True)).one()
 
 
 def sign_in(
@@ -295,7 +300,10 @@ def create_admin(session: Session, email: str, password_hash: str, now: datetime
 
 
 def deactivate(session: Session, admin: Actor, user_id: UUID, now: datetime) -> None:
-    """End a user's sessions and stop sign-in; plans stay as they are. Raises ``Conflict`` for oneself."""
+    """End a user's sessions and stop sign-in; plans stay as they are, and the user's shop is suspended.
+
+    Raises ``Conflict`` for oneself.
+    """
     if user_id == admin.id:
         raise Conflict(N_("You cannot deactivate yourself."))
     user = _lock_user(session, user_id)
@@ -304,10 +312,12 @@ def deactivate(session: Session, admin: Actor, user_id: UUID, now: datetime) -> 
         events.record(
             session, "user_deactivated", merchant_id=PORTAL_ID, actor_id=admin.id, at=now, user=str(user_id)
         )
+        if user.role == Role.MERCHANT:
+            shops.suspend(session, admin, user_id, now)
 
 
 def reactivate(session: Session, admin: Actor, user_id: UUID, now: datetime) -> None:
-    """Let a deactivated user sign in again."""
+    """Let a deactivated user sign in again; the user's shop stays suspended until that is lifted."""
     user = _lock_user(session, user_id)
     if user.deactivated_at is not None:
         user.deactivated_at = None

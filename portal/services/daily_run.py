@@ -76,7 +76,8 @@ def _run_one(
         "overdue": sum(_pages(session, overdue.mark, merchant_id, zone, today, now)),
         "expired": sum(_batches(session, offers.expire, offers.EXPIRE_BATCH, merchant_id, zone, today, now)),
     }
-    if at_any_hour or local_time(now, zone) >= REMINDERS_FROM:
+    suspended = session.scalar(select(Merchant.suspended_at).where(Merchant.id == merchant_id))
+    if not suspended and (at_any_hour or local_time(now, zone) >= REMINDERS_FROM):
         counts["reminders"] = sum(_remind(session, merchant_id, zone, today, now))
     return counts
 

@@ -21,8 +21,7 @@ from portal.core.tallies import Standing
 from portal.core.text import clean_line
 from portal.models import Acceptance, Installment, Merchant, Plan, new_id
 
-from . import tallies
-from .accounts import find_or_invite
+from . import customers, tallies
 from .plans import installments_of, lock_for_customer, lock_for_merchant, post, tell, write_to
 from .transaction import insert_rows
 
@@ -59,25 +58,28 @@ def preview(merchant: Actor, proposal: Proposal, now: datetime) -> tuple[Line, .
 
 
 def offer(session: Session, merchant: Actor, proposal: Proposal, now: datetime) -> UUID:
-    """Send an offer with frozen terms; returns the plan's id. Raises ``InvalidInput`` and changes nothing.
+    """Send an offer with frozen terms; returns the plan's id. Changes nothing when it raises ``InvalidInput``,
+    ``Conflict`` (the shop is suspended, the customer has many offers of it to answer) or ``TooMany``.
 
-    A customer who is not registered is invited, so the merchant learns nothing about who is.
+    Every address is answered alike, and one that is not registered is invited, so the merchant learns nothing about it.
     """
     if merchant.role is not Role.MERCHANT:
         raise Forbidden(N_("Only a shop can offer a plan."))
     email, description, lines = check(merchant, proposal, now)
-    shop = session.get_one(Merchant, merchant.id)
-    customer = find_or_invite(session, email, merchant.language, now)
-    if customer.role != Role.CUSTOMER:
-        message = N_("This address belongs to an account that cannot buy on installments.")
-        raise InvalidInput.at("customer_email", message)
+    # Offers of one shop wait for each other here, so that they are counted.
+    shop = session.get_one(Merchant, merchant.id, with_for_update={"key_share": True}, populate_existing=True)
+    if shop.suspended_at:
+        raise Conflict(
+            N_("Your shop is suspended, so it cannot send offers. Contact support."), code="shop_suspended"
+        )
+    customer_id = customers.receive_offer(session, shop, email, merchant.language, now)
     last_day = offer_last_day(business_date(now, shop.timezone))
     text = _terms_text(shop, email, description, proposal, lines, last_day)
     plan = Plan(
         merchant_id=shop.id,
         id=new_id(),
         reference=_new_reference(),
-        customer_id=customer.id,
+        customer_id=customer_id,
         customer_email=email,
         description=description,
         total=proposal.total,
@@ -93,7 +95,7 @@ def offer(session: Session, merchant: Actor, proposal: Proposal, now: datetime) 
         updated_at=now,
     )
     _insert(session, plan, lines)
-    tell(session, plan, "plan_offered", "offer_sent", customer.id, merchant.id, now)
+    tell(session, plan, "plan_offered", "offer_sent", customer_id, merchant.id, now)
     return plan.id
 
 
@@ -173,6 +175,8 @@ def bind(session: Session, plan: Plan, origin: Origin, how: str, now: datetime, 
     """
     state = states.shown_state(PlanState(plan.state), plan.last_day, today)
     event = states.transition(state, PlanState.ACTIVE)
+    if plan.shop_suspended_at:
+        raise Conflict(N_("This shop is suspended, so its offers cannot be accepted."), code="shop_suspended")
     session.add(
         Acceptance(
             merchant_id=plan.merchant_id,

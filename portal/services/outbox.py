@@ -13,6 +13,7 @@ from sqlalchemy import Row, select, update
 from sqlalchemy.orm import Session
 
 from portal.adapters.mailer import Email, Envelope, Mailer, MailRefused
+from portal.core import reminders
 from portal.core.errors import N_, Busy, Conflict, NotFound
 from portal.core.roles import PORTAL_ID, Actor
 from portal.models import Merchant, Message, User, new_id
@@ -26,6 +27,8 @@ BATCH = 20
 LEASE = timedelta(minutes=5)
 MOST_TRIES = 8
 LONGEST_WAIT = timedelta(hours=6)
+# Offers and reminders; receipts and what refunds and cancels are sent all the same.
+STOPPED_BY_SUSPENSION = frozenset({"offer_sent", "reminder", *reminders.ORDER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,8 @@ class Addressed:
     support: str
     tries: int
     created_at: datetime
+    deactivated: bool = False
+    suspended: bool = False
 
     @property
     def envelope(self) -> Envelope:
@@ -148,6 +153,8 @@ def _claim(session: Session, merchant_id: UUID, now: datetime) -> list[Addressed
                 User.session_version,
                 Merchant.name.label("sender"),
                 Merchant.support_email,
+                User.deactivated_at,
+                Merchant.suspended_at,
             )
             .join(User, User.id == Message.user_id)
             .join(Merchant, Merchant.id == Message.merchant_id)
@@ -182,6 +189,8 @@ def _addressed(merchant_id: UUID, row: Row[Any]) -> Addressed:
         support=row.support_email,
         tries=row.tries + 1,
         created_at=row.created_at,
+        deactivated=row.deactivated_at is not None,
+        suspended=row.suspended_at is not None,
     )
 
 
@@ -192,6 +201,10 @@ def _deliver_one(
     message: Addressed,
     clock: Callable[[], datetime],
 ) -> str:
+    stopped = _reason_to_stop(message)
+    if stopped:
+        _record(session, message, {"state": "failed", "error": stopped})
+        return "refused"
     try:
         email = write(message)
         mailer.send(email, message.envelope)
@@ -217,6 +230,15 @@ def _record_sent(session: Session, message: Addressed, email: Email, now: dateti
     except Exception:
         log.exception("an email could not be kept", extra={"email": str(message.id), "kind": message.kind})
         _record(session, message, sent)
+
+
+def _reason_to_stop(message: Addressed) -> str | None:
+    """Why an email is not sent: nobody reads it, or it would go on with what a suspended shop may not."""
+    if message.deactivated:
+        return N_("Not sent: the recipient's account is deactivated.")
+    if message.suspended and message.kind in STOPPED_BY_SUSPENSION:
+        return N_("Not sent: the shop is suspended.")
+    return None
 
 
 def _refuse(

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import bindparam, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, with_expression
 from sqlalchemy.orm.attributes import flag_modified
 
 from portal.core import states
@@ -18,7 +18,7 @@ from portal.core.errors import N_, Conflict, Forbidden, NotFound
 from portal.core.roles import Actor, Role
 from portal.core.states import PlanState
 from portal.core.tallies import Standing
-from portal.models import Installment, Plan, Posting, Refund, new_id
+from portal.models import Installment, Merchant, Plan, Posting, Refund, new_id
 
 from . import events, idempotency, outbox, tallies
 from .transaction import insert_rows
@@ -125,8 +125,10 @@ def lock(session: Session, merchant_id: UUID, plan_id: UUID, now: datetime) -> t
     return plan, business_date(now, plan.timezone)
 
 
+_SUSPENDED = select(Merchant.suspended_at).where(Merchant.id == Plan.merchant_id).scalar_subquery()
 _LOCKED = (
     select(Plan)
+    .options(with_expression(Plan.shop_suspended_at, _SUSPENDED))
     .where(Plan.merchant_id == bindparam("merchant"), Plan.id == bindparam("plan"))
     .with_for_update(key_share=True, of=Plan)
     .execution_options(populate_existing=True)

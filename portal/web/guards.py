@@ -54,6 +54,14 @@ class SignedIn(UserMixin):
 def _admit(roles: tuple[Role, ...]) -> Response | None:
     if not current_user.is_authenticated:
         return _sign_in_first()
+    if roles == (Role.CUSTOMER,) and current_user.role is not Role.CUSTOMER:
+        raise Forbidden(
+            _(
+                "You are signed in as %(name)s, which is not a customer's account. An offer sent to its address "
+                "cannot be accepted with it: ask the shop to send the offer to another address of yours.",
+                name=current_user.name,
+            )
+        )
     if current_user.role not in roles:
         raise Forbidden(
             _(

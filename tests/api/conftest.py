@@ -9,9 +9,12 @@ from uuid import UUID
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
+from portal.core.roles import Actor
+from portal.models import Customer
 from tests import factories
 from tests.api.described import check_described
 from tests.factories import PASSWORD, email_of
@@ -116,3 +119,9 @@ def expired(shop: Program, ada: Program, session: Session) -> dict[str, Any]:
 def plan(shop: Program, ada: Program) -> dict[str, Any]:
     """An offer of 100.00 in four parts from the shop to Ada."""
     return shop.post("/plans/", json=new_plan()).json
+
+
+def customer_of(session: Session, plan: dict[str, Any]) -> Actor:
+    """The customer of a plan as its shop was answered, which knows the customer by an id of its own."""
+    found = session.scalars(select(Customer.user_id).where(Customer.id == UUID(plan["customer"]))).one()
+    return factories.actor(session, found)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
-from uuid import UUID
 
 import pytest
 import sqlalchemy
@@ -14,7 +13,7 @@ from portal.extensions import now
 from portal.models import Acceptance, Payment
 from portal.services import settlement
 from tests import factories
-from tests.api.conftest import Program, in_days, new_plan
+from tests.api.conftest import Program, customer_of, in_days, new_plan
 
 
 def pay_path(plan: dict, number: int = 1) -> str:
@@ -22,7 +21,7 @@ def pay_path(plan: dict, number: int = 1) -> str:
 
 
 def choose(session, plan: dict, card: str) -> None:
-    factories.choose_card(session, factories.actor(session, UUID(plan["customer"])), card)
+    factories.choose_card(session, customer_of(session, plan), card)
 
 
 def payments(session) -> int:
@@ -42,7 +41,7 @@ def test_the_first_payment_accepts_the_offer(ada, plan, session):
     }
     assert paid.json == plan["installments"][0] | expected
     evidence = session.scalars(sqlalchemy.select(Acceptance)).one()
-    assert (evidence.how, str(evidence.customer_id)) == ("first payment", plan["customer"])
+    assert (evidence.how, evidence.customer_id) == ("first payment", customer_of(session, plan).id)
     assert ada.get(f"/plans/{plan['id']}/").json["installments"][0] == paid.json
 
 

@@ -14,7 +14,7 @@ from portal.extensions import now
 from portal.models import Acceptance
 from portal.services import refund_settlement, settlement
 from tests import factories
-from tests.api.conftest import TODAY, Program, in_days, new_plan
+from tests.api.conftest import TODAY, Program, customer_of, in_days, new_plan
 
 FIELDS = {
     "id",
@@ -58,7 +58,6 @@ def test_a_plan_says_all_that_is_agreed(shop, ada, plan):
         frozenset(LINE_FIELDS)
     }
     assert plan["merchant"] == shop.get("/auth/me/").json["id"]
-    assert plan["customer"] == ada.get("/auth/me/").json["id"]
     assert (plan["customer_email"], plan["total_amount"], plan["currency"]) == (
         "ada@example.com",
         "100.00",
@@ -66,7 +65,11 @@ def test_a_plan_says_all_that_is_agreed(shop, ada, plan):
     )
     assert (plan["frequency"], plan["start_date"]) == ("monthly", TODAY.isoformat())
     assert [line["number"] for line in plan["installments"]] == [1, 2, 3, 4]
-    assert shop.get(f"/plans/{plan['id']}/").json == ada.get(f"/plans/{plan['id']}/").json == plan
+    assert shop.get(f"/plans/{plan['id']}/").json == plan
+    # Each party is given an id of the customer of its own.
+    me = ada.get("/auth/me/").json["id"]
+    assert ada.get(f"/plans/{plan['id']}/").json == plan | {"customer": me}
+    assert plan["customer"] != me and UUID(plan["customer"]).version == 4
 
 
 @pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
@@ -107,10 +110,10 @@ def test_accepting_binds_once_and_leaves_evidence(ada, plan, session):
     again = ada.post(path)
     assert (again.status_code, again.json["code"]) == (409, "plan_active")
     evidence = session.scalars(sqlalchemy.select(Acceptance)).one()
-    assert (evidence.how, evidence.user_agent, str(evidence.customer_id)) == (
+    assert (evidence.how, evidence.user_agent, evidence.customer_id) == (
         "accepted",
         "Bot/1",
-        plan["customer"],
+        customer_of(session, plan).id,
     )
 
 
@@ -182,7 +185,7 @@ def test_a_refund_of_80_after_one_of_four_cancels_three_and_returns_5(shop, ada,
 
 
 def test_a_refund_without_an_answer_is_processing_until_it_is_settled(shop, ada, plan, session):
-    factories.choose_card(session, factories.actor(session, UUID(plan["customer"])), "times_out")
+    factories.choose_card(session, customer_of(session, plan), "times_out")
     assert ada.post(f"/plans/installments/{plan['installments'][0]['id']}/pay/").status_code == 202
     later = now() + timedelta(minutes=5)
     settlement.settle_pending(session, Simulator(), later)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
 from portal.adapters.gateway import Outcome, Simulator
 from portal.api import examples
 from tests import factories
-from tests.api.conftest import Program, new_plan
+from tests.api.conftest import Program, customer_of, new_plan
 
 pytestmark = pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
 
@@ -93,7 +93,10 @@ class Operation:
         return self.call(self.own, nowhere, json={"amount": "1.00"} if "refunds" in self.path else None)
 
     def is_409(self):
-        """What was done is not done again, and nothing is refunded of an offer."""
+        """What was done is not done again, nothing is refunded of an offer, and nobody is sent offers without end."""
+        if self.path == "/api/plans/":
+            offer = new_plan(customer_email="busy@example.com")
+            return [self.call(self.shop, json=offer) for _ in range(21)][-1]
         body = {"amount": "1.00"} if self.path.endswith("/refunds/") else None
         if not body:
             self.ada.post(f"/plans/{self.plan['id']}/accept/")
@@ -120,7 +123,10 @@ def refuse(app, session, shop, ada):
 
     def refusal(method: str, path: str, status: str):
         plan = shop.post("/plans/", json=new_plan()).json
-        return getattr(Operation(method, path, shop, ada, boss, plan), f"is_{status}")()
+        answer = getattr(Operation(method, path, shop, ada, boss, plan), f"is_{status}")()
+        # Offers that nobody answers are not piled up.
+        shop.post(f"/plans/{plan['id']}/cancel/")
+        return answer
 
     return refusal
 
@@ -138,7 +144,7 @@ def refusals(description: dict) -> list[tuple[str, str, str, dict]]:
 def test_every_refusal_is_as_described(shop, ada, session, plan, refuse):
     described_ones = refusals(shop.get("/openapi.json").json)
     assert len(described_ones) > 70
-    customer = factories.actor(session, UUID(plan["customer"]))
+    customer = customer_of(session, plan)
     for method, path, status, described in described_ones:
         if status == "402" and path.endswith("/refunds/"):
             continue

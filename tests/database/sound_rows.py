@@ -6,10 +6,10 @@ value only if it has no default.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import count
+from itertools import count, cycle
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -42,6 +42,8 @@ class Shop:
     customer: UUID
     offer: UUID
     ids: dict[str, UUID]
+    # People to whom it has offered nothing, one after the other.
+    strangers: Iterator[UUID]
 
     @property
     def plan(self) -> UUID:
@@ -61,7 +63,8 @@ def make_shop(session: Session, name: str) -> Shop:
         t.__tablename__: session.scalars(select(t.id).where(t.plan_id == plan)).first() for t in PARENTS
     }
     session.rollback()
-    return Shop(shop.id, customer.id, offer, of_plan | {"plans": plan})
+    strangers = [factories.make_customer(session, f"{name} Passer {number}").id for number in "12"]
+    return Shop(shop.id, customer.id, offer, of_plan | {"plans": plan}, cycle(strangers))
 
 
 def sound(table: str, shop: Shop) -> Row:
@@ -102,6 +105,7 @@ SOUND: dict[str, Callable[[Shop], Row]] = {
         "timezone": "UTC",
         "created_at": NOW,
     },
+    "customers": lambda shop: _of(shop, user_id=next(shop.strangers), created_at=NOW),
     "login_attempts": lambda shop: {"id": uuid4(), "account": "a", "address": "192.0.2.1", "at": NOW},
     "plans": lambda shop: _of(
         shop,

@@ -29,7 +29,15 @@ APPEND_ONLY = ("postings", "acceptances", "events", "payments")
 MAY_CHANGE = {
     "plans": {"state", "acceptance_id", "accepted_on", "updated_at"},
     "installments": {"paid", "cancelled", "returned", "late_on", "paid_on", "paid_at", "payment_id"},
-    "merchants": {"name", "support_email", "timezone", "earlier_timezones", "created_at"},
+    "merchants": {
+        "name",
+        "support_email",
+        "timezone",
+        "earlier_timezones",
+        "suspended_at",
+        "offers_per_day",
+        "created_at",
+    },
 }
 
 

@@ -104,13 +104,6 @@ def test_a_shop_cannot_offer_to_itself(session, shop):
         assert fields_at_fault(session, shop, proposal(spelling)) == {"customer_email"}
 
 
-def test_another_shop_and_an_admin_cannot_be_customers(session, shop):
-    other = factories.make_merchant(session, "Other Shop")
-    admin = factories.make_admin(session)
-    for email in (other.email, admin.email):
-        assert fields_at_fault(session, shop, proposal(email)) == {"customer_email"}
-
-
 def test_only_a_shop_offers(session, shop, ada):
     for somebody in (ada, factories.make_admin(session)):
         with pytest.raises(Forbidden), unit_of_work(session):

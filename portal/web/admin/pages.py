@@ -12,6 +12,8 @@ from uuid import UUID
 from flask import Blueprint, current_app, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from wtforms.validators import Optional
 
 from portal.adapters.mailer import Email
 from portal.adapters.reset_tokens import RESET_SECONDS
@@ -22,10 +24,12 @@ from portal.presentation.activity import event_words, timeline_of
 from portal.queries import admin
 from portal.queries import self_check as checks
 from portal.queries.admin import MessageView
+from portal.queries.shops import find_shop
 from portal.queries.timeline import events_of_plan, payments_of_plan
-from portal.services import accounts, outbox
+from portal.services import accounts, outbox, shops
 from portal.services.transaction import unit_of_work
-from portal.web.forms import searched
+from portal.web.fields import WholeNumberField
+from portal.web.forms import PageForm, searched
 from portal.web.guards import actor, requires
 from portal.web.rendering import done
 from portal.web.shared import health
@@ -63,9 +67,54 @@ def users() -> ResponseReturnValue:
 @bp.get("/users/<uuid:user_id>")
 @only_admins
 def user(user_id: UUID) -> ResponseReturnValue:
-    found = admin.get_user(db.session, user_id)
+    return user_page(user_id)
+
+
+def user_page(user_id: UUID, form: LimitForm | None = None) -> ResponseReturnValue:
+    """The user, the shop if there is one, and the plans of either; perhaps with what is wrong with the shop's form."""
+    found, shop = admin.get_user(db.session, user_id), find_shop(db.session, user_id)
     plans, next_url = _page(admin.list_plans(db.session, now(), party=user_id, before=_before()))
-    return render_template("admin/user.html", user=found, plans=plans, next_url=next_url)
+    if shop and form is None:
+        form = LimitForm(formdata=None, offers_per_day=shop.offers_per_day)
+    page = render_template(
+        "admin/user.html", user=found, shop=shop, form=form, plans=plans, next_url=next_url
+    )
+    return page, 422 if form and form.errors else 200
+
+
+class LimitForm(PageForm):
+    offers_per_day = WholeNumberField(_l("Offers to new customers in 24 hours"), validators=[Optional()])
+
+
+@bp.post("/users/<uuid:user_id>/suspend")
+@only_admins
+def suspend(user_id: UUID) -> ResponseReturnValue:
+    with unit_of_work(db.session):
+        shops.suspend(db.session, actor(), user_id, now())
+    return done(
+        url_for(".user", user_id=user_id),
+        _("Suspended: nobody can accept this shop's offers. Customers can still pay what they owe."),
+    )
+
+
+@bp.post("/users/<uuid:user_id>/lift")
+@only_admins
+def lift_suspension(user_id: UUID) -> ResponseReturnValue:
+    with unit_of_work(db.session):
+        shops.lift_suspension(db.session, actor(), user_id, now())
+    return done(url_for(".user", user_id=user_id), _("The suspension is lifted."))
+
+
+@bp.post("/users/<uuid:user_id>/offers-per-day")
+@only_admins
+def limit_offers(user_id: UUID) -> ResponseReturnValue:
+    form = LimitForm()
+    if form.validate():
+        with form.collecting():
+            with unit_of_work(db.session):
+                shops.limit_offers(db.session, actor(), user_id, form.offers_per_day.data, now())
+            return done(url_for(".user", user_id=user_id), _("The limit is saved."))
+    return user_page(user_id, form)
 
 
 @bp.post("/users/<uuid:user_id>/deactivate")

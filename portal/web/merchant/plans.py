@@ -16,7 +16,7 @@ from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired, ValidationError
 
 from portal.core.calendar import business_date
-from portal.core.errors import Conflict
+from portal.core.errors import Conflict, TooMany
 from portal.core.roles import Role
 from portal.core.schedule import MAX_INSTALLMENTS, Frequency, Line
 from portal.extensions import db, now
@@ -167,12 +167,25 @@ def new() -> Response:
     if not form.is_submitted():
         return _builder(form)
     if form.validate():
-        with form.collecting():
-            with unit_of_work(db.session):
-                plan_id = _offer_once(form)
-            text = _("The offer is sent to %(email)s.", email=form.customer_email.data.strip())
-            return done(url_for(".show", plan_id=plan_id), text)
+        try:
+            with form.collecting():
+                with unit_of_work(db.session):
+                    plan_id = _offer_once(form)
+                text = _("The offer is sent to %(email)s.", email=form.customer_email.data.strip())
+                return done(url_for(".show", plan_id=plan_id), text)
+        except (Conflict, TooMany) as refused:
+            return _not_sent(form, refused)
     return _builder(form, 422)
+
+
+def _not_sent(form: OfferForm, refused: Conflict | TooMany) -> Response:
+    """The form as it was typed, with what stands in the way of its offer."""
+    form.form_errors = [error_text(refused)]
+    if isinstance(refused, Conflict):
+        return _builder(form, 409)
+    response = _builder(form, 429)
+    response.headers["Retry-After"] = str(refused.retry_after)
+    return response
 
 
 def _offer_once(form: OfferForm) -> UUID:

@@ -1,0 +1,67 @@
+"""A shop as the admins steer it: suspended, opened again, and how many offers it may send to new addresses a day."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from portal.core.errors import N_, InvalidInput, NotFound
+from portal.core.roles import Actor
+from portal.models import Merchant
+
+from . import events
+
+MOST_OFFERS_PER_DAY = 100_000
+
+
+def suspend(session: Session, admin: Actor, shop_id: UUID, now: datetime) -> None:
+    """Stop a shop's offers and reminders; what its customers owe can still be paid. Raises ``NotFound``."""
+    shop = _lock(session, shop_id)
+    if shop.suspended_at is None:
+        shop.suspended_at = now
+        events.record(session, "shop_suspended", merchant_id=shop_id, actor_id=admin.id, at=now)
+
+
+def lift_suspension(session: Session, admin: Actor, shop_id: UUID, now: datetime) -> None:
+    """Let a suspended shop go on. Raises ``NotFound``."""
+    shop = _lock(session, shop_id)
+    if shop.suspended_at is not None:
+        shop.suspended_at = None
+        events.record(session, "shop_suspension_lifted", merchant_id=shop_id, actor_id=admin.id, at=now)
+
+
+def limit_offers(session: Session, admin: Actor, shop_id: UUID, per_day: int | None, now: datetime) -> None:
+    """Set how many offers a day a shop may send to addresses that never accepted one of it; None for any number.
+
+    Raises ``InvalidInput`` and ``NotFound``.
+    """
+    if per_day is not None and not 0 <= per_day <= MOST_OFFERS_PER_DAY:
+        raise InvalidInput.at(
+            "offers_per_day", N_("Enter a number from 0 to 100,000, or leave it empty for no limit.")
+        )
+    shop = _lock(session, shop_id)
+    events.record(
+        session,
+        "offers_per_day_changed",
+        merchant_id=shop_id,
+        actor_id=admin.id,
+        at=now,
+        before=shop.offers_per_day,
+        after=per_day,
+    )
+    shop.offers_per_day = per_day
+
+
+def _lock(session: Session, shop_id: UUID) -> Merchant:
+    shop = session.scalars(
+        select(Merchant)
+        .where(Merchant.id == shop_id, Merchant.user_id.is_not(None))
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+    if shop is None:
+        raise NotFound()
+    return shop
