@@ -79,6 +79,7 @@ def create_app(settings: dict[str, Any]) -> Flask:
         app.register_blueprint(module.bp)
     api.init_app(app)
     app.cli.add_command(cli.create_admin)
+    app.cli.add_command(cli.reset_link)
     app.cli.add_command(cli.demo)
     app.cli.add_command(cli.run_day)
     app.cli.add_command(cli.self_check)

@@ -10,6 +10,7 @@ from flask import current_app
 from flask.cli import with_appcontext
 from sqlalchemy.orm import Session
 
+from .adapters import reset_tokens
 from .core import accounts as rules
 from .core.calendar import business_date
 from .core.errors import Conflict, InvalidInput
@@ -38,6 +39,20 @@ def create_admin(email: str, password_stdin: bool) -> None:
         field, fault = next(iter(invalid.errors.items()))
         raise click.ClickException(f"{field}: {fault}") from None
     click.echo(f"{email} is an admin now.")
+
+
+@click.command("reset-link")
+@click.argument("email")
+@with_appcontext
+def reset_link(email: str) -> None:
+    """Print a link with which whoever signs in with EMAIL sets a new password; this is recorded."""
+    try:
+        with unit_of_work(db.session):
+            user = accounts.make_reset_link(db.session, email, now())
+    except InvalidInput as invalid:
+        raise click.ClickException(str(invalid.errors["email"])) from None
+    settings = current_app.config
+    click.echo(f"{settings['PORTAL_URL']}/reset/{reset_tokens.make(settings['SECRET_KEY'], *user)}")
 
 
 @click.command("demo")

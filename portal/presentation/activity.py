@@ -99,6 +99,12 @@ EVENTS: dict[str, Callable[[Facts, str], str]] = {
     "refund_returned": _returned,
     "refund_declined": _not_returned,
     "installment_late": _late,
+    "reset_requested": lambda facts, _currency: _(
+        "Link for a new password requested from %(address)s", address=facts["address"]
+    ),
+    "reset_link_used": lambda facts, _currency: _(
+        "New password set by a link from %(address)s", address=facts["address"]
+    ),
 }
 
 # What happens to accounts and shops; only admins read it.
@@ -111,6 +117,7 @@ ACCOUNT_EVENTS = {
     "password_changed": N_("Password changed"),
     "profile_changed": N_("Profile changed"),
     "offers_per_day_changed": N_("Limit of offers changed"),
+    "reset_link_made": N_("Link for a new password made on the command line"),
     "shop_changed": N_("Shop settings changed"),
     "shop_suspended": N_("Shop suspended"),
     "shop_suspension_lifted": N_("Shop suspension lifted"),

@@ -91,14 +91,14 @@ class Letters:
         self._secret_key = secret_key
         self._environment = lru_cache(partial(environment, translations))
 
-    def write(self, message: Written) -> Email:
-        """The email for this message.
+    def write(self, message: Written, hidden: str | None = None) -> Email:
+        """The email for this message; ``hidden`` stands in place of a secret for whoever is not its recipient.
 
         Raises ``jinja2.TemplateNotFound`` for an unknown kind, ``jinja2.UndefinedError`` for a missing fact.
         """
         templates = self._environment(message.language)
         kind, facts = _kind_and_facts(message)
-        module = templates.get_template(f"{kind}.j2").make_module(facts | self._known(message))
+        module = templates.get_template(f"{kind}.j2").make_module(facts | self._known(message, hidden))
         words = Words.of(module, mark(facts))
         text, html = (
             templates.get_template(layout).render(words=words, sender=message.sender)
@@ -116,7 +116,7 @@ class Letters:
         token = unsubscribe_tokens.make(self._secret_key, message.user_id)
         return f"{self._base_url}/unsubscribe/{token}"
 
-    def _known(self, message: Written) -> dict[str, Any]:
+    def _known(self, message: Written, hidden: str | None) -> dict[str, Any]:
         """All that a template can name. A fact never takes the place of what is known about the message itself."""
         known: dict[str, Any] = {
             "to": message.to,
@@ -132,7 +132,7 @@ class Letters:
             known["shop_plan"] = f"{self._base_url}/merchant/plans/{message.plan_id}"
         if message.kind == "password_reset":
             token = reset_tokens.make(self._secret_key, message.user_id, message.session_version)
-            known["reset_page"] = f"{self._base_url}/reset/{token}"
+            known["reset_page"] = hidden or f"{self._base_url}/reset/{token}"
         return known
 
 

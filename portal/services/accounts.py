@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid5
 
 from sqlalchemy import delete, or_, select, update
@@ -227,34 +228,55 @@ def change_password(session: Session, user_id: UUID, password_hash: str, now: da
     return user.session_version
 
 
-def request_reset(session: Session, email: str, now: datetime) -> None:
-    """Queue a letter with a link to a new password, at most one a minute, for whoever can sign in with this address.
+def request_reset(session: Session, email: str, address: str, now: datetime) -> None:
+    """Queue an email with a link to a new password, at most one a minute, for whoever can sign in with this email.
 
-    It says nothing about whether there is such a user. Raises ``InvalidInput`` for what is no address at all.
+    It says nothing about whether there is such a user. ``address`` is the network address of the request. Raises
+    ``InvalidInput`` for what is no email address at all.
     """
-    user_id = session.scalars(
+    user_id = _find_who_can_sign_in(session, email)
+    if user_id:
+        # The same minute has the same cause, of which the outbox takes one email only.
+        cause = uuid5(user_id, f"{now:%Y-%m-%d %H:%M}")
+        outbox.queue(session, "password_reset", merchant_id=PORTAL_ID, cause=cause, user_id=user_id, at=now)
+        _record_reset(session, "reset_requested", user_id, now, address=address)
+
+
+def make_reset_link(session: Session, email: str, now: datetime) -> tuple[UUID, int]:
+    """Whose password the operator's link sets, and the session version that it ends. Raises ``InvalidInput``."""
+    user_id = _find_who_can_sign_in(session, email)
+    if user_id is None:
+        raise InvalidInput.at("email", N_("Nobody can sign in with this email address."))
+    _record_reset(session, "reset_link_made", user_id, now)
+    return user_id, session.scalars(select(User.session_version).where(User.id == user_id)).one()
+
+
+def _find_who_can_sign_in(session: Session, email: str) -> UUID | None:
+    return session.scalars(
         select(User.id).where(
             User.email == rules.clean_email(email),
             User.password_hash.is_not(None),
             User.deactivated_at.is_(None),
         )
     ).first()
-    if user_id:
-        # The same minute has the same cause, of which the outbox takes one letter only.
-        cause = uuid5(user_id, f"{now:%Y-%m-%d %H:%M}")
-        outbox.queue(session, "password_reset", merchant_id=PORTAL_ID, cause=cause, user_id=user_id, at=now)
+
+
+def _record_reset(session: Session, event: str, user_id: UUID, now: datetime, **facts: Any) -> None:
+    """Whoever holds a link need not be the user, so no actor is named."""
+    events.record(session, event, merchant_id=PORTAL_ID, at=now, user=str(user_id), **facts)
 
 
 def reset_password(
-    session: Session, user_id: UUID, session_version: int, password_hash: str, now: datetime
+    session: Session, user_id: UUID, session_version: int, password_hash: str, address: str, now: datetime
 ) -> None:
-    """Set a new password by a letter's link, which holds the ``session_version`` it was written for.
+    """Set a new password by a link, which holds the ``session_version`` it was written for.
 
     Raises ``Conflict`` once the password was changed or the user deactivated since: a link works once.
     """
     user = _lock_user(session, user_id)
     if user.session_version != session_version or user.deactivated_at is not None:
         raise Conflict(N_("This link has been used or replaced. Ask for a new one."), code="link_spent")
+    _record_reset(session, "reset_link_used", user_id, now, address=address)
     change_password(session, user_id, password_hash, now)
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from portal.adapters.mailer import Email, Envelope, Mailer, MailRefused
 from portal.core import reminders
+from portal.core.emails import SECRET
 from portal.core.errors import N_, Busy, Conflict, NotFound
 from portal.core.roles import PORTAL_ID, Actor
 from portal.models import Merchant, Message, User, new_id
@@ -221,8 +222,8 @@ def _deliver_one(
 def _record_sent(session: Session, message: Addressed, email: Email, now: datetime) -> None:
     """What was sent and when. Words that the database cannot hold are left out, or the email would go out again."""
     sent = {"state": "sent", "sent_at": now, "error": None}
-    # A link that lets its reader set a password is not kept where an admin could read it.
-    body = None if message.kind == "password_reset" else email.text
+    # A secret is not kept where an admin could read it.
+    body = None if message.kind in SECRET else email.text
     try:
         _record(session, message, sent | {"subject": email.subject, "body": body})
     except Busy:

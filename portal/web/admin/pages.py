@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from operator import attrgetter
 from typing import Any, TypeVar
 from uuid import UUID
 
-from flask import Blueprint, current_app, render_template, request, url_for
+from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms.validators import Optional
 
 from portal.adapters.mailer import Email
-from portal.adapters.reset_tokens import RESET_SECONDS
+from portal.core.emails import SECRET
 from portal.core.roles import Role
 from portal.core.states import PlanState
 from portal.extensions import adapters, db, now
@@ -174,7 +173,9 @@ def messages() -> ResponseReturnValue:
 @only_admins
 def message(message_id: UUID) -> ResponseReturnValue:
     found = admin.get_message(db.session, message_id)
-    return render_template("admin/message.html", message=found, email=_email(found))
+    return render_template(
+        "admin/message.html", message=found, email=_email(found), secret=found.kind in SECRET
+    )
 
 
 @bp.post("/messages/<uuid:message_id>/send-again")
@@ -188,19 +189,11 @@ def send_again(message_id: UUID) -> ResponseReturnValue:
 
 
 def _email(message: MessageView) -> Email | None:
-    """The email as it was sent, or as it looks now; None for one that others may not read or that lacks facts.
-
-    One that lets its reader set a password is nobody else's to read. Only a portal without a mail server shows it,
-    while its link works, because there it can reach its reader in no other way.
-    """
+    """The email as it was sent, or as it looks now; None for one that lacks facts. A secret link is not shown."""
     if message.body is not None:
         return Email(message.subject or "", message.body, "")
-    if message.kind == "password_reset":
-        expired = now() - message.created_at > timedelta(seconds=RESET_SECONDS)
-        if current_app.config["MAIL_URL"] or expired:
-            return None
     try:
-        email = adapters().emails.write(message)
+        email = adapters().emails.write(message, hidden=_("[link hidden]"))
     except Exception as error:
         about = {"message_id": str(message.id), "error": f"{type(error).__name__}: {error}"}
         log.warning("an email cannot be written", extra=about)
