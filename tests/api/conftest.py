@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -19,8 +19,10 @@ from tests import factories
 from tests.api.described import check_described
 from tests.factories import PASSWORD, email_of
 
-# Days are told from the real clock, which the API goes by.
-TODAY = datetime.now(UTC).date()
+
+def today() -> date:
+    """By the real clock, which the API goes by."""
+    return datetime.now(UTC).date()
 
 
 class Program:
@@ -71,14 +73,14 @@ def new_plan(**more: Any) -> dict[str, Any]:
         "customer_email": "ada@example.com",
         "total_amount": "100.00",
         "num_installments": 4,
-        "start_date": TODAY.isoformat(),
+        "start_date": today().isoformat(),
         "description": "Oak table",
     }
     return plan | more
 
 
 def in_days(days: int) -> str:
-    return (TODAY + timedelta(days=days)).isoformat()
+    return (today() + timedelta(days=days)).isoformat()
 
 
 @pytest.fixture
@@ -111,7 +113,7 @@ def expired(shop: Program, ada: Program, session: Session) -> dict[str, Any]:
     """An offer that was sent forty days ago, and which no job has looked at since."""
     merchant = factories.actor(session, UUID(shop.get("/auth/me/").json["id"]))
     sent = datetime.now(UTC) - timedelta(days=40)
-    plan_id = factories.offered_plan(session, merchant, "ada@example.com", now=sent, parts=2, first=TODAY)
+    plan_id = factories.offered_plan(session, merchant, "ada@example.com", now=sent, parts=2, first=today())
     return shop.get(f"/plans/{plan_id}/").json
 
 

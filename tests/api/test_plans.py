@@ -14,7 +14,7 @@ from portal.extensions import now
 from portal.models import Acceptance
 from portal.services import refund_settlement, settlement
 from tests import factories
-from tests.api.conftest import TODAY, Program, customer_of, in_days, new_plan
+from tests.api.conftest import Program, customer_of, in_days, new_plan, today
 
 FIELDS = {
     "id",
@@ -63,7 +63,7 @@ def test_a_plan_says_all_that_is_agreed(shop, ada, plan):
         "100.00",
         "USD",
     )
-    assert (plan["frequency"], plan["start_date"]) == ("monthly", TODAY.isoformat())
+    assert (plan["frequency"], plan["start_date"]) == ("monthly", today().isoformat())
     assert [line["number"] for line in plan["installments"]] == [1, 2, 3, 4]
     assert shop.get(f"/plans/{plan['id']}/").json == plan
     # Each party is given an id of the customer of its own.

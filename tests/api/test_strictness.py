@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from tests.api.conftest import TODAY, new_plan
+from tests.api.conftest import new_plan, today
 
 pytestmark = pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
 
@@ -240,4 +240,4 @@ def test_errors_are_problems_under_the_api_and_pages_elsewhere(app, shop):
 
 
 def test_days_are_those_of_the_plan(shop):
-    assert shop.post("/plans/", json=new_plan()).json["installments"][0]["due_date"] == TODAY.isoformat()
+    assert shop.post("/plans/", json=new_plan()).json["installments"][0]["due_date"] == today().isoformat()

@@ -41,6 +41,20 @@ def says_what_it_holds(text: str) -> Iterator[str]:
         yield "does not open with a sentence about what it holds"
 
 
+def reads_no_clock_when_imported(text: str) -> Iterator[str]:
+    """What a module takes for today is yesterday after midnight: a function asks when it runs."""
+    waiting: list[ast.AST] = [ast.parse(text)]
+    while waiting:
+        node = waiting.pop()
+        called = node.func if isinstance(node, ast.Call) else None
+        name = getattr(called, "attr", getattr(called, "id", ""))
+        if name in {"now", "today", "utcnow"}:
+            yield f"line {node.lineno}: {name}() when it is imported"
+        inside = node.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) else []
+        later = {id(statement) for statement in (inside if isinstance(inside, list) else [inside])}
+        waiting += [child for child in ast.iter_child_nodes(node) if id(child) not in later]
+
+
 def no_inline_style_or_script(text: str) -> Iterator[str]:
     for tag, attributes in Markup(text).tags:
         if tag == "style" or (tag == "script" and "src" not in attributes):
@@ -125,6 +139,7 @@ RULES: dict[Rule, tuple[str, ...]] = {
     short_file: (".py", ".html", ".j2", ".css", ".js"),
     short_functions: (".py",),
     says_what_it_holds: (".py",),
+    reads_no_clock_when_imported: (".py",),
     # A letter (.j2) has no sheet to link to and carries its own; what a page shows comes under the strict policy.
     no_inline_style_or_script: (".html",),
     words_are_translated: (".html", ".j2"),
@@ -139,6 +154,9 @@ BREACHES: list[tuple[Rule, str]] = [
     (short_functions, "def f():\n" + "    f()\n" * 41),
     (short_functions, "class C:\n    async def f(self):\n" + "        f()\n" * 41),
     (says_what_it_holds, "import os\n"),
+    (reads_no_clock_when_imported, "TODAY = now().date()"),
+    (reads_no_clock_when_imported, "class C:\n    day = date.today()"),
+    (reads_no_clock_when_imported, "def f(at=datetime.now(UTC)):\n    pass"),
     (no_inline_style_or_script, '<p style="color: red">'),
     (no_inline_style_or_script, "<style>p { color: red }</style>"),
     (no_inline_style_or_script, "<script>alert(1)</script>"),
@@ -162,6 +180,7 @@ KEPT: list[tuple[Rule, str]] = [
     (short_file, "\n" * 400),
     (short_functions, "def f():\n" + "    f()\n" * 40),
     (says_what_it_holds, ""),
+    (reads_no_clock_when_imported, "def f():\n    return now()\nEACH = lambda: now()"),
     (no_inline_style_or_script, '<script src="/static/js/menu.js" defer></script><p class="on">'),
     (words_are_translated, '<p title="{{ _(\'Sum\') }}">{{ _("Owed: %(sum)s", sum=x) }} · 1/2 {# Why #}</p>'),
     (

@@ -62,7 +62,7 @@ def test_a_declined_card_takes_the_focus_to_what_to_do_next(page: Page, browser:
     sign_up(page, "customer", "Robin Reed", email)
     page.goto("/account")
     page.get_by_label("Declined").check()
-    page.get_by_role("button", name="Save").click()
+    page.get_by_role("region", name="Profile").get_by_role("button", name="Save").click()
     page.goto("/customer/")
     page.get_by_role("link", name="Review offer").click()
     page.get_by_label("I have read and agree to these terms").check()
