@@ -18,7 +18,7 @@ from .extensions import Adapters, babel, csrf, db, htmx, limiter, login_manager,
 from .presentation.emails import Letters
 from .tasks import jobs, queue
 from .web import languages, rendering
-from .web.account import auth, emails
+from .web.account import auth, emails, security
 from .web.admin import pages as admin
 from .web.customer import calendar
 from .web.customer import plans as customer
@@ -32,6 +32,7 @@ BLUEPRINTS = (
     health,
     auth,
     emails,
+    security,
     customer,
     calendar,
     dashboard,

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 from flask import Flask, abort, current_app, request
 from flask.typing import ResponseReturnValue
 
-from .core.roles import Role
+from .core.roles import Origin, Role
+from .extensions import db, now
+from .queries import sessions
+from .queries.sessions import OpenSession
+from .services.sessions import see
 
 View = Callable[..., Any]
 
@@ -32,6 +37,20 @@ def requires(*roles: Role, admit: Admit) -> Callable[[View], View]:
         return view
 
     return stamp
+
+
+def find_session(session_id: UUID) -> OpenSession | None:
+    """The session that a cookie or token names, asked of the database each time; that it is in use is noted."""
+    moment = now()
+    found = sessions.find_session(db.session, session_id, moment)
+    if found:
+        see(db.session, found.id, found.last_seen_at, moment)
+    return found
+
+
+def origin() -> Origin:
+    """Where the request comes from."""
+    return Origin(request.remote_addr or "", request.user_agent.string)
 
 
 def init_app(app: Flask) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -16,11 +16,12 @@ from portal.adapters.gateway import Gateway, Simulator
 from portal.adapters.passwords import Passwords
 from portal.core.roles import Actor, Origin, Role
 from portal.core.schedule import Frequency
+from portal.core.sessions import PAGES_LAST
 from portal.models import Base, Posting, User
 from portal.queries import listing, self_check
 from portal.queries.accounts import find_actor, session_version
 from portal.queries.read_models import PlanView
-from portal.services import accounts, offers, payments
+from portal.services import accounts, offers, payments, sessions
 from portal.services.payments import Order, Scope
 from portal.services.settlement import Answer
 from portal.services.transaction import unit_of_work
@@ -94,6 +95,16 @@ def actor(session: Session, user_id: UUID) -> Actor:
     if found is None:
         raise LookupError(f"{user_id} cannot sign in")
     return found
+
+
+def open_session(
+    session: Session, person: Actor, *, now: datetime = NOW, lasts: timedelta = PAGES_LAST
+) -> UUID:
+    """A session of this person's, as signing in opens it."""
+    with unit_of_work(session):
+        opened = sessions.open_session(session, person.id, person.session_version, ORIGIN, now, lasts)
+    assert opened
+    return opened
 
 
 def proposal(

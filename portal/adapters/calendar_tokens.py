@@ -7,6 +7,8 @@ from uuid import UUID
 from itsdangerous import BadData, Signer
 from itsdangerous.encoding import base64_decode, base64_encode
 
+from .signing import derived_key
+
 
 def make(secret: str, user_id: UUID, key: UUID) -> str:
     """A token for this user's calendar; a new key puts an end to it."""
@@ -20,10 +22,10 @@ def read(secret: str, token: str) -> tuple[UUID, UUID] | None:
     """
     try:
         ids = base64_decode(_signer(secret).unsign(token))
-    except (BadData, UnicodeError):
+        return UUID(bytes=ids[:16]), UUID(bytes=ids[16:])
+    except (BadData, ValueError):
         return None
-    return UUID(bytes=ids[:16]), UUID(bytes=ids[16:])
 
 
 def _signer(secret: str) -> Signer:
-    return Signer(secret, salt="calendar")
+    return Signer(derived_key(secret, "calendar addresses"))

@@ -6,7 +6,10 @@ from uuid import UUID
 
 from itsdangerous import BadData, URLSafeTimedSerializer
 
+from .signing import derived_key
+
 RESET_SECONDS = 3600
+HIGHEST = 2**63 - 1
 
 
 def make(secret: str, user_id: UUID, version: int) -> str:
@@ -21,10 +24,11 @@ def read(secret: str, token: str) -> tuple[UUID, int] | None:
     """
     try:
         user_id, version = _serializer(secret).loads(token, max_age=RESET_SECONDS)
-    except (BadData, UnicodeError):
+        known = UUID(user_id), version
+    except (BadData, ValueError, TypeError, AttributeError):
         return None
-    return UUID(user_id), version
+    return known if type(version) is int and 0 < version <= HIGHEST else None
 
 
 def _serializer(secret: str) -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(secret, salt="password-reset")
+    return URLSafeTimedSerializer(derived_key(secret, "links to set a password"))

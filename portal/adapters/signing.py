@@ -9,7 +9,12 @@ import hmac
 PURPOSES = frozenset(
     {
         "tokens of the API",
+        "cursors of the API",
         "jobs",
+        "known browsers",
+        "links to set a password",
+        "links to unsubscribe",
+        "calendar addresses",
     }
 )
 

@@ -6,6 +6,8 @@ from uuid import UUID
 
 from itsdangerous import BadData, URLSafeSerializer
 
+from .signing import derived_key
+
 
 def make(secret: str, user_id: UUID) -> str:
     return _serializer(secret).dumps(user_id.hex)
@@ -15,9 +17,9 @@ def read(secret: str, token: str) -> UUID | None:
     """The user's id, or None for a token not made here."""
     try:
         return UUID(_serializer(secret).loads(token))
-    except (BadData, UnicodeError):
+    except (BadData, ValueError, TypeError, AttributeError):
         return None
 
 
 def _serializer(secret: str) -> URLSafeSerializer:
-    return URLSafeSerializer(secret, salt="unsubscribe")
+    return URLSafeSerializer(derived_key(secret, "links to unsubscribe"))

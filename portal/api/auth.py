@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar, Literal
 
 from apiflask import APIBlueprint
-from flask import current_app, request
+from flask import current_app
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from pydantic import Field
@@ -16,14 +16,16 @@ from portal.core.calendar import is_time_zone
 from portal.core.errors import N_, InvalidInput
 from portal.core.money import EXPONENTS
 from portal.core.roles import Role
+from portal.core.sessions import API_LASTS
 from portal.extensions import adapters, db, limiter, now
-from portal.queries.accounts import session_version
+from portal.guards import find_session
 from portal.services import accounts
+from portal.services.sign_in import sign_in
 from portal.services.transaction import unit_of_work
 
 from . import answers, examples, tokens
 from .describing import documented
-from .guards import actor, public, signed_in, unauthorized
+from .guards import actor, origin, public, signed_in, unauthorized
 from .schemas import Body, Email, refuse, text, validated_by
 from .tokens import Kind
 
@@ -123,21 +125,22 @@ class SignIn(Body):
 def token(json_data: SignIn) -> ResponseReturnValue:
     """Sign in: a password for two tokens"""
     try:
-        user_id = accounts.sign_in(
+        opened = sign_in(
             db.session,
             adapters().passwords,
             json_data.username,
             json_data.password,
-            request.remote_addr or "",
+            origin(),
             now(),
+            lasts=API_LASTS,
         )
     except InvalidInput as invalid:
         (refusal,) = invalid.errors.values()
         raise InvalidInput({"username": refusal}) from None
-    if user_id is None:
+    found = find_session(opened) if opened else None
+    if found is None:
         raise unauthorized(_("Wrong email or password."))
-    version = session_version(db.session, user_id)
-    return {kind: tokens.issue(user_id, version, kind) for kind in Kind}
+    return {kind: tokens.issue(found.actor.id, found.id, kind) for kind in Kind}
 
 
 class Renew(Body):
@@ -150,10 +153,11 @@ class Renew(Body):
 @public
 def refresh(json_data: Renew) -> ResponseReturnValue:
     """A new access token"""
-    person = tokens.find_actor(json_data.refresh, Kind.REFRESH)
-    if person is None:
+    ids = tokens.read(json_data.refresh, Kind.REFRESH)
+    found = find_session(ids[1]) if ids else None
+    if found is None:
         raise unauthorized(_("This is not a valid refresh token. Sign in again."))
-    return {"access": tokens.issue(person.id, person.session_version, Kind.ACCESS)}
+    return {"access": tokens.issue(found.actor.id, found.id, Kind.ACCESS)}
 
 
 @bp.get("/auth/me/")

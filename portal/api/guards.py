@@ -12,13 +12,12 @@ from werkzeug.exceptions import Unauthorized
 
 from portal.core.errors import Forbidden
 from portal.core.roles import Actor, Role
-from portal.extensions import db
-from portal.guards import SIGNED_IN
+from portal.guards import SIGNED_IN, find_session
+from portal.guards import origin as origin
 from portal.guards import public as public
 from portal.guards import requires as stamp
-from portal.queries import accounts
 
-from .tokens import Kind, subject
+from .tokens import Kind, read
 
 
 def actor() -> Actor:
@@ -29,17 +28,17 @@ def actor() -> Actor:
 
 def caller() -> str:
     """Whose requests are counted together: a user's, or those from a network address without a valid token."""
-    found = _subject()
-    return str(found[0]) if found else request.remote_addr or ""
+    ids = _token()
+    return str(ids[0]) if ids else request.remote_addr or ""
 
 
-def _subject() -> tuple[UUID, int] | None:
-    """Whose token this request bears, and of which session version; looked at once in a request."""
-    if "subject" not in g:
+def _token() -> tuple[UUID, UUID] | None:
+    """The ids of user and session in the token that this request bears; looked at once in a request."""
+    if "token" not in g:
         sent = request.authorization
-        token = (sent.token or "") if sent and sent.type == "bearer" else ""
-        g.subject = subject(token, Kind.ACCESS)
-    found: tuple[UUID, int] | None = g.subject
+        text = (sent.token or "") if sent and sent.type == "bearer" else ""
+        g.token = read(text, Kind.ACCESS)
+    found: tuple[UUID, UUID] | None = g.token
     return found
 
 
@@ -52,13 +51,13 @@ def _admit(roles: tuple[Role, ...]) -> None:
     if request.method == "OPTIONS":
         # A browser asks before it sends the token, and is only told which methods there are.
         return
-    found = _subject()
-    person = accounts.find_actor(db.session, *found) if found else None
-    if person is None:
+    ids = _token()
+    found = find_session(ids[1]) if ids else None
+    if found is None:
         raise unauthorized(_("Send a valid access token: Authorization: Bearer <token>."))
-    if person.role not in roles:
+    if found.actor.role not in roles:
         raise Forbidden(_("This is for another kind of account than yours."))
-    g.actor = person
+    g.actor = found.actor
 
 
 requires = partial(stamp, admit=_admit)

@@ -23,9 +23,9 @@ from portal.services.payments import Order, Scope
 
 from . import answers, examples
 from .describing import documented
-from .guards import actor, requires, signed_in
+from .guards import actor, origin, requires, signed_in
 from .pages import PageQuery, page, position
-from .requests import idempotency_key, origin
+from .requests import idempotency_key
 from .schemas import Nothing
 
 bp = APIBlueprint("api_installments", __name__, url_prefix="/api/plans/installments", tag="Installments")

@@ -9,6 +9,7 @@ from flask import Response, current_app, jsonify, request, url_for
 from itsdangerous import BadData, URLSafeSerializer
 from pydantic import Field, WithJsonSchema
 
+from portal.adapters.signing import derived_key
 from portal.core.errors import N_, InvalidInput
 
 from .guards import actor
@@ -39,7 +40,8 @@ class PageQuery(Query):
 
 def _signer(of: str) -> URLSafeSerializer:
     """A cursor fits the list, the filter and the user that it was made for."""
-    return URLSafeSerializer(current_app.config["SECRET_KEY"], salt=f"cursor of {of} for {actor().id}")
+    key = derived_key(current_app.config["SECRET_KEY"], "cursors of the API")
+    return URLSafeSerializer(key, salt=f"cursor of {of} for {actor().id}")
 
 
 def position(of: str, query: PageQuery) -> list[str] | None:

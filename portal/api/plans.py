@@ -28,9 +28,9 @@ from portal.services.transaction import unit_of_work
 
 from . import answers, examples
 from .describing import documented
-from .guards import actor, requires, signed_in
+from .guards import actor, origin, requires, signed_in
 from .pages import PageQuery, page, position
-from .requests import idempotency_key, origin
+from .requests import idempotency_key
 from .schemas import Amount, Body, Count, Day, Email, Nothing, refuse, text
 
 bp = APIBlueprint("api_plans", __name__, url_prefix="/api/plans", tag="Plans")

@@ -11,7 +11,6 @@ from flask import request
 from flask.json.provider import DefaultJSONProvider
 
 from portal.core.errors import N_, InvalidInput
-from portal.core.roles import Origin
 
 LONGEST_NUMBER = 40
 _DIGITS_AS_ZERO = str.maketrans("123456789", "000000000")
@@ -72,8 +71,3 @@ def idempotency_key() -> str | None:
             "Idempotency-Key", N_("Use 1 to 255 letters, digits and signs, without spaces.")
         )
     return key
-
-
-def origin() -> Origin:
-    """Where the request comes from, for the evidence of an acceptance."""
-    return Origin(request.remote_addr or "", request.user_agent.string)

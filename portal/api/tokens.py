@@ -1,4 +1,4 @@
-"""The API's tokens: signed with HS256 under a key of their own; they hold an id and a version, nothing personal."""
+"""The API's tokens: signed with HS256 under a key of their own; they hold the ids of user and session alone."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from flask import Flask, current_app
 from jwt.types import Options
 
 from portal.adapters.signing import derived_key
-from portal.core.roles import Actor
-from portal.extensions import db, now
-from portal.queries import accounts
+from portal.core.sessions import API_LASTS
+from portal.extensions import now
 
 ALGORITHM = "HS256"
-REQUIRED: Options = {"require": ["sub", "exp", "nbf", "type", "version"]}
+REQUIRED: Options = {"require": ["sub", "sid", "type", "iat", "exp"]}
 
 
 class Kind(StrEnum):
@@ -24,7 +23,7 @@ class Kind(StrEnum):
     REFRESH = "refresh"
 
 
-LIFETIMES = {Kind.ACCESS: timedelta(minutes=15), Kind.REFRESH: timedelta(days=1)}
+LIFETIMES = {Kind.ACCESS: timedelta(minutes=15), Kind.REFRESH: API_LASTS}
 
 
 def init_app(app: Flask) -> None:
@@ -32,30 +31,23 @@ def init_app(app: Flask) -> None:
     app.config["TOKEN_KEY"] = derived_key(app.config["SECRET_KEY"], "tokens of the API")
 
 
-def issue(user_id: UUID, session_version: int, kind: Kind) -> str:
-    """A token that is valid until its lifetime is over or the session version changes."""
+def issue(user_id: UUID, session_id: UUID, kind: Kind) -> str:
+    """A token that is valid until its lifetime is over or its session ends."""
     issued_at = now()
     claims = {
         "sub": str(user_id),
-        "version": session_version,
+        "sid": str(session_id),
         "type": kind,
         "iat": issued_at,
-        "nbf": issued_at,
         "exp": issued_at + LIFETIMES[kind],
     }
     return jwt.encode(claims, current_app.config["TOKEN_KEY"], ALGORITHM)
 
 
-def subject(token: str, kind: Kind) -> tuple[UUID, int] | None:
-    """Whose token this is and of which session version; None unless it is a valid one of this kind."""
+def read(token: str, kind: Kind) -> tuple[UUID, UUID] | None:
+    """Whose token this is and of which session; None unless it is a valid one of this kind."""
     try:
         claims = jwt.decode(token, current_app.config["TOKEN_KEY"], algorithms=[ALGORITHM], options=REQUIRED)
-        return (UUID(claims["sub"]), claims["version"]) if claims["type"] == kind else None
-    except (jwt.PyJWTError, ValueError, KeyError):
+        return (UUID(claims["sub"]), UUID(claims["sid"])) if claims["type"] == kind else None
+    except (jwt.PyJWTError, ValueError, TypeError, AttributeError):
         return None
-
-
-def find_actor(token: str, kind: Kind) -> Actor | None:
-    """Who acts with this token, asked of the database each time: a changed password ends every token at once."""
-    found = subject(token, kind)
-    return accounts.find_actor(db.session, *found) if found else None

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
+from .networks import browser_of, network_of
+
 # The merchant row to which messages and events of no shop belong: the portal itself.
 PORTAL_ID = UUID(int=0)
 
@@ -42,7 +44,15 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a request came from, kept as evidence: network address and user agent."""
+    """Where a request came from: network address and user agent, which are kept whole as evidence of an acceptance."""
 
     address: str
     user_agent: str
+
+    @property
+    def network(self) -> str:
+        return network_of(self.address)
+
+    @property
+    def browser(self) -> str:
+        return browser_of(self.user_agent)

@@ -3,9 +3,9 @@
 from .base import Base, new_id
 from .payments import Payment, Posting, Refund
 from .plans import Acceptance, Installment, Plan
-from .records import Event, IdempotencyKey, JobRun, Message, Reminder
+from .records import Event, EventOrigin, IdempotencyKey, JobRun, Message, Reminder
 from .tallies import CohortTally, DueTally, PostedTally, TallyChange
-from .users import Customer, LoginAttempt, Merchant, User
+from .users import Customer, LoginAttempt, Merchant, User, UserSession
 
 __all__ = [
     "Acceptance",
@@ -14,6 +14,7 @@ __all__ = [
     "Customer",
     "DueTally",
     "Event",
+    "EventOrigin",
     "IdempotencyKey",
     "Installment",
     "JobRun",
@@ -28,5 +29,6 @@ __all__ = [
     "Reminder",
     "TallyChange",
     "User",
+    "UserSession",
     "new_id",
 ]

@@ -106,6 +106,31 @@ class Event(Base):
         ForeignKeyConstraint(["merchant_id", "plan_id"], ["plans.merchant_id", "plans.id"]),
         Index("ix_events_merchant_id_plan_id", "merchant_id", "plan_id", "id"),
         Index("ix_events_id", "id"),
+        Index(
+            "ix_events_signed_in",
+            "merchant_id",
+            "actor_id",
+            "id",
+            postgresql_where=text("kind = 'signed_in'"),
+            sqlite_where=text("kind = 'signed_in'"),
+        ),
+    )
+
+
+class EventOrigin(Base):
+    """From which network and browser an event's actor acted. Unlike the event it is removed after 90 days."""
+
+    __tablename__ = "event_origins"
+
+    merchant_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    event_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    network: Mapped[str] = mapped_column(String(64))
+    browser: Mapped[str] = mapped_column(String(80))
+    created_at: Mapped[datetime]
+
+    __table_args__ = (
+        ForeignKeyConstraint(["merchant_id", "event_id"], ["events.merchant_id", "events.id"]),
+        Index("ix_event_origins_created_at", "created_at"),
     )
 
 

@@ -16,9 +16,11 @@ RIGHTS = {
     "events": ADD,
     "postings": ADD,
     # Rows that are folded, or kept for a while only.
+    "event_origins": REMOVE,
     "idempotency_keys": REMOVE,
     "job_runs": REMOVE,
     "login_attempts": REMOVE,
+    "sessions": REMOVE,
     "tally_changes": REMOVE,
 }
 

@@ -1,4 +1,4 @@
-"""People and shops: users, their merchants, and the sign-ins that were tried."""
+"""People and shops: users, their sessions and merchants, and the sign-ins that were tried."""
 
 from __future__ import annotations
 
@@ -38,6 +38,29 @@ class User(Base):
         CheckConstraint("role IN ('merchant', 'customer', 'admin')", name="role"),
         Index("uq_users_username_key", "username_key", unique=True),
         Index("ix_users_role", "role", "id"),
+    )
+
+
+class UserSession(Base):
+    """A person signed in on a browser or in a program. Ending it removes the row, and with it its tokens' worth.
+
+    ``id`` is random, since the cookie and the tokens hold it; ``browser`` is in words.
+    """
+
+    __tablename__ = "sessions"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    browser: Mapped[str] = mapped_column(String(80))
+    network: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+
+    __table_args__ = (
+        CheckConstraint("ends_at > created_at", name="ends_at"),
+        Index("ix_sessions_user_id", "user_id"),
+        Index("ix_sessions_ends_at", "ends_at"),
     )
 
 
@@ -83,16 +106,17 @@ class Customer(Base):
 
 
 class LoginAttempt(Base):
-    """A wrong password: for which account (as typed, hashed) and from where. Throttling counts these rows."""
+    """A wrong password: for which account (hashed) and from which network; limiting attempts counts these rows.
+
+    ``browser`` (hashed) is set if the account's user has signed in with it before.
+    """
 
     __tablename__ = "login_attempts"
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
     account: Mapped[str] = mapped_column(String(64))
-    address: Mapped[str] = mapped_column(String(64))
+    network: Mapped[str] = mapped_column(String(64))
+    browser: Mapped[str | None] = mapped_column(String(64))
     at: Mapped[datetime]
 
-    __table_args__ = (
-        Index("ix_login_attempts_account_at", "account", "at"),
-        Index("ix_login_attempts_address_at", "address", "at"),
-    )
+    __table_args__ = (Index("ix_login_attempts_account_at", "account", "at"),)

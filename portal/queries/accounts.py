@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from portal.core.roles import Actor, Role
@@ -22,40 +24,45 @@ class Shop:
     timezone: str
 
 
-# Built once: every request asks this, and building a statement takes longer than running it.
-_ACTOR = (
-    select(
-        User.id,
-        User.role,
-        User.name,
-        User.email,
-        User.username,
-        User.language,
-        User.session_version,
-        func.coalesce(Merchant.currency, ""),
-        func.coalesce(Merchant.timezone, "UTC").label("timezone"),
-        Merchant.earlier_timezones,
+def select_actor(*more: Any) -> Select[Any]:
+    """Users who can sign in, with what ``actor_of`` needs, and after that ``more`` columns."""
+    return (
+        select(
+            User.id,
+            User.role,
+            User.name,
+            User.email,
+            User.username,
+            User.language,
+            User.session_version,
+            func.coalesce(Merchant.currency, ""),
+            func.coalesce(Merchant.timezone, "UTC").label("timezone"),
+            Merchant.earlier_timezones,
+            *more,
+        )
+        .select_from(User)
+        .outerjoin(Merchant, Merchant.id == User.id)
+        .where(User.deactivated_at.is_(None))
     )
-    .outerjoin(Merchant, Merchant.id == User.id)
-    .where(
-        User.id == bindparam("id"),
-        User.session_version == bindparam("version"),
-        User.deactivated_at.is_(None),
-    )
-)
 
 
-def find_actor(session: Session, user_id: UUID, session_version: int) -> Actor | None:
-    """The user behind a session, or None once the password changed or the user was deactivated. One statement."""
-    row = session.execute(_ACTOR, {"id": user_id, "version": session_version}).one_or_none()
-    if row is None:
-        return None
+def actor_of(row: Sequence[Any]) -> Actor:
+    """The actor from the first columns of ``select_actor``."""
     user_id, role, *rest, earlier_timezones = row
     return Actor(user_id, Role(role), *rest, earlier_timezones=tuple(earlier_timezones or ()))
 
 
+_ACTOR = select_actor().where(User.id == bindparam("id"), User.session_version == bindparam("version"))
+
+
+def find_actor(session: Session, user_id: UUID, session_version: int) -> Actor | None:
+    """The user for whom a link was made, or None once the password changed or the user was deactivated."""
+    row = session.execute(_ACTOR, {"id": user_id, "version": session_version}).one_or_none()
+    return actor_of(row) if row else None
+
+
 def session_version(session: Session, user_id: UUID) -> int:
-    """The version that a new session of this user carries."""
+    """The version that a link made now for this user carries."""
     return session.scalars(select(User.session_version).where(User.id == user_id)).one()
 
 

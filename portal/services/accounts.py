@@ -1,34 +1,29 @@
-"""Accounts: opened, claimed, signed in to, changed and deactivated; refuses guessing before any hash is computed."""
+"""Accounts: opened, claimed, changed and deactivated."""
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from portal.adapters.gateway import TestCard
-from portal.adapters.passwords import Passwords
 from portal.core import accounts as rules
 from portal.core.calendar import is_time_zone
-from portal.core.errors import N_, Conflict, InvalidInput, NotFound, TooMany, collecting
+from portal.core.errors import N_, Conflict, InvalidInput, NotFound, collecting
 from portal.core.languages import ENGLISH, check_language
 from portal.core.money import EXPONENTS
 from portal.core.passwords import check_password
 from portal.core.roles import PORTAL_ID, Actor, Role
 from portal.core.text import clean_name, fold
-from portal.models import LoginAttempt, Merchant, User, new_id
+from portal.models import Merchant, User, new_id
 
-from . import events, outbox, shops
-from .transaction import insert_once, unit_of_work
-
-THROTTLE_WINDOW = timedelta(minutes=5)
-MOST_WRONG = 10
+from . import events, outbox, sessions, shops
+from .transaction import insert_once
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,66 +122,6 @@ def invite(session: Session, email: str, language: str, now: datetime) -> None:
     insert_once(session, User, [invited])
 
 
-def sign_in(
-    session: Session, passwords: Passwords, identifier: str, password: str, address: str, now: datetime
-) -> UUID | None:
-    """As ``authenticate``, and a sign-in is recorded."""
-    user_id = authenticate(session, passwords, identifier, password, address, now)
-    if user_id:
-        with unit_of_work(session):
-            events.record(session, "signed_in", merchant_id=PORTAL_ID, actor_id=user_id, at=now)
-    return user_id
-
-
-def authenticate(
-    session: Session, passwords: Passwords, identifier: str, password: str, address: str, now: datetime
-) -> UUID | None:
-    """The id of the user with this email or username and password, or None if the two do not fit.
-
-    Raises ``TooMany`` before any hashing after ten wrong passwords in five minutes, per account or per network
-    address. Runs its own unit of work, since no hash is computed inside a transaction.
-    """
-    typed = rules.sign_in_key(identifier)
-    found = session.execute(
-        select(User.id, User.password_hash, User.deactivated_at).where(
-            or_(User.email == typed, User.username_key == typed)
-        )
-    ).first()
-    # One account has one count, whether its address or its username is typed.
-    account = hashlib.sha256((str(found.id) if found else typed).encode()).hexdigest()
-    _check_throttle(session, account, address, now)
-    session.rollback()
-    fits = passwords.matches(found.password_hash if found else None, password)
-    if found and fits and found.deactivated_at is None:
-        return found.id
-    with unit_of_work(session):
-        session.add(LoginAttempt(id=new_id(), account=account, address=address[:64], at=now))
-    return None
-
-
-def forget_attempts(session: Session, now: datetime) -> int:
-    """Remove wrong passwords older than a day; returns how many."""
-    old = delete(LoginAttempt).where(LoginAttempt.at < now - timedelta(days=1)).returning(LoginAttempt.id)
-    return len(session.scalars(old).all())
-
-
-def _check_throttle(session: Session, account: str, address: str, now: datetime) -> None:
-    since = now - THROTTLE_WINDOW
-    for column, value in ((LoginAttempt.account, account), (LoginAttempt.address, address[:64])):
-        wrong = session.scalars(
-            select(LoginAttempt.at)
-            .where(column == value, LoginAttempt.at > since)
-            .order_by(LoginAttempt.at.desc())
-            .limit(MOST_WRONG)
-        ).all()
-        if len(wrong) == MOST_WRONG:
-            wait = wrong[-1] + THROTTLE_WINDOW - now
-            raise TooMany(
-                N_("Too many wrong passwords. Wait a few minutes and try again."),
-                int(wait.total_seconds()) + 1,
-            )
-
-
 def change_profile(
     session: Session, actor: Actor, name: str, language: str, test_card: str, now: datetime
 ) -> None:
@@ -220,12 +155,14 @@ def choose_language(session: Session, actor: Actor, language: str, now: datetime
     session.execute(update(User).where(User.id == actor.id).values(**values))
 
 
-def change_password(session: Session, user_id: UUID, password_hash: str, now: datetime) -> int:
-    """Set a new password; every session and token of the user ends. Returns the new session version."""
-    user = session.scalars(select(User).where(User.id == user_id).with_for_update()).one()
-    user.password_hash, user.session_version = password_hash, user.session_version + 1
+def change_password(
+    session: Session, user_id: UUID, password_hash: str, now: datetime, *, keep: UUID | None = None
+) -> None:
+    """Set a new password; the user's sessions but the one to ``keep``, tokens and calendar address end."""
+    user = _lock_user(session, user_id)
+    user.password_hash = password_hash
+    _end_access(session, user, keep)
     events.record(session, "password_changed", merchant_id=PORTAL_ID, actor_id=user_id, at=now)
-    return user.session_version
 
 
 def request_reset(session: Session, email: str, address: str, now: datetime) -> None:
@@ -330,7 +267,8 @@ def deactivate(session: Session, admin: Actor, user_id: UUID, now: datetime) -> 
         raise Conflict(N_("You cannot deactivate yourself."))
     user = _lock_user(session, user_id)
     if user.deactivated_at is None:
-        user.deactivated_at, user.session_version = now, user.session_version + 1
+        user.deactivated_at = now
+        _end_access(session, user)
         events.record(
             session, "user_deactivated", merchant_id=PORTAL_ID, actor_id=admin.id, at=now, user=str(user_id)
         )
@@ -343,9 +281,17 @@ def reactivate(session: Session, admin: Actor, user_id: UUID, now: datetime) -> 
     user = _lock_user(session, user_id)
     if user.deactivated_at is not None:
         user.deactivated_at = None
+        _end_access(session, user)
         events.record(
             session, "user_reactivated", merchant_id=PORTAL_ID, actor_id=admin.id, at=now, user=str(user_id)
         )
+
+
+def _end_access(session: Session, user: User, keep: UUID | None = None) -> None:
+    """End whatever lets somebody act or read as the user: sessions, tokens, links sent by email, the calendar."""
+    user.session_version += 1
+    user.calendar_key = None
+    sessions.end_all(session, user.id, keep)
 
 
 def _lock_user(session: Session, user_id: UUID) -> User:

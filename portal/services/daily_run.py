@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from portal.core.calendar import REMINDERS_FROM, business_date, local_time
 from portal.models import Merchant
 
-from . import accounts, idempotency, job_runs, offers, overdue, reminders
+from . import events, idempotency, job_runs, offers, overdue, reminders, sessions, sign_in
 from .overdue import Place
 from .transaction import batch_unit_of_work, unit_of_work
 
@@ -41,7 +41,7 @@ def run(
     where_it_is: date | None = None,
     at_any_hour: bool = False,
 ) -> dict[str, int]:
-    """Do what the day of every plan calls for, and forget old keys; returns how many were marked, reminded, expired.
+    """Do what the day of every plan calls for and forget what is old; returns how many were marked, reminded, expired.
 
     The day is the date in the zone of the plan's terms at ``now``, or ``on`` for all; reminders wait for eight in the
     morning there unless ``at_any_hour``. Only plans at the date ``where_it_is`` have their turn, if it is given.
@@ -61,8 +61,10 @@ def run(
         counts = {name: count + done.get(name, 0) for name, count in counts.items()}
     with unit_of_work(session):
         idempotency.forget_old(session, now)
-        accounts.forget_attempts(session, now)
+        sign_in.forget_attempts(session, now)
+        events.forget_origins(session, now)
         job_runs.forget_old(session, now)
+        sessions.forget_ended(session, now)
     if failures:
         raise failures[0]
     return counts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any
 from uuid import UUID
@@ -15,6 +15,7 @@ from sqlalchemy import (
     SQLColumnExpression,
     Uuid,
     cast,
+    delete,
     func,
     insert,
     literal,
@@ -22,12 +23,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from portal.core.roles import Origin
 from portal.database import is_postgresql
-from portal.models import Event, new_id
+from portal.models import Event, EventOrigin, new_id
 
 from .transaction import insert_rows
 
 Column = SQLColumnExpression[Any]
+
+ORIGINS_KEPT = timedelta(days=90)
 
 
 def record(
@@ -38,11 +42,25 @@ def record(
     at: datetime,
     actor_id: UUID | None = None,
     plan_id: UUID | None = None,
+    origin: Origin | None = None,
     **facts: object,
 ) -> None:
-    """Add one event. ``facts`` are JSON values (amounts in minor units); no actor means the portal itself."""
+    """Add one event. ``facts`` are JSON values (amounts in minor units); no actor means the portal itself.
+
+    ``origin`` is kept beside it for 90 days, as network and browser.
+    """
     about = {"merchant_id": merchant_id, "plan_id": plan_id, "actor_id": actor_id, "at": at}
-    record_many(session, [about | {"kind": kind, "facts": facts}])
+    event_id = new_id()
+    insert_rows(session, Event, [about | {"kind": kind, "facts": facts, "id": event_id}])
+    if origin:
+        key = {"merchant_id": merchant_id, "event_id": event_id, "created_at": at}
+        kept = {"network": origin.network, "browser": origin.browser}
+        insert_rows(session, EventOrigin, [key | kept])
+
+
+def forget_origins(session: Session, now: datetime) -> None:
+    """Remove where events of more than 90 days ago came from."""
+    session.execute(delete(EventOrigin).where(EventOrigin.created_at < now - ORIGINS_KEPT))
 
 
 def record_many(session: Session, rows: list[dict[str, object]]) -> None:

@@ -270,7 +270,7 @@ def _release(session: Session, plan: Plan, answer: Answer, now: datetime, *, lat
         .values(payment_id=None)
         .execution_options(synchronize_session=False)
     )
-    facts = {
+    facts: dict[str, Any] = {
         "payment": str(answer.payment_id),
         "amount": answer.amount,
         "currency": plan.currency,

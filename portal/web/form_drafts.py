@@ -45,7 +45,7 @@ def save() -> str | None:
         return None
     url = url_for(page or request.endpoint or "", **(request.view_args or {}))
     values = {name: request.form[name] for name in fields if name in request.form}
-    person = session.get("_user_id", "").partition(".")[0]
+    person = str(session.get("_user_id", "")).partition(".")[0]
     if person and len(json.dumps(values)) <= LONGEST_DRAFT:
         kept = {name: value for name, value in values.items() if not holds_card_number(value)}
         session[_KEY] = {"person": person, "page": url, "at": now().timestamp(), "fields": kept}

@@ -16,31 +16,35 @@ from htmx_flask import request
 
 from portal.core.errors import N_, Forbidden
 from portal.core.roles import Actor, Role
-from portal.extensions import db, login_manager, now
-from portal.guards import SIGNED_IN
+from portal.extensions import login_manager
+from portal.guards import SIGNED_IN, find_session
+from portal.guards import origin as origin
 from portal.guards import public as public
 from portal.guards import requires as stamp
-from portal.queries import accounts
+from portal.queries.sessions import OpenSession
 
 from . import form_drafts
 
-SESSION_HOURS = 12
 # So long a browser still tells whose session has ended: a form that was left open is not refused as a stranger's.
 REMEMBERED = timedelta(days=7)
 
 # A browser reads a second slash or a backslash as the start of another host, and drops control characters.
 LOCAL_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")
-ADMIN_IDLE = timedelta(minutes=30)
 
 
 @dataclass(frozen=True)
 class SignedIn(UserMixin):
-    """The signed-in person as Flask-Login carries it: the actor, and its name for the page's head."""
+    """The signed-in person as Flask-Login carries it: the session with its actor, whose name is in the page's head."""
 
-    actor: Actor
+    session: OpenSession
 
     def get_id(self) -> str:
-        return f"{self.actor.id}.{self.actor.session_version}"
+        """What the cookie names: the session, and whose it was once it has ended, for the drafts of forms."""
+        return f"{self.actor.id}.{self.session.id}"
+
+    @property
+    def actor(self) -> Actor:
+        return self.session.actor
 
     @property
     def name(self) -> str:
@@ -95,18 +99,22 @@ def local_path(target: str | None) -> str | None:
     return target if target and LOCAL_PATH.fullmatch(target) else None
 
 
-def open_session(user_id: UUID) -> Actor:
-    """Sign the user in on this browser, for twelve hours at most."""
-    person = accounts.find_actor(db.session, user_id, accounts.session_version(db.session, user_id))
-    if person is None:
+def session_id() -> UUID:
+    """The session of this request; the guard has made sure that there is one."""
+    return current_user.session.id
+
+
+def start_session(opened: UUID) -> Actor:
+    """Give this browser the session that was opened for it."""
+    found = find_session(opened)
+    if found is None:
         raise Forbidden(N_("This account cannot sign in."))
-    carried = form_drafts.transfer(user_id)
+    carried = form_drafts.transfer(found.actor.id)
     session.clear()
     session.update(carried)
     session.permanent = True
-    login_user(SignedIn(person))
-    session["opened_at"] = session["seen_at"] = now().timestamp()
-    return person
+    login_user(SignedIn(found))
+    return found.actor
 
 
 def init_app(app: Flask) -> None:
@@ -139,13 +147,10 @@ def referring_page() -> str | None:
 
 
 def _load(user: str) -> SignedIn | None:
-    user_id, _dot, version = user.partition(".")
-    moment = now().timestamp()
-    if moment - session.get("opened_at", 0) > SESSION_HOURS * 3600:
+    try:
+        session_id = UUID(str(user).partition(".")[2])
+    except ValueError:
+        # A cookie of an earlier version of the portal.
         return None
-    person = accounts.find_actor(db.session, UUID(user_id), int(version))
-    if person and person.role is Role.ADMIN:
-        if moment - session.get("seen_at", 0) > ADMIN_IDLE.total_seconds():
-            return None
-        session["seen_at"] = moment
-    return SignedIn(person) if person else None
+    found = find_session(session_id)
+    return SignedIn(found) if found else None

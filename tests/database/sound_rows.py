@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import Insert
 
 from portal.adapters.gateway import Simulator
-from portal.models import Base, Installment, Message, Payment, Refund
+from portal.models import Base, Event, Installment, Message, Payment, Refund
 from portal.services import refunds
 from tests import factories
 from tests.factories import NOW, TODAY
@@ -28,7 +28,7 @@ fresh = count(1000)
 
 
 # Tables to which foreign keys lead beside the plan's; each has a row of the plan, and names it.
-PARENTS = (Installment, Payment, Refund, Message)
+PARENTS = (Installment, Payment, Refund, Message, Event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,16 @@ SOUND: dict[str, Callable[[Shop], Row]] = {
         "created_at": NOW,
     },
     "customers": lambda shop: _of(shop, user_id=next(shop.strangers), created_at=NOW),
-    "login_attempts": lambda shop: {"id": uuid4(), "account": "a", "address": "192.0.2.1", "at": NOW},
+    "sessions": lambda shop: {
+        "id": uuid4(),
+        "user_id": shop.customer,
+        "browser": "Firefox, Linux",
+        "network": "192.0.2.0/24",
+        "created_at": NOW,
+        "last_seen_at": NOW,
+        "ends_at": NOW + timedelta(hours=12),
+    },
+    "login_attempts": lambda shop: {"id": uuid4(), "account": "a", "network": "192.0.2.0/24", "at": NOW},
     "plans": lambda shop: _of(
         shop,
         reference=f"R{next(fresh)}",
@@ -181,6 +190,13 @@ SOUND: dict[str, Callable[[Shop], Row]] = {
         created_at=NOW,
     ),
     "events": lambda shop: _of(shop, kind="plan_offered", facts={}, at=NOW),
+    "event_origins": lambda shop: {
+        "merchant_id": shop.id,
+        "event_id": shop.ids["events"],
+        "network": "192.0.2.0/24",
+        "browser": "Firefox, Linux",
+        "created_at": NOW,
+    },
     "idempotency_keys": lambda shop: {
         "merchant_id": shop.id,
         "user_id": shop.customer,

@@ -8,7 +8,7 @@ from portal.extensions import db
 pytestmark = pytest.mark.parametrize("engine_name", ["postgres"], indirect=True)
 
 # Every other table belongs to a merchant.
-SHARED = {"users", "login_attempts", "job_runs", "merchants", "customers", "alembic_version"}
+SHARED = {"users", "sessions", "login_attempts", "job_runs", "merchants", "customers", "alembic_version"}
 MONEY = {"amount", "total", "paid", "cancelled", "returned", "owed", "scheduled", "revenue"}
 DATES = {"start_date", "last_day", "business_date"}
 LOOKED_UP_BY_ID = {"plans", "installments", "payments"}

@@ -7,7 +7,9 @@ from portal.core.errors import Conflict, InvalidInput, NotFound
 from portal.core.roles import Role
 from portal.models import Event, Merchant, User, new_id
 from portal.queries.accounts import find_actor, session_version
-from portal.services import accounts
+from portal.queries.calendars import find_key
+from portal.queries.sessions import find_session
+from portal.services import accounts, calendars
 from portal.services.transaction import unit_of_work
 from tests import factories
 from tests.factories import NOW, account, sign_up
@@ -74,26 +76,38 @@ def test_a_customer_is_not_asked_for_currency_and_zone(session):
     )
 
 
-def test_a_new_password_ends_every_session(session, ada):
+def test_a_new_password_ends_links_sessions_and_the_calendar(session, ada):
     with unit_of_work(session):
-        version = accounts.change_password(
-            session, ada.id, factories.passwords().hash("another password"), NOW
-        )
+        calendars.open_calendar(session, ada, NOW)
+    here, elsewhere = factories.open_session(session, ada), factories.open_session(session, ada)
+    with unit_of_work(session):
+        accounts.change_password(session, ada.id, factories.password_hash(), NOW, keep=here)
     assert find_actor(session, ada.id, ada.session_version) is None
-    assert find_actor(session, ada.id, version).id == ada.id
-    assert session_version(session, ada.id) == version
+    assert session_version(session, ada.id) == ada.session_version + 1
+    assert find_session(session, here, NOW).actor.id == ada.id
+    assert find_session(session, elsewhere, NOW) is None
+    assert find_key(session, ada) is None
+    session.rollback()
+    with unit_of_work(session):
+        accounts.reset_password(session, ada.id, ada.session_version + 1, factories.password_hash(), NOW)
+    assert find_session(session, here, NOW) is None
 
 
 def test_deactivating_ends_every_session_for_good(session, ada):
-    admin = factories.make_admin(session)
+    admin, opened = factories.make_admin(session), factories.open_session(session, ada)
+    with unit_of_work(session):
+        calendars.open_calendar(session, ada, NOW)
     with unit_of_work(session):
         accounts.deactivate(session, admin, ada.id, NOW)
+    assert find_session(session, opened, NOW) is None
     for version in (ada.session_version, session_version(session, ada.id)):
         assert find_actor(session, ada.id, version) is None
     with unit_of_work(session):
         accounts.reactivate(session, admin, ada.id, NOW)
     assert find_actor(session, ada.id, ada.session_version) is None
     assert find_actor(session, ada.id, session_version(session, ada.id)).id == ada.id
+    assert find_session(session, opened, NOW) is None
+    assert find_key(session, ada) is None
 
 
 def test_deactivating_twice_is_one_event_and_nobody_deactivates_oneself(session, ada):

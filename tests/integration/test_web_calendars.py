@@ -15,7 +15,8 @@ from portal.adapters.gateway import Simulator
 from portal.extensions import now
 from portal.models import User
 from portal.queries import admin
-from portal.services import accounts, refunds
+from portal.queries.calendars import find_key
+from portal.services import accounts, calendars, refunds
 from portal.services.transaction import unit_of_work
 from tests import factories
 from tests.browserlike import sign_in, text
@@ -86,16 +87,20 @@ def test_a_new_address_ends_the_one_before_and_stopping_ends_all(app, ada_at_hom
     ]
 
 
-def test_the_address_ends_with_the_account_and_outlives_a_new_password(app, ada_at_home, session, ada):
+def test_the_address_ends_with_the_account_and_with_a_new_password(app, ada_at_home, session, ada):
     address = make(ada_at_home)
-    assert "It goes on working after you choose a new password" in text(ada_at_home.get(PAGE))
+    assert "A new password ends this link too" in text(ada_at_home.get(PAGE))
+    opened = factories.open_session(session, ada, now=now())
     with unit_of_work(session):
-        accounts.change_password(session, ada.id, factories.password_hash(), now())
-    assert app.test_client().get(address).status_code == 200
+        accounts.change_password(session, ada.id, factories.password_hash(), now(), keep=opened)
+    assert app.test_client().get(address).status_code == 404
+    again = factories.actor(session, ada.id)
+    with unit_of_work(session):
+        calendars.open_calendar(session, again, now())
     boss = factories.make_admin(session)
     with unit_of_work(session):
         accounts.deactivate(session, boss, ada.id, now())
-    assert app.test_client().get(address).status_code == 404
+    assert find_key(session, ada) is None
 
 
 @ON_SQLITE

@@ -57,6 +57,7 @@ def world(session) -> World:
         "installment_id": [installments[1].id],
         "user_id": [made.stranger.id],
         "message_id": [admin.list_messages(session)[0].id],
+        "session_id": [factories.open_session(session, made.boss, now=moment)],
         "token": ["x"],
         "filename": ["css/tokens.css"],
         "what": ["plans", "installments", "payments"],

@@ -23,22 +23,36 @@ from portal.core.languages import LANGUAGES
 from portal.core.money import EXPONENTS
 from portal.core.passwords import check_password
 from portal.core.roles import Actor, Role
+from portal.core.sessions import PAGES_LAST
 from portal.extensions import adapters, db, limiter, now
 from portal.presentation.i18n import language
-from portal.queries.accounts import find_actor, get_choices
-from portal.services import accounts
+from portal.queries.accounts import find_actor, get_choices, session_version
+from portal.services import accounts, sessions
+from portal.services.sign_in import KnownBrowser, authenticate, sign_in
 from portal.services.transaction import unit_of_work
 from portal.web import form_drafts
 from portal.web.account.emails import EmailsForm
 from portal.web.fields import EmailField, PasswordField, TextField
 from portal.web.forms import PageForm
-from portal.web.guards import actor, home_url, local_path, open_session, public, signed_in
+from portal.web.guards import (
+    actor,
+    home_url,
+    local_path,
+    origin,
+    public,
+    session_id,
+    signed_in,
+    start_session,
+)
 from portal.web.languages import remember
 from portal.web.rendering import done
+
+from . import known_browser
 
 bp = Blueprint("auth", __name__)
 
 OPEN_TO_ALL = "120 per minute"
+SIGN_INS = "300 per minute"
 LANGUAGE_CHOICES = [SelectChoice(code, name) for code, name in LANGUAGES.items()]
 
 
@@ -98,8 +112,11 @@ def _open_account(new: accounts.NewAccount) -> ResponseReturnValue:
     hashed = _hash(new.password)
     with unit_of_work(db.session):
         user_id = accounts.sign_up(db.session, new, hashed, now())
-    person = open_session(user_id)
-    return done(home_url(person.role), _("Welcome, %(name)s. Your account is ready.", name=person.name))
+        version = session_version(db.session, user_id)
+        opened = sessions.open_session(db.session, user_id, version, origin(), now(), PAGES_LAST)
+    person = start_session(opened)
+    welcome = _("Welcome, %(name)s. Your account is ready.", name=person.name)
+    return known_browser.remember(done(home_url(person.role), welcome), person.id)
 
 
 class SignInForm(PageForm):
@@ -109,23 +126,27 @@ class SignInForm(PageForm):
 
 @bp.route("/login", methods=["GET", "POST"])
 @public
+@limiter.limit(SIGN_INS, methods=["POST"])
 def login() -> ResponseReturnValue:
     if current_user.is_authenticated:
         return redirect(home_url(current_user.role), 303)
     form, target = SignInForm(), local_path(request.args.get("next"))
     if form.validate_on_submit():
         with form.collecting():
-            user_id = accounts.sign_in(
+            opened = sign_in(
                 db.session,
                 adapters().passwords,
                 form.email.data,
                 form.password.data,
-                request.remote_addr or "",
+                origin(),
                 now(),
+                lasts=PAGES_LAST,
+                browser=known_browser.find(),
             )
-            if user_id:
-                person = open_session(user_id)
-                return redirect(target or home_url(person.role), 303)
+            if opened:
+                person = start_session(opened)
+                answer = redirect(target or home_url(person.role), 303)
+                return known_browser.remember(answer, person.id)
             form.form_errors = [_("Wrong email or password.")]
     page = render_template("auth/login.html", form=form, target=target, draft=form_drafts.exists())
     return page, 422 if form.errors else 200
@@ -134,6 +155,8 @@ def login() -> ResponseReturnValue:
 @bp.post("/logout")
 @signed_in
 def logout() -> ResponseReturnValue:
+    with unit_of_work(db.session):
+        sessions.end(db.session, actor(), session_id(), origin(), now())
     logout_user()
     session.clear()
     return done(url_for("auth.login"), _("You are signed out."))
@@ -238,13 +261,15 @@ def account() -> ResponseReturnValue:
 def password() -> ResponseReturnValue:
     person, form = actor(), PasswordForm()
     form.check(person)
-    recognized = accounts.authenticate(
+    recognized = authenticate(
         db.session,
         adapters().passwords,
         person.email,
         form.current_password.data,
-        request.remote_addr or "",
+        origin(),
         now(),
+        # Its own attempts: whoever guesses elsewhere does not keep anybody from changing the password.
+        browser=KnownBrowser(f"session {session_id()}", frozenset([person.id])),
     )
     if recognized is None:
         form.current_password.errors = [_("This is not your current password.")]
@@ -252,8 +277,7 @@ def password() -> ResponseReturnValue:
         return _account_page(*_stored(person, {}), form)
     hashed = _hash(form.password.data)
     with unit_of_work(db.session):
-        accounts.change_password(db.session, person.id, hashed, now())
-    open_session(person.id)
+        accounts.change_password(db.session, person.id, hashed, now(), keep=session_id())
     text = _("Your password is changed. You are signed out everywhere else.")
     return done(url_for("auth.account"), text)
 

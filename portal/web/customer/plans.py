@@ -15,7 +15,7 @@ from wtforms import BooleanField
 from wtforms.validators import DataRequired
 
 from portal.core.errors import Conflict, NotFound
-from portal.core.roles import Origin, Role
+from portal.core.roles import Role
 from portal.core.states import PlanState
 from portal.extensions import adapters, db, now
 from portal.presentation.activity import timeline_of
@@ -31,7 +31,7 @@ from portal.services.settlement import Answer
 from portal.services.transaction import unit_of_work
 from portal.web.fields import KeyField
 from portal.web.forms import MoneyForm, PageForm
-from portal.web.guards import actor, requires
+from portal.web.guards import actor, origin, requires
 from portal.web.rendering import announce, done, respond
 from portal.web.shared.agreements import agreed_terms
 
@@ -164,10 +164,9 @@ def accept(plan_id: UUID) -> Response:
     form = AcceptForm()
     if not form.validate():
         return _plan_page(plan_id, 422, form=form)
-    origin = Origin(request.remote_addr or "", request.user_agent.string)
     try:
         with unit_of_work(db.session):
-            offers.accept(db.session, actor(), plan_id, form.terms_hash.data, origin, now())
+            offers.accept(db.session, actor(), plan_id, form.terms_hash.data, origin(), now())
     except Conflict as conflict:
         return _plan_page(plan_id, 409, Notice(error_text(conflict), "warning"))
     return done(

@@ -1,0 +1,95 @@
+"""Sessions: opened by a password, seen, and ended one by one or all at once."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from portal.core.errors import Busy, NotFound
+from portal.core.roles import PORTAL_ID, Actor, Origin
+from portal.core.sessions import SEEN_EVERY
+from portal.models import User, UserSession
+
+from . import events
+from .transaction import insert_rows, unit_of_work
+
+
+def open_session(
+    session: Session, user_id: UUID, version: int, origin: Origin, now: datetime, lasts: timedelta
+) -> UUID | None:
+    """A new session's id, and the event that it began.
+
+    None if the password was changed or the user deactivated since ``version`` was read with it: a session must not
+    outlive what opened it, so whoever changes a password waits for this row or is seen here.
+    """
+    current = session.scalars(
+        select(User.session_version)
+        .where(User.id == user_id, User.deactivated_at.is_(None))
+        .with_for_update(read=True)
+    ).first()
+    if current != version:
+        return None
+    # Unlike other ids this one must not be guessed from when it was made.
+    session_id = uuid4()
+    about = {"id": session_id, "user_id": user_id, "browser": origin.browser, "network": origin.network}
+    times = {"created_at": now, "last_seen_at": now, "ends_at": now + lasts}
+    insert_rows(session, UserSession, [about | times])
+    events.record(session, "signed_in", merchant_id=PORTAL_ID, actor_id=user_id, at=now, origin=origin)
+    return session_id
+
+
+def see(session: Session, session_id: UUID, last_seen_at: datetime, now: datetime) -> None:
+    """Note that the session is in use, every five minutes at most, in a unit of work of its own.
+
+    It can wait for the next request: when the database is busy, or in the middle of other work.
+    """
+    if now - last_seen_at < SEEN_EVERY or session.info.get("in_unit_of_work"):
+        return
+    seen = update(UserSession).where(UserSession.id == session_id, UserSession.last_seen_at < now)
+    with suppress(Busy), unit_of_work(session):
+        session.execute(seen.values(last_seen_at=now))
+
+
+def end(session: Session, actor: Actor, session_id: UUID, origin: Origin, now: datetime) -> None:
+    """End one of the actor's own sessions and its tokens. Raises ``NotFound``."""
+    own = delete(UserSession).where(UserSession.id == session_id, UserSession.user_id == actor.id)
+    if session.scalars(own.returning(UserSession.id)).first() is None:
+        raise NotFound()
+    _record_end(session, actor, 1, origin, now)
+
+
+def end_others(session: Session, actor: Actor, keep: UUID, origin: Origin, now: datetime) -> int:
+    """End all of the actor's own sessions but one; returns how many."""
+    ended = end_all(session, actor.id, keep)
+    if ended:
+        _record_end(session, actor, ended, origin, now)
+    return ended
+
+
+def end_all(session: Session, user_id: UUID, keep: UUID | None = None) -> int:
+    """End the user's sessions and their tokens, but for the one to ``keep``; returns how many."""
+    theirs = delete(UserSession).where(UserSession.user_id == user_id)
+    if keep:
+        theirs = theirs.where(UserSession.id != keep)
+    return len(session.scalars(theirs.returning(UserSession.id)).all())
+
+
+def forget_ended(session: Session, now: datetime) -> None:
+    """Remove the sessions that are over."""
+    session.execute(delete(UserSession).where(UserSession.ends_at <= now))
+
+
+def _record_end(session: Session, actor: Actor, count: int, origin: Origin, now: datetime) -> None:
+    events.record(
+        session,
+        "session_ended",
+        merchant_id=PORTAL_ID,
+        actor_id=actor.id,
+        at=now,
+        origin=origin,
+        count=count,
+    )

@@ -1,0 +1,46 @@
+"""Where a person is signed in: their sessions, which they can end, and their last sign-ins."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from flask import Blueprint, Response, render_template, url_for
+from flask_babel import gettext as _
+from flask_babel import ngettext
+
+from portal.extensions import db, now
+from portal.queries.sessions import last_sign_ins, list_sessions
+from portal.services import sessions
+from portal.services.transaction import unit_of_work
+from portal.web.guards import actor, origin, session_id, signed_in
+from portal.web.rendering import done
+
+bp = Blueprint("security", __name__, url_prefix="/account")
+
+
+@bp.get("/security")
+@signed_in
+def show() -> str:
+    return render_template(
+        "auth/security.html",
+        sessions=list_sessions(db.session, actor(), now()),
+        this_session=session_id(),
+        sign_ins=last_sign_ins(db.session, actor()),
+    )
+
+
+@bp.post("/sessions/<uuid:session_id>/end")
+@signed_in
+def end(session_id: UUID) -> Response:
+    with unit_of_work(db.session):
+        sessions.end(db.session, actor(), session_id, origin(), now())
+    return done(url_for(".show"), _("The session has ended."))
+
+
+@bp.post("/sessions/end-others")
+@signed_in
+def end_others() -> Response:
+    with unit_of_work(db.session):
+        ended = sessions.end_others(db.session, actor(), session_id(), origin(), now())
+    text = ngettext("One other session has ended.", "%(num)s other sessions have ended.", ended)
+    return done(url_for(".show"), text if ended else _("There was no other session."))
