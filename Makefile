@@ -6,7 +6,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help setup requirements run test torture fuzz bench check audit format browser screenshots translations up down build logs
+.PHONY: help setup requirements run test torture fuzz bench check audit format browser nginx screenshots translations up down build logs
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,7 +20,7 @@ requirements: $(VENV)/.installed ## Pin what the requirements*.in name and bring
 run: setup ## Start the portal here: database, demo data, web and worker, until Ctrl-C
 	@bin/run
 
-test: $(VENV)/.installed-dev browser ## Install what tests need, then run every test: on all cores, then those that need quiet
+test: $(VENV)/.installed-dev browser nginx ## Install what tests need, then run every test: on all cores, then those that need quiet
 	$(RUN) pytest -n logical --maxprocesses 8 --dist worksteal -m 'not alone'
 	$(RUN) pytest -m alone
 
@@ -52,6 +52,9 @@ format: $(VENV)/.installed-dev ## Let ruff put the code into shape
 
 browser: $(VENV)/.installed-dev
 	@bin/ensure-chromium
+
+nginx:
+	@bin/ensure-nginx
 
 screenshots: $(VENV)/.installed-dev browser ## Take the pictures of the README again
 	$(VENV)/bin/python bin/screenshots.py

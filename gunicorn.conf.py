@@ -2,14 +2,16 @@
 
 import os
 
+from portal.server import BoundedWorker, JsonLogger
+
 bind = f"{os.environ.get('HOST') or '127.0.0.1'}:{os.environ.get('PORT') or '8000'}"
 
 # Loaded once, then forked: a worker that dies is replaced in a moment, not seconds. Nothing is connected by then.
 preload_app = True
 
-worker_class = "gthread"
+worker_class = BoundedWorker
 workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
-threads = 4
+threads = 8
 
 # A payment in flight gets this long to be settled when the server is told to stop.
 graceful_timeout = 25
@@ -30,4 +32,5 @@ forwarder_headers = ""
 
 # Addresses of requests may hold secrets, such as the token of a password reset.
 accesslog = None
+logger_class = JsonLogger
 loglevel = "warning"
