@@ -105,7 +105,7 @@ def test_why_nothing_was_paid_is_said_where_one_looks(page: Page, elsewhere: Pag
     page.set_viewport_size({"width": 320, "height": 480})
     page.goto("/customer/")
     page.get_by_role("button", name="Pay $20.00").last.click()
-    expect(page.get_by_text("Your card was declined, and nothing was taken.")).to_be_in_viewport(ratio=1)
+    expect(page.get_by_text("Your card was declined. Nothing was charged.")).to_be_in_viewport(ratio=1)
 
 
 def test_what_was_typed_when_the_session_ended_is_there_again(visitor: Page, elsewhere: Page):
@@ -130,7 +130,7 @@ def test_what_was_typed_when_the_session_ended_is_there_again(visitor: Page, els
     visitor.fill("[name=description]", "Oak dining table")
     if "/login" not in visitor.url:
         visitor.get_by_role("button", name="Send offer").click(no_wait_after=True)
-    expect(visitor.get_by_text("Your session had ended")).to_be_visible()
+    expect(visitor.get_by_text("Your session has expired")).to_be_visible()
     visitor.fill("[name=email]", email)
     visitor.fill("[name=password]", NEW_PASSWORD)
     visitor.locator("main").get_by_role("button", name="Sign in").click()

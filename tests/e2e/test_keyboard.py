@@ -70,7 +70,7 @@ def test_a_declined_card_takes_the_focus_to_what_to_do_next(page: Page, browser:
     expect(page.get_by_text("0 of 3 paid")).to_be_visible()
     page.wait_for_load_state("load")
     page.get_by_role("button", name="Pay $33.34").press("Enter")
-    expect(page.get_by_role("alert")).to_contain_text("Your card was declined, and nothing was taken.")
+    expect(page.get_by_role("alert")).to_contain_text("Your card was declined. Nothing was charged.")
     expect(page.locator("div:focus")).to_contain_text("declined")
     page.keyboard.press("Tab")
     assert page.evaluate(FOCUSED) == "Choose another card"
