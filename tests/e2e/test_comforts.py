@@ -135,7 +135,7 @@ def test_what_was_typed_when_the_session_ended_is_there_again(visitor: Page, els
     visitor.fill("[name=password]", NEW_PASSWORD)
     visitor.locator("main").get_by_role("button", name="Sign in").click()
     expect(visitor).to_have_url(re.compile("/merchant/plans/new$"))
-    expect(visitor.get_by_label("Customer's e-mail address")).to_have_value("robin@example.com")
+    expect(visitor.get_by_label("Customer's email address")).to_have_value("robin@example.com")
     expect(visitor.get_by_text("What you typed is back in the form")).to_be_visible()
     visitor.goto("/merchant/plans/")
     expect(visitor.get_by_text("No plans yet")).to_be_visible()
