@@ -22,7 +22,7 @@ from portal.core import terms
 from portal.core.money import split
 from portal.core.roles import Actor
 from portal.core.schedule import Line
-from portal.services import tallies
+from portal.services import rollups
 from portal.services.transaction import unit_of_work
 from tests import factories
 
@@ -86,7 +86,7 @@ def load(session: Session, url: str, merchant: Actor, plans: int, first: int = 0
 def settle_down(session: Session, url: str) -> None:
     """Count the sums that the portal keeps beside the rows, and let the database look at what it holds now."""
     with unit_of_work(session):
-        tallies.recount(session)
+        rollups.rebuild_rollups(session)
     with closing(_unguarded(url)) as connection:
         connection.commit()
         if url.startswith("sqlite"):

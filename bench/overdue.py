@@ -125,7 +125,7 @@ def _late_by(place: Place, on: date) -> tuple[object, ...]:
         Installment.merchant_id == place.shops[0].id,
         Installment.due_on < on,
         Installment.late_on.is_(None),
-        Installment.paid + Installment.cancelled < Installment.amount,
+        Installment.owed > 0,
     )
 
 

@@ -26,7 +26,7 @@ from .places import Place
 CLIENTS = 16
 WARM_UP_SECONDS = 0.5
 MOST_PAID = 20_000
-OWED = Installment.paid + Installment.cancelled < Installment.amount
+OWED = Installment.owed > 0
 OF_BARE = 0.6
 
 PAY = "/api/plans/installments/{}/pay/"

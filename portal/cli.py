@@ -18,7 +18,7 @@ from .core.passwords import check_password
 from .demo import load, sign_ins
 from .extensions import adapters, db, now, owner_engine
 from .queries import self_check as checks
-from .services import accounts, daily_run, job_runs, outbox, tallies
+from .services import accounts, daily_run, job_runs, outbox, rollups
 from .services.transaction import unit_of_work
 
 
@@ -101,5 +101,5 @@ def self_check() -> None:
 def recount() -> None:
     """Count the sums behind the numbers afresh; people can read meanwhile, but not write."""
     with Session(owner_engine()) as session, unit_of_work(session):
-        tallies.recount(session)
+        rollups.rebuild_rollups(session)
     click.echo("The sums are counted afresh.")

@@ -17,13 +17,14 @@ from portal.adapters.passwords import Passwords
 from portal.core.roles import Actor, Origin, Role
 from portal.core.schedule import Frequency
 from portal.core.sessions import PAGES_LAST
-from portal.models import Base, Posting, User
+from portal.models import Base, User
+from portal.models.ledger import Posting
 from portal.queries import listing, self_check
 from portal.queries.accounts import find_actor, session_version
 from portal.queries.read_models import PlanView
 from portal.services import accounts, offers, payments, sessions
+from portal.services.payment_settlement import Answer
 from portal.services.payments import Order, Scope
-from portal.services.settlement import Answer
 from portal.services.transaction import unit_of_work
 
 # A Monday, noon in UTC; whoever tests pages against the real clock passes ``now``.

@@ -13,7 +13,7 @@ from portal.core.roles import Actor
 from portal.core.schedule import Frequency
 from portal.core.states import InstallmentStatus
 from portal.queries.read_models import InstallmentView, PlanView
-from portal.services import refund_settlement, settlement
+from portal.services import payment_settlement, refund_settlement
 
 Id = Annotated[str, WithJsonSchema({"type": "string", "description": "Opaque."})]
 Decimals = Annotated[str, WithJsonSchema({"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?$"})]
@@ -179,7 +179,7 @@ def installment(view: InstallmentView, currency: str) -> dict[str, Any]:
     }
 
 
-def paid_installment(answer: settlement.Answer) -> dict[str, Any]:
+def paid_installment(answer: payment_settlement.Answer) -> dict[str, Any]:
     """The installment as its payment left it, which is what every repetition of the request is told too."""
     facts = answer.installment or {}
     view = InstallmentView(
@@ -188,8 +188,10 @@ def paid_installment(answer: settlement.Answer) -> dict[str, Any]:
         number=facts["number"],
         amount=facts["amount"],
         paid=facts["paid"],
+        reversed=facts.get("reversed", 0),
         cancelled=facts["cancelled"],
         returned=facts["returned"],
+        owed=facts.get("owed", 0),
         due_on=date.fromisoformat(facts["due_on"]),
         paid_on=None,
         paid_at=datetime.fromisoformat(facts["paid_at"]),

@@ -69,15 +69,18 @@ def transition(state: PlanState, to: PlanState) -> str:
 
 
 def installment_status(
-    plan: PlanState, amount: int, paid: int, cancelled: int, due_on: date, late_on: date | None, today: date
+    plan: PlanState, owed: int, settled: int, due_on: date, late_on: date | None, today: date
 ) -> InstallmentStatus:
-    """What an installment shows on ``today``; amounts in minor units, ``plan`` as given by ``shown_state``."""
+    """What an installment shows on ``today``, from what is owed of it and what was paid, in minor units.
+
+    ``plan`` is as given by ``shown_state``.
+    """
     if plan in UNACCEPTED_ENDS:
         return InstallmentStatus.CANCELLED
     if plan is PlanState.OFFERED:
         return InstallmentStatus.PENDING
-    if amount - paid - cancelled == 0:
-        return InstallmentStatus.PAID if paid else InstallmentStatus.CANCELLED
+    if owed == 0:
+        return InstallmentStatus.PAID if settled else InstallmentStatus.CANCELLED
     if late_on is not None or due_on < today:
         return InstallmentStatus.LATE
     return InstallmentStatus.PENDING

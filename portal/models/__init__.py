@@ -1,18 +1,19 @@
-"""Tables, constraints and relations; no rules."""
+"""Tables, constraints and relations; the ledger's own are imported from ``portal.models.ledger``, so that it shows."""
 
+from . import ledger as ledger
 from .base import Base, new_id
-from .payments import Payment, Posting, Refund
+from .payments import Payment, Refund
 from .plans import Acceptance, Installment, Plan
 from .records import Event, EventOrigin, IdempotencyKey, JobRun, Message, Reminder
-from .tallies import CohortTally, DueTally, PostedTally, TallyChange
+from .rollups import CohortRollup, DueRollup, PostedRollup
 from .users import Customer, LoginAttempt, Merchant, User, UserSession
 
 __all__ = [
     "Acceptance",
     "Base",
-    "CohortTally",
+    "CohortRollup",
     "Customer",
-    "DueTally",
+    "DueRollup",
     "Event",
     "EventOrigin",
     "IdempotencyKey",
@@ -23,11 +24,9 @@ __all__ = [
     "Message",
     "Payment",
     "Plan",
-    "PostedTally",
-    "Posting",
+    "PostedRollup",
     "Refund",
     "Reminder",
-    "TallyChange",
     "User",
     "UserSession",
     "new_id",

@@ -1,10 +1,9 @@
-"""Money that moved: payments, refunds, and the postings that are the books; postings are only ever added."""
+"""Payments and refunds: the calls to the payment provider and how they ended."""
 
 from __future__ import annotations
 
 import uuid
 from datetime import date, datetime
-from typing import Any
 
 from sqlalchemy import (
     CheckConstraint,
@@ -66,7 +65,8 @@ class Payment(Base):
 class Refund(Base):
     """``amount`` minor units given up by the merchant: ``cancelled`` of what was owed, ``to_return`` in cash.
 
-    ``split`` says per installment and payment what that means; ``returned`` is what the provider has sent back.
+    What it cancelled of each installment is in its postings, what it returns along each allocation in its refund
+    allocations. ``returned`` is what the provider has sent back.
     """
 
     __tablename__ = "refunds"
@@ -78,7 +78,6 @@ class Refund(Base):
     cancelled: Mapped[int]
     to_return: Mapped[int]
     returned: Mapped[int] = mapped_column(default=0)
-    split: Mapped[dict[str, Any]]
     currency: Mapped[str] = mapped_column(String(3))
     state: Mapped[str] = mapped_column(String(10))
     created_at: Mapped[datetime]
@@ -101,43 +100,4 @@ class Refund(Base):
             postgresql_where=text("state = 'processing'"),
             sqlite_where=text("state = 'processing'"),
         ),
-    )
-
-
-class Posting(Base):
-    """One row of the books: ``amount`` minor units from the credit account to the debit account."""
-
-    __tablename__ = "postings"
-
-    merchant_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
-    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
-    installment_id: Mapped[uuid.UUID]
-    payment_id: Mapped[uuid.UUID | None]
-    refund_id: Mapped[uuid.UUID | None]
-    debit: Mapped[str] = mapped_column(String(12))
-    credit: Mapped[str] = mapped_column(String(12))
-    amount: Mapped[int]
-    currency: Mapped[str] = mapped_column(String(3))
-    posted_at: Mapped[datetime]
-    posted_on: Mapped[date]
-
-    __table_args__ = (
-        ForeignKeyConstraint(
-            ["merchant_id", "installment_id"], ["installments.merchant_id", "installments.id"]
-        ),
-        ForeignKeyConstraint(["merchant_id", "payment_id"], ["payments.merchant_id", "payments.id"]),
-        ForeignKeyConstraint(["merchant_id", "refund_id"], ["refunds.merchant_id", "refunds.id"]),
-        CheckConstraint("amount > 0", name="amount"),
-        CheckConstraint(
-            "(debit = 'receivable' AND credit = 'sales') OR (debit = 'cash' AND credit = 'receivable')"
-            " OR (debit = 'refunds' AND credit = 'receivable') OR (debit = 'refunds' AND credit = 'cash')",
-            name="accounts",
-        ),
-        CheckConstraint(
-            "(debit <> 'cash' AND credit <> 'cash') OR payment_id IS NOT NULL OR refund_id IS NOT NULL",
-            name="cash_names_its_cause",
-        ),
-        Index("ix_postings_merchant_id_installment_id", "merchant_id", "installment_id"),
-        Index("ix_postings_merchant_id_posted_on_id", "merchant_id", "posted_on", "id"),
-        Index("ix_postings_merchant_id_payment_id", "merchant_id", "payment_id"),
     )

@@ -18,8 +18,11 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, query_expression
 from sqlalchemy.sql.compiler import SQLCompiler
+
+from portal.core.ledger import OWED, SETTLED, SUMS
 
 from .base import Base, new_id
 
@@ -63,7 +66,7 @@ class Plan(Base):
     num_installments: Mapped[int]
     frequency: Mapped[str] = mapped_column(String(10))
     start_date: Mapped[date]
-    state: Mapped[str] = mapped_column(String(10))
+    state: Mapped[str] = mapped_column(String(16))
     acceptance_id: Mapped[uuid.UUID | None]
     terms: Mapped[str] = mapped_column(Text)
     terms_hash: Mapped[str] = mapped_column(String(64))
@@ -92,12 +95,13 @@ class Plan(Base):
         ),
         CheckConstraint("frequency IN ('weekly', 'biweekly', 'monthly')", name="frequency"),
         CheckConstraint(
-            "state IN ('offered', 'active', 'completed', 'declined', 'revoked', 'expired', 'cancelled')",
+            "state IN ('offered', 'active', 'completed', 'declined', 'revoked', 'expired', 'cancelled', "
+            "'written_off')",
             name="state",
         ),
         CheckConstraint("acceptance_id IS NULL OR acceptance_id = id", name="acceptance_of_this_plan"),
         CheckConstraint(
-            "(state IN ('active', 'completed', 'cancelled')) = (acceptance_id IS NOT NULL)",
+            "(state IN ('active', 'completed', 'cancelled', 'written_off')) = (acceptance_id IS NOT NULL)",
             name="bound_only_by_acceptance",
         ),
         CheckConstraint("(acceptance_id IS NULL) = (accepted_on IS NULL)", name="accepted_on"),
@@ -131,9 +135,11 @@ class Acceptance(Base):
 
 
 class Installment(Base):
-    """One due date of a plan. ``paid``, ``cancelled`` and ``returned`` only grow; owed = amount - paid - cancelled.
+    """One due date of a plan. Its sums are those of its postings; ``services.ledger`` alone changes them.
 
-    ``payment_id`` is the payment that is processing it now; it is set by the intent and cleared by the settling.
+    ``owed`` is computed by the database. ``paid_on`` and ``paid_at`` are set exactly while nothing is owed and
+    something was paid. ``payment_id`` is the payment that is processing it now; it is set by the intent and cleared
+    by the settling.
     """
 
     __tablename__ = "installments"
@@ -144,13 +150,29 @@ class Installment(Base):
     number: Mapped[int]
     amount: Mapped[int]
     due_on: Mapped[date]
-    paid: Mapped[int] = mapped_column(default=0)
-    cancelled: Mapped[int] = mapped_column(default=0)
-    returned: Mapped[int] = mapped_column(default=0)
+    paid: Mapped[int] = mapped_column(server_default=text("0"))
+    reversed: Mapped[int] = mapped_column(server_default=text("0"))
+    returned: Mapped[int] = mapped_column(server_default=text("0"))
+    cancelled: Mapped[int] = mapped_column(server_default=text("0"))
+    written_off: Mapped[int] = mapped_column(server_default=text("0"))
+    recovered: Mapped[int] = mapped_column(server_default=text("0"))
+    moved: Mapped[int] = mapped_column(server_default=text("0"))
+    paid_before: Mapped[int] = mapped_column(server_default=text("0"))
+    owed: Mapped[int] = mapped_column(Computed(OWED, persisted=True))
     late_on: Mapped[date | None]
     paid_on: Mapped[date | None]
     paid_at: Mapped[datetime | None]
     payment_id: Mapped[uuid.UUID | None]
+
+    @hybrid_property
+    def settled(self) -> int:
+        """Minor units that were paid and have stayed paid, returned or not."""
+        return self.paid - self.reversed + self.paid_before
+
+    @hybrid_property
+    def revenue(self) -> int:
+        """Cash received less what went back, in minor units."""
+        return self.paid - self.reversed - self.returned + self.recovered
 
     __table_args__ = (
         ForeignKeyConstraint(["merchant_id", "plan_id"], ["plans.merchant_id", "plans.id"]),
@@ -162,11 +184,13 @@ class Installment(Base):
         ),
         UniqueConstraint("merchant_id", "plan_id", "number"),
         CheckConstraint("amount > 0 AND number > 0", name="amount"),
-        CheckConstraint("paid >= 0 AND cancelled >= 0 AND returned >= 0", name="not_negative"),
-        CheckConstraint("paid + cancelled <= amount", name="not_paid_over"),
-        CheckConstraint("returned <= paid", name="not_returned_over"),
+        CheckConstraint(" AND ".join(f"{name} >= 0" for name in SUMS), name="not_negative"),
+        CheckConstraint("owed >= 0", name="not_paid_over"),
+        CheckConstraint("returned + reversed <= paid", name="not_returned_over"),
+        CheckConstraint("recovered <= written_off", name="not_recovered_over"),
         CheckConstraint(
-            "(paid > 0) = (paid_on IS NOT NULL) AND (paid > 0) = (paid_at IS NOT NULL)", name="paid_on"
+            f"(owed = 0 AND {SETTLED} > 0) = (paid_on IS NOT NULL) AND (paid_on IS NULL) = (paid_at IS NULL)",
+            name="paid_on",
         ),
         Index("ix_installments_id", "id"),
         Index(
@@ -174,9 +198,8 @@ class Installment(Base):
             "merchant_id",
             "due_on",
             "id",
-            postgresql_where=text("paid + cancelled < amount"),
-            # The same; SQLite turns a query's comparison round until a column is on its left, and not an index's.
-            sqlite_where=text("amount > paid + cancelled"),
+            postgresql_where=text("owed > 0"),
+            sqlite_where=text("owed > 0"),
         ),
         Index("ix_installments_merchant_id_due_on_id", "merchant_id", "due_on", "id"),
         Index(

@@ -15,13 +15,14 @@ RIGHTS = {
     "acceptances": ADD,
     "events": ADD,
     "postings": ADD,
-    # Rows that are folded, or kept for a while only.
+    "refund_allocations": ADD,
+    # Rows that are rolled up, or kept for a while only.
     "event_origins": REMOVE,
     "idempotency_keys": REMOVE,
     "job_runs": REMOVE,
     "login_attempts": REMOVE,
+    "metric_deltas": REMOVE,
     "sessions": REMOVE,
-    "tally_changes": REMOVE,
 }
 
 

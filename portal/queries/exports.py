@@ -15,10 +15,12 @@ from sqlalchemy import ColumnElement, Select, literal, select, tuple_
 from sqlalchemy.orm import Session
 
 from portal.core.calendar import business_date
+from portal.core.ledger import Account
 from portal.core.money import Money
 from portal.core.roles import Actor
 from portal.core.states import InstallmentStatus, PlanState, shown_state
-from portal.models import Installment, Payment, Plan, Posting, Refund, User
+from portal.models import Installment, Payment, Plan, Refund, User
+from portal.models.ledger import Posting
 
 from .merchant import narrowed
 from .read_models import LINE, PlanView, installment_view, load_plans
@@ -177,7 +179,7 @@ _returned_on = (
         Posting.merchant_id == Refund.merchant_id,
         Posting.payment_id.in_(select(Payment.id).where(_paid).correlate(Refund)),
         Posting.refund_id == Refund.id,
-        Posting.credit == "cash",
+        Posting.credit == Account.CASH,
     )
     .correlate(Refund)
     .limit(1)

@@ -111,8 +111,8 @@ def _sums(session: Session, merchant: Actor, plans: Subquery) -> tuple[int, int,
     row = session.execute(
         select(
             func.coalesce(func.sum(Installment.amount), 0),
-            func.coalesce(func.sum(Installment.paid - Installment.returned), 0),
-            func.coalesce(func.sum(case((plans.c.state == "active", _OWED), else_=0)), 0),
+            func.coalesce(func.sum(Installment.revenue), 0),
+            func.coalesce(func.sum(case((plans.c.state == "active", Installment.owed), else_=0)), 0),
         ).join(plans, (Installment.merchant_id == merchant.id) & (Installment.plan_id == plans.c.id))
     ).one()
     return int(row[0]), int(row[1]), int(row[2])
@@ -132,10 +132,6 @@ def narrowed(search: str, status: str, today: Today) -> list[ColumnElement[bool]
     return conditions
 
 
-_OWED = Installment.amount - Installment.paid - Installment.cancelled
-_IS_OWED = Installment.paid + Installment.cancelled < Installment.amount
-
-
 def _listed(merchant: Actor, now: datetime, listing: PlanListQuery) -> list[ColumnElement[bool]]:
     conditions = narrowed(listing.search, listing.status, today_of_plans(merchant.timezones, now))
     if listing.by_due:
@@ -150,7 +146,7 @@ def _ordered(query: Select[Any], merchant: Actor, listing: PlanListQuery) -> Sel
     if listing.by_due:
         query = query.join(
             Installment, (Installment.merchant_id == merchant.id) & (Installment.plan_id == Plan.id)
-        ).where(_IS_OWED, ~_owed_earlier())
+        ).where(Installment.owed > 0, ~_owed_earlier())
         columns = [Installment.due_on, Installment.id]
     # The newest plan has the greatest id, the plan that is due next the smallest day.
     ascending = listing.by_due is not bool(listing.after)
@@ -168,7 +164,7 @@ def _owed_earlier() -> ColumnElement[bool]:
         other.merchant_id == Installment.merchant_id,
         other.plan_id == Installment.plan_id,
         other.number < Installment.number,
-        other.paid + other.cancelled < other.amount,
+        other.owed > 0,
     )
 
 

@@ -26,17 +26,15 @@ class InstallmentView(NamedTuple):
     number: int
     amount: int
     paid: int
+    reversed: int
     cancelled: int
     returned: int
+    owed: int
     due_on: date
     paid_on: date | None
     paid_at: datetime | None
     status: InstallmentStatus
     processing: bool
-
-    @property
-    def owed(self) -> int:
-        return self.amount - self.paid - self.cancelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +95,7 @@ class PlanView:
     @property
     def refundable(self) -> int:
         """What the merchant could still give up: what is owed, and what was paid and not returned."""
-        return self.owed + sum(i.paid - i.returned for i in self.installments)
+        return self.owed + sum(i.paid - i.reversed - i.returned for i in self.installments)
 
     @property
     def overdue_amount(self) -> int:
@@ -143,8 +141,11 @@ LINE = (
     _I.number,
     _I.amount,
     _I.paid,
+    _I.reversed,
     _I.cancelled,
     _I.returned,
+    _I.owed,
+    _I.paid_before,
     _I.due_on,
     _I.late_on,
     _I.paid_on,
@@ -227,8 +228,8 @@ def _plan_view(plan: Any, lines: list[Any], now: datetime) -> PlanView:
 
 def installment_view(line: Any, plan_id: UUID, state: PlanState, today: date) -> InstallmentView:
     """An installment of a plan in this state; ``line`` begins with the columns of ``LINE``."""
-    id_, number, amount, paid, cancelled, returned, due_on, late_on, paid_on, paid_at, processing = line[:11]
-    status = installment_status(state, amount, paid, cancelled, due_on, late_on, today)
-    return InstallmentView(
-        id_, plan_id, number, amount, paid, cancelled, returned, due_on, paid_on, paid_at, status, processing
-    )
+    id_, number, amount, paid, reversed_, cancelled, returned, owed, paid_before, *days = line[:14]
+    due_on, late_on, paid_on, paid_at, processing = days
+    status = installment_status(state, owed, paid - reversed_ + paid_before, due_on, late_on, today)
+    sums = (amount, paid, reversed_, cancelled, returned, owed)
+    return InstallmentView(id_, plan_id, number, *sums, due_on, paid_on, paid_at, status, processing)

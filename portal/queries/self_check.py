@@ -10,9 +10,10 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from portal.core.errors import N_
+from portal.core.ledger import OWED, SUMS, Entry
 from portal.core.terms import hash_text
 from portal.models import Base
-from portal.models.tallies import FOLDED, MONTH, RECOUNTS
+from portal.models.rollups import MONTH, RECOUNTS, ROLLUP_TABLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +25,30 @@ class Finding:
     broken: int
 
 
-_POSTED = """
-    SELECT i.id FROM installments i LEFT JOIN postings p
-    ON p.merchant_id = i.merchant_id AND p.installment_id = i.id AND p.debit = '{debit}' AND p.credit = '{credit}'
-    GROUP BY i.merchant_id, i.id, i.{column} HAVING COALESCE(SUM(p.amount), 0) <> i.{column}
-"""
+# A sum of an installment, and the sentence about its postings.
+POSTED = {
+    "paid": N_("Each installment's paid amount matches its postings."),
+    "reversed": N_("Each installment's reversed amount matches its postings."),
+    "cancelled": N_("Each installment's cancelled amount matches its postings."),
+    "returned": N_("Each installment's returned amount matches its postings."),
+    "written_off": N_("Each installment's written-off amount matches its postings."),
+    "recovered": N_("Each installment's recovered amount matches its postings."),
+    "moved": N_("Each installment's moved amount matches its postings."),
+    "paid_before": N_("Each installment's amount paid before matches its postings."),
+}
+
+
+def _posted(name: str) -> str:
+    """Installments of which a sum is not that of the postings of its entries."""
+    entries = [entry for entry in Entry if entry.sum_name == name]
+    between = " OR ".join(f"(p.debit = '{entry.debit}' AND p.credit = '{entry.credit}')" for entry in entries)
+    lowering = [f"WHEN p.debit = '{entry.debit}' THEN -p.amount" for entry in entries if entry.sign < 0]
+    amount = f"CASE {' '.join(lowering)} ELSE p.amount END" if lowering else "p.amount"
+    return (
+        "SELECT i.id FROM installments i LEFT JOIN postings p "  # noqa: S608
+        f"ON p.merchant_id = i.merchant_id AND p.installment_id = i.id AND ({between}) "
+        f"GROUP BY i.merchant_id, i.id, i.{name} HAVING COALESCE(SUM({amount}), 0) <> i.{name}"
+    )
 
 
 def _strays() -> str:
@@ -51,7 +71,7 @@ INVARIANTS: dict[str, tuple[str, str]] = {
         N_("The installments of every plan add up to its total."),
         "SELECT p.id FROM plans p JOIN installments i ON i.merchant_id = p.merchant_id AND i.plan_id = p.id "
         "GROUP BY p.merchant_id, p.id, p.total, p.num_installments "
-        "HAVING SUM(i.amount) <> p.total OR COUNT(*) <> p.num_installments",
+        "HAVING SUM(i.amount - i.moved) <> p.total OR COUNT(*) <> p.num_installments",
     ),
     "postings_balance": (
         N_("Every posting has two different accounts and an amount above zero, in its plan's currency."),
@@ -59,41 +79,30 @@ INVARIANTS: dict[str, tuple[str, str]] = {
         "JOIN plans p ON p.merchant_id = i.merchant_id AND p.id = i.plan_id "
         "WHERE o.debit = o.credit OR o.amount <= 0 OR o.currency <> p.currency",
     ),
-    "paid_is_posted": (
-        N_("Each installment's paid amount matches its postings."),
-        _POSTED.format(debit="cash", credit="receivable", column="paid"),
-    ),
-    "cancelled_is_posted": (
-        N_("Each installment's cancelled amount matches its postings."),
-        _POSTED.format(debit="refunds", credit="receivable", column="cancelled"),
-    ),
-    "returned_is_posted": (
-        N_("Each installment's returned amount matches its postings."),
-        _POSTED.format(debit="refunds", credit="cash", column="returned"),
-    ),
+    **{f"{name}_is_posted": (sentence, _posted(name)) for name, sentence in POSTED.items()},
     "not_overpaid": (
         N_("No amount is negative, overpaid or over-returned."),
-        "SELECT id FROM installments WHERE paid < 0 OR cancelled < 0 OR returned < 0 OR paid + cancelled > amount "
-        "OR returned > paid",
+        f"SELECT id FROM installments WHERE {' OR '.join(f'{name} < 0' for name in SUMS)} OR {OWED} < 0 "  # noqa: S608
+        "OR returned + reversed > paid OR recovered > written_off",
     ),
     "debt_is_accepted": (
         N_("The full debt is posted for every accepted plan, and for no other."),
         "SELECT i.id FROM installments i JOIN plans p ON p.merchant_id = i.merchant_id AND p.id = i.plan_id "
-        "LEFT JOIN postings o ON o.merchant_id = i.merchant_id AND o.installment_id = i.id AND o.debit = 'receivable' "
+        "LEFT JOIN postings o ON o.merchant_id = i.merchant_id AND o.installment_id = i.id AND o.credit = 'sales' "
         "GROUP BY i.merchant_id, i.id, i.amount, p.acceptance_id "
         "HAVING COALESCE(SUM(o.amount), 0) <> CASE WHEN p.acceptance_id IS NULL THEN 0 ELSE i.amount END",
     ),
     "acceptance_is_the_customers": (
         N_("Every accepted plan has an acceptance of its own terms by its own customer."),
         "SELECT p.id FROM plans p LEFT JOIN acceptances a ON a.merchant_id = p.merchant_id AND a.plan_id = p.id "
-        "WHERE (p.state IN ('active', 'completed', 'cancelled')) <> (a.plan_id IS NOT NULL) "
+        "WHERE (p.state NOT IN ('offered', 'declined', 'revoked', 'expired')) <> (a.plan_id IS NOT NULL) "
         "OR a.customer_id <> p.customer_id OR a.terms <> p.terms OR a.terms_hash <> p.terms_hash",
     ),
     "active_while_owed": (
         N_("An accepted plan is active exactly while something is owed."),
         "SELECT p.id FROM plans p JOIN installments i ON i.merchant_id = p.merchant_id AND i.plan_id = p.id "
         "WHERE p.acceptance_id IS NOT NULL GROUP BY p.merchant_id, p.id, p.state "
-        "HAVING (SUM(i.amount - i.paid - i.cancelled) > 0) <> (p.state = 'active')",
+        "HAVING (SUM(i.owed) > 0) <> (p.state = 'active')",
     ),
     "payments_are_booked": (
         N_("Every successful payment has its postings, and no other payment has any."),
@@ -122,6 +131,23 @@ INVARIANTS: dict[str, tuple[str, str]] = {
         "SELECT payment_id FROM postings WHERE debit = 'cash' OR credit = 'cash' GROUP BY merchant_id, payment_id "
         "HAVING SUM(CASE WHEN debit = 'cash' THEN amount ELSE -amount END) < 0",
     ),
+    "allocations_are_posted": (
+        N_("Each allocation of a payment matches its postings."),
+        "SELECT a.payment_id FROM allocations a "
+        "JOIN payments m ON m.merchant_id = a.merchant_id AND m.id = a.payment_id AND m.state = 'succeeded' "
+        "LEFT JOIN postings o ON o.merchant_id = a.merchant_id AND o.payment_id = a.payment_id "
+        "AND o.installment_id = a.installment_id "
+        "GROUP BY a.merchant_id, a.payment_id, a.installment_id, a.amount, a.reversed, a.returned HAVING "
+        "COALESCE(SUM(CASE WHEN o.debit = 'cash' THEN o.amount END), 0) <> a.amount "
+        "OR COALESCE(SUM(CASE WHEN o.credit = 'cash' AND o.debit <> 'refunds' THEN o.amount END), 0) <> a.reversed "
+        "OR COALESCE(SUM(CASE WHEN o.credit = 'cash' AND o.debit = 'refunds' THEN o.amount END), 0) <> a.returned",
+    ),
+    "refunds_are_allocated": (
+        N_("Each refund's amount to return matches its allocations."),
+        "SELECT r.id FROM refunds r LEFT JOIN refund_allocations a "
+        "ON a.merchant_id = r.merchant_id AND a.refund_id = r.id GROUP BY r.merchant_id, r.id, r.to_return "
+        "HAVING COALESCE(SUM(a.amount), 0) <> r.to_return",
+    ),
     "refunds_are_booked": (
         N_("Each refund's cancelled and returned amounts match its postings."),
         "SELECT r.id FROM refunds r LEFT JOIN postings o ON o.merchant_id = r.merchant_id AND o.refund_id = r.id "
@@ -130,10 +156,13 @@ INVARIANTS: dict[str, tuple[str, str]] = {
         "OR COALESCE(SUM(CASE WHEN o.credit = 'cash' THEN o.amount END), 0) <> r.returned",
     ),
     "processing_holds": (
-        N_("A payment that is being processed holds installments that owe exactly its amount."),
-        "SELECT m.id FROM payments m LEFT JOIN installments i "
-        "ON i.merchant_id = m.merchant_id AND i.payment_id = m.id WHERE m.state = 'processing' "
-        "GROUP BY m.merchant_id, m.id, m.amount HAVING COALESCE(SUM(i.amount - i.paid - i.cancelled), 0) <> m.amount",
+        N_("Each payment in progress holds the installments it is allocated to, and they owe that much."),
+        "SELECT m.id FROM payments m "
+        "LEFT JOIN allocations a ON a.merchant_id = m.merchant_id AND a.payment_id = m.id "
+        "LEFT JOIN installments i ON i.merchant_id = a.merchant_id AND i.id = a.installment_id "
+        "AND i.payment_id = m.id AND i.owed >= a.amount WHERE m.state = 'processing' "
+        "GROUP BY m.merchant_id, m.id, m.amount "
+        "HAVING COALESCE(SUM(CASE WHEN i.id IS NOT NULL THEN a.amount END), 0) <> m.amount",
     ),
     "held_while_processing": (
         N_(
@@ -144,27 +173,27 @@ INVARIANTS: dict[str, tuple[str, str]] = {
     ),
     "one_merchant": (N_("No row of one shop refers to another shop."), _strays()),
 }
-# How each folded table is checked: what is kept and what is to be folded, less what is counted afresh, leaves nothing.
-TALLIES = {
-    "due_tallies": N_("The totals by due date match the installments of accepted plans."),
-    "posted_tallies": N_("The daily totals match the postings."),
-    "cohort_tallies": N_("The totals by month of acceptance match the installments of accepted plans."),
+# How each rollup is checked: what it holds and the deltas to come, less what is counted afresh, leaves nothing.
+ROLLUPS = {
+    "due_rollups": N_("The totals by due date match the installments of accepted plans."),
+    "posted_rollups": N_("The daily totals match the postings."),
+    "cohort_rollups": N_("The totals by month of acceptance match the installments of accepted plans."),
 }
 
 
 def run(session: Session) -> list[Finding]:
     """Every invariant, in order, with the number of rows that break it; reads only, and for as long as it takes."""
-    with _unhurried(session):
+    with _without_statement_timeout(session):
         findings = [
             Finding(name, sentence, len(session.execute(text(query)).all()))
             for name, (sentence, query) in INVARIANTS.items()
         ]
-        return [*findings, *(_tallies(session, table) for table in FOLDED), _hashes(session)]
+        return [*findings, *(_rollup(session, table) for table in ROLLUP_TABLES), _hashes(session)]
 
 
 @contextmanager
-def _unhurried(session: Session) -> Iterator[None]:
-    """PostgreSQL's limit of five seconds is for people who wait; a whole set of books takes longer to read."""
+def _without_statement_timeout(session: Session) -> Iterator[None]:
+    """PostgreSQL's limit of five seconds is for people who wait; reading all rows takes longer."""
     if session.get_bind().dialect.name != "postgresql":
         yield
         return
@@ -175,8 +204,8 @@ def _unhurried(session: Session) -> Iterator[None]:
         session.execute(text("RESET statement_timeout"))
 
 
-def _tallies(session: Session, table: type[Base]) -> Finding:
-    """Compares a folded table, with what is still to be folded, to a count of all rows."""
+def _rollup(session: Session, table: type[Base]) -> Finding:
+    """Compares a rollup, with the deltas not rolled up yet, to a count of all rows."""
     name = table.__tablename__
     keys = ", ".join(column.name for column in table.__table__.primary_key)
     sums = [column.name for column in table.__table__.columns if not column.primary_key]
@@ -184,11 +213,11 @@ def _tallies(session: Session, table: type[Base]) -> Finding:
     differences = f"""
         SELECT {keys} FROM (
             SELECT {keys}, {", ".join(sums)} FROM {name}
-            UNION ALL SELECT {keys}, {", ".join(sums)} FROM tally_changes
+            UNION ALL SELECT {keys}, {", ".join(sums)} FROM metric_deltas
             UNION ALL SELECT {keys}, {", ".join(f"-{column}" for column in sums)} FROM ({counted}) AS counted
         ) AS compared GROUP BY {keys} HAVING {" OR ".join(f"SUM({column}) <> 0" for column in sums)}
     """  # noqa: S608
-    return Finding(name, TALLIES[name], len(session.execute(text(differences)).all()))
+    return Finding(name, ROLLUPS[name], len(session.execute(text(differences)).all()))
 
 
 def _hashes(session: Session) -> Finding:

@@ -26,7 +26,7 @@ def today_of_plans(zones: Iterable[str], now: datetime) -> Today:
     return case(*((Plan.timezone == zone, literal(day, day_type)) for zone, day in days.items()))
 
 
-_OWED = Installment.paid + Installment.cancelled < Installment.amount
+_OWED = Installment.owed > 0
 # Any installment of a plan, beside those that a list may be joined with.
 _ANY = aliased(Installment)
 
@@ -37,7 +37,7 @@ def plan_status(status: str, today: Today) -> ColumnElement[bool]:
         late = exists().where(
             _ANY.merchant_id == Plan.merchant_id,
             _ANY.plan_id == Plan.id,
-            _ANY.paid + _ANY.cancelled < _ANY.amount,
+            _ANY.owed > 0,
             _due(today, _ANY),
         )
         return and_(Plan.state == "active", late if status == "overdue" else ~late)
@@ -56,9 +56,9 @@ def installment_status(status: str, today: Today) -> ColumnElement[bool]:
         return or_(plan_status("offered", today), and_(Plan.state == "active", _OWED, ~_due(today)))
     accepted = Plan.acceptance_id.is_not(None)
     if status == "paid":
-        return and_(accepted, ~_OWED, Installment.paid > 0)
+        return and_(accepted, Installment.owed == 0, Installment.settled > 0)
     ended = or_(Plan.state.in_(["declined", "revoked"]), plan_status("expired", today))
-    return or_(ended, and_(accepted, ~_OWED, Installment.paid == 0))
+    return or_(ended, and_(accepted, Installment.owed == 0, Installment.settled == 0))
 
 
 def _due(today: Today, line: Any = Installment) -> Any:

@@ -10,17 +10,9 @@ from uuid import UUID
 from sqlalchemy import Select, desc, select, union_all
 from sqlalchemy.orm import Session
 
-from portal.models import (
-    Event,
-    Installment,
-    Message,
-    Payment,
-    Plan,
-    Posting,
-    Refund,
-    Reminder,
-    User,
-)
+from portal.core.ledger import Account
+from portal.models import Event, Installment, Message, Payment, Plan, Refund, Reminder, User
+from portal.models.ledger import Posting
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +182,7 @@ def receipt_lines(session: Session, payment_id: UUID) -> list[ReceiptLine]:
             (Installment.merchant_id == Posting.merchant_id) & (Installment.id == Posting.installment_id),
         )
         .join(Payment, (Payment.merchant_id == Posting.merchant_id) & (Payment.id == Posting.payment_id))
-        .where(Payment.id == payment_id, Posting.debit == "cash")
+        .where(Payment.id == payment_id, Posting.debit == Account.CASH)
         .order_by(Installment.number)
     )
     return [ReceiptLine(*row) for row in session.execute(query)]

@@ -17,12 +17,12 @@ from portal.core.errors import N_, Conflict, Forbidden, InvalidInput, collecting
 from portal.core.roles import Actor, Origin, Role
 from portal.core.schedule import Frequency, Line, build_schedule
 from portal.core.states import PlanState
-from portal.core.tallies import Standing
 from portal.core.text import clean_line
 from portal.models import Acceptance, Installment, Merchant, Plan, new_id
 
-from . import customers, tallies
-from .plans import installments_of, lock_for_customer, lock_for_merchant, post, tell, write_to
+from . import customers, ledger
+from .notifications import queue_email, record_and_notify
+from .plans import lock_for_customer, lock_for_merchant
 from .transaction import insert_rows
 
 # Without 0, 1, I, L and O, which people mix up when they read a reference aloud.
@@ -95,7 +95,7 @@ def offer(session: Session, merchant: Actor, proposal: Proposal, now: datetime) 
         updated_at=now,
     )
     _insert(session, plan, lines)
-    tell(session, plan, "plan_offered", "offer_sent", customer_id, merchant.id, now)
+    record_and_notify(session, plan, "plan_offered", "offer_sent", customer_id, merchant.id, now)
     return plan.id
 
 
@@ -169,7 +169,7 @@ def accept(
 
 
 def bind(session: Session, plan: Plan, origin: Origin, how: str, now: datetime, today: date) -> None:
-    """Make the locked offer a debt of its customer: the evidence, the state, the postings, what is told.
+    """Make the locked offer a debt of its customer: the evidence, the state, the postings, the emails.
 
     The caller has made sure that it is the customer who acts. Raises ``Conflict`` for an offer that is not open.
     """
@@ -193,11 +193,9 @@ def bind(session: Session, plan: Plan, origin: Origin, how: str, now: datetime, 
     session.flush()
     plan.state, plan.acceptance_id, plan.accepted_on, plan.updated_at = PlanState.ACTIVE, plan.id, today, now
     session.flush()
-    installments = installments_of(session, plan)
-    post(session, plan, "receivable", "sales", [(i.id, i.amount) for i in installments], now, today)
-    tallies.record(session, plan, [(None, Standing(i.amount, i.due_on)) for i in installments], today)
-    tell(session, plan, event, "plan_accepted", plan.customer_id, plan.customer_id, now)
-    write_to(session, plan, "plan_accepted_shop", plan.merchant_id, now)
+    ledger.agree(session, plan, now, today)
+    record_and_notify(session, plan, event, "plan_accepted", plan.customer_id, plan.customer_id, now)
+    queue_email(session, plan, "plan_accepted_shop", plan.merchant_id, now)
 
 
 def decline(session: Session, customer: Actor, plan_id: UUID, now: datetime) -> None:
@@ -208,7 +206,7 @@ def decline(session: Session, customer: Actor, plan_id: UUID, now: datetime) -> 
     )
     plan.state, plan.updated_at = PlanState.DECLINED, now
     session.flush()
-    tell(session, plan, event, "offer_declined", plan.merchant_id, customer.id, now)
+    record_and_notify(session, plan, event, "offer_declined", plan.merchant_id, customer.id, now)
 
 
 def revoke(session: Session, merchant: Actor, plan_id: UUID, now: datetime) -> None:
@@ -219,7 +217,7 @@ def revoke(session: Session, merchant: Actor, plan_id: UUID, now: datetime) -> N
     )
     plan.state, plan.updated_at = PlanState.REVOKED, now
     session.flush()
-    tell(session, plan, event, "offer_revoked", plan.customer_id, merchant.id, now)
+    record_and_notify(session, plan, event, "offer_revoked", plan.customer_id, merchant.id, now)
 
 
 def expire(
@@ -243,5 +241,5 @@ def expire(
         event = states.transition(PlanState(plan.state), PlanState.EXPIRED)
         plan.state, plan.updated_at = PlanState.EXPIRED, now
         session.flush()
-        tell(session, plan, event, "offer_expired", plan.merchant_id, None, now)
+        record_and_notify(session, plan, event, "offer_expired", plan.merchant_id, None, now)
     return len(plans)

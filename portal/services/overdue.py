@@ -78,7 +78,7 @@ def _page(
             Installment.merchant_id == merchant_id,
             Installment.due_on < today,
             Installment.late_on.is_(None),
-            Installment.paid + Installment.cancelled < Installment.amount,
+            Installment.owed > 0,
             Plan.state == "active",
             Plan.timezone == zone,
         )

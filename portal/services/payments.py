@@ -1,4 +1,4 @@
-"""Paying: intent, call, settle, each its own unit of work; refuses to charge twice or another amount than was shown."""
+"""Paying: intent, call, settle, each its own unit of work, exactly once and never another amount than was shown."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from portal.adapters.gateway import Charge, Gateway, NoAnswer, ask
+from portal.core.allocation import OwedPart, allocate_payment
 from portal.core.errors import N_, Busy, Conflict, Forbidden, NotFound
 from portal.core.roles import Actor, Origin, Role
 from portal.core.states import REFUSALS, InstallmentStatus, PaymentState, PlanState, installment_status
 from portal.models import IdempotencyKey, Installment, Payment, Plan, User, new_id
 
-from . import idempotency, offers
+from . import idempotency, ledger, offers
+from .payment_settlement import Answer, settle
 from .plans import installments_of, lock
-from .settlement import Answer, settle
 from .transaction import insert_rows, unit_of_work
 
 
@@ -91,7 +92,7 @@ def _intend(
     if plan.state != PlanState.ACTIVE:
         raise Conflict(REFUSALS[PlanState(plan.state)], code=f"plan_{plan.state}")
     covered = _covered(installments_of(session, plan), order, today)
-    amount = sum(i.amount - i.paid - i.cancelled for i in covered)
+    amount = sum(i.owed for i in covered)
     if order.shown is not None and amount != order.shown:
         raise Conflict(
             N_("The amount owed has changed. Check it and pay again."), code="other_amount", figure=amount
@@ -108,9 +109,9 @@ def _intend(
         "created_at": now,
     }
     insert_rows(session, Payment, [payment])
-    session.execute(
-        _HOLD, {"merchant": merchant_id, "installments": [i.id for i in covered], "payment": payment_id}
-    )
+    allocated = allocate_payment([OwedPart(i.id, i.number, i.owed) for i in covered], amount)
+    ledger.allocate(session, plan, payment_id, allocated)
+    session.execute(_HOLD, {"merchant": merchant_id, "installments": list(allocated), "payment": payment_id})
     return merchant_id, plan_id, Charge(payment_id, amount, plan.currency, test_card)
 
 
@@ -151,15 +152,15 @@ def _covered(installments: Sequence[Installment], order: Order, today: date) -> 
         if not covered:
             raise NotFound()
     else:
-        covered = [i for i in installments if i.amount > i.paid + i.cancelled]
+        covered = [i for i in installments if i.owed]
     if order.scope is Scope.OVERDUE:
         covered = [i for i in covered if _status(i, today) is InstallmentStatus.LATE]
     if any(i.payment_id for i in covered):
         raise Conflict(
             N_("This payment is already being processed. Nothing was charged again."), code="processing"
         )
-    if not covered or any(i.amount == i.paid + i.cancelled for i in covered):
-        paid = not covered or covered[0].paid
+    if not covered or any(not i.owed for i in covered):
+        paid = not covered or covered[0].settled
         message = (
             N_("This was already paid. Nothing was charged again.") if paid else N_("This was cancelled.")
         )
@@ -168,7 +169,7 @@ def _covered(installments: Sequence[Installment], order: Order, today: date) -> 
 
 
 def _status(i: Installment, today: date) -> InstallmentStatus:
-    return installment_status(PlanState.ACTIVE, i.amount, i.paid, i.cancelled, i.due_on, i.late_on, today)
+    return installment_status(PlanState.ACTIVE, i.owed, i.settled, i.due_on, i.late_on, today)
 
 
 def _replay(session: Session, seen: IdempotencyKey, plan: Plan) -> Answer:

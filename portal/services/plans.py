@@ -1,8 +1,8 @@
-"""Plans under the lock: finding, locking, posting and cancelling them; refuses what their state does not allow."""
+"""Plans under the lock: finding, locking and cancelling them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -10,18 +10,17 @@ from uuid import UUID
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session, with_expression
-from sqlalchemy.orm.attributes import flag_modified
 
 from portal.core import states
 from portal.core.calendar import business_date
 from portal.core.errors import N_, Conflict, Forbidden, NotFound
+from portal.core.ledger import Entry
 from portal.core.roles import Actor, Role
 from portal.core.states import PlanState
-from portal.core.tallies import Standing
-from portal.models import Installment, Merchant, Plan, Posting, Refund, new_id
+from portal.models import Installment, Merchant, Plan, Refund
 
-from . import events, idempotency, outbox, tallies
-from .transaction import insert_rows
+from . import idempotency, ledger
+from .notifications import record_and_notify, schedule_facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +47,16 @@ def cancel(
     event = states.transition(PlanState(plan.state), PlanState.CANCELLED)
     installments = installments_of(session, plan)
     refuse_while_processing(session, plan, installments)
-    amounts = {i.id: i.amount - i.paid - i.cancelled for i in installments if i.amount > i.paid + i.cancelled}
+    amounts = {i.id: i.owed for i in installments if i.owed}
     owed = sum(amounts.values())
     if shown is not None and shown != owed:
         message = N_("The amount owed has changed. Check it and confirm again.")
         raise Conflict(message, code="other_amount", figure=owed)
-    before = schedule_facts(installments)
-    cancel_parts(session, plan, installments, amounts, now, today)
+    cancelled = ledger.record(session, plan, Entry.DEBT_CANCELLED, amounts, ledger.Cause(), now, today)
+    changed = {row.id: row for row in cancelled}
     plan.state, plan.updated_at = PlanState.CANCELLED, now
     session.flush()
-    after = schedule_facts(installments)
-    tell(
+    record_and_notify(
         session,
         plan,
         event,
@@ -67,8 +65,8 @@ def cancel(
         merchant.id,
         now,
         owed=owed,
-        before=before,
-        after=after,
+        before=schedule_facts(installments),
+        after=schedule_facts(changed.get(i.id, i) for i in installments),
     )
 
 
@@ -81,39 +79,6 @@ def refuse_while_processing(session: Session, plan: Plan, installments: Sequence
         raise Conflict(
             N_("A payment or refund is being processed. Try again when it is settled."), code="processing"
         )
-
-
-def cancel_parts(
-    session: Session,
-    plan: Plan,
-    installments: Sequence[Installment],
-    amounts: Mapping[UUID, int],
-    now: datetime,
-    today: date,
-    **cause: Any,
-) -> None:
-    """Cancel minor units of what installments owe, by their ids, and post it; the rows are those under the lock."""
-    changes = []
-    for i in installments:
-        if i.id in amounts:
-            before = Standing.of(i)
-            i.cancelled += amounts[i.id]
-            if i.amount == i.paid + i.cancelled:
-                i.late_on = None
-                # Written even if it was none when read: marking takes no plan's lock and may stamp it meanwhile.
-                flag_modified(i, "late_on")
-            changes.append((before, Standing.of(i)))
-    session.flush()
-    post(session, plan, "refunds", "receivable", list(amounts.items()), now, today, **cause)
-    tallies.record(session, plan, changes, today)
-
-
-def schedule_facts(installments: Sequence[Installment]) -> list[dict[str, Any]]:
-    """The schedule as a letter shows it: what each installment is worth now, in minor units, and when it is due."""
-    return [
-        {"number": i.number, "due_on": i.due_on.isoformat(), "amount": i.amount - i.cancelled, "paid": i.paid}
-        for i in installments
-    ]
 
 
 def lock(session: Session, merchant_id: UUID, plan_id: UUID, now: datetime) -> tuple[Plan, date]:
@@ -147,35 +112,6 @@ _INSTALLMENTS = (
 )
 
 
-def post(
-    session: Session,
-    plan: Plan,
-    debit: str,
-    credit: str,
-    amounts: list[tuple[UUID, int]],
-    now: datetime,
-    today: date,
-    **cause: Any,
-) -> None:
-    """Add one posting per (installment id, minor units); ``cause`` names the payment or refund that moved cash."""
-    rows = [
-        {
-            "merchant_id": plan.merchant_id,
-            "id": new_id(),
-            "installment_id": installment_id,
-            "debit": debit,
-            "credit": credit,
-            "amount": amount,
-            "currency": plan.currency,
-            "posted_at": now,
-            "posted_on": today,
-        }
-        | cause
-        for installment_id, amount in amounts
-    ]
-    insert_rows(session, Posting, rows)
-
-
 def lock_for_customer(session: Session, customer: Actor, plan_id: UUID, now: datetime) -> tuple[Plan, date]:
     """The customer's own plan, locked, and the date in its zone. Raises ``NotFound`` for another's."""
     if customer.role is not Role.CUSTOMER:
@@ -195,56 +131,3 @@ def _find_and_lock(session: Session, owned: Any, plan_id: UUID, now: datetime) -
     if merchant_id is None:
         raise NotFound()
     return lock(session, merchant_id, plan_id, now)
-
-
-def tell(
-    session: Session,
-    plan: Plan,
-    event: str,
-    letter: str,
-    to: UUID,
-    actor_id: UUID | None,
-    now: datetime,
-    **facts: Any,
-) -> None:
-    """Record what happened to the plan and write to the person who should know; both in the same transaction."""
-    events.record(
-        session, event, merchant_id=plan.merchant_id, at=now, actor_id=actor_id, plan_id=plan.id, **facts
-    )
-    write_to(session, plan, letter, to, now, **facts)
-
-
-def write_to(
-    session: Session,
-    plan: Plan,
-    letter: str,
-    to: UUID,
-    now: datetime,
-    cause: UUID | None = None,
-    **facts: Any,
-) -> None:
-    """Queue one letter about the plan, once per kind and cause, which is the plan itself unless another is named."""
-    outbox.queue(
-        session,
-        letter,
-        merchant_id=plan.merchant_id,
-        cause=cause or plan.id,
-        user_id=to,
-        at=now,
-        plan_id=plan.id,
-        **(plan_facts(plan) | facts),
-    )
-
-
-def plan_facts(plan: Plan) -> dict[str, Any]:
-    """What every letter about a plan can name; ``total`` in minor units."""
-    return {
-        "reference": plan.reference,
-        "description": plan.description,
-        "total": plan.total,
-        "currency": plan.currency,
-        "num_installments": plan.num_installments,
-        "customer_email": plan.customer_email,
-        "last_day": plan.last_day.isoformat(),
-        "start_date": plan.start_date.isoformat(),
-    }

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.adapters.gateway import Gateway, GiveBack, NoAnswer, Outcome, ask
+from portal.core.allocation import Return, Split
+from portal.core.ledger import Entry
 from portal.core.states import PaymentState
-from portal.core.tallies import Standing
-from portal.models import Installment, Payment, Plan, Refund
+from portal.models import Payment, Plan, Refund
 
-from . import events, idempotency, tallies
-from .plans import lock, post, write_to
-from .settlement import SETTLE_AFTER
+from . import events, idempotency, ledger
+from .notifications import queue_email
+from .payment_settlement import SETTLE_AFTER
+from .plans import lock
 from .transaction import rollback_safely, unit_of_work
 
 log = logging.getLogger(__name__)
@@ -28,7 +31,7 @@ log = logging.getLogger(__name__)
 class Answer:
     """How a refund stands: ``succeeded``, ``processing`` or ``declined``; amounts in minor units.
 
-    ``split`` names what is cancelled and returned, per installment, as it is stored with the refund.
+    ``split`` names what is cancelled and returned: JSON values, as made by ``split_facts``.
     """
 
     status: str
@@ -41,20 +44,6 @@ class Answer:
     currency: str
     split: dict[str, Any]
 
-    @classmethod
-    def of(cls, row: Refund) -> Answer:
-        return cls(
-            row.state,
-            row.id,
-            row.plan_id,
-            row.amount,
-            row.cancelled,
-            row.to_return,
-            row.returned,
-            row.currency,
-            row.split,
-        )
-
     def stored(self) -> dict[str, Any]:
         return asdict(self) | {"refund_id": str(self.refund_id), "plan_id": str(self.plan_id)}
 
@@ -63,12 +52,29 @@ class Answer:
         return cls(**(stored | {"refund_id": UUID(stored["refund_id"]), "plan_id": UUID(stored["plan_id"])}))
 
 
+def split_facts(split: Split) -> dict[str, Any]:
+    """The split as JSON: [installment, minor units] and [payment, installment, minor units]."""
+    return {
+        "cancelled": [[str(installment), amount] for installment, amount in split.cancelled],
+        "returned": [[str(r.payment_id), str(r.installment_id), r.amount] for r in split.returned],
+    }
+
+
+def answer_of(session: Session, row: Refund) -> Answer:
+    """How a refund stands, from its row, its postings and its allocations."""
+    cancelled = ledger.cancelled_by(session, row.merchant_id, row.id)
+    returned = ledger.returns_of(session, row.merchant_id, row.id)
+    split = split_facts(Split(tuple(cancelled), tuple(returned)))
+    sums = (row.amount, row.cancelled, row.to_return, row.returned)
+    return Answer(row.state, row.id, row.plan_id, *sums, row.currency, split)
+
+
 def give_backs(session: Session, merchant_id: UUID, refund_id: UUID) -> dict[UUID, GiveBack]:
     """What the provider is to be asked, by payment; the reference follows from refund and payment, ever the same."""
     row = session.get_one(Refund, (merchant_id, refund_id))
     amounts: dict[UUID, int] = {}
-    for payment, _installment, amount in row.split["returned"]:
-        amounts[UUID(payment)] = amounts.get(UUID(payment), 0) + amount
+    for part in ledger.returns_of(session, merchant_id, refund_id):
+        amounts[part.payment_id] = amounts.get(part.payment_id, 0) + part.amount
     rows = session.execute(
         select(Payment.id, Payment.test_card).where(
             Payment.merchant_id == merchant_id, Payment.id.in_(amounts)
@@ -108,10 +114,11 @@ def settle(
         plan, today = lock(session, merchant_id, plan_id, now)
         row = session.get_one(Refund, (merchant_id, refund_id), populate_existing=True)
         if row.state != PaymentState.PROCESSING:
-            return Answer.of(row)
+            return answer_of(session, row)
+        returns = ledger.returns_of(session, merchant_id, refund_id)
         for payment_id, outcome in outcomes.items():
             if outcome is Outcome.SUCCEEDED:
-                row.returned += _book(session, plan, row, payment_id, now, today)
+                row.returned += _record(session, plan, row, payment_id, returns, now, today)
         complete = row.returned == row.to_return
         row.state = PaymentState.SUCCEEDED if complete else PaymentState.DECLINED
         row.settled_at = plan.updated_at = now
@@ -125,38 +132,25 @@ def settle(
         kind = "refund_returned" if complete else "refund_declined"
         events.record(session, kind, merchant_id=merchant_id, plan_id=plan_id, at=now, **facts)
         if not complete:
-            write_to(session, plan, kind, merchant_id, now, cause=row.id, **facts)
-        answer = Answer.of(row)
+            queue_email(session, plan, kind, merchant_id, now, cause=row.id, **facts)
+        answer = answer_of(session, row)
         idempotency.answer(session, merchant_id, answer.stored(), refund_id=refund_id)
         return answer
 
 
-def _book(session: Session, plan: Plan, row: Refund, payment_id: UUID, now: datetime, today: date) -> int:
-    """Post what went back on one payment; returns how much, in minor units."""
-    amounts = [
-        (UUID(i), amount) for payment, i, amount in row.split["returned"] if UUID(payment) == payment_id
-    ]
-    post(session, plan, "refunds", "cash", amounts, now, today, payment_id=payment_id, refund_id=row.id)
-    changes = []
-    for installment_id, amount in amounts:
-        i = session.execute(
-            update(Installment)
-            .where(Installment.merchant_id == plan.merchant_id, Installment.id == installment_id)
-            .values(returned=Installment.returned + amount)
-            .returning(
-                Installment.amount,
-                Installment.due_on,
-                Installment.paid,
-                Installment.cancelled,
-                Installment.returned,
-                Installment.paid_on,
-            )
-            .execution_options(synchronize_session=False)
-        ).one()
-        after = Standing.of(i)
-        changes.append((replace(after, returned=after.returned - amount), after))
-    tallies.record(session, plan, changes, today)
-    return sum(amount for _, amount in amounts)
+def _record(
+    session: Session,
+    plan: Plan,
+    row: Refund,
+    payment_id: UUID,
+    returns: Iterable[Return],
+    now: datetime,
+    today: date,
+) -> int:
+    """Record what went back on one payment; returns how much, in minor units."""
+    amounts = {part.installment_id: part.amount for part in returns if part.payment_id == payment_id}
+    ledger.record(session, plan, Entry.CASH_RETURNED, amounts, ledger.Cause(payment_id, row.id), now, today)
+    return sum(amounts.values())
 
 
 def settle_pending(

@@ -1,4 +1,4 @@
-"""Refunding: intent, call, settle, each a unit of work; refuses more than is refundable, and what was not shown."""
+"""Refunding: intent, call, settle, each a unit of work; never more than is refundable, nor what was not shown."""
 
 from __future__ import annotations
 
@@ -11,26 +11,25 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.adapters.gateway import Gateway, NoAnswer
+from portal.core.allocation import OwedPart, PaidPart, Split, allocate_refund, refundable
 from portal.core.errors import N_, Busy, Conflict, NotFound
-from portal.core.refund_split import Part, Split, refundable, split_refund
+from portal.core.ledger import Entry
 from portal.core.roles import Actor
 from portal.core.states import ACCEPTED, REFUSALS, PaymentState, PlanState, transition
-from portal.models import Installment, Payment, Plan, Posting, Refund, new_id
+from portal.models import Installment, Plan, Refund, new_id
 
-from . import events, idempotency
-from .plans import (
-    cancel_parts,
-    installments_of,
-    lock_for_merchant,
-    refuse_while_processing,
-    write_to,
-)
-from .refund_settlement import Answer, ask_each, give_backs, settle
-from .transaction import unit_of_work
+from . import events, idempotency, ledger
+from .notifications import queue_email
+from .plans import installments_of, lock_for_merchant, refuse_while_processing
+from .refund_settlement import Answer, answer_of, ask_each, give_backs, settle, split_facts
+from .transaction import insert_rows, unit_of_work
+
+# What is owed of a plan's installments, and what its payments can still return.
+Parts = tuple[list[OwedPart], list[PaidPart]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ class Preview:
 def most_refundable(session: Session, merchant: Actor, plan_id: UUID) -> int:
     """What could be refunded at most, in minor units; 0 unless the plan was accepted. Raises ``NotFound``."""
     plan = _find(session, merchant, plan_id)
-    return refundable(_parts(session, plan)) if PlanState(plan.state) in ACCEPTED else 0
+    return refundable(*_parts(session, plan)) if PlanState(plan.state) in ACCEPTED else 0
 
 
 def preview(session: Session, merchant: Actor, plan_id: UUID, amount: int) -> Preview:
@@ -75,20 +74,21 @@ def refund(
     ``NotFound``, ``KeyReused``.
     """
     with unit_of_work(session):
-        begun = _intend(session, merchant, request, key, now)
-    if isinstance(begun, Answer):
-        return begun
-    asked = give_backs(session, merchant.id, begun.id)
+        answer, is_new = _intend(session, merchant, request, key, now)
+    if not is_new or answer.status != PaymentState.PROCESSING:
+        return answer
+    asked = give_backs(session, merchant.id, answer.refund_id)
     try:
         outcomes = ask_each(gateway, asked, again=False)
-        return settle(session, merchant.id, begun.plan_id, begun.id, outcomes, now)
+        return settle(session, merchant.id, answer.plan_id, answer.refund_id, outcomes, now)
     except (NoAnswer, Busy):
-        return Answer.of(begun)  # The settling job goes on from here.
+        return answer  # The settling job goes on from here.
 
 
 def _intend(
     session: Session, merchant: Actor, request: Request, key: str | None, now: datetime
-) -> Answer | Refund:
+) -> tuple[Answer, bool]:
+    """How the refund stands, and whether this request began it: its key may have been used before."""
     plan, today = lock_for_merchant(session, merchant, request.plan_id, now)
     refund_id = new_id()
     if key is not None:
@@ -96,28 +96,25 @@ def _intend(
             session, plan.merchant_id, merchant.id, key, request, now, refund_id=refund_id
         )
         if seen:
-            return _replay(session, plan, seen.answer, seen.refund_id)
+            return _replay(session, plan, seen.answer, seen.refund_id), False
     worked_out = _work_out(session, plan, request.amount)
     if request.shown is not None and request.shown != worked_out.fingerprint:
         message = N_("Something changed since this preview. Check the new preview and confirm again.")
         raise Conflict(message, code="other_preview")
+    split, cause = worked_out.split, ledger.Cause(refund_id=refund_id)
+    answer = _write(session, plan, refund_id, request.amount, split, now)
     installments = installments_of(session, plan)
-    row = _write(session, plan, refund_id, request.amount, worked_out.split, now)
-    cancel_parts(
-        session, plan, installments, dict(worked_out.split.cancelled), now, today, refund_id=refund_id
-    )
-    _tell(session, plan, row, worked_out, installments, merchant, now)
-    if row.state != PaymentState.PROCESSING:
-        answer = Answer.of(row)
+    ledger.record(session, plan, Entry.DEBT_CANCELLED, dict(split.cancelled), cause, now, today)
+    _notify(session, plan, answer, worked_out, installments, merchant, now)
+    if answer.status != PaymentState.PROCESSING:
         idempotency.answer(session, plan.merchant_id, answer.stored(), refund_id=refund_id)
-        return answer
-    return row
+    return answer, True
 
 
 def _replay(session: Session, plan: Plan, stored: dict[str, Any] | None, refund_id: UUID | None) -> Answer:
     if stored is not None:
         return Answer.restored(stored)
-    return Answer.of(session.get_one(Refund, (plan.merchant_id, refund_id)))
+    return answer_of(session, session.get_one(Refund, (plan.merchant_id, refund_id)))
 
 
 def _work_out(session: Session, plan: Plan, amount: int) -> Preview:
@@ -125,58 +122,47 @@ def _work_out(session: Session, plan: Plan, amount: int) -> Preview:
     if state not in ACCEPTED:
         raise Conflict(REFUSALS[state], code=f"plan_{state}")
     parts = _parts(session, plan)
-    split = split_refund(parts, amount, plan.currency)
+    split = allocate_refund(*parts, amount, plan.currency)
     after = _state_after(state, parts, split)
-    return Preview(split, after, refundable(parts), _fingerprint(state, after, parts, split))
+    return Preview(split, after, refundable(*parts), _fingerprint(state, after, parts, split))
 
 
-def _fingerprint(state: PlanState, after: PlanState, parts: list[Part], split: Split) -> str:
+def _fingerprint(state: PlanState, after: PlanState, parts: Parts, split: Split) -> str:
     """Of all that a preview shows: what is taken, and what stood there before, so that none holds a second time."""
-    taken = {i for i, _ in split.cancelled} | {r.installment_id for r in split.returned}
-    stood = [[part.owed, part.returnable] for part in parts if part.installment_id in taken]
+    owed, paid = parts
+    cancelled = {i for i, _ in split.cancelled}
+    returned = {(r.payment_id, r.installment_id) for r in split.returned}
+    stood = [part.amount for part in owed if part.installment_id in cancelled]
+    stood += [part.amount for part in paid if (part.payment_id, part.installment_id) in returned]
     shown = json.dumps([state, after, stood, split_facts(split)], sort_keys=True)
     return hashlib.sha256(shown.encode()).hexdigest()
 
 
-def _state_after(state: PlanState, parts: list[Part], split: Split) -> PlanState:
+def _state_after(state: PlanState, parts: Parts, split: Split) -> PlanState:
     """An active plan of which nothing is owed any more is completed if money is kept, else cancelled."""
-    if state is not PlanState.ACTIVE or sum(part.owed for part in parts) > split.cancelled_amount:
+    owed, paid = parts
+    if state is not PlanState.ACTIVE or sum(part.amount for part in owed) > split.cancelled_amount:
         return state
-    kept = sum(part.returnable for part in parts) - split.returned_amount
+    kept = sum(part.amount for part in paid) - split.returned_amount
     return PlanState.COMPLETED if kept else PlanState.CANCELLED
 
 
-def _parts(session: Session, plan: Plan) -> list[Part]:
-    """The plan's installments with the payment of each; refuses while money of the plan is on its way."""
-    paid_by = {
-        row.installment_id: (row.payment_id, row.number)
-        for row in session.execute(
-            select(Posting.installment_id, Posting.payment_id, Payment.number)
-            .join(Payment, (Payment.merchant_id == Posting.merchant_id) & (Payment.id == Posting.payment_id))
-            .where(
-                Payment.merchant_id == plan.merchant_id, Payment.plan_id == plan.id, Posting.debit == "cash"
-            )
-        )
-    }
+def _parts(session: Session, plan: Plan) -> Parts:
+    """Raises ``Conflict`` while money of the plan is being processed."""
     installments = installments_of(session, plan)
     refuse_while_processing(session, plan, installments)
-    return [_part(i, *paid_by.get(i.id, (None, 0))) for i in installments]
+    numbers = {i.id: i.number for i in installments}
+    owed = [OwedPart(i.id, i.number, i.owed) for i in installments]
+    paid = [
+        PaidPart(row.payment_id, row.number, row.installment_id, numbers[row.installment_id], row.amount)
+        for row in ledger.returnable(session, plan)
+    ]
+    return owed, sorted(paid, key=lambda part: (part.number, part.payment_number))
 
 
-def _part(i: Installment, payment_id: UUID | None, order: int) -> Part:
-    return Part(i.id, i.number, i.amount - i.paid - i.cancelled, i.paid - i.returned, payment_id, order)
-
-
-def split_facts(split: Split) -> dict[str, Any]:
-    """The split as JSON: [installment, minor units] and [payment, installment, minor units]."""
-    return {
-        "cancelled": [[str(installment), amount] for installment, amount in split.cancelled],
-        "returned": [[str(r.payment_id), str(r.installment_id), r.amount] for r in split.returned],
-    }
-
-
-def _write(session: Session, plan: Plan, refund_id: UUID, amount: int, split: Split, now: datetime) -> Refund:
+def _write(session: Session, plan: Plan, refund_id: UUID, amount: int, split: Split, now: datetime) -> Answer:
     done = not split.returned
+    state = PaymentState.SUCCEEDED if done else PaymentState.PROCESSING
     values = {
         "merchant_id": plan.merchant_id,
         "id": refund_id,
@@ -185,28 +171,30 @@ def _write(session: Session, plan: Plan, refund_id: UUID, amount: int, split: Sp
         "cancelled": split.cancelled_amount,
         "to_return": split.returned_amount,
         "returned": 0,
-        "split": split_facts(split),
         "currency": plan.currency,
         "created_at": now,
-        "state": PaymentState.SUCCEEDED if done else PaymentState.PROCESSING,
+        "state": state,
         "settled_at": now if done else None,
     }
-    session.execute(insert(Refund).values(**values))
-    return Refund(**values)
+    insert_rows(session, Refund, [values])
+    ledger.allocate_returns(session, plan, refund_id, split.returned)
+    sums = (amount, split.cancelled_amount, split.returned_amount, 0)
+    return Answer(state, refund_id, plan.id, *sums, plan.currency, split_facts(split))
 
 
-def _tell(
+def _notify(
     session: Session,
     plan: Plan,
-    row: Refund,
+    answer: Answer,
     worked_out: Preview,
     installments: Sequence[Installment],
     merchant: Actor,
     now: datetime,
 ) -> None:
-    """The plan's new state, the event, and the email with the installments that changed."""
-    amounts = {"amount": row.amount, "cancelled": row.cancelled, "to_return": row.to_return}
-    facts: dict[str, Any] = {"refund": str(row.id), "currency": row.currency} | amounts
+    """The plan's new state, the events, and the email with the installments that changed."""
+    state = worked_out.state
+    amounts = {"amount": answer.amount, "cancelled": answer.cancelled, "to_return": answer.to_return}
+    facts: dict[str, Any] = {"refund": str(answer.refund_id), "currency": answer.currency} | amounts
     about: dict[str, Any] = {
         "merchant_id": plan.merchant_id,
         "plan_id": plan.id,
@@ -214,13 +202,13 @@ def _tell(
         "at": now,
     }
     events.record(session, "refund_made", **about, **facts)
-    if worked_out.state != plan.state:
-        events.record(session, transition(PlanState(plan.state), worked_out.state), **about)
-        plan.state = worked_out.state
+    if state != plan.state:
+        events.record(session, transition(PlanState(plan.state), state), **about)
+        plan.state = state
     plan.updated_at = now
     session.flush()
-    changes = _changes(installments, worked_out.split)
-    write_to(session, plan, "refund_made", plan.customer_id, now, cause=row.id, changes=changes, **facts)
+    facts["changes"] = _changes(installments, worked_out.split)
+    queue_email(session, plan, "refund_made", plan.customer_id, now, answer.refund_id, **facts)
 
 
 def _changes(installments: Sequence[Installment], split: Split) -> list[dict[str, Any]]:

@@ -79,7 +79,7 @@ def _owed(merchant_id: UUID, today: date) -> Select[*tuple[Any, ...]]:
             Installment.number,
             Installment.due_on,
             Installment.plan_id,
-            (Installment.amount - Installment.paid - Installment.cancelled).label("owed"),
+            Installment.owed,
             Plan.accepted_on,
             Plan.customer_id,
             Plan.currency,
@@ -92,7 +92,7 @@ def _owed(merchant_id: UUID, today: date) -> Select[*tuple[Any, ...]]:
         .where(
             Installment.merchant_id == merchant_id,
             Installment.due_on <= today - timedelta(days=EARLIEST),
-            Installment.paid + Installment.cancelled < Installment.amount,
+            Installment.owed > 0,
             Installment.payment_id.is_(None),
             Plan.state == "active",
             ~last_sent.exists(),

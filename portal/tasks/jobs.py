@@ -15,7 +15,7 @@ from huey import Huey, crontab
 
 from portal.core.calendar import business_date
 from portal.extensions import adapters, db, now
-from portal.services import daily_run, job_runs, outbox, refund_settlement, settlement, tallies
+from portal.services import daily_run, job_runs, outbox, payment_settlement, refund_settlement, rollups
 from portal.services.transaction import unit_of_work
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ def register(huey: Huey, app: Flask) -> Callable[[], Any]:
 
     @huey.periodic_task(crontab(minute="*"))
     def fold_tallies() -> None:
-        _run(app, "fold_tallies", lambda: tallies.fold(db.session))
+        _run(app, "fold_tallies", lambda: rollups.roll_up(db.session))
 
     @huey.task()
     def deliver_now() -> None:
@@ -65,7 +65,7 @@ def deliver() -> dict[str, int]:
 def settle() -> dict[str, int]:
     """Ask the provider about payments and refunds that have no answer yet."""
     gateway = adapters().gateway
-    payments = settlement.settle_pending(db.session, gateway, now())
+    payments = payment_settlement.settle_pending(db.session, gateway, now())
     return payments | refund_settlement.settle_pending(db.session, gateway, now())
 
 

@@ -11,7 +11,7 @@ import sqlalchemy
 from portal.adapters.gateway import Simulator
 from portal.extensions import now
 from portal.models import Acceptance, Payment
-from portal.services import settlement
+from portal.services import payment_settlement
 from tests import factories
 from tests.api.conftest import Program, customer_of, in_days, new_plan
 
@@ -90,7 +90,7 @@ def test_without_an_answer_it_is_processing_and_then_settled(ada, plan, session)
         )
     assert ada.post(pay_path(plan)).json["code"] == "processing"
     assert payments(session) == 1
-    settlement.settle_pending(session, Simulator(), now() + timedelta(minutes=5))
+    payment_settlement.settle_pending(session, Simulator(), now() + timedelta(minutes=5))
     settled = ada.post(pay_path(plan), key="k")
     assert (settled.status_code, settled.json["status"], settled.json["processing"]) == (200, "paid", False)
     assert payments(session) == 1

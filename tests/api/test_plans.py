@@ -12,7 +12,7 @@ from portal.adapters.gateway import Simulator
 from portal.core.money import decimal_text
 from portal.extensions import now
 from portal.models import Acceptance
-from portal.services import refund_settlement, settlement
+from portal.services import payment_settlement, refund_settlement
 from tests import factories
 from tests.api.conftest import Program, customer_of, in_days, new_plan, today
 
@@ -188,7 +188,7 @@ def test_a_refund_without_an_answer_is_processing_until_it_is_settled(shop, ada,
     factories.choose_card(session, customer_of(session, plan), "times_out")
     assert ada.post(f"/plans/installments/{plan['installments'][0]['id']}/pay/").status_code == 202
     later = now() + timedelta(minutes=5)
-    settlement.settle_pending(session, Simulator(), later)
+    payment_settlement.settle_pending(session, Simulator(), later)
     path, sent = f"/plans/{plan['id']}/refunds/", {"json": {"amount": "100.00"}, "key": "all"}
     for _ in range(2):
         answer = shop.post(path, **sent)

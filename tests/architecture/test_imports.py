@@ -30,6 +30,7 @@ def test_the_layers_hold():
         ("portal.web.merchant.settings", "portal.web.customer.plans"),
         ("portal.api.plans", "portal.models"),
         ("portal.services.offers", "flask"),
+        ("portal.services.payments", "portal.models.ledger"),
     ],
 )
 def test_a_breach_is_found(tmp_path, module, imported):

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from config import load_settings
 from portal.adapters.gateway import Simulator
 from portal.database import engine_options
-from portal.services import refund_settlement, settlement
+from portal.services import payment_settlement, refund_settlement
 from tests.databases import environment
 
 from . import faults, web
@@ -94,7 +94,7 @@ def run(scenario: Scenario, pace: Pace, story: Story, database_url: str, folder:
         engine.dispose()
         with Session(engine, expire_on_commit=False) as session:
             later = datetime.now(UTC) + timedelta(minutes=10)
-            settlement.settle_pending(session, Simulator(), later)
+            payment_settlement.settle_pending(session, Simulator(), later)
             refund_settlement.settle_pending(session, Simulator(), later)
             session.rollback()
             verdict = story.judge(session, load.log, scenario.faulty)

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from portal.adapters.gateway import Simulator
 from portal.core.errors import Busy
-from portal.services import refund_settlement, settlement
+from portal.services import payment_settlement, refund_settlement
 
 # The settling job waits a minute; here it comes sooner, to meet the requests that repeat what it settles.
 SETTLE_AFTER = timedelta(seconds=2)
@@ -81,7 +81,7 @@ def settle(engine: Engine) -> int:
     """Run the settling job once, as the worker would; returns how many payments and refunds it settled."""
     with Session(engine, expire_on_commit=False) as session:
         try:
-            paid = settlement.settle_pending(session, Simulator(), datetime.now(UTC), SETTLE_AFTER)
+            paid = payment_settlement.settle_pending(session, Simulator(), datetime.now(UTC), SETTLE_AFTER)
             back = refund_settlement.settle_pending(session, Simulator(), datetime.now(UTC), SETTLE_AFTER)
             return paid["settled"] + back["refunds_settled"]
         except LOST:

@@ -16,7 +16,7 @@ from portal.adapters.gateway import Simulator, TestCard
 from portal.core.money import decimal_text
 from portal.core.roles import Actor
 from portal.models import IdempotencyKey, Refund
-from portal.services import refunds, settlement
+from portal.services import payment_settlement, refunds
 from tests import factories
 
 from . import driving
@@ -78,7 +78,7 @@ def build(session: Session, shop: Actor, plans: int, now: datetime) -> list[UUID
         for line in (1, 2):
             factories.pay(session, customer, plan_id, line, now=now)
         made.append(plan_id)
-    settlement.settle_pending(session, Simulator(), now + timedelta(minutes=10))
+    payment_settlement.settle_pending(session, Simulator(), now + timedelta(minutes=10))
     return made
 
 

@@ -13,7 +13,7 @@ from flask import after_this_request
 
 from portal.adapters.gateway import Simulator
 from portal.extensions import db, now
-from portal.services import refund_settlement, refunds, settlement
+from portal.services import payment_settlement, refund_settlement, refunds
 from tests import factories
 from tests.browserlike import Forms
 from tests.factories import plan_of
@@ -140,7 +140,7 @@ def test_a_payment_cut_before_any_of_its_statements_is_made_once(signed_in, sess
             assert_busy(response)
         seen.add(response.status_code)
         assert pay().status_code in (303, 202)
-        settlement.settle_pending(session, Simulator(), now() + 2 * settlement.SETTLE_AFTER)
+        payment_settlement.settle_pending(session, Simulator(), now() + 2 * payment_settlement.SETTLE_AFTER)
         assert pay().status_code == 303
         assert plan_of(session, ada, plan_id, now()).paid == 3334
     # Cut before the intent stands it is refused; after that it is being processed.
@@ -151,11 +151,11 @@ def test_a_payment_cut_before_any_of_its_statements_is_made_once(signed_in, sess
 def test_a_settling_job_that_is_cut_leaves_one_refund_to_its_next_run(session, ada, cut):
     shop = factories.make_merchant(session, now=now())
     factories.choose_card(session, ada, "times_out")
-    later = now() + 2 * settlement.SETTLE_AFTER
+    later = now() + 2 * payment_settlement.SETTLE_AFTER
     for _ in range(3):
         plan_id = factories.accepted_plan(session, shop, ada, now=now(), first=now().date())
         factories.pay(session, ada, plan_id, now=now())
-        settlement.settle_pending(session, Simulator(), later)
+        payment_settlement.settle_pending(session, Simulator(), later)
         refunds.refund(session, Simulator(), shop, refunds.Request(plan_id, 10000), None, now())
     # The first statement finds what is waiting, the second reads the first refund.
     with Cutter(session.get_bind(), cut, 2):

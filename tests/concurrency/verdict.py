@@ -11,7 +11,8 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from portal.adapters.gateway import TestCard
-from portal.models import IdempotencyKey, Installment, Payment, Posting, Refund
+from portal.models import IdempotencyKey, Installment, Payment, Refund
+from portal.models.ledger import Posting
 from tests import factories
 
 from .clients import Answer

@@ -22,6 +22,7 @@ from uuid import uuid4
 
 from sqlalchemy import CheckConstraint, Constraint, ForeignKeyConstraint, Index, PrimaryKeyConstraint
 
+from portal.core.ledger import Account, Entry
 from portal.models import Base
 from tests.factories import NOW, TODAY
 
@@ -35,8 +36,8 @@ ASTRAY: list[Changes] = [{}]
 
 PAID = {"paid_on": TODAY, "paid_at": NOW}
 OPEN = {"settled_at": None, "settled_on": None}
-ACCOUNTS = ("receivable", "sales", "cash", "refunds", "elsewhere")
-ENTRIES = {("receivable", "sales"), ("cash", "receivable"), ("refunds", "receivable"), ("refunds", "cash")}
+ACCOUNTS = (*Account, "elsewhere")
+ENTRIES = {(entry.debit, entry.credit) for entry in Entry}
 
 HOSTILE: dict[str, list[Changes]] = {
     "ck_users_email_lower": [{"email": "ADA@example.com"}],
@@ -68,6 +69,7 @@ HOSTILE: dict[str, list[Changes]] = {
         {"state": "active"},
         {"state": "completed"},
         {"state": "cancelled"},
+        {"state": "written_off"},
     ],
     "ck_plans_accepted_on": [{"accepted_on": TODAY}],
     "uq_plans_merchant_id_reference": TWICE,
@@ -86,18 +88,35 @@ HOSTILE: dict[str, list[Changes]] = {
         {"paid": -1, "returned": -1},
         {"cancelled": -1},
         {"returned": -1},
+        {"reversed": -1},
+        {"written_off": -1, "recovered": -1},
+        {"recovered": -1},
+        {"moved": -1},
+        {"paid_before": -1},
     ],
     "ck_installments_not_paid_over": [
-        {"paid": 101} | PAID,
+        {"paid": 101},
         {"cancelled": 101},
-        {"paid": 60, "cancelled": 41} | PAID,
+        {"paid": 60, "cancelled": 41},
+        {"paid": 60, "written_off": 41},
+        {"moved": 101},
+        {"paid_before": 101},
     ],
-    "ck_installments_not_returned_over": [{"returned": 1}, {"paid": 5, "returned": 6} | PAID],
+    "ck_installments_not_returned_over": [
+        {"returned": 1},
+        {"reversed": 1},
+        {"paid": 5, "returned": 3, "reversed": 3},
+    ],
+    "ck_installments_not_recovered_over": [{"recovered": 1}, {"written_off": 5, "recovered": 6}],
     "ck_installments_paid_on": [
-        {"paid": 1},
+        {"paid": 100},
         PAID,
-        {"paid": 1, "paid_on": TODAY},
-        {"paid": 1, "paid_at": NOW},
+        {"paid": 99} | PAID,
+        {"cancelled": 100} | PAID,
+        {"paid": 50, "cancelled": 50},
+        {"paid_before": 100},
+        {"paid": 100, "paid_on": TODAY},
+        {"paid": 100, "paid_at": NOW},
     ],
     "uq_installments_merchant_id_plan_id_number": TWICE,
     "fk_installments_merchant_id_plan_id": ASTRAY,
@@ -129,10 +148,21 @@ HOSTILE: dict[str, list[Changes]] = {
     "ck_postings_cash_names_its_cause": [
         {"debit": "cash", "credit": "receivable"},
         {"debit": "refunds", "credit": "cash"},
+        {"debit": "receivable", "credit": "cash"},
+        {"debit": "cash", "credit": "write_offs"},
+        {"debit": "write_offs", "credit": "cash"},
     ],
     "fk_postings_merchant_id_installment_id": ASTRAY,
     "fk_postings_merchant_id_payment_id": ASTRAY,
     "fk_postings_merchant_id_refund_id": ASTRAY,
+    "ck_allocations_amount": [{"amount": 0}],
+    "ck_allocations_not_negative": [{"reversed": -1}, {"returned": -1}],
+    "ck_allocations_not_returned_over": [{"returned": 101}, {"reversed": 60, "returned": 41}],
+    "fk_allocations_merchant_id_payment_id": ASTRAY,
+    "fk_allocations_merchant_id_installment_id": ASTRAY,
+    "ck_refund_allocations_amount": [{"amount": 0}, {"amount": -1}],
+    "fk_refund_allocations_merchant_id_refund_id": ASTRAY,
+    "fk_refund_allocations_merchant_id_payment_id_installment_id": ASTRAY,
     "ck_messages_state": [{"state": "lost"}],
     "ck_messages_sent_at": [{"state": "sent"}, {"sent_at": NOW}],
     "uq_messages_merchant_id_cause_kind": TWICE,
@@ -148,10 +178,10 @@ HOSTILE: dict[str, list[Changes]] = {
     "fk_idempotency_keys_user_id": ASTRAY,
     "fk_idempotency_keys_merchant_id_payment_id": ASTRAY,
     "fk_idempotency_keys_merchant_id_refund_id": ASTRAY,
-    "fk_tally_changes_merchant_id": ASTRAY,
-    "fk_due_tallies_merchant_id": ASTRAY,
-    "fk_posted_tallies_merchant_id": ASTRAY,
-    "fk_cohort_tallies_merchant_id": ASTRAY,
+    "fk_metric_deltas_merchant_id": ASTRAY,
+    "fk_due_rollups_merchant_id": ASTRAY,
+    "fk_posted_rollups_merchant_id": ASTRAY,
+    "fk_cohort_rollups_merchant_id": ASTRAY,
 }
 
 

@@ -35,7 +35,7 @@ PARENTS = (Installment, Payment, Refund, Message, Event)
 class Shop:
     """What it has: an offer, a completed plan, and one that was paid in part with a key and partly refunded.
 
-    ``ids`` has for each table to which foreign keys lead a row of the last plan.
+    ``ids`` has for each table to which foreign keys lead a row of the last plan, whose last installment is ``unpaid``.
     """
 
     id: UUID
@@ -44,6 +44,7 @@ class Shop:
     ids: dict[str, UUID]
     # People to whom it has offered nothing, one after the other.
     strangers: Iterator[UUID]
+    unpaid: UUID
 
     @property
     def plan(self) -> UUID:
@@ -59,12 +60,16 @@ def make_shop(session: Session, name: str) -> Shop:
     factories.pay(session, customer, factories.accepted_plan(session, shop, customer))
     refunds.refund(session, Simulator(), shop, refunds.Request(plan, 5000), None, NOW)
     session.rollback()
-    of_plan = {
-        t.__tablename__: session.scalars(select(t.id).where(t.plan_id == plan)).first() for t in PARENTS
+    rows = {
+        t.__tablename__: session.scalars(select(t.id).where(t.plan_id == plan).order_by(t.id)).all()
+        for t in PARENTS
     }
     session.rollback()
     strangers = [factories.make_customer(session, f"{name} Passer {number}").id for number in "12"]
-    return Shop(shop.id, customer.id, offer, of_plan | {"plans": plan}, cycle(strangers))
+    # The first payment paid the first installment.
+    ids = {table: found[0] for table, found in rows.items()} | {"plans": plan}
+    ids["allocations"] = ids["installments"]
+    return Shop(shop.id, customer.id, offer, ids, cycle(strangers), unpaid=rows["installments"][-1])
 
 
 def sound(table: str, shop: Shop) -> Row:
@@ -77,7 +82,7 @@ def adding(table: str, row: Row) -> Insert:
 
 
 SUMS_DUE = dict.fromkeys(
-    ("scheduled", "owed", "owed_count", "paid_count", "judged_count", "on_time_count"), 0
+    ("scheduled", "owed", "owed_count", "paid_count", "written_off_count", "rated_count", "on_time_count"), 0
 )
 
 
@@ -165,7 +170,6 @@ SOUND: dict[str, Callable[[Shop], Row]] = {
         amount=2,
         cancelled=1,
         to_return=1,
-        split={},
         currency="USD",
         state="processing",
         created_at=NOW,
@@ -180,6 +184,19 @@ SOUND: dict[str, Callable[[Shop], Row]] = {
         posted_at=NOW,
         posted_on=TODAY,
     ),
+    "allocations": lambda shop: {
+        "merchant_id": shop.id,
+        "payment_id": shop.ids["payments"],
+        "installment_id": shop.unpaid,
+        "amount": 100,
+    },
+    "refund_allocations": lambda shop: {
+        "merchant_id": shop.id,
+        "refund_id": shop.ids["refunds"],
+        "payment_id": shop.ids["payments"],
+        "installment_id": shop.ids["installments"],
+        "amount": 1,
+    },
     "messages": lambda shop: _of(
         shop,
         cause=uuid4(),
@@ -213,21 +230,21 @@ SOUND: dict[str, Callable[[Shop], Row]] = {
         "sent_on": TODAY,
     },
     "job_runs": lambda shop: {"id": uuid4(), "job": "run_day", "started_at": NOW, "counts": {}},
-    "tally_changes": lambda shop: _of(
+    "metric_deltas": lambda shop: _of(
         shop, posted_on=TODAY, due_on=TODAY, cohort_on=TODAY.replace(day=1), revenue=0, **SUMS_DUE
     ),
-    "due_tallies": lambda shop: {"merchant_id": shop.id, "due_on": _another_day(), **SUMS_DUE},
-    "posted_tallies": lambda shop: {
+    "due_rollups": lambda shop: {"merchant_id": shop.id, "due_on": _another_day(), **SUMS_DUE},
+    "posted_rollups": lambda shop: {
         "merchant_id": shop.id,
         "posted_on": _another_day(),
         "revenue": 0,
         "owed": 0,
     },
-    "cohort_tallies": lambda shop: {
+    "cohort_rollups": lambda shop: {
         "merchant_id": shop.id,
         "cohort_on": TODAY.replace(day=1),
         "due_on": _another_day(),
-        "judged_count": 0,
+        "rated_count": 0,
         "on_time_count": 0,
     },
 }

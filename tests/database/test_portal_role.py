@@ -18,7 +18,7 @@ MONEY = ("payments", "refunds", "plans", "installments", *NEVER_CHANGED)
 
 HOSTILE = [
     *(f"UPDATE {table} SET merchant_id = merchant_id" for table in NEVER_CHANGED),
-    *(f"DELETE FROM {table}" for table in (*MONEY, "users", "merchants", "messages", "due_tallies")),
+    *(f"DELETE FROM {table}" for table in (*MONEY, "users", "merchants", "messages", "due_rollups")),
     *(f"TRUNCATE {table} CASCADE" for table in Base.metadata.tables),
     *(f"ALTER TABLE {table} DISABLE TRIGGER ALL" for table in Base.metadata.tables),
     *(f"BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE" for table in NEVER_CHANGED),

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Table, and_, delete, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from portal.core.ledger import SUMS
 from portal.models import Base, IdempotencyKey
 from portal.services.transaction import insert_once, unit_of_work
 from tests import factories
@@ -28,7 +29,8 @@ APPEND_ONLY = ("postings", "acceptances", "events", "payments")
 # The columns that an UPDATE may name at all; to name another is refused, even to set it to what it is.
 MAY_CHANGE = {
     "plans": {"state", "acceptance_id", "accepted_on", "updated_at"},
-    "installments": {"paid", "cancelled", "returned", "late_on", "paid_on", "paid_at", "payment_id"},
+    "installments": {*SUMS, "late_on", "paid_on", "paid_at", "payment_id"},
+    "allocations": {"reversed", "returned"},
     "merchants": {
         "name",
         "support_email",
@@ -42,7 +44,7 @@ MAY_CHANGE = {
 
 
 def all_of(table: str) -> set[str]:
-    return set(table_named(table).columns.keys())
+    return {column.name for column in table_named(table).columns if column.computed is None}
 
 
 def frozen(table: str) -> set[str]:
@@ -111,10 +113,22 @@ REFUSED: dict[str, list[Attempt]] = {
     "installments_keep_terms": sets("installments", frozen("installments")),
     "installments_stay": removes("installments"),
     "installments_only_grow": [
-        runs("UPDATE installments SET cancelled = cancelled - 1 WHERE cancelled > 0"),
-        runs("UPDATE installments SET returned = returned - 1 WHERE returned > 0"),
-        runs("UPDATE installments SET paid = paid - 1 WHERE paid > returned + 1"),
+        *turns("installments", {"paid": 40}, {"paid": 39}),
+        *turns("installments", {"paid": 40, "reversed": 40}, {"reversed": 39}),
+        *turns("installments", {"paid": 40, "returned": 40}, {"returned": 39}),
+        *turns("installments", {"cancelled": 40}, {"cancelled": 39}),
+        *turns("installments", {"written_off": 40}, {"written_off": 39}),
+        *turns("installments", {"moved": 40}, {"moved": 39}),
+        *turns("installments", {"paid_before": 40}, {"paid_before": 39}),
     ],
+    "allocations_keep_amounts": sets("allocations", frozen("allocations")),
+    "allocations_only_grow": [
+        *turns("allocations", {"returned": 2}, {"returned": 1}),
+        *turns("allocations", {"reversed": 2}, {"reversed": 1}),
+    ],
+    "allocations_stay": removes("allocations"),
+    "refund_allocations_keep_amounts": sets("refund_allocations", all_of("refund_allocations")),
+    "refund_allocations_stay": removes("refund_allocations"),
     "refunds_stay_settled": sets("refunds", all_of("refunds"), "state <> 'processing'"),
     "refunds_stay": removes("refunds"),
     "merchants_keep_currency": sets("merchants", frozen("merchants")),

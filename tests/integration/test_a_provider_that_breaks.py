@@ -8,7 +8,7 @@ import pytest
 
 from portal.adapters.gateway import Simulator
 from portal.extensions import now
-from portal.services import refund_settlement, refunds, settlement
+from portal.services import payment_settlement, refund_settlement, refunds
 from tests import factories
 from tests.browserlike import Forms, form_at, sign_in, text
 from tests.factories import NOW, accepted_plan, pay, plan_of
@@ -46,8 +46,11 @@ def test_a_payment_and_a_refund_stay_in_process_until_it_can_be_asked(session, s
     paid = pay(session, ada, plan_id, 1, key="k", gateway=Breaking(failure))
     assert paid.status == "processing"
     assert pay(session, ada, plan_id, 2, gateway=Simulator()).status == "paid"
-    assert settlement.settle_pending(session, Gone(failure), NOW + SOON) == {"settled": 0, "waiting": 1}
-    assert settlement.settle_pending(session, Simulator(), NOW + SOON) == {"settled": 1, "waiting": 0}
+    assert payment_settlement.settle_pending(session, Gone(failure), NOW + SOON) == {
+        "settled": 0,
+        "waiting": 1,
+    }
+    assert payment_settlement.settle_pending(session, Simulator(), NOW + SOON) == {"settled": 1, "waiting": 0}
     assert plan_of(session, ada, plan_id).paid == 6667
 
     back = refunds.refund(session, Breaking(failure), shop, refunds.Request(plan_id, 5000), "k", NOW)
@@ -70,7 +73,7 @@ def test_on_the_web_the_row_says_processing_and_the_button_is_gone(
         assert waiting.status_code == 202
         assert "has not answered yet" in text(waiting)
         assert pay_first not in [form.action for form in Forms(text(waiting)).all]
-    settlement.settle_pending(session, Simulator(), now() + SOON)
+    payment_settlement.settle_pending(session, Simulator(), now() + SOON)
     assert client.post(pay_first, data=fields).status_code == 303
     assert factories.cash(session) == 3334
 

@@ -32,15 +32,15 @@ from portal.models import (
     Message,
     Payment,
     Plan,
-    Posting,
     Reminder,
     User,
 )
+from portal.models.ledger import Posting
 from portal.queries import admin, self_check
 from portal.queries import merchant as merchant_queries
 from portal.queries.accounts import find_actor
 from portal.queries.read_models import PlanView
-from portal.services import accounts, daily_run, settlement
+from portal.services import accounts, daily_run, payment_settlement
 from portal.services.transaction import unit_of_work
 from tests.databases import SqliteDatabases, environment
 
@@ -136,7 +136,7 @@ def test_every_state_is_shown(year):
 def test_one_payment_has_no_answer_yet(year):
     hanging = year.scalars(select(Payment).where(Payment.state == "processing")).one()
     assert hanging.test_card == "times_out"
-    assert timedelta(0) < NOW - hanging.created_at < settlement.SETTLE_AFTER
+    assert timedelta(0) < NOW - hanging.created_at < payment_settlement.SETTLE_AFTER
 
 
 def test_every_kind_of_person_is_there(year):

@@ -1,5 +1,6 @@
 """Migrations go up, down and up again on both engines, and what they make is what the models describe."""
 
+import json
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -14,11 +15,13 @@ from sqlalchemy import CheckConstraint, inspect, select, text
 
 from config import load_settings
 from portal import create_app
+from portal.adapters.gateway import Simulator
 from portal.core.roles import PORTAL_ID
 from portal.extensions import db
-from portal.models import Merchant, Reminder, User
+from portal.models import DueRollup, Installment, Merchant, Reminder, User
+from portal.models.ledger import Allocation, Posting, RefundAllocation
 from portal.queries import metrics
-from portal.services import outbox
+from portal.services import outbox, refunds, rollups
 from portal.services.transaction import unit_of_work
 from tests import factories
 from tests.databases import MIGRATIONS, PostgresDatabase, environment, migrate
@@ -168,6 +171,40 @@ def test_of_usernames_that_are_the_same_now_the_oldest_account_keeps_it(migrated
     flask_migrate.upgrade(directory=MIGRATIONS)
     again = select(User.username, User.username_key).order_by(User.created_at)
     assert db.session.execute(again).all() == kept
+
+
+def test_money_keeps_the_installments_it_belongs_to_when_the_ledger_is_taken_back_and_made_again(migrated):
+    shop, ada = factories.make_merchant(db.session), factories.make_customer(db.session)
+    plan_id = factories.accepted_plan(db.session, shop, ada)
+    for number in (1, 2):
+        factories.pay(db.session, ada, plan_id, number)
+    for amount in (5000, 1200):
+        made = refunds.refund(
+            db.session, Simulator(), shop, refunds.Request(plan_id, amount), None, factories.NOW
+        )
+    waiting = factories.accepted_plan(db.session, shop, ada)
+    factories.choose_card(db.session, ada, "times_out")
+    factories.pay(db.session, ada, waiting)
+    before = rows_of(Installment, Allocation, RefundAllocation, Posting, DueRollup)
+    assert all(before)
+    flask_migrate.downgrade(directory=MIGRATIONS, revision="0018_sessions")
+    splits = db.session.execute(text("SELECT split FROM refunds ORDER BY id")).scalars().all()
+    split = splits[-1] if isinstance(splits[-1], dict) else json.loads(splits[-1])
+    assert split == made.split
+    assert split["returned"]
+    db.session.remove()
+    flask_migrate.upgrade(directory=MIGRATIONS)
+    assert rows_of(Installment, Allocation, RefundAllocation, Posting, DueRollup) == before
+    assert factories.broken_invariants(db.session) == []
+
+
+def rows_of(*models):
+    """Every row of these tables, in the order of their keys, as it is after the deltas were rolled up."""
+    rollups.roll_up(db.session)
+    tables = [model.__table__ for model in models]
+    rows = [db.session.execute(select(table).order_by(*table.primary_key)).all() for table in tables]
+    db.session.remove()
+    return rows
 
 
 @pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)

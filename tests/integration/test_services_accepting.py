@@ -8,7 +8,8 @@ from sqlalchemy import select
 from portal.core.errors import Conflict, Forbidden, NotFound
 from portal.core.roles import Origin
 from portal.core.terms import hash_text
-from portal.models import Acceptance, Event, Message, Posting
+from portal.models import Acceptance, Event, Message
+from portal.models.ledger import Posting
 from portal.services import offers
 from portal.services.transaction import unit_of_work
 from tests import factories

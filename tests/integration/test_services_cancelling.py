@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import select
 
 from portal.core.errors import Conflict, Forbidden, NotFound
-from portal.models import Event, Message, Posting
+from portal.models import Event, Message
+from portal.models.ledger import Posting
 from portal.services import plans
 from portal.services.transaction import unit_of_work
 from tests import factories

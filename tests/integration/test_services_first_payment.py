@@ -7,7 +7,8 @@ from sqlalchemy import select
 
 from portal.adapters.gateway import Simulator
 from portal.core.errors import Conflict
-from portal.models import Acceptance, Posting
+from portal.models import Acceptance
+from portal.models.ledger import Posting
 from portal.services import payments
 from portal.services.payments import Order, Scope
 from tests import factories

@@ -7,7 +7,8 @@ from sqlalchemy import select
 
 from portal.adapters.gateway import Simulator
 from portal.core.errors import Conflict, Forbidden, NotFound
-from portal.models import Event, Message, Payment, Posting
+from portal.models import Event, Message, Payment
+from portal.models.ledger import Posting
 from portal.services import payments
 from portal.services.payments import Order, Scope
 from tests import factories

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from portal.adapters.gateway import NoAnswer, Outcome, Simulator
 from portal.core.errors import Conflict
 from portal.models import Event, Message, Payment
-from portal.services import settlement
+from portal.services import payment_settlement
 from tests import factories
 from tests.factories import NOW, accepted_plan, choose_card, pay, plan_of
 
@@ -78,7 +78,7 @@ def test_a_payment_without_an_answer_is_processing_until_the_job_settles_it(sess
     plan = plan_of(session, ada, plan_id)
     assert [i.processing for i in plan.installments] == [True, False, False]
     assert plan.owed == 10000
-    assert settlement.settle_pending(session, Simulator(), SOON) == {"settled": 1, "waiting": 0}
+    assert payment_settlement.settle_pending(session, Simulator(), SOON) == {"settled": 1, "waiting": 0}
     line = plan_of(session, ada, plan_id).installments[0]
     assert (line.status, line.processing, line.paid_at) == ("paid", False, SOON)
 
@@ -92,7 +92,7 @@ def test_a_payment_that_is_declined_later_is_freed_and_told_by_mail(session, sho
         def find(self, charge):
             return Outcome.INSUFFICIENT_FUNDS
 
-    settlement.settle_pending(session, Declining(), SOON)
+    payment_settlement.settle_pending(session, Declining(), SOON)
     plan = plan_of(session, ada, plan_id)
     assert (plan.state, plan.owed, plan.processing) == ("active", 10000, False)
     assert session.scalars(select(Message.kind).where(Message.cause == payment_id)).all() == [
@@ -123,10 +123,10 @@ def test_after_a_crash_between_intent_and_settling_the_job_finishes_the_payment_
     assert plan_of(session, ada, plan_id).processing
     provider = Provider()
     provider.charged = cut_off.charged
-    assert settlement.settle_pending(session, provider, SOON) == {"settled": 1, "waiting": 0}
+    assert payment_settlement.settle_pending(session, provider, SOON) == {"settled": 1, "waiting": 0}
     assert list(provider.charged.values()) == [10000]
     assert plan_of(session, ada, plan_id).state == "completed"
-    assert settlement.settle_pending(session, provider, SOON) == {"settled": 0, "waiting": 0}
+    assert payment_settlement.settle_pending(session, provider, SOON) == {"settled": 0, "waiting": 0}
     assert len(provider.charged) == calls
 
 
@@ -136,7 +136,7 @@ def test_a_payment_that_may_still_be_in_the_hands_of_its_request_is_left_to_it(s
         pay(session, ada, plan_id, 1, gateway=CrashBeforeTheCall())
     for seconds, settled in ((0, 0), (59, 0), (60, 1)):
         now = NOW + timedelta(seconds=seconds)
-        assert settlement.settle_pending(session, Provider(), now)["settled"] == settled
+        assert payment_settlement.settle_pending(session, Provider(), now)["settled"] == settled
 
 
 def test_a_provider_that_stays_silent_is_asked_again_and_one_payment_does_not_hold_up_another(
@@ -153,9 +153,9 @@ def test_a_provider_that_stays_silent_is_asked_again_and_one_payment_does_not_ho
                 raise NoAnswer
             return super().find(charge)
 
-    assert settlement.settle_pending(session, Moody(), SOON) == {"settled": 1, "waiting": 1}
+    assert payment_settlement.settle_pending(session, Moody(), SOON) == {"settled": 1, "waiting": 1}
     assert [plan_of(session, ada, plan_id).state for plan_id in (silent, talking)] == ["active", "completed"]
-    assert settlement.settle_pending(session, Simulator(), SOON) == {"settled": 1, "waiting": 0}
+    assert payment_settlement.settle_pending(session, Simulator(), SOON) == {"settled": 1, "waiting": 0}
     assert plan_of(session, ada, silent).state == "completed"
 
 
@@ -164,7 +164,7 @@ def test_settling_twice_changes_nothing_whoever_brings_the_answer(session, shop,
     first = pay(session, ada, plan_id, 1)
     before = factories.row_counts(session)
     for outcome in (Outcome.SUCCEEDED, Outcome.DECLINED):
-        again = settlement.settle(session, shop.id, plan_id, first.payment_id, outcome, SOON)
+        again = payment_settlement.settle(session, shop.id, plan_id, first.payment_id, outcome, SOON)
         assert (again.status, again.payment_id, again.amount) == ("paid", first.payment_id, 3334)
     assert factories.row_counts(session) == before
     assert plan_of(session, ada, plan_id).installments[0].paid_at == NOW
@@ -174,7 +174,7 @@ def test_a_declined_payment_cannot_be_settled_as_paid_afterwards(session, shop, 
     plan_id = accepted_plan(session, shop, ada)
     choose_card(session, ada, "declined")
     first = pay(session, ada, plan_id, 1)
-    again = settlement.settle(session, shop.id, plan_id, first.payment_id, Outcome.SUCCEEDED, SOON)
+    again = payment_settlement.settle(session, shop.id, plan_id, first.payment_id, Outcome.SUCCEEDED, SOON)
     assert again.status == "declined"
     assert plan_of(session, ada, plan_id).owed == 10000
     assert "payment_succeeded" not in session.scalars(select(Event.kind)).all()

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from portal.adapters.gateway import Simulator
 from portal.core.errors import Conflict, KeyReused
 from portal.models import IdempotencyKey
-from portal.services import daily_run, payments, settlement
+from portal.services import daily_run, payment_settlement, payments
 from tests import factories
 from tests.factories import NOW, accepted_plan, choose_card, order_for, plan_of
 
@@ -85,7 +85,7 @@ def test_while_processing_the_key_is_answered_processing_and_then_paid(session, 
     again = pay_order(session, ada, order)
     assert first.status == "processing"
     assert again == first
-    settlement.settle_pending(session, Simulator(), NOW + timedelta(minutes=5))
+    payment_settlement.settle_pending(session, Simulator(), NOW + timedelta(minutes=5))
     settled = pay_order(session, ada, order)
     assert (settled.status, settled.payment_id) == ("paid", first.payment_id)
 

@@ -7,7 +7,8 @@ from sqlalchemy import func, select
 
 from portal.adapters.gateway import Simulator
 from portal.core.errors import Conflict, Forbidden, InvalidInput, NotFound
-from portal.models import Event, Installment, Message, Posting, Refund
+from portal.models import Event, Installment, Message, Refund
+from portal.models.ledger import Posting
 from portal.services import daily_run, plans, refunds
 from tests import factories
 from tests.factories import NOW, TODAY, accepted_plan, pay, plan_of

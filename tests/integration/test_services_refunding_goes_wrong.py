@@ -7,8 +7,9 @@ from sqlalchemy import select
 
 from portal.adapters.gateway import NoAnswer, Outcome, Simulator
 from portal.core.errors import Conflict, KeyReused
-from portal.models import Event, Message, Posting, Refund
-from portal.services import plans, refund_settlement, refunds, settlement
+from portal.models import Event, Message, Refund
+from portal.models.ledger import Posting
+from portal.services import payment_settlement, plans, refund_settlement, refunds
 from tests import factories
 from tests.factories import NOW, accepted_plan, choose_card, order_for, pay, plan_of
 
@@ -158,7 +159,7 @@ def test_while_a_payment_is_processing_nothing_is_previewed_or_refunded(session,
         lambda: refund(session, shop, plan_id, 1000),
     ):
         refused(session, "processing", act)
-    settlement.settle_pending(session, Simulator(), SOON)
+    payment_settlement.settle_pending(session, Simulator(), SOON)
     assert refund(session, shop, plan_id, 1000).cancelled == 1000
 
 
@@ -166,7 +167,7 @@ def test_while_money_is_on_its_way_back_there_is_nothing_to_pay_cancel_or_refund
     plan_id = accepted_plan(session, shop, ada)
     choose_card(session, ada, "times_out")
     pay(session, ada, plan_id, 1)
-    settlement.settle_pending(session, Simulator(), SOON)
+    payment_settlement.settle_pending(session, Simulator(), SOON)
     order = order_for(plan_of(session, ada, plan_id))
     assert refund(session, shop, plan_id, 8000, gateway=Simulator()).status == "processing"
 
@@ -184,7 +185,7 @@ def test_a_return_without_an_answer_is_processing_until_the_job_settles_it(sessi
     plan_id = accepted_plan(session, shop, ada)
     choose_card(session, ada, "times_out")
     pay(session, ada, plan_id, 1)
-    settlement.settle_pending(session, Simulator(), SOON)
+    payment_settlement.settle_pending(session, Simulator(), SOON)
 
     answer = refund(session, shop, plan_id, 8000, key="once", gateway=Simulator(), now=SOON)
     assert (answer.status, answer.cancelled, answer.to_return, answer.returned) == (

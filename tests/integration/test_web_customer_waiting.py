@@ -12,7 +12,7 @@ import pytest
 from portal.adapters.gateway import Charge, Outcome, Simulator
 from portal.adapters.gateway import TestCard as Card
 from portal.extensions import now
-from portal.services import settlement
+from portal.services import payment_settlement
 from tests import factories
 from tests.browserlike import sign_in, text
 
@@ -51,7 +51,7 @@ def test_the_answer_comes_to_the_card_and_the_asking_ends(
     asks = asked_by(text(client.get(page)))
     nothing_new = client.get(asks, headers=HTMX)
     assert (nothing_new.status_code, nothing_new.data) == (204, b"")
-    settlement.settle_pending(session, provider, now() + timedelta(minutes=5))
+    payment_settlement.settle_pending(session, provider, now() + timedelta(minutes=5))
     answer = client.get(asks, headers=HTMX)
     assert answer.status_code == 200
     assert f'id="plan-{plan.id}"' in text(answer)

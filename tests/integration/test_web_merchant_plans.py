@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from portal.adapters.gateway import Simulator
 from portal.adapters.gateway import TestCard as Card
 from portal.extensions import now
-from portal.models import Posting
+from portal.models.ledger import Posting
 from portal.services import offers, refunds
 from portal.services.transaction import unit_of_work
 from tests import factories

@@ -15,11 +15,11 @@ from portal.services import (
     idempotency,
     offers,
     outbox,
+    payment_settlement,
     payments,
     plans,
     refunds,
-    settlement,
-    tallies,
+    rollups,
 )
 from portal.services import refund_settlement as refund_settling
 from portal.services.transaction import unit_of_work
@@ -174,7 +174,7 @@ class BothPortals:
     def settle_pending(self, provider: Provider) -> None:
         self.model.settle_pending(provider, self.now)
         gateway = self.ledger.being(provider)
-        settlement.settle_pending(self.session, gateway, self.now)
+        payment_settlement.settle_pending(self.session, gateway, self.now)
         refund_settling.settle_pending(self.session, gateway, self.now)
 
     def hear_again(self, place: int, outcome: Outcome) -> None:
@@ -182,7 +182,7 @@ class BothPortals:
         paid = [p for plan in self.model.plans for p in plan.payments if p.id and p.state != "processing"]
         for payment in paid[place:][:1]:
             plan = payment.plan
-            again = settlement.settle(
+            again = payment_settlement.settle(
                 self.session, plan.shop.actor.id, plan.id, payment.id, outcome, self.now
             )
             same_payment(payment, again)
@@ -214,8 +214,8 @@ class BothPortals:
 
     def fold(self) -> None:
         """The sums behind the numbers; the second run finds nothing left to add."""
-        tallies.fold(self.session)
-        assert tallies.fold(self.session) == {"folded": 0}
+        rollups.roll_up(self.session)
+        assert rollups.roll_up(self.session) == {"folded": 0}
 
     def check(self) -> None:
         """Everything that the database holds is as predicted, and the self-check finds nothing."""

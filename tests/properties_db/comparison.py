@@ -10,9 +10,10 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from portal.core.allocation import Split
 from portal.core.errors import PortalError
-from portal.core.refund_split import Split
-from portal.models import Event, Installment, Message, Payment, Plan, Posting, Refund
+from portal.models import Event, Installment, Message, Payment, Plan, Refund
+from portal.models.ledger import Posting
 from portal.queries import metrics
 from portal.queries.read_models import PlanView, load_plans
 from tests.properties_db import model, model_rows

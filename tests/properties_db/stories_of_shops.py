@@ -13,7 +13,7 @@ from portal.core.calendar import business_date
 from portal.core.errors import PortalError
 from portal.core.roles import Actor
 from portal.core.schedule import Frequency
-from portal.services import accounts, daily_run, plans, refunds, tallies
+from portal.services import accounts, daily_run, plans, refunds, rollups
 from portal.services.transaction import unit_of_work
 from tests import factories
 
@@ -45,7 +45,7 @@ class Story:
             except PortalError:
                 continue
             if self.random.random() < 0.1:
-                tallies.fold(self.session, batch=self.random.choice([1, 3, 1000]))
+                rollups.roll_up(self.session, batch=self.random.choice([1, 3, 1000]))
         self.pay_one_of_many_on_time(self.until - timedelta(days=100))
         self.make_plan(self.until, first=-1)
         daily_run.run(self.session, self.until)

@@ -13,11 +13,12 @@ from portal.core.calendar import business_date
 from portal.core.money import to_decimal
 from portal.core.periods import Period
 from portal.extensions import now
-from portal.models import Installment, Plan, Posting
+from portal.models import Installment, Plan
+from portal.models.ledger import Posting
 from portal.queries import metrics
 from portal.queries.metrics import NUMBERS, Unit
 from portal.queries.metrics.dashboard import percent
-from portal.services import tallies
+from portal.services import rollups
 from tests import factories
 from tests.api.conftest import Program
 from tests.properties_db.stories_of_shops import WEST, Story
@@ -122,10 +123,10 @@ def each_point_of_a_series_is_the_sum_of_its_rows_and_what_the_api_tells(session
 
 def folding_moves_no_number(session, told):
     before = metrics.dashboard(session, told.shop, told.now, Period.DAYS_90)
-    assert tallies.fold(session)["folded"] > 0
+    assert rollups.roll_up(session)["folded"] > 0
     assert metrics.dashboard(session, told.shop, told.now, Period.DAYS_90) == before
     with factories.unit_of_work(session):
-        tallies.recount(session)
+        rollups.rebuild_rollups(session)
     assert metrics.dashboard(session, told.shop, told.now, Period.DAYS_90) == before
 
 

@@ -11,7 +11,7 @@ DAY = timedelta(days=1)
 
 
 def shows(plan="active", paid=0, cancelled=0, late_on=None, today=DUE):
-    return installment_status(PlanState(plan), 3333, paid, cancelled, DUE, late_on, today)
+    return installment_status(PlanState(plan), 3333 - paid - cancelled, paid, DUE, late_on, today)
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,7 @@ def _success(due: Sums, span: Span) -> Decimal | None:
 
 
 def _on_time(due: Sums, span: Span) -> Decimal | None:
-    return percent(due.within("on_time_count", span), due.within("judged_count", span))
+    return percent(due.within("on_time_count", span), due.within("rated_count", span))
 
 
 def _aging(due: Sums, newest_late: Late, frame: Frame) -> tuple[AgeGroup, ...]:

@@ -112,12 +112,12 @@ def _late(age: str, *late: ColumnElement[bool]) -> Select[Any]:
             literal(age).label("age"),
             Plan.customer_id,
             Plan.customer_email.label("email"),
-            (Installment.amount - Installment.paid - Installment.cancelled).label("owed"),
+            Installment.owed,
         )
         .join(Plan, (Plan.merchant_id == Installment.merchant_id) & (Plan.id == Installment.plan_id))
         .where(
             Installment.merchant_id == bindparam("merchant", type_=Uuid),
-            Installment.paid + Installment.cancelled < Installment.amount,
+            Installment.owed > 0,
             Plan.acceptance_id.is_not(None),
             *late,
         )

@@ -11,9 +11,11 @@ from sqlalchemy import Select, case, literal, null, select, tuple_
 from sqlalchemy.orm import Session
 
 from portal.core.errors import NotFound
+from portal.core.ledger import Account
 from portal.core.periods import Period
 from portal.core.roles import Actor
-from portal.models import Installment, Plan, Posting, User
+from portal.models import Installment, Plan, User
+from portal.models.ledger import Posting
 
 from .registry import NUMBERS
 from .selections import MERCHANT, Selection
@@ -107,7 +109,7 @@ def _day(chosen: Selection) -> Any:
 
 
 def _payment(chosen: Selection) -> Any:
-    return case((Posting.debit == "cash", Posting.payment_id)) if chosen.table is Posting else null()
+    return case((Posting.debit == Account.CASH, Posting.payment_id)) if chosen.table is Posting else null()
 
 
 def _query(chosen: Selection) -> Select[Any]:

@@ -10,21 +10,25 @@ from typing import Any
 from sqlalchemy import ColumnElement, Uuid, and_, bindparam, case, func, literal, literal_column, or_, select
 from sqlalchemy.orm import aliased
 
+from portal.core.ledger import Account
 from portal.core.periods import Frame, Span
-from portal.models import Installment, Plan, Posting
+from portal.models import Installment, Plan
+from portal.models.ledger import Posting
 
 Condition = ColumnElement[bool]
 
 # Whoever runs a query with a selection says whose rows are meant.
 MERCHANT = bindparam("merchant", type_=Uuid)
 
-_OWED = Installment.amount - Installment.paid - Installment.cancelled
-_IS_OWED = Installment.paid + Installment.cancelled < Installment.amount
-_IS_PAID = ~_IS_OWED & (Installment.paid > 0)
+_OWED = Installment.owed
+_IS_OWED = Installment.owed > 0
+_IS_PAID = and_(
+    Installment.owed == 0, Installment.settled > 0, Installment.written_off == 0, Installment.moved == 0
+)
 _ON_TIME = _IS_PAID & (Installment.paid_on <= Installment.due_on)
 _ONE: ColumnElement[int] = literal_column("1")
-_CASH = case((Posting.debit == "cash", Posting.amount), else_=-Posting.amount)
-_MOVES_CASH = or_(Posting.debit == "cash", Posting.credit == "cash")
+_CASH = case((Posting.debit == Account.CASH, Posting.amount), else_=-Posting.amount)
+_MOVES_CASH = or_(Posting.debit == Account.CASH, Posting.credit == Account.CASH)
 
 
 @dataclass(frozen=True)
@@ -75,16 +79,16 @@ def success_of_period(frame: Frame) -> Selection:
 
 
 def on_time(frame: Frame) -> Selection:
-    return Selection(Installment, _judged(frame), _one_if(_ON_TIME))
+    return Selection(Installment, _rated(frame), _one_if(_ON_TIME))
 
 
 def on_time_of_period(frame: Frame) -> Selection:
-    return Selection(Installment, _fell_due(frame) & _judged(frame), _one_if(_ON_TIME))
+    return Selection(Installment, _fell_due(frame) & _rated(frame), _one_if(_ON_TIME))
 
 
 def on_time_by_month(frame: Frame) -> Selection:
     parts = {str(month): _within(Plan.accepted_on, span) for month, span in frame.months.items()}
-    where = _judged(frame) & _all_of(Plan.accepted_on, frame.months)
+    where = _rated(frame) & _all_of(Plan.accepted_on, frame.months)
     # Follows from the rest; it is what an index can use.
     where &= Installment.due_on >= next(iter(frame.months))
     return Selection(Installment, where, _one_if(_ON_TIME), parts)
@@ -104,9 +108,9 @@ def expected(frame: Frame) -> Selection:
 
 def schedule(frame: Frame) -> Selection:
     parts = {str(month): _within(Installment.due_on, span) for month, span in frame.months.items()}
-    kept = Installment.cancelled < Installment.amount
-    where = kept & _all_of(Installment.due_on, frame.months)
-    return Selection(Installment, where, Installment.amount - Installment.cancelled, parts)
+    scheduled = Installment.amount - Installment.cancelled - Installment.moved
+    where = (scheduled > 0) & _all_of(Installment.due_on, frame.months)
+    return Selection(Installment, where, scheduled, parts)
 
 
 def _late(frame: Frame) -> Condition:
@@ -135,10 +139,11 @@ def _fell_due(frame: Frame) -> Condition:
     return and_(Installment.due_on >= frame.span.first, Installment.due_on < frame.today)
 
 
-def _judged(frame: Frame) -> Condition:
+def _rated(frame: Frame) -> Condition:
     return and_(
         Installment.due_on < frame.today,
         Installment.cancelled < Installment.amount,
+        Installment.moved == 0,
         Installment.due_on >= Plan.accepted_on,
     )
 

@@ -27,7 +27,8 @@ from sqlalchemy.orm import Session
 from portal.core.calendar import business_date
 from portal.core.periods import Frame, Period, Span
 from portal.core.roles import Actor
-from portal.models import Base, CohortTally, DueTally, Installment, Plan, PostedTally, TallyChange
+from portal.models import Base, CohortRollup, DueRollup, Installment, Plan, PostedRollup
+from portal.models.rollups import MetricDelta
 
 
 @dataclass(frozen=True)
@@ -60,13 +61,13 @@ def frame_of(merchant: Actor, now: datetime, period: str = Period.ALL) -> Frame:
 def by_due_date(session: Session, merchant_id: UUID, frame: Frame) -> Sums:
     """What installments of accepted plans come to, by due date: one statement."""
     spans = [*_periods(frame), *frame.ages.values(), *frame.weeks.values(), *frame.months.values()]
-    return _sums(session, DueTally, "due_on", merchant_id, spans)
+    return _sums(session, DueRollup, "due_on", merchant_id, spans)
 
 
 def by_posting_day(session: Session, merchant_id: UUID, frame: Frame) -> Sums:
     """What was posted, by the merchant's date: one statement."""
     spans = [*_periods(frame), *frame.months.values()]
-    return _sums(session, PostedTally, "posted_on", merchant_id, spans)
+    return _sums(session, PostedRollup, "posted_on", merchant_id, spans)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +108,12 @@ def late_elsewhere(session: Session, merchant_id: UUID, frame: Frame) -> list[La
 
 # What is marked late is late in every zone.
 _UNDECIDED = (
-    select(Installment.due_on, Plan.timezone, Installment.amount - Installment.paid - Installment.cancelled)
+    select(Installment.due_on, Plan.timezone, Installment.owed)
     .join(Plan, (Plan.merchant_id == Installment.merchant_id) & (Plan.id == Installment.plan_id))
     .where(
         Installment.merchant_id == bindparam("merchant"),
         Installment.due_on.between(bindparam("first"), bindparam("last")),
-        Installment.paid + Installment.cancelled < Installment.amount,
+        Installment.owed > 0,
         Installment.late_on.is_(None),
         Plan.acceptance_id.is_not(None),
     )
@@ -123,12 +124,10 @@ def by_month_of_acceptance(session: Session, merchant_id: UUID, frame: Frame) ->
     """How many were paid on time, of how many that were due before today, by the month of the plan's acceptance."""
     first = next(iter(frame.months))
     rows = session.execute(_cohorts(), {"merchant": merchant_id, "first": first, "today": frame.today})
-    return {month: (int(on_time), int(judged)) for month, on_time, judged in rows}
+    return {month: (int(on_time), int(rated)) for month, on_time, rated in rows}
 
 
-_MARKED = select(
-    func.coalesce(func.sum(Installment.amount - Installment.paid - Installment.cancelled), 0), func.count()
-).where(
+_MARKED = select(func.coalesce(func.sum(Installment.owed), 0), func.count()).where(
     Installment.merchant_id == bindparam("merchant"),
     Installment.late_on.is_not(None),
     Installment.due_on >= bindparam("today"),
@@ -137,9 +136,9 @@ _MARKED = select(
 
 @cache
 def _cohorts() -> Select[Any]:
-    kept = _kept(CohortTally)
+    kept = _kept(CohortRollup)
     return (
-        select(kept.c.cohort_on, func.sum(kept.c.on_time_count), func.sum(kept.c.judged_count))
+        select(kept.c.cohort_on, func.sum(kept.c.on_time_count), func.sum(kept.c.rated_count))
         .where(kept.c.cohort_on >= bindparam("first"), kept.c.due_on < bindparam("today"))
         .group_by(kept.c.cohort_on)
     )
@@ -177,6 +176,6 @@ def _kept(table: type[Base]) -> Subquery:
     merchant = bindparam("merchant", type_=Uuid)
     both = (
         select(*(source.c[name] for name in names)).where(source.c.merchant_id == merchant)
-        for source in (table.__table__, TallyChange.__table__)
+        for source in (table.__table__, MetricDelta.__table__)
     )
     return union_all(*both).subquery()

@@ -26,8 +26,8 @@ from portal.queries.agreements import find_agreement
 from portal.queries.read_models import PlanView
 from portal.queries.timeline import PaymentView
 from portal.services import offers, payments
+from portal.services.payment_settlement import Answer
 from portal.services.payments import Order, Scope
-from portal.services.settlement import Answer
 from portal.services.transaction import unit_of_work
 from portal.web.fields import KeyField
 from portal.web.forms import MoneyForm, PageForm

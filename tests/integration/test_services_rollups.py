@@ -14,13 +14,14 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from portal.adapters.gateway import Simulator
-from portal.models import CohortTally, DueTally, Installment, PostedTally, TallyChange
+from portal.models import CohortRollup, DueRollup, Installment, PostedRollup
+from portal.models.rollups import MetricDelta
 from portal.queries import metrics
-from portal.services import plans, refunds, tallies
+from portal.services import plans, refunds, rollups
 from tests import factories
 from tests.factories import NOW, accepted_plan, pay, unit_of_work
 
-FOLDED = [DueTally, PostedTally, CohortTally]
+ROLLUP_TABLES = [DueRollup, PostedRollup, CohortRollup]
 
 # A worker that folds change by change.
 FOLDING = """
@@ -28,21 +29,21 @@ import os
 from config import load_settings
 from portal import create_app
 from portal.extensions import db
-from portal.services import tallies
+from portal.services import rollups
 with create_app(load_settings(os.environ)).app_context():
-    tallies.fold(db.session, batch=1)
+    rollups.roll_up(db.session, batch=1)
 """
 
 
 def waiting(session):
     session.rollback()
-    return session.scalar(select(func.count()).select_from(TallyChange))
+    return session.scalar(select(func.count()).select_from(MetricDelta))
 
 
 def kept(session):
     """All folded rows that are not zero throughout."""
     session.rollback()
-    rows = [map(tuple, session.execute(select(*table.__table__.columns))) for table in FOLDED]
+    rows = [map(tuple, session.execute(select(*table.__table__.columns))) for table in ROLLUP_TABLES]
     return [
         sorted((row for row in table if any(isinstance(value, int) and value for value in row)), key=str)
         for table in rows
@@ -75,7 +76,7 @@ def test_numbers_are_right_as_soon_as_a_payment_is_committed(session, shop, ada)
     seen = [metrics.dashboard(session, shop, NOW)]
     pay(session, ada, plan_id, 1)
     seen.append(metrics.dashboard(session, shop, NOW))
-    tallies.fold(session)
+    rollups.roll_up(session)
     seen.append(metrics.dashboard(session, shop, NOW))
     pay(session, ada, plan_id, 2)
     seen.append(metrics.dashboard(session, shop, NOW))
@@ -90,28 +91,28 @@ def test_numbers_are_right_as_soon_as_a_payment_is_committed(session, shop, ada)
 def test_folding_empties_the_changes_and_moves_no_number(session, busy_shop):
     shown = metrics.dashboard(session, busy_shop, NOW)
     count = waiting(session)
-    assert tallies.fold(session, batch=2) == {"folded": count}
+    assert rollups.roll_up(session, batch=2) == {"folded": count}
     assert waiting(session) == 0
     assert metrics.dashboard(session, busy_shop, NOW) == shown
-    assert tallies.fold(session) == {"folded": 0}
+    assert rollups.roll_up(session) == {"folded": 0}
     assert metrics.dashboard(session, busy_shop, NOW) == shown
 
 
 def test_what_is_folded_in_steps_is_what_is_counted_at_once(session, busy_shop):
-    tallies.fold(session, batch=1)
+    rollups.roll_up(session, batch=1)
     in_steps = kept(session)
     with unit_of_work(session):
-        tallies.recount(session)
+        rollups.rebuild_rollups(session)
     assert kept(session) == in_steps
 
 
 def test_a_worker_that_dies_in_the_middle_leaves_the_changes_to_the_next(session, busy_shop):
     shown, count = metrics.dashboard(session, busy_shop, NOW), waiting(session)
     with pytest.raises(ZeroDivisionError), unit_of_work(session):
-        tallies._fold(session, busy_shop.id, 3)
+        rollups._roll_up(session, busy_shop.id, 3)
         raise ZeroDivisionError
     assert waiting(session) == count
-    assert tallies.fold(session) == {"folded": count}
+    assert rollups.roll_up(session) == {"folded": count}
     assert metrics.dashboard(session, busy_shop, NOW) == shown
 
 
@@ -121,9 +122,9 @@ def test_two_workers_fold_every_change_once(session, busy_shop):
     session.rollback()
     folded = []
     with Session(session.get_bind()) as other:
-        second = threading.Thread(target=lambda: folded.append(tallies.fold(other)["folded"]))
+        second = threading.Thread(target=lambda: folded.append(rollups.roll_up(other)["folded"]))
         with unit_of_work(session):
-            first = tallies._fold(session, busy_shop.id, 3)
+            first = rollups._roll_up(session, busy_shop.id, 3)
             second.start()
             second.join(0.3)
         second.join()
@@ -137,7 +138,7 @@ def test_nobody_who_pays_waits_for_the_fold_or_for_another_payment(session, shop
     """SQLite has one writer at a time whatever it writes."""
     plan_id, beside = accepted_plan(session, shop, ada), accepted_plan(session, shop, ada)
     with Session(session.get_bind(), expire_on_commit=False) as other, unit_of_work(session):
-        tallies._fold(session, shop.id, tallies.BATCH)
+        rollups._roll_up(session, shop.id, rollups.BATCH)
         assert pay(other, ada, plan_id, 1).status == "paid"
         assert pay(other, ada, beside).status == "paid"
     assert metrics.dashboard(session, shop, NOW).total_revenue == 13334
@@ -148,12 +149,12 @@ def test_another_shops_sums_stay_there(session, busy_shop, ada):
     accepted_plan(session, other, ada, total=700, parts=7)
     for _ in range(2):
         assert metrics.dashboard(session, other, NOW).outstanding == 700
-        tallies.fold(session)
+        rollups.roll_up(session)
 
 
-@pytest.mark.parametrize("table", FOLDED, ids=lambda table: table.__tablename__)
+@pytest.mark.parametrize("table", ROLLUP_TABLES, ids=lambda table: table.__tablename__)
 def test_the_self_check_notices_a_wrong_sum_and_a_recount_mends_it(session, busy_shop, table):
-    tallies.fold(session)
+    rollups.roll_up(session)
     for name in [column.name for column in table.__table__.columns if not column.primary_key]:
         day = session.scalars(select(func.min(table.__table__.primary_key.columns.values()[-1]))).one()
         session.rollback()
@@ -164,17 +165,17 @@ def test_the_self_check_notices_a_wrong_sum_and_a_recount_mends_it(session, busy
             )
         assert factories.broken_invariants(session) == [table.__tablename__]
         with unit_of_work(session):
-            tallies.recount(session)
+            rollups.rebuild_rollups(session)
         assert factories.broken_invariants(session) == []
 
 
 def test_the_self_check_notices_a_change_that_was_lost(session, busy_shop):
     with unit_of_work(session):
-        lost = session.scalars(select(TallyChange.id).order_by(TallyChange.id).limit(1)).one()
-        session.execute(delete(TallyChange).where(TallyChange.id == lost))
-    assert factories.broken_invariants(session) == [table.__tablename__ for table in FOLDED]
+        lost = session.scalars(select(MetricDelta.id).order_by(MetricDelta.id).limit(1)).one()
+        session.execute(delete(MetricDelta).where(MetricDelta.id == lost))
+    assert factories.broken_invariants(session) == [table.__tablename__ for table in ROLLUP_TABLES]
     with unit_of_work(session):
-        tallies.recount(session)
+        rollups.rebuild_rollups(session)
 
 
 def test_an_offer_counts_only_once_it_is_accepted(session, shop, ada):
@@ -199,15 +200,15 @@ def test_a_worker_that_is_killed_while_it_folds_loses_and_doubles_nothing(sessio
     assert 0 < waiting(session) < count
     assert metrics.dashboard(session, shop, NOW) == shown
     assert factories.broken_invariants(session) == []
-    tallies.fold(session)
+    rollups.roll_up(session)
     assert metrics.dashboard(session, shop, NOW) == shown
 
 
 @pytest.mark.parametrize("database_role", ["portal"])
 def test_an_operator_counts_wrong_sums_afresh(app, session, busy_shop, database_role):
-    tallies.fold(session)
+    rollups.roll_up(session)
     with unit_of_work(session):
-        session.execute(update(PostedTally).values(revenue=PostedTally.revenue + 1))
+        session.execute(update(PostedRollup).values(revenue=PostedRollup.revenue + 1))
     operator = app.test_cli_runner()
     assert operator.invoke(args=["self-check"]).exit_code == 1
     ran = operator.invoke(args=["recount"])
@@ -222,7 +223,7 @@ def recounting(session):
 
     def count():
         with Session(session.get_bind()) as other, unit_of_work(other):
-            tallies.recount(other)
+            rollups.rebuild_rollups(other)
 
     thread = threading.Thread(target=count)
     yield thread
@@ -250,9 +251,9 @@ def test_a_recount_waits_for_a_change_that_has_begun_and_does_not_stop_it(sessio
 @pytest.mark.parametrize("engine_name", ["postgres"], indirect=True)
 def test_a_recount_waits_for_a_fold_that_has_begun_and_does_not_stop_it(session, busy_shop, recounting):
     with unit_of_work(session):
-        session.execute(select(TallyChange.id).with_for_update())
+        session.execute(select(MetricDelta.id).with_for_update())
         begin(recounting)
-        tallies._fold(session, busy_shop.id, tallies.BATCH)
+        rollups._roll_up(session, busy_shop.id, rollups.BATCH)
 
 
 @pytest.mark.parametrize("engine_name", ["postgres"], indirect=True)
@@ -267,7 +268,7 @@ def test_who_writes_waits_for_a_recount(session, shop, ada):
 
     writing = threading.Thread(target=cancel)
     with unit_of_work(session):
-        tallies.recount(session)
+        rollups.rebuild_rollups(session)
         begin(writing)
         assert metrics.dashboard(session, shop, NOW).outstanding == 10000
     writing.join()

@@ -1,11 +1,9 @@
-"""Keeping the sums behind the numbers: changes are added with what causes them, and folded by day later on."""
+"""The rollups behind the numbers: deltas are added to the sums by day, and the sums rebuilt from what is there."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from dataclasses import asdict
-from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -13,68 +11,39 @@ from sqlalchemy import delete, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from portal.core.periods import month_of
-from portal.core.tallies import Standing, contribution
-from portal.models import Base, Plan, TallyChange, new_id
-from portal.models.tallies import FOLDED, MONTH, RECOUNTS
+from portal.models import Base
+from portal.models.rollups import MONTH, RECOUNTS, ROLLUP_TABLES, MetricDelta
 
-from .transaction import insert_rows, unit_of_work
+from .transaction import unit_of_work
 
 log = logging.getLogger(__name__)
 
 BATCH = 1000
-# A payment locks its plan's row first, and a fold its changes: these two tables are closed to locked rows as well, so
-# that who has begun is let end, and who has not holds nothing that is waited for.
+# Lock order: running payments (which lock their plan first) and roll-ups (which lock their deltas) finish first; new
+# ones block without holding locks that we need.
 _LOCKS = (
     "SET LOCAL statement_timeout = 0",
     "SET LOCAL lock_timeout = '60s'",
     "LOCK TABLE plans IN EXCLUSIVE MODE",
     "LOCK TABLE installments, postings IN SHARE ROW EXCLUSIVE MODE",
-    "LOCK TABLE tally_changes IN EXCLUSIVE MODE",
-    "LOCK TABLE due_tallies, posted_tallies, cohort_tallies IN SHARE ROW EXCLUSIVE MODE",
+    "LOCK TABLE metric_deltas IN EXCLUSIVE MODE",
+    "LOCK TABLE due_rollups, posted_rollups, cohort_rollups IN SHARE ROW EXCLUSIVE MODE",
 )
 
 
-def record(
-    session: Session, plan: Plan, changes: Iterable[tuple[Standing | None, Standing]], today: date
-) -> None:
-    """Add by how much changed installments of an accepted plan move the sums: each as it was and as it is.
+def roll_up(session: Session, batch: int = BATCH) -> dict[str, int]:
+    """Add every merchant's deltas to the sums by day, in batches of their own; returns how many were added.
 
-    Rows are only added, so payments at one merchant never wait for one another here.
-    """
-    if plan.accepted_on is None:
-        raise ValueError("only an accepted plan counts")
-    rows = []
-    for before, after in changes:
-        change = contribution(after, plan.accepted_on)
-        if before:
-            change -= contribution(before, plan.accepted_on)
-        rows.append(
-            {
-                "merchant_id": plan.merchant_id,
-                "id": new_id(),
-                "posted_on": today,
-                "due_on": after.due_on,
-                "cohort_on": month_of(plan.accepted_on),
-            }
-            | asdict(change)
-        )
-    insert_rows(session, TallyChange, rows)
-
-
-def fold(session: Session, batch: int = BATCH) -> dict[str, int]:
-    """Add every merchant's changes to the sums by day, in batches of their own; returns how many were folded.
-
-    Changes that another worker is folding are left to it. A batch is folded as a whole or not at all.
+    Deltas that another worker has locked are left to it. A batch is added as a whole or not at all.
     """
     folded, failures = 0, []
-    merchants = session.scalars(select(TallyChange.merchant_id).distinct()).all()
+    merchants = session.scalars(select(MetricDelta.merchant_id).distinct()).all()
     for merchant_id in merchants:
         try:
             done = batch
             while done == batch:
                 with unit_of_work(session):
-                    done = _fold(session, merchant_id, batch)
+                    done = _roll_up(session, merchant_id, batch)
                 folded += done
         except Exception as error:
             # What goes wrong at one shop must not keep the others waiting; the run fails when all had their turn.
@@ -87,26 +56,26 @@ def fold(session: Session, batch: int = BATCH) -> dict[str, int]:
     return {"folded": folded}
 
 
-def _fold(session: Session, merchant_id: UUID, batch: int) -> int:
+def _roll_up(session: Session, merchant_id: UUID, batch: int) -> int:
     rows = session.execute(
-        select(*TallyChange.__table__.columns)
-        .where(TallyChange.merchant_id == merchant_id)
-        .order_by(TallyChange.id)
+        select(*MetricDelta.__table__.columns)
+        .where(MetricDelta.merchant_id == merchant_id)
+        .order_by(MetricDelta.id)
         .limit(batch)
         .with_for_update(skip_locked=True)
     ).all()
-    for table in FOLDED:
+    for table in ROLLUP_TABLES:
         _add(session, table, rows)
     session.execute(
-        delete(TallyChange)
-        .where(TallyChange.merchant_id == merchant_id, TallyChange.id.in_([row.id for row in rows]))
+        delete(MetricDelta)
+        .where(MetricDelta.merchant_id == merchant_id, MetricDelta.id.in_([row.id for row in rows]))
         .execution_options(synchronize_session=False)
     )
     return len(rows)
 
 
 def _add(session: Session, table: type[Base], rows: Iterable[Any]) -> None:
-    """Add the changes to the table's sums; in the order of its keys, so that two workers never wait in a circle."""
+    """Add the deltas to the table's sums; in the order of its keys, so that two workers never wait in a circle."""
     keys = [column.name for column in table.__table__.primary_key]
     names = [column.name for column in table.__table__.columns if column.name not in keys]
     sums: dict[tuple[Any, ...], list[int]] = {}
@@ -127,7 +96,7 @@ def _add(session: Session, table: type[Base], rows: Iterable[Any]) -> None:
     session.execute(statement.on_conflict_do_update(index_elements=keys, set_=new), values)
 
 
-def recount(session: Session) -> None:
+def rebuild_rollups(session: Session) -> None:
     """Count all sums afresh, of every merchant, from what is there: after rows were written past the services.
 
     Whoever writes meanwhile waits, or is told that the portal is busy; reading goes on. However long the count takes,
@@ -137,8 +106,8 @@ def recount(session: Session) -> None:
     if engine == "postgresql":
         for statement in _LOCKS:
             session.execute(text(statement))
-    session.execute(delete(TallyChange))
-    for table in FOLDED:
+    session.execute(delete(MetricDelta))
+    for table in ROLLUP_TABLES:
         columns = ", ".join(column.name for column in table.__table__.columns)
         counted = RECOUNTS[table.__tablename__].format(month=MONTH[engine])
         session.execute(delete(table))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,12 +13,13 @@ from sqlalchemy import Row, bindparam, func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from portal.adapters.gateway import Charge, Gateway, NoAnswer, Outcome, ask
+from portal.core.ledger import Balance, Entry
 from portal.core.states import PaymentState, PlanState, transition
-from portal.core.tallies import Standing
-from portal.models import Installment, Payment, Plan, Posting
+from portal.models import Installment, Payment, Plan
 
-from . import events, idempotency, tallies
-from .plans import lock, post, write_to
+from . import events, idempotency, ledger
+from .notifications import queue_email
+from .plans import lock
 from .transaction import unit_of_work
 
 log = logging.getLogger(__name__)
@@ -73,10 +75,19 @@ def settle(
         ).one_or_none()
         if settled is None:
             return _given(session, session.get_one(Payment, (merchant_id, payment_id)))
-        amount, number, owed = settled
+        amount, number, owed, allocated = settled
         if outcome is Outcome.SUCCEEDED:
             answer = Answer("paid", payment_id, plan_id, amount, plan.currency, outcome)
-            answer = _book(session, plan, answer, number, now, today, last=owed == amount)
+            paid = ledger.record(
+                session,
+                plan,
+                Entry.PAYMENT_RECEIVED,
+                ledger.amounts(allocated),
+                ledger.Cause(payment_id),
+                now,
+                today,
+            )
+            answer = _complete(session, plan, answer, number, paid, now, last=owed == amount)
         else:
             answer = Answer("declined", payment_id, plan_id, amount, plan.currency, outcome)
             _release(session, plan, answer, now, later=later)
@@ -134,7 +145,7 @@ _NUMBER = (
 )
 # What the whole plan owes before this payment is booked; read by the same statement, under the lock.
 _OWED = (
-    select(func.sum(Installment.amount - Installment.paid - Installment.cancelled))
+    select(func.sum(Installment.owed))
     .where(Installment.merchant_id == bindparam("merchant"), Installment.plan_id == bindparam("plan"))
     .scalar_subquery()
     .label("owed")
@@ -147,96 +158,36 @@ _SETTLE = (
         Payment.state == PaymentState.PROCESSING,
     )
     .values(outcome=bindparam("answered"), settled_at=bindparam("at"), settled_on=bindparam("today"))
-    .returning(Payment.amount, Payment.number, _OWED)
+    .returning(Payment.amount, Payment.number, _OWED, ledger.allocated())
     .execution_options(synchronize_session=False)
 )
 _SUCCEED = _SETTLE.values(state=PaymentState.SUCCEEDED, number=_NUMBER)
 _DECLINE = _SETTLE.values(state=PaymentState.DECLINED)
-# A payment takes the whole of what an installment owes.
-_PAID = (
-    update(Installment)
-    .where(Installment.merchant_id == bindparam("merchant"), Installment.payment_id == bindparam("payment"))
-    .values(
-        paid=Installment.amount - Installment.cancelled,
-        paid_on=bindparam("today"),
-        paid_at=bindparam("at"),
-        late_on=None,
-        payment_id=None,
-    )
-    .returning(
-        Installment.id,
-        Installment.plan_id,
-        Installment.number,
-        Installment.amount,
-        Installment.paid,
-        Installment.cancelled,
-        Installment.returned,
-        Installment.due_on,
-    )
-    .execution_options(synchronize_session=False)
-)
 
 
 def _given(session: Session, payment: Payment) -> Answer:
     """The answer of a payment that somebody else has settled meanwhile, as it was given then."""
     status = {PaymentState.SUCCEEDED: "paid"}.get(PaymentState(payment.state), payment.state)
     answer = Answer(status, payment.id, payment.plan_id, payment.amount, payment.currency, payment.outcome)
-    i = Installment
-    paid = session.execute(
-        select(
-            i.id,
-            i.plan_id,
-            i.number,
-            i.amount,
-            Posting.amount.label("paid"),
-            i.cancelled,
-            i.returned,
-            i.due_on,
-        )
-        .join(Posting, (Posting.merchant_id == i.merchant_id) & (Posting.installment_id == i.id))
-        .where(
-            Posting.merchant_id == payment.merchant_id,
-            Posting.payment_id == payment.id,
-            Posting.debit == "cash",
-        )
-    ).all()
-    if len(paid) == 1 and payment.settled_at:
-        return replace(answer, installment=_facts_of(paid[0], payment.settled_at))
-    return answer
+    if payment.settled_at is None or payment.state != PaymentState.SUCCEEDED:
+        return answer
+    lines = ledger.lines_paid_by(session, payment.merchant_id, payment.id)
+    if len(lines) != 1:
+        return answer
+    return replace(answer, installment=_facts_of(lines[0], payment.settled_at))
 
 
-def _book(
+def _complete(
     session: Session,
     plan: Plan,
     answer: Answer,
     number: int | None,
+    paid: Sequence[Row[Any]],
     now: datetime,
-    today: date,
     *,
     last: bool,
 ) -> Answer:
-    """Write the payment to its installments and to the books; the ``last`` one completes the plan."""
-    these = {"merchant": plan.merchant_id, "payment": answer.payment_id, "at": now, "today": today}
-    paid = session.execute(_PAID, these).all()
-    # It takes the whole of what an installment owes, so ``paid`` was zero before.
-    post(
-        session,
-        plan,
-        "cash",
-        "receivable",
-        [(row.id, row.paid) for row in paid],
-        now,
-        today,
-        payment_id=answer.payment_id,
-    )
-    changes = [
-        (
-            Standing(row.amount, row.due_on, cancelled=row.cancelled),
-            Standing(row.amount, row.due_on, row.paid, row.cancelled, row.returned, today),
-        )
-        for row in paid
-    ]
-    tallies.record(session, plan, changes, today)
+    """Event, email and answer of a payment that paid these installments; the ``last`` one completes the plan."""
     facts = {
         "payment": str(answer.payment_id),
         "amount": answer.amount,
@@ -252,18 +203,19 @@ def _book(
         plan.state, plan.updated_at = PlanState.COMPLETED, now
         session.flush()
     events.record_many(session, happened)
-    _write(session, plan, "payment_received", answer, now, facts)
+    queue_email(session, plan, "payment_received", plan.customer_id, now, answer.payment_id, **facts)
     return replace(answer, installment=_facts_of(paid[0], now)) if len(paid) == 1 else answer
 
 
-def _facts_of(row: Row[*tuple[Any, ...]], now: datetime) -> dict[str, Any]:
+def _facts_of(row: Row[Any], now: datetime) -> dict[str, Any]:
     """A paid installment as JSON values: ids as text, amounts in minor units, the due day and the instant in ISO."""
+    amounts = {name: getattr(row, name) for name in ("number", "amount", "paid", "cancelled", "returned")}
     texts = {"id": str(row.id), "plan_id": str(row.plan_id), "due_on": row.due_on.isoformat()}
-    return row._asdict() | texts | {"paid_at": now.isoformat()}
+    return amounts | texts | {"owed": Balance.of(row).owed, "paid_at": now.isoformat()}
 
 
 def _release(session: Session, plan: Plan, answer: Answer, now: datetime, *, later: bool) -> None:
-    """Free the installments again; a letter goes only to a customer who is not there to read the answer on the page."""
+    """Free the installments; an email goes only to a customer who is not there to read the answer on the page."""
     session.execute(
         update(Installment)
         .where(Installment.merchant_id == plan.merchant_id, Installment.payment_id == answer.payment_id)
@@ -286,10 +238,4 @@ def _release(session: Session, plan: Plan, answer: Answer, now: datetime, *, lat
         **facts,
     )
     if later:
-        _write(session, plan, "payment_declined", answer, now, facts)
-
-
-def _write(
-    session: Session, plan: Plan, letter: str, answer: Answer, now: datetime, facts: dict[str, Any]
-) -> None:
-    write_to(session, plan, letter, plan.customer_id, now, cause=answer.payment_id, **facts)
+        queue_email(session, plan, "payment_declined", plan.customer_id, now, answer.payment_id, **facts)

@@ -1,0 +1,105 @@
+"""Which installments money belongs to: how a payment is spread over them, and how a refund is taken from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from .errors import N_, InvalidInput
+from .money import decimal_text
+
+
+@dataclass(frozen=True, slots=True)
+class OwedPart:
+    """What is owed of an installment, in minor units."""
+
+    installment_id: UUID
+    number: int
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class PaidPart:
+    """What a payment paid of an installment and can still return, in minor units.
+
+    ``payment_number`` counts the plan's payments, so that a greater one is newer.
+    """
+
+    payment_id: UUID
+    payment_number: int
+    installment_id: UUID
+    number: int
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """``amount`` minor units that go back on a payment for one of its installments."""
+
+    payment_id: UUID
+    installment_id: UUID
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """What a refund does: (installment id, minor units) that are cancelled, and what is returned; both in order."""
+
+    cancelled: tuple[tuple[UUID, int], ...]
+    returned: tuple[Return, ...]
+
+    @property
+    def cancelled_amount(self) -> int:
+        return sum(amount for _, amount in self.cancelled)
+
+    @property
+    def returned_amount(self) -> int:
+        return sum(part.amount for part in self.returned)
+
+
+def allocate_payment(owed: Iterable[OwedPart], amount: int) -> dict[UUID, int]:
+    """Spread ``amount`` minor units over installments in the order in which they are given, never more than is owed.
+
+    Raises ``ValueError`` for nothing, and for more than all of them owe.
+    """
+    allocated, rest = {}, amount
+    for part in owed:
+        if take := min(part.amount, rest):
+            allocated[part.installment_id] = take
+            rest -= take
+    if amount <= 0 or rest:
+        raise ValueError(f"{amount} cannot be allocated")
+    return allocated
+
+
+def refundable(owed: Iterable[OwedPart], paid: Iterable[PaidPart]) -> int:
+    """The most that can be refunded: what is owed, and what was paid and not returned."""
+    return sum(part.amount for part in owed) + sum(part.amount for part in paid)
+
+
+def allocate_refund(owed: Sequence[OwedPart], paid: Sequence[PaidPart], amount: int, currency: str) -> Split:
+    """Work out a refund of ``amount`` minor units. Raises ``InvalidInput`` at ``amount`` if it is not refundable.
+
+    Cancelling goes from the last installment backwards; returning goes from the newest payment to the oldest, and
+    within one from its last installment backwards.
+    """
+    most = refundable(owed, paid)
+    if amount <= 0:
+        raise InvalidInput.at("amount", N_("Enter an amount above zero."))
+    if amount > most:
+        raise InvalidInput.at(
+            "amount", N_("At most %(most)s can be refunded."), most=decimal_text(most, currency)
+        )
+    rest = amount
+    cancelled = []
+    for line in sorted(owed, key=lambda part: part.number, reverse=True):
+        if take := min(line.amount, rest):
+            cancelled.append((line.installment_id, take))
+            rest -= take
+    returned = []
+    for part in sorted(paid, key=lambda part: (part.payment_number, part.number), reverse=True):
+        if take := min(part.amount, rest):
+            returned.append(Return(part.payment_id, part.installment_id, take))
+            rest -= take
+    return Split(tuple(cancelled), tuple(returned))

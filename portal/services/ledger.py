@@ -1,0 +1,343 @@
+"""The ledger: the one place that changes an installment's sums, writes postings and adds to the rollups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    Date,
+    Row,
+    ScalarSelect,
+    String,
+    Subquery,
+    Update,
+    Uuid,
+    bindparam,
+    case,
+    cast,
+    func,
+    select,
+    union_all,
+    update,
+)
+from sqlalchemy.orm import Session
+
+from portal.core.allocation import Return
+from portal.core.ledger import SUMS, Account, Balance, Entry, apply, metrics_for
+from portal.core.periods import month_of
+from portal.core.states import PaymentState
+from portal.models import Installment, Payment, Plan, new_id
+from portal.models.base import UtcDateTime
+from portal.models.ledger import Allocation, Posting, RefundAllocation
+from portal.models.rollups import MetricDelta
+
+from .transaction import insert_rows
+
+# What an entry does to the allocation of the payment that it concerns.
+_OF_ALLOCATION = {Entry.CASH_RETURNED: "returned", Entry.PAYMENT_REVERSED: "reversed"}
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """The payment or refund that an entry belongs to; entries of cash have one."""
+
+    payment_id: UUID | None = None
+    refund_id: UUID | None = None
+
+
+def agree(session: Session, plan: Plan, now: datetime, today: date) -> None:
+    """Post the debt of every installment of a plan that was accepted ``today``."""
+    lines = session.execute(_OF_PLAN, {"merchant": plan.merchant_id, "plan": plan.id}).all()
+    _post(session, plan, Entry.DEBT_AGREED, [(line.id, line.amount) for line in lines], Cause(), now, today)
+    _add_deltas(session, plan, [(None, Balance.of(line)) for line in lines], today)
+
+
+def record(
+    session: Session,
+    plan: Plan,
+    entry: Entry,
+    allocations: Mapping[UUID, int],
+    cause: Cause,
+    now: datetime,
+    today: date,
+) -> Sequence[Row[Any]]:
+    """Record an entry of minor units for each installment id of the locked ``plan``; returns these as they are now.
+
+    Everything that follows from it is written: the installments' sums and days, the payment's allocations, one
+    posting each, and what the rollups gain. The database refuses more than is owed, paid or written off.
+    """
+    if not allocations:
+        return []
+    known = _balances(session, plan, allocations) if entry.raises_owed else {}
+    values: dict[str, Any] = {"merchant": plan.merchant_id, "at": now, "today": today}
+    for place, (installment_id, amount) in enumerate(allocations.items()):
+        values |= {f"id{place}": installment_id, f"amount{place}": amount}
+    rows = session.execute(_change(entry, len(allocations)), values).all()
+    if len(rows) != len(allocations):
+        raise LookupError("an entry names an installment that its merchant does not have")
+    if entry in _OF_ALLOCATION:
+        session.execute(_give_back(entry, len(allocations)), values | {"payment": cause.payment_id})
+    _post(session, plan, entry, allocations.items(), cause, now, today)
+    changes = []
+    for row in rows:
+        after = Balance.of(row)
+        changes.append((known.get(row.id) or apply(after, entry, -allocations[row.id]), after))
+    _add_deltas(session, plan, changes, today)
+    return rows
+
+
+def allocate(session: Session, plan: Plan, payment_id: UUID, amounts: Mapping[UUID, int]) -> None:
+    """Say which installments a payment is for, in minor units by their ids."""
+    payment = {"merchant_id": plan.merchant_id, "payment_id": payment_id}
+    rows = [payment | {"installment_id": line, "amount": amount} for line, amount in amounts.items()]
+    insert_rows(session, Allocation, rows)
+
+
+def allocate_returns(session: Session, plan: Plan, refund_id: UUID, returns: Iterable[Return]) -> None:
+    """Say what a refund is to return along which payments' allocations."""
+    rows = [{"merchant_id": plan.merchant_id, "refund_id": refund_id} | asdict(part) for part in returns]
+    insert_rows(session, RefundAllocation, rows)
+
+
+def allocated() -> ScalarSelect[str]:
+    """The allocations of a ``payment`` of a ``merchant`` as a column of another statement; ``amounts`` reads it."""
+    pair = cast(Allocation.installment_id, String) + ":" + cast(Allocation.amount, String)
+    return (
+        select(func.aggregate_strings(pair, ","))
+        .where(Allocation.merchant_id == bindparam("merchant"), Allocation.payment_id == bindparam("payment"))
+        .scalar_subquery()
+    )
+
+
+def amounts(pairs: str) -> dict[UUID, int]:
+    """Minor units by the ids of installments, from what ``allocated`` gave."""
+    split = (pair.split(":") for pair in pairs.split(","))
+    return {UUID(installment): int(amount) for installment, amount in split}
+
+
+def lines_paid_by(session: Session, merchant_id: UUID, payment_id: UUID) -> Sequence[Row[Any]]:
+    """The installments that a payment is for, as they are now."""
+    return session.execute(_PAID_BY, {"merchant": merchant_id, "payment": payment_id}).all()
+
+
+def returnable(session: Session, plan: Plan) -> Sequence[Row[UUID, int | None, UUID, int]]:
+    """What each allocation of the plan's payments still holds: payment, its number, installment, minor units."""
+    return session.execute(_RETURNABLE, {"merchant": plan.merchant_id, "plan": plan.id}).all()
+
+
+def returns_of(session: Session, merchant_id: UUID, refund_id: UUID) -> list[Return]:
+    """What a refund returns, newest payment first, and within one the last installment first."""
+    rows = session.execute(_RETURNS, {"merchant": merchant_id, "refund": refund_id})
+    return [Return(*row) for row in rows]
+
+
+def cancelled_by(session: Session, merchant_id: UUID, refund_id: UUID) -> list[tuple[UUID, int]]:
+    """What a refund cancelled: installment and minor units, in the order of its postings."""
+    rows = session.execute(_CANCELLED, {"merchant": merchant_id, "refund": refund_id})
+    return [(row.installment_id, row.amount) for row in rows]
+
+
+def _balances(session: Session, plan: Plan, installments: Iterable[UUID]) -> dict[UUID, Balance]:
+    values = {"merchant": plan.merchant_id, "plan": plan.id}
+    lines = session.execute(_OF_PLAN, values)
+    return {line.id: Balance.of(line) for line in lines if line.id in set(installments)}
+
+
+def _post(
+    session: Session,
+    plan: Plan,
+    entry: Entry,
+    amounts: Iterable[tuple[UUID, int]],
+    cause: Cause,
+    now: datetime,
+    today: date,
+) -> None:
+    rows = [
+        {
+            "merchant_id": plan.merchant_id,
+            "id": new_id(),
+            "installment_id": installment_id,
+            "debit": entry.debit,
+            "credit": entry.credit,
+            "amount": amount,
+            "currency": plan.currency,
+            "posted_at": now,
+            "posted_on": today,
+        }
+        | asdict(cause)
+        for installment_id, amount in amounts
+    ]
+    insert_rows(session, Posting, rows)
+
+
+def _add_deltas(
+    session: Session, plan: Plan, changes: Iterable[tuple[Balance | None, Balance]], today: date
+) -> None:
+    """Add by how much installments move the sums of the rollups: each as it was and as it is.
+
+    Rows are only added, so payments at one merchant never wait for one another here.
+    """
+    if plan.accepted_on is None:
+        raise ValueError("only an accepted plan counts")
+    rows = []
+    for before, after in changes:
+        delta = metrics_for(after, plan.accepted_on)
+        if before:
+            delta -= metrics_for(before, plan.accepted_on)
+        rows.append(
+            {
+                "merchant_id": plan.merchant_id,
+                "id": new_id(),
+                "posted_on": today,
+                "due_on": after.due_on,
+                "cohort_on": month_of(plan.accepted_on),
+            }
+            | asdict(delta)
+        )
+    insert_rows(session, MetricDelta, rows)
+
+
+# Statements are built once: building one takes longer than running it.
+_BALANCE = (
+    Installment.id,
+    Installment.plan_id,
+    Installment.number,
+    Installment.amount,
+    Installment.due_on,
+    *(getattr(Installment, name) for name in SUMS),
+    Installment.paid_on,
+)
+_OF_PLAN = (
+    select(*_BALANCE)
+    .where(Installment.merchant_id == bindparam("merchant"), Installment.plan_id == bindparam("plan"))
+    .order_by(Installment.number)
+)
+_OF_INSTALLMENT = (
+    Allocation.merchant_id == Installment.merchant_id,
+    Allocation.installment_id == Installment.id,
+    Allocation.reversed < Allocation.amount,
+    Payment.state == PaymentState.SUCCEEDED,
+)
+_SAME_PAYMENT = (Payment.merchant_id == Allocation.merchant_id) & (Payment.id == Allocation.payment_id)
+
+
+def _latest(column: Any) -> ScalarSelect[Any]:
+    """The latest of the payments that paid the installment; they are settled before they are recorded."""
+    latest = select(func.max(column)).select_from(Allocation).join(Payment, _SAME_PAYMENT)
+    return latest.where(*_OF_INSTALLMENT).correlate(Installment).scalar_subquery()
+
+
+def _entries(count: int) -> Subquery:
+    """``count`` entries, each an installment's id and minor units, as rows that an UPDATE can take."""
+    rows = (
+        select(
+            bindparam(f"id{place}", type_=Uuid).label("id"),
+            bindparam(f"amount{place}", type_=BigInteger).label("amount"),
+        )
+        for place in range(count)
+    )
+    return union_all(*rows).subquery("entries")
+
+
+@cache
+def _change(entry: Entry, count: int) -> Update:
+    """The entry for ``count`` installments. ``late_on`` is written even if it was empty when read: marking takes no
+    lock on the plan and may set it meanwhile."""
+    if entry.sum_name is None:
+        raise ValueError(f"{entry.name} is an installment's amount, which never changes")
+    entries, line = _entries(count), Installment
+    values: dict[str, Any] = {entry.sum_name: getattr(line, entry.sum_name) + entry.sign * entries.c.amount}
+    if entry.lowers_owed or entry.raises_owed:
+        owed = line.owed - entries.c.amount if entry.lowers_owed else line.owed + entries.c.amount
+        settled = line.settled + {"paid": 1, "paid_before": 1, "reversed": -1}.get(entry.sum_name, 0) * (
+            entries.c.amount
+        )
+        is_settled = (owed == 0) & (settled > 0)
+        at, today = bindparam("at", type_=UtcDateTime), bindparam("today", type_=Date)
+        values |= {
+            "late_on": case((owed > 0, line.late_on)),
+            "paid_on": case((is_settled, func.coalesce(_latest(Payment.settled_on), today))),
+            "paid_at": case((is_settled, func.coalesce(_latest(Payment.settled_at), at))),
+        }
+    if entry is Entry.PAYMENT_RECEIVED:
+        # The payment that held the installment is settled.
+        values["payment_id"] = None
+    return (
+        update(line)
+        .where(line.merchant_id == bindparam("merchant"), line.id == entries.c.id)
+        .values(values)
+        .returning(*_BALANCE)
+        .execution_options(synchronize_session=False)
+    )
+
+
+@cache
+def _give_back(entry: Entry, count: int) -> Update:
+    entries, column = _entries(count), _OF_ALLOCATION[entry]
+    return (
+        update(Allocation)
+        .where(
+            Allocation.merchant_id == bindparam("merchant"),
+            Allocation.payment_id == bindparam("payment"),
+            Allocation.installment_id == entries.c.id,
+        )
+        .values({column: getattr(Allocation, column) + entries.c.amount})
+        .execution_options(synchronize_session=False)
+    )
+
+
+_PAID_BY = (
+    select(*_BALANCE)
+    .join(
+        Allocation,
+        (Allocation.merchant_id == Installment.merchant_id) & (Allocation.installment_id == Installment.id),
+    )
+    .where(Allocation.merchant_id == bindparam("merchant"), Allocation.payment_id == bindparam("payment"))
+)
+_RETURNABLE = (
+    select(
+        Allocation.payment_id,
+        Payment.number,
+        Allocation.installment_id,
+        (Allocation.amount - Allocation.reversed - Allocation.returned).label("amount"),
+    )
+    .join(Payment, _SAME_PAYMENT)
+    .where(
+        Payment.merchant_id == bindparam("merchant"),
+        Payment.plan_id == bindparam("plan"),
+        Payment.state == PaymentState.SUCCEEDED,
+    )
+)
+_RETURNS = (
+    select(RefundAllocation.payment_id, RefundAllocation.installment_id, RefundAllocation.amount)
+    .join(
+        Payment,
+        (Payment.merchant_id == RefundAllocation.merchant_id) & (Payment.id == RefundAllocation.payment_id),
+    )
+    .join(
+        Installment,
+        (Installment.merchant_id == RefundAllocation.merchant_id)
+        & (Installment.id == RefundAllocation.installment_id),
+    )
+    .where(
+        RefundAllocation.merchant_id == bindparam("merchant"),
+        RefundAllocation.refund_id == bindparam("refund"),
+    )
+    .order_by(Payment.number.desc(), Installment.number.desc())
+)
+_CANCELLED = (
+    select(Posting.installment_id, Posting.amount)
+    .where(
+        Posting.merchant_id == bindparam("merchant"),
+        Posting.refund_id == bindparam("refund"),
+        Posting.debit == Account.REFUNDS,
+        Posting.credit == Account.RECEIVABLE,
+    )
+    .order_by(Posting.id)
+)
