@@ -4,14 +4,14 @@ Read the files in this order:
 
 1. ``machine`` is a Hypothesis state machine. Each rule is something that can happen: somebody signs up, offers, pays,
    refunds, sends the same again; a job runs, the provider is slow or the process dies, days pass.
-2. ``both_portals`` does it twice, in the model and through the portal's services. The answers have to be the same, or both
-   refuse for the same reason.
-3. ``model`` and ``model_rows`` are the portal's rules once more, in plain Python and in memory, sharing no code with it.
+2. ``both_portals`` does it twice, in the model and through the portal's services. The answers have to be the same, or
+   both refuse for the same reason.
+3. ``model`` and ``model_rows`` are the portal's rules once more, in plain Python and in memory; they share no code.
 4. ``outside`` plays the provider, which keeps its own books, and the mail server.
 5. ``comparison`` then compares plans, payments, postings, events, messages and numbers with the model.
 
-To add something that can happen: a method of the model, its twin in ``both_portals``, a rule of the machine. Where it fails,
-Hypothesis prints the steps that led there as Python; the first assertion says what differed.
+To add something that can happen: a method of the model, its twin in ``both_portals``, a rule of the machine. Where it
+fails, Hypothesis prints the steps that led there as Python; the first assertion says what differed.
 ``test_numbers_add_up``, with ``stories_of_shops``, is a test of its own.
 
 The ordinary run is small and the same each time. ``TORTURE_EXAMPLES=500 TORTURE_STEPS=50`` looks further: what it
