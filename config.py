@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from portal.core.accounts import clean_email
 from portal.core.calendar import is_time_zone
+from portal.core.errors import InvalidInput
 from portal.core.money import EXPONENTS
 
 ROOT = Path(__file__).parent
@@ -47,6 +49,7 @@ def load_settings(environ: Mapping[str, str]) -> dict[str, Any]:
         "PORTAL_TIMEZONE": _one_of(
             environ, "PORTAL_TIMEZONE", "UTC", is_time_zone, "a zone such as Europe/Paris"
         ),
+        "SECURITY_CONTACT": _security_contact(environ),
         "TRUSTED_PROXIES": _count(environ, "TRUSTED_PROXIES"),
         "STYLEGUIDE": environ.get("PORTAL_STYLEGUIDE") == "1",
         "CHEAP_PASSWORDS": _cheap_passwords(environ, secure),
@@ -154,6 +157,23 @@ def _origin(url: str) -> str:
     usual = {"http": 80, "https": 443}[parts.scheme]
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port not in (None, usual) else "")
+
+
+def _security_contact(environ: Mapping[str, str]) -> str | None:
+    """As security.txt names it (RFC 9116): a page under https, or an email address."""
+    text = environ.get("PORTAL_SECURITY_CONTACT")
+    if not text:
+        return None
+    parts = urlsplit(text)
+    if text.isascii() and not re.search(r"\s", text):
+        if parts.scheme == "https" and parts.netloc:
+            return text
+        with contextlib.suppress(InvalidInput):
+            return f"mailto:{clean_email(text.removeprefix('mailto:'))}"
+    raise ConfigError(
+        "PORTAL_SECURITY_CONTACT must be an email address such as security@example.com or a page "
+        f"such as https://example.com/security, not {text!r}."
+    )
 
 
 def _origins(environ: Mapping[str, str]) -> list[str]:

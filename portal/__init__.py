@@ -23,7 +23,7 @@ from .web.admin import pages as admin
 from .web.customer import calendar
 from .web.customer import plans as customer
 from .web.merchant import dashboard, exports, plans, refunds
-from .web.shared import agreements, documents, health, landing
+from .web.shared import agreements, documents, health, landing, security_txt
 
 # The pages, by who they are for; each module brings its own as ``bp``.
 BLUEPRINTS = (
@@ -41,6 +41,7 @@ BLUEPRINTS = (
     exports,
     agreements,
     documents,
+    security_txt,
     admin,
 )
 
