@@ -204,7 +204,8 @@ def _document(
         facts=facts,
         tables=tables,
         closing=(_("Questions? Ask %(shop)s at %(email)s.", shop=sender, email=support),),
-        page=lambda number, count: _("Page %(number)s of %(count)s", number=number, count=count),
+        page=_("Page %(number)s of %(count)s", number="{number}", count="{count}"),
+        digits=formats.digits("0123456789", language()),
         missing=_(
             "A box marks a character that this document's font does not support. It is shown correctly on the website."
         ),
