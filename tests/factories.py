@@ -152,6 +152,14 @@ def plan_of(session: Session, customer: Actor, plan_id: UUID, now: datetime = NO
     return view
 
 
+def plans_of(session: Session, customer: Actor, now: datetime = NOW) -> list[PlanView]:
+    """All plans and offers of a customer, newest first."""
+    session.rollback()
+    views = listing.plans(session, customer, now, status=None, before=None, limit=200)
+    session.rollback()
+    return views
+
+
 def choose_card(session: Session, customer: Actor, card: str) -> None:
     """``succeeds``, ``declined``, ``insufficient_funds`` or ``times_out``."""
     with unit_of_work(session):

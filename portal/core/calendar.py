@@ -7,6 +7,8 @@ from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
 OFFER_DAYS = 30
+# At every instant the dates of all zones are among the dates of these three.
+FARTHEST_ZONES = ("Etc/GMT+12", "UTC", "Etc/GMT-14")
 REMINDERS_FROM = time(8, 0)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Select, String, bindparam, cast, select
+from sqlalchemy import Select, String, bindparam, cast, literal, select
 from sqlalchemy.orm import Session
 
 from portal.core.calendar import business_date
@@ -168,13 +169,16 @@ def load_plans(session: Session, query: Select[Any], now: datetime) -> list[Plan
     return load_plan_views(session, with_view_columns(query), {}, now)
 
 
-def with_view_columns(query: Select[Any]) -> Select[Any]:
-    """The query with all that a plan's view is made from."""
+def with_view_columns(query: Select[Any], *, terms: bool = True) -> Select[Any]:
+    """The query with all that a plan's view is made from; perhaps without the long text of its terms."""
+    columns = [
+        c if terms or c.name != "terms" else literal("").label("terms") for c in Plan.__table__.columns
+    ]
     return (
         query.join(Merchant, Merchant.id == Plan.merchant_id)
         .join(User, User.id == Plan.customer_id)
         .outerjoin(Customer, (Customer.merchant_id == Plan.merchant_id) & (Customer.user_id == User.id))
-        .with_only_columns(_PLAN, *Plan.__table__.columns, *_PARTIES)
+        .with_only_columns(_PLAN, *columns, *_PARTIES)
     )
 
 
@@ -182,7 +186,11 @@ def load_plan_views(
     session: Session, statement: Select[Any], values: dict[str, Any], now: datetime
 ) -> list[PlanView]:
     """The plans that a statement made by ``with_view_columns`` finds with these values, in its order."""
-    found = session.execute(statement, values).all()
+    return plan_views(session, session.execute(statement, values).all(), now)
+
+
+def plan_views(session: Session, found: Sequence[Any], now: datetime) -> list[PlanView]:
+    """The views of plans that were found with the columns of ``with_view_columns``: one statement for their lines."""
     if not found:
         return []
     lines: dict[str, list[Any]] = {plan.key: [] for plan in found}

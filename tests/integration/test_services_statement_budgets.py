@@ -50,7 +50,7 @@ def test_paying_sixty_installments_sends_as_many_as_paying_one(session, shop, ad
 def test_lists_and_pages_send_as_many_for_twenty_plans_as_for_one(session, shop, ada, statements_of):
     plan_id = accepted_plan(session, shop, ada)
     reads = {
-        "a customer's plans": lambda: customer_queries.list_plans(session, ada, NOW),
+        "a customer's home": lambda: customer_queries.get_home(session, ada, NOW),
         "a shop's plans": lambda: merchant_queries.list_plans(session, shop, NOW),
         "a shop's open plans": lambda: merchant_queries.list_plans(
             session, shop, NOW, PlanListQuery(status="active")

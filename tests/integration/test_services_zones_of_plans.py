@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from portal.core.calendar import business_date
-from portal.queries import customer, exports, listing, merchant, metrics
+from portal.queries import exports, listing, merchant, metrics
 from portal.queries.exports import ExportFilter
 from portal.queries.merchant import PlanListQuery
 from portal.services import accounts, daily_run
@@ -57,7 +57,7 @@ def late_of(plans, now):
 
 def lists(session, shop, ada, now):
     """Which installments are late by each list, with what is owed on them."""
-    plans = customer.list_plans(session, ada, now)
+    plans = factories.plans_of(session, ada, now)
     return {
         "card": {i.id: i.owed for p in plans for i in p.installments if i.status == "late"},
         "customer's list": _ids(listing.installments(session, ada, now, status="late", after=None, limit=99)),
@@ -114,7 +114,7 @@ def _sum(amounts):
 def check(session, shop, ada, now):
     """Every list and number says of each installment what the zone of its plan says; returns what is late."""
     session.rollback()
-    late = late_of(customer.list_plans(session, ada, now), now)
+    late = late_of(factories.plans_of(session, ada, now), now)
     shown, summed = lists(session, shop, ada, now), sums(session, shop, now)
     session.rollback()
     assert shown == dict.fromkeys(shown, late), now

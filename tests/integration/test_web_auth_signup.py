@@ -9,7 +9,7 @@ import pytest
 from markupsafe import escape
 
 from portal.core.roles import Role
-from portal.queries import admin, customer
+from portal.queries import admin
 from tests import factories
 from tests.browserlike import Forms
 from tests.factories import PASSWORD
@@ -151,7 +151,7 @@ def test_an_invited_person_claims_the_offers_that_wait(client, session):
     assert answer.status_code == 303
     (ada,) = admin.list_users(session, role=Role.CUSTOMER)
     assert ada.registered
-    assert len(customer.list_plans(session, factories.actor(session, ada.id), factories.NOW)) == 1
+    assert len(factories.plans_of(session, factories.actor(session, ada.id))) == 1
 
 
 def test_who_is_signed_in_has_an_account_already(client):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
 from uuid import UUID
 
 from flask import Blueprint, Response, make_response, render_template, url_for
@@ -14,16 +12,14 @@ from htmx_flask import request
 from wtforms import BooleanField
 from wtforms.validators import DataRequired
 
-from portal.core.errors import Conflict, NotFound
+from portal.core.errors import Conflict
 from portal.core.roles import Role
-from portal.core.states import PlanState
 from portal.extensions import adapters, db, now
 from portal.presentation.activity import timeline_of
 from portal.presentation.i18n import amount_text, error_text
 from portal.presentation.outcomes import payment_failed, payment_processing
 from portal.queries import customer, listing, timeline
 from portal.queries.agreements import find_agreement
-from portal.queries.read_models import PlanView
 from portal.queries.timeline import PaymentView
 from portal.services import offers, payments
 from portal.services.payment_settlement import Answer
@@ -47,57 +43,35 @@ class Notice:
     card_link: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """What a customer owes in one currency; amounts in minor units."""
-
-    currency: str
-    owed: int
-    overdue: int
-
-
 # --- The home page
 
 
 @bp.get("/")
 @requires(Role.CUSTOMER)
 def home() -> Response:
-    return _home()
+    return _home(page=request.args.get("page", 1, type=int))
 
 
-def _home(status: int = 200, said: Notice | None = None, about: UUID | None = None) -> Response:
-    """All plans; for HTMX the card of the plan ``about`` and the totals. What is ``said`` stands in that card."""
-    plans = customer.list_plans(db.session, actor(), now())
-    active = sorted((p for p in plans if p.state is PlanState.ACTIVE), key=_next_day)
-    plan = next((p for p in plans if p.id == about), None)
-    if about and not plan:
-        raise NotFound()
+def _home(
+    status: int = 200, said: Notice | None = None, about: UUID | None = None, page: int = 1
+) -> Response:
+    """A page of plans; for HTMX the card of the plan ``about`` and the totals. What is ``said`` stands in that card."""
+    found = customer.get_home(db.session, actor(), now(), page, about)
     return respond(
         "customer/home.html",
         "customer/_plan_card.html",
         also=("customer/_totals.html",),
         status=status,
-        offers=sorted((p for p in plans if p.state is PlanState.OFFERED), key=lambda p: p.last_day),
-        active=active,
-        finished=[p for p in plans if p.state not in (PlanState.ACTIVE, PlanState.OFFERED)],
-        totals=_totals(active),
-        upcoming=active[0] if active else None,
-        plan=plan,
+        home=found,
+        totals=found.totals,
+        offer_count=found.offer_count,
+        upcoming=found.upcoming,
+        plan=found.plan,
         said=said,
         about=about,
+        previous_url=url_for(".home", page=found.page - 1) if found.page > 1 else None,
+        next_url=url_for(".home", page=found.page + 1) if found.page < found.pages else None,
     )
-
-
-def _next_day(plan: PlanView) -> date:
-    return plan.next_due.due_on if plan.next_due else date.max
-
-
-def _totals(plans: Iterable[PlanView]) -> list[Totals]:
-    sums: dict[str, tuple[int, int]] = {}
-    for plan in plans:
-        owed, overdue = sums.get(plan.currency, (0, 0))
-        sums[plan.currency] = owed + plan.owed, overdue + plan.overdue_amount
-    return [Totals(currency, *amounts) for currency, amounts in sums.items()]
 
 
 # --- One plan: the offer and its answer, then the schedule
