@@ -118,6 +118,7 @@ ACCOUNT_EVENTS = {
     "profile_changed": N_("Profile changed"),
     "offers_per_day_changed": N_("Limit of offers changed"),
     "reset_link_made": N_("Link for a new password made on the command line"),
+    "session_ended": N_("Session ended"),
     "shop_changed": N_("Shop settings changed"),
     "shop_suspended": N_("Shop suspended"),
     "shop_suspension_lifted": N_("Shop suspension lifted"),
