@@ -19,6 +19,7 @@ from .core.errors import N_, InvalidInput
 LONGEST_ADDRESS = 8000
 # In bytes before decoding and characters after: what is longer is cut, and still too long for every field.
 LONGEST_VALUE = 20_000
+CUT = "\u2026"
 # Values, lists or objects in JSON, counted before it is read: more than any request needs.
 MOST_PARTS = 10_000
 
@@ -56,11 +57,21 @@ class BoundedForms(FormDataParser):
 def _bounded(body: bytes, most: int) -> bytes:
     if body.count(b"&") >= most:
         raise RequestEntityTooLarge()
-    return b"&".join(pair[:LONGEST_VALUE] for pair in body.split(b"&"))
+    return b"&".join(map(_cut_pair, body.split(b"&")))
+
+
+def _cut_pair(pair: bytes) -> bytes:
+    """The field as it is, or its beginning without half a character at the end, which stays too long if trimmed."""
+    return (
+        pair if len(pair) <= LONGEST_VALUE else (pair[:LONGEST_VALUE].decode(errors="ignore") + CUT).encode()
+    )
 
 
 def _cut(form: MultiDict[str, str]) -> MultiDict[str, str]:
-    return MultiDict((name, value[:LONGEST_VALUE]) for name, value in form.items(multi=True))
+    return MultiDict(
+        (name, value if len(value) <= LONGEST_VALUE else value[:LONGEST_VALUE] + CUT)
+        for name, value in form.items(multi=True)
+    )
 
 
 class BoundedRequest(HtmxAwareRequest):

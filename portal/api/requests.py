@@ -13,7 +13,6 @@ from flask.json.provider import DefaultJSONProvider
 from portal.core.errors import N_, InvalidInput
 
 LONGEST_NUMBER = 40
-_DIGITS_AS_ZERO = str.maketrans("123456789", "000000000")
 
 
 class StrictJson(DefaultJSONProvider):
@@ -27,24 +26,14 @@ class StrictJson(DefaultJSONProvider):
         if not text:
             return {}
         try:
-            value = _read(text, **kwargs)
+            value = json.loads(
+                text, object_pairs_hook=_once_each, parse_constant=_no_number, parse_int=_integer, **kwargs
+            )
         except RecursionError:
             raise ValueError("nested too deeply") from None
         if value is None:
             raise ValueError("null is neither something nor nothing")
         return value
-
-
-def _read(text: str, **kwargs: Any) -> Any:
-    # Calling Python for every number takes time, so that is done only if one of them is too long.
-    endless = "0" * LONGEST_NUMBER in text.translate(_DIGITS_AS_ZERO)
-    return json.loads(
-        text,
-        object_pairs_hook=_once_each,
-        parse_constant=_no_number,
-        parse_int=_integer if endless else None,
-        **kwargs,
-    )
 
 
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

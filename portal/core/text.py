@@ -68,7 +68,9 @@ def check_length(text: str, field: str, longest: int, *, shown: int | None = Non
 def at_most(text: str, longest: int) -> str:
     """The text, cut where nobody would shorten it to ``longest`` characters by hand; it is still refused."""
     most = longest * MOST_KEPT
-    return text if len(text) <= most else text.strip(_SPACES)[: most + 1]
+    line = text.strip(_SPACES)
+    # Its last character is no space, so the text stays too long.
+    return text if len(text) <= most else line[:most] + line[most:][-1:]
 
 
 def _check_signs(line: str, field: str) -> None:

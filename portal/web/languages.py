@@ -8,6 +8,7 @@ from flask_login import current_user
 
 from portal.core.languages import ENGLISH, LANGUAGES, check_language
 from portal.extensions import db, now
+from portal.http_bodies import LONGEST_ADDRESS
 from portal.http_errors import for_programs
 from portal.services import accounts
 from portal.services.transaction import unit_of_work
@@ -86,4 +87,5 @@ def this_page() -> str | None:
     rule = request.url_rule
     if rule and ("token" in rule.arguments or request.endpoint == "languages.show"):
         return None
-    return request.full_path.rstrip("?") if rule and rule.methods and "GET" in rule.methods else "/"
+    path = request.full_path.rstrip("?")
+    return path if rule and rule.methods and "GET" in rule.methods and len(path) <= LONGEST_ADDRESS else "/"

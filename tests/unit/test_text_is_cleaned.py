@@ -4,7 +4,7 @@ import time
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from portal.core.errors import InvalidInput
@@ -99,7 +99,8 @@ def test_a_text_that_fits_once_it_is_composed_is_taken():
     assert clean_line("\u03b1\u0313\u0300\u0345" * 50, "description", longest=50) == "\u1f82" * 50
 
 
-@given(st.text(max_size=300), st.integers(1, 50))
+@given(st.text(max_size=300) | st.text(" a\u0301\u2003", max_size=300), st.integers(1, 20))
+@example("a" + " " * 200 + "b", 10)
 def test_what_is_cut_for_a_form_is_still_refused(text, longest):
     def answer(given):
         try:

@@ -261,7 +261,7 @@ def account() -> ResponseReturnValue:
 def password() -> ResponseReturnValue:
     person, form = actor(), PasswordForm()
     form.check(person)
-    recognized = authenticate(
+    if not form.current_password.errors and not authenticate(
         db.session,
         adapters().passwords,
         person.email,
@@ -270,8 +270,7 @@ def password() -> ResponseReturnValue:
         now(),
         # Its own attempts: whoever guesses elsewhere does not keep anybody from changing the password.
         browser=KnownBrowser(f"session {session_id()}", frozenset([person.id])),
-    )
-    if recognized is None:
+    ):
         form.current_password.errors = [_("This is not your current password.")]
     if form.errors:
         return _account_page(*_stored(person, {}), form)

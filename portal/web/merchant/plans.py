@@ -206,10 +206,8 @@ def preview() -> Response:
     """The schedule that the form would write, as far as it is filled in; writes nothing."""
     form = OfferForm()
     asked = (form.total_amount, form.num_installments, form.start_date, form.frequency)
-    form.validate()
-    # An address or a description that is still being typed is nobody's fault yet.
-    form.customer_email.errors = form.description.errors = ()
-    if any(field.errors for field in asked):
+    # An address or a description that is still being typed is nobody's fault yet, unless it is much too long.
+    if not form.validate():
         unfinished = request.htmx and not all(field.raw_data and field.raw_data[0] for field in asked)
         return _builder(form, 200 if unfinished else 422)
     with form.collecting():
