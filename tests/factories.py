@@ -22,9 +22,10 @@ from portal.models.ledger import Posting
 from portal.queries import listing, self_check
 from portal.queries.accounts import find_actor, session_version
 from portal.queries.read_models import PlanView
-from portal.services import accounts, offers, payments, sessions
+from portal.services import accounts, offers, payments, refunds, sessions
 from portal.services.payment_settlement import Answer
 from portal.services.payments import Order, Scope
+from portal.services.refund_settlement import Answer as RefundAnswer
 from portal.services.transaction import unit_of_work
 
 # A Monday, noon in UTC; whoever tests pages against the real clock passes ``now``.
@@ -187,6 +188,27 @@ def pay(
     """Pay what the customer is shown now: one installment by its number, or everything that is left."""
     order = order_for(plan_of(session, customer, plan_id, now), number)
     return payments.pay(session, gateway or Simulator(), customer, order, key, now)
+
+
+def refund(
+    session: Session,
+    merchant: Actor,
+    plan_id: UUID,
+    amount: int,
+    *,
+    key: str | None = None,
+    gateway: Gateway | None = None,
+    shown: str | None = None,
+    now: datetime = NOW,
+) -> RefundAnswer:
+    """Refund ``amount`` minor units, as the preview ``shown`` says if there was one."""
+    request = refunds.Request(plan_id, amount, shown)
+    return refunds.refund(session, gateway or Simulator(), merchant, request, key, now)
+
+
+def returned(session: Session, customer: Actor, plan_id: UUID) -> list[int]:
+    """What went back of each installment, in minor units."""
+    return [i.returned for i in plan_of(session, customer, plan_id).installments]
 
 
 def broken_invariants(session: Session) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from uuid import UUID
 
 import pytest
 from sqlalchemy.orm import Session
@@ -37,3 +38,10 @@ def plan(session: Session, shop: Actor, ada: Actor) -> PlanView:
 def pay_first(plan: PlanView) -> str:
     """Where the button of the first installment posts to."""
     return f"/customer/installments/{plan.installments[0].id}/pay"
+
+
+@pytest.fixture
+def paid_in_two(session: Session, shop: Actor, ada: Actor) -> tuple[UUID, list[UUID]]:
+    """A plan of 100.00 in two, and its two payments of 50.00 each."""
+    plan_id = factories.accepted_plan(session, shop, ada, parts=2)
+    return plan_id, [factories.pay(session, ada, plan_id, number).payment_id for number in (1, 2)]

@@ -1,11 +1,11 @@
-"""Declined, unanswered or cut off by a crash: nothing is charged twice, nothing stays stuck, nothing is lost."""
+"""A payment that is declined or unanswered, at once or later: installments are free again, nothing is settled twice."""
 
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 
-from portal.adapters.gateway import NoAnswer, Outcome, Simulator
+from portal.adapters.gateway import Outcome, Simulator
 from portal.core.errors import Conflict
 from portal.models import Event, Message, Payment
 from portal.services import payment_settlement
@@ -13,43 +13,6 @@ from tests import factories
 from tests.factories import NOW, accepted_plan, choose_card, pay, plan_of
 
 SOON = NOW + timedelta(minutes=5)
-
-
-class Provider(Simulator):
-    """A simulator that counts the charges it made, one per reference as a real provider does."""
-
-    def __init__(self):
-        self.charged = {}
-
-    def charge(self, charge):
-        self.charged[charge.reference] = charge.amount
-        return super().charge(charge)
-
-    def find(self, charge):
-        return super().find(charge) if charge.reference in self.charged else None
-
-
-class Crash(BaseException):
-    """The process dies."""
-
-
-class CrashBeforeTheCall(Provider):
-    def charge(self, charge):
-        raise Crash
-
-
-class CrashAfterTheCall(Provider):
-    def charge(self, charge):
-        super().charge(charge)
-        raise Crash
-
-
-class Silent(Provider):
-    def charge(self, charge):
-        raise NoAnswer
-
-    def find(self, charge):
-        raise NoAnswer
 
 
 @pytest.mark.parametrize("card", ["declined", "insufficient_funds"])
@@ -110,53 +73,6 @@ def test_while_processing_the_same_installments_cannot_be_paid_but_others_can(se
             pay(session, ada, plan_id, number)
         assert refused.value.code == "processing"
     assert pay(session, ada, plan_id, 2).status == "paid"
-
-
-@pytest.mark.parametrize(("gateway", "calls"), [(CrashBeforeTheCall, 1), (CrashAfterTheCall, 1)])
-def test_after_a_crash_between_intent_and_settling_the_job_finishes_the_payment_once(
-    session, shop, ada, gateway, calls
-):
-    plan_id = accepted_plan(session, shop, ada)
-    cut_off = gateway()
-    with pytest.raises(Crash):
-        pay(session, ada, plan_id, gateway=cut_off)
-    assert plan_of(session, ada, plan_id).processing
-    provider = Provider()
-    provider.charged = cut_off.charged
-    assert payment_settlement.settle_pending(session, provider, SOON) == {"settled": 1, "waiting": 0}
-    assert list(provider.charged.values()) == [10000]
-    assert plan_of(session, ada, plan_id).state == "completed"
-    assert payment_settlement.settle_pending(session, provider, SOON) == {"settled": 0, "waiting": 0}
-    assert len(provider.charged) == calls
-
-
-def test_a_payment_that_may_still_be_in_the_hands_of_its_request_is_left_to_it(session, shop, ada):
-    plan_id = accepted_plan(session, shop, ada)
-    with pytest.raises(Crash):
-        pay(session, ada, plan_id, 1, gateway=CrashBeforeTheCall())
-    for seconds, settled in ((0, 0), (59, 0), (60, 1)):
-        now = NOW + timedelta(seconds=seconds)
-        assert payment_settlement.settle_pending(session, Provider(), now)["settled"] == settled
-
-
-def test_a_provider_that_stays_silent_is_asked_again_and_one_payment_does_not_hold_up_another(
-    session, shop, ada
-):
-    silent, talking = accepted_plan(session, shop, ada), accepted_plan(session, shop, ada)
-    choose_card(session, ada, "times_out")
-    reference = pay(session, ada, silent).payment_id
-    pay(session, ada, talking)
-
-    class Moody(Simulator):
-        def find(self, charge):
-            if charge.reference == reference:
-                raise NoAnswer
-            return super().find(charge)
-
-    assert payment_settlement.settle_pending(session, Moody(), SOON) == {"settled": 1, "waiting": 1}
-    assert [plan_of(session, ada, plan_id).state for plan_id in (silent, talking)] == ["active", "completed"]
-    assert payment_settlement.settle_pending(session, Simulator(), SOON) == {"settled": 1, "waiting": 0}
-    assert plan_of(session, ada, silent).state == "completed"
 
 
 def test_settling_twice_changes_nothing_whoever_brings_the_answer(session, shop, ada):

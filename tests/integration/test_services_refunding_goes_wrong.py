@@ -1,76 +1,20 @@
-"""A refund that is stale, repeated, unanswered, declined or cut off by a crash: no cent goes back twice or is lost."""
+"""A refund that is stale, repeated, unanswered or declined: no cent goes back twice or is lost."""
 
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 
-from portal.adapters.gateway import NoAnswer, Outcome, Simulator
+from portal.adapters.gateway import Outcome, Simulator
 from portal.core.errors import Conflict, KeyReused
 from portal.models import Event, Message, Refund
 from portal.models.ledger import Posting
 from portal.services import payment_settlement, plans, refund_settlement, refunds
 from tests import factories
-from tests.factories import NOW, accepted_plan, choose_card, order_for, pay, plan_of
+from tests.factories import NOW, accepted_plan, choose_card, order_for, pay, plan_of, refund, returned
+from tests.providers import Provider
 
 SOON = NOW + timedelta(minutes=5)
-
-
-class Provider(Simulator):
-    """A simulator that counts what it gave back, once per reference; it declines for the charges in ``declining``."""
-
-    def __init__(self, declining=()):
-        self.given_back, self.declining = {}, set(declining)
-
-    def give_back(self, back):
-        self.given_back[back.reference] = 0 if back.charge in self.declining else back.amount
-        return self.find_given_back(back)
-
-    def find_given_back(self, back):
-        if back.reference not in self.given_back:
-            return None
-        return Outcome.SUCCEEDED if self.given_back[back.reference] else Outcome.DECLINED
-
-
-class Crash(BaseException):
-    """The process dies."""
-
-
-class CrashBeforeTheCall(Provider):
-    def give_back(self, back):
-        raise Crash
-
-
-class CrashAfterTheCall(Provider):
-    def give_back(self, back):
-        super().give_back(back)
-        raise Crash
-
-
-class SilentAfterTheFirst(Provider):
-    """It gives the first one back and is not heard of again."""
-
-    def give_back(self, back):
-        if self.given_back:
-            raise NoAnswer
-        return super().give_back(back)
-
-
-@pytest.fixture
-def paid_in_two(session, shop, ada):
-    """A plan of 100.00 in two: 50.00 paid by one payment, 50.00 by another."""
-    plan_id = accepted_plan(session, shop, ada, parts=2)
-    payments = [pay(session, ada, plan_id, number).payment_id for number in (1, 2)]
-    return plan_id, payments
-
-
-def refund(session, merchant, plan_id, amount, *, key=None, gateway=None, shown=None, now=NOW):
-    request = refunds.Request(plan_id, amount, shown)
-    return refunds.refund(session, gateway or Provider(), merchant, request, key, now)
-
-
-def returned(session, customer, plan_id):
-    return [i.returned for i in plan_of(session, customer, plan_id).installments]
 
 
 def refused(session, code, act):
@@ -231,61 +175,6 @@ def test_of_two_returns_the_one_that_is_declined_stays_with_the_shop(session, sh
     assert (answer.status, answer.to_return, answer.returned) == ("declined", 8000, 5000)
     assert returned(session, ada, plan_id) == [0, 5000]
     assert refunds.most_refundable(session, shop, plan_id) == 5000
-
-
-def test_the_newest_payment_is_given_back_first_and_the_rest_is_finished_by_the_job(
-    session, shop, ada, paid_in_two
-):
-    plan_id, _ = paid_in_two
-    provider = SilentAfterTheFirst()
-    assert refund(session, shop, plan_id, 8000, gateway=provider).status == "processing"
-    assert list(provider.given_back.values()) == [5000]
-    assert returned(session, ada, plan_id) == [0, 0]
-    healthy = Provider()
-    healthy.given_back = provider.given_back
-    assert refund_settlement.settle_pending(session, healthy, SOON)["refunds_settled"] == 1
-    assert list(healthy.given_back.values()) == [5000, 3000]
-    assert returned(session, ada, plan_id) == [3000, 5000]
-
-
-@pytest.mark.parametrize("gateway", [CrashBeforeTheCall, CrashAfterTheCall])
-def test_after_a_crash_between_intent_and_settling_the_job_finishes_the_refund_once(
-    session, shop, ada, paid_in_two, gateway
-):
-    plan_id, _ = paid_in_two
-    cut_off = gateway()
-    with pytest.raises(Crash):
-        refund(session, shop, plan_id, 4000, key="once", gateway=cut_off)
-    assert returned(session, ada, plan_id) == [0, 0]
-    assert refund(session, shop, plan_id, 4000, key="once").status == "processing"
-    provider = Provider()
-    provider.given_back = cut_off.given_back
-    assert refund_settlement.settle_pending(session, provider, SOON)["refunds_settled"] == 1
-    assert refund_settlement.settle_pending(session, provider, SOON)["refunds_settled"] == 0
-    assert list(provider.given_back.values()) == [4000]
-    assert returned(session, ada, plan_id) == [0, 4000]
-    assert refund(session, shop, plan_id, 4000, key="once").status == "succeeded"
-
-
-def test_a_silent_provider_holds_up_no_other_refund(session, shop, ada, paid_in_two):
-    silent, payments = paid_in_two
-    talking = accepted_plan(session, shop, ada)
-    pay(session, ada, talking)
-    for plan_id in (silent, talking):
-        with pytest.raises(Crash):
-            refund(session, shop, plan_id, 1000, gateway=CrashBeforeTheCall())
-
-    class Moody(Provider):
-        def give_back(self, back):
-            if back.charge in payments:
-                raise NoAnswer
-            return super().give_back(back)
-
-    counts = refund_settlement.settle_pending(session, Moody(), SOON)
-    assert counts == {"refunds_settled": 1, "refunds_waiting": 1}
-    assert returned(session, ada, talking) == [0, 0, 1000]
-    assert returned(session, ada, silent) == [0, 0]
-    assert refund_settlement.settle_pending(session, Provider(), SOON)["refunds_settled"] == 1
 
 
 def test_settling_twice_changes_nothing_whoever_brings_the_answer(session, shop, ada, paid_in_two):
