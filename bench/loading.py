@@ -228,6 +228,8 @@ def _books(sql: Dialect, shop: str) -> list[str]:
         "INSERT INTO payments (merchant_id, id, plan_id, customer_id, amount, currency, test_card, state, outcome, "
         f"number, created_at, settled_at, settled_on) SELECT i.merchant_id, {made(PAYMENT)}, i.plan_id, p.customer_id, "
         f"i.paid, p.currency, 'succeeds', 'succeeded', 'succeeded', i.number, i.paid_at, i.paid_at, i.paid_on {paid}",
+        "INSERT INTO allocations (merchant_id, payment_id, installment_id, amount) "
+        f"SELECT i.merchant_id, {made(PAYMENT)}, i.id, i.paid {paid}",
         f"{postings}, {made(DEBT)}, i.id, NULL, 'receivable', 'sales', i.amount, p.currency, {accepted}, "
         f"p.accepted_on {of_the_shop}",
         f"{postings}, {made(CASH)}, i.id, {made(PAYMENT)}, 'cash', 'receivable', i.paid, p.currency, i.paid_at, "

@@ -5,12 +5,14 @@ from __future__ import annotations
 import uuid
 from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, String, text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, String, literal_column, select, text
+from sqlalchemy.orm import Mapped, column_property, mapped_column
 
 from portal.core.ledger import Entry
 
 from .base import Base, new_id
+from .payments import Payment
+from .plans import Installment
 
 # One line for each entry, so that a posting between two other accounts cannot be written.
 ACCOUNTS = " OR ".join(f"(debit = '{entry.debit}' AND credit = '{entry.credit}')" for entry in Entry)
@@ -97,3 +99,18 @@ class RefundAllocation(Base):
         ),
         CheckConstraint("amount > 0", name="amount"),
     )
+
+
+# An installment waits for the provider while a payment that has no answer yet is allocated to it. The state stands in
+# the statement as it does in the partial index, which SQLite would not use for a value that is bound.
+_WAITING = (
+    select(Allocation.installment_id)
+    .join(Payment, (Payment.merchant_id == Allocation.merchant_id) & (Payment.id == Allocation.payment_id))
+    .where(
+        Allocation.merchant_id == Installment.merchant_id,
+        Allocation.installment_id == Installment.id,
+        Payment.state == literal_column("'processing'"),
+    )
+    .correlate(Installment)
+)
+Installment.processing = column_property(_WAITING.exists())

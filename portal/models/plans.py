@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import date, datetime
+from typing import ClassVar
 
 from sqlalchemy import (
     CheckConstraint,
@@ -138,8 +139,7 @@ class Installment(Base):
     """One due date of a plan. Its sums are those of its postings; ``services.ledger`` alone changes them.
 
     ``owed`` is computed by the database. ``paid_on`` and ``paid_at`` are set exactly while nothing is owed and
-    something was paid. ``payment_id`` is the payment that is processing it now; it is set by the intent and cleared
-    by the settling.
+    something was paid. ``processing`` (added in ``models.ledger``): a payment for it has no answer yet.
     """
 
     __tablename__ = "installments"
@@ -162,7 +162,8 @@ class Installment(Base):
     late_on: Mapped[date | None]
     paid_on: Mapped[date | None]
     paid_at: Mapped[datetime | None]
-    payment_id: Mapped[uuid.UUID | None]
+    # Whether a payment for it has no answer yet; read from the allocations, see ``models.ledger``.
+    processing: ClassVar[Mapped[bool]]
 
     @hybrid_property
     def settled(self) -> int:
@@ -176,12 +177,6 @@ class Installment(Base):
 
     __table_args__ = (
         ForeignKeyConstraint(["merchant_id", "plan_id"], ["plans.merchant_id", "plans.id"]),
-        ForeignKeyConstraint(
-            ["merchant_id", "payment_id"],
-            ["payments.merchant_id", "payments.id"],
-            name="fk_installments_payment",
-            use_alter=True,
-        ),
         UniqueConstraint("merchant_id", "plan_id", "number"),
         CheckConstraint("amount > 0 AND number > 0", name="amount"),
         CheckConstraint(" AND ".join(f"{name} >= 0" for name in SUMS), name="not_negative"),
@@ -208,12 +203,5 @@ class Installment(Base):
             "due_on",
             postgresql_where=text("late_on IS NOT NULL"),
             sqlite_where=text("late_on IS NOT NULL"),
-        ),
-        Index(
-            "ix_installments_payment",
-            "merchant_id",
-            "payment_id",
-            postgresql_where=text("payment_id IS NOT NULL"),
-            sqlite_where=text("payment_id IS NOT NULL"),
         ),
     )

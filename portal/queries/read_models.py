@@ -151,7 +151,7 @@ LINE = (
     _I.late_on,
     _I.paid_on,
     _I.paid_at,
-    _I.payment_id.is_not(None).label("processing"),
+    Installment.processing.label("processing"),
 )
 # Built once: building a statement takes longer than running it.
 _LINES = (

@@ -155,21 +155,20 @@ INVARIANTS: dict[str, tuple[str, str]] = {
         "COALESCE(SUM(CASE WHEN o.credit = 'receivable' THEN o.amount END), 0) <> r.cancelled "
         "OR COALESCE(SUM(CASE WHEN o.credit = 'cash' THEN o.amount END), 0) <> r.returned",
     ),
-    "processing_holds": (
-        N_("Each payment in progress holds the installments it is allocated to, and they owe that much."),
+    "payments_are_allocated": (
+        N_("The allocations of each payment add up to its amount, for installments of its plan."),
         "SELECT m.id FROM payments m "
         "LEFT JOIN allocations a ON a.merchant_id = m.merchant_id AND a.payment_id = m.id "
         "LEFT JOIN installments i ON i.merchant_id = a.merchant_id AND i.id = a.installment_id "
-        "AND i.payment_id = m.id AND i.owed >= a.amount WHERE m.state = 'processing' "
-        "GROUP BY m.merchant_id, m.id, m.amount "
+        "AND i.plan_id = m.plan_id WHERE m.state <> 'declined' GROUP BY m.merchant_id, m.id, m.amount "
         "HAVING COALESCE(SUM(CASE WHEN i.id IS NOT NULL THEN a.amount END), 0) <> m.amount",
     ),
-    "held_while_processing": (
-        N_(
-            "Every installment marked as being paid belongs to a payment of its plan that is being processed."
-        ),
-        "SELECT i.id FROM installments i JOIN payments m ON m.merchant_id = i.merchant_id AND m.id = i.payment_id "
-        "WHERE m.state <> 'processing' OR m.plan_id <> i.plan_id",
+    "processing_is_owed": (
+        N_("An installment has at most one payment in progress, and owes what it is to pay."),
+        "SELECT i.id FROM installments i "
+        "JOIN allocations a ON a.merchant_id = i.merchant_id AND a.installment_id = i.id "
+        "JOIN payments m ON m.merchant_id = a.merchant_id AND m.id = a.payment_id AND m.state = 'processing' "
+        "GROUP BY i.merchant_id, i.id, i.owed HAVING SUM(a.amount) > i.owed OR COUNT(*) > 1",
     ),
     "one_merchant": (N_("No row of one shop refers to another shop."), _strays()),
 }

@@ -265,9 +265,6 @@ def _change(entry: Entry, count: int) -> Update:
             "paid_on": case((is_settled, func.coalesce(_latest(Payment.settled_on), today))),
             "paid_at": case((is_settled, func.coalesce(_latest(Payment.settled_at), at))),
         }
-    if entry is Entry.PAYMENT_RECEIVED:
-        # The payment that held the installment is settled.
-        values["payment_id"] = None
     return (
         update(line)
         .where(line.merchant_id == bindparam("merchant"), line.id == entries.c.id)

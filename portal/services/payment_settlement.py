@@ -90,7 +90,7 @@ def settle(
             answer = _complete(session, plan, answer, number, paid, now, last=owed == amount)
         else:
             answer = Answer("declined", payment_id, plan_id, amount, plan.currency, outcome)
-            _release(session, plan, answer, now, later=later)
+            _decline(session, plan, answer, now, later=later)
         idempotency.answer(session, merchant_id, answer.stored(), payment_id=payment_id)
         return answer
 
@@ -214,14 +214,8 @@ def _facts_of(row: Row[Any], now: datetime) -> dict[str, Any]:
     return amounts | texts | {"owed": Balance.of(row).owed, "paid_at": now.isoformat()}
 
 
-def _release(session: Session, plan: Plan, answer: Answer, now: datetime, *, later: bool) -> None:
-    """Free the installments; an email goes only to a customer who is not there to read the answer on the page."""
-    session.execute(
-        update(Installment)
-        .where(Installment.merchant_id == plan.merchant_id, Installment.payment_id == answer.payment_id)
-        .values(payment_id=None)
-        .execution_options(synchronize_session=False)
-    )
+def _decline(session: Session, plan: Plan, answer: Answer, now: datetime, *, later: bool) -> None:
+    """Record the refusal; an email goes only to a customer who is not there to read the answer on the page."""
     facts: dict[str, Any] = {
         "payment": str(answer.payment_id),
         "amount": answer.amount,

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from portal.adapters.gateway import Charge, Gateway, NoAnswer, ask
@@ -111,7 +111,6 @@ def _intend(
     insert_rows(session, Payment, [payment])
     allocated = allocate_payment([OwedPart(i.id, i.number, i.owed) for i in covered], amount)
     ledger.allocate(session, plan, payment_id, allocated)
-    session.execute(_HOLD, {"merchant": merchant_id, "installments": list(allocated), "payment": payment_id})
     return merchant_id, plan_id, Charge(payment_id, amount, plan.currency, test_card)
 
 
@@ -134,15 +133,6 @@ _OF_PLAN = _OWN.where(Plan.id == bindparam("wanted"))
 _OF_INSTALLMENT = _OWN.join(
     Installment, (Installment.merchant_id == Plan.merchant_id) & (Installment.plan_id == Plan.id)
 ).where(Installment.id == bindparam("wanted"))
-_HOLD = (
-    update(Installment)
-    .where(
-        Installment.merchant_id == bindparam("merchant"),
-        Installment.id.in_(bindparam("installments", expanding=True)),
-    )
-    .values(payment_id=bindparam("payment"))
-    .execution_options(synchronize_session=False)
-)
 
 
 def _covered(installments: Sequence[Installment], order: Order, today: date) -> list[Installment]:
@@ -155,7 +145,7 @@ def _covered(installments: Sequence[Installment], order: Order, today: date) -> 
         covered = [i for i in installments if i.owed]
     if order.scope is Scope.OVERDUE:
         covered = [i for i in covered if _status(i, today) is InstallmentStatus.LATE]
-    if any(i.payment_id for i in covered):
+    if any(i.processing for i in covered):
         raise Conflict(
             N_("This payment is already being processed. Nothing was charged again."), code="processing"
         )

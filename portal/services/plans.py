@@ -75,7 +75,7 @@ def refuse_while_processing(session: Session, plan: Plan, installments: Sequence
     refund = select(Refund.id).where(
         Refund.merchant_id == plan.merchant_id, Refund.plan_id == plan.id, Refund.state == "processing"
     )
-    if any(i.payment_id for i in installments) or session.scalars(refund).first():
+    if any(i.processing for i in installments) or session.scalars(refund).first():
         raise Conflict(
             N_("A payment or refund is being processed. Try again when it is settled."), code="processing"
         )

@@ -93,7 +93,7 @@ def _owed(merchant_id: UUID, today: date) -> Select[*tuple[Any, ...]]:
             Installment.merchant_id == merchant_id,
             Installment.due_on <= today - timedelta(days=EARLIEST),
             Installment.owed > 0,
-            Installment.payment_id.is_(None),
+            ~Installment.processing,
             Plan.state == "active",
             ~last_sent.exists(),
         )

@@ -52,14 +52,14 @@ def test_the_payment_that_completes_a_plan_does_too(shop, ada, statements_of, ke
     plan = shop.post("/plans/", json=new_plan(num_installments=1)).json
     ada.post(f"/plans/{plan['id']}/accept/")
     path = f"/plans/installments/{plan['installments'][0]['id']}/pay/"
-    assert statements_of(lambda: ada.post(path, key=key)) <= 17
+    assert statements_of(lambda: ada.post(path, key=key)) <= 16
 
 
 @pytest.mark.parametrize("parts", [2, 60])
 def test_accepting_by_the_first_payment_adds_its_own_and_no_more(shop, ada, statements_of, parts):
     plan = shop.post("/plans/", json=new_plan(num_installments=parts)).json
     path = f"/plans/installments/{plan['installments'][0]['id']}/pay/"
-    assert statements_of(lambda: ada.post(path, key="k")) <= 24
+    assert statements_of(lambda: ada.post(path, key="k")) <= 23
 
 
 @pytest.mark.parametrize("parts", [2, 60])

@@ -63,7 +63,7 @@ def test_a_breach_is_found(breach):
     "kept",
     [
         "paid = line.paid",
-        "update(Installment).values(payment_id=None)",
+        "update(Installment).values(late_on=None)",
         "update(Refund).values(returned=1)",
         "replace(balance, paid=1)",
     ],

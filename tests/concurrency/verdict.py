@@ -148,8 +148,8 @@ def paid_twice(session: Session) -> Iterator[str]:
 
 def left_unpaid(session: Session, targets: list[Target]) -> Iterator[str]:
     """Every installment was asked for until there was an answer, so with a good card every one is paid."""
-    rows = session.execute(select(Installment.id, Installment.paid, Installment.payment_id))
-    paid = {row.id: row.paid for row in rows if row.payment_id is None}
+    rows = session.execute(select(Installment.id, Installment.paid, Installment.processing))
+    paid = {row.id: row.paid for row in rows if not row.processing}
     for target in targets:
         for line in target.lines:
             wanted = 0 if target.card is TestCard.DECLINED else line.owed

@@ -120,7 +120,6 @@ HOSTILE: dict[str, list[Changes]] = {
     ],
     "uq_installments_merchant_id_plan_id_number": TWICE,
     "fk_installments_merchant_id_plan_id": ASTRAY,
-    "fk_installments_payment": ASTRAY,
     "ck_payments_amount": [{"amount": 0}, {"amount": -1}],
     "ck_payments_state": [{"state": "maybe", "number": None}],
     "ck_payments_number": [{"number": None}, {"state": "declined"}],

@@ -29,7 +29,7 @@ APPEND_ONLY = ("postings", "acceptances", "events", "payments")
 # The columns that an UPDATE may name at all; to name another is refused, even to set it to what it is.
 MAY_CHANGE = {
     "plans": {"state", "acceptance_id", "accepted_on", "updated_at"},
-    "installments": {*SUMS, "late_on", "paid_on", "paid_at", "payment_id"},
+    "installments": {*SUMS, "late_on", "paid_on", "paid_at"},
     "allocations": {"reversed", "returned"},
     "merchants": {
         "name",

@@ -161,14 +161,16 @@ TAMPERING = {
         {"refunds_are_booked"},
         update(Refund).values(cancelled=Refund.cancelled + 1),
     ),
-    "a payment that holds nothing": ({"processing_holds"}, update(Installment).values(payment_id=None)),
-    "a payment that holds what it does not take": (
-        {"processing_holds"},
+    "a payment for no installment": ({"payments_are_allocated"}, delete(Allocation)),
+    "a payment of less than its installments": (
+        {"payments_are_allocated"},
         update(Payment).where(~SETTLED).values(amount=Payment.amount - 1),
     ),
-    "a hold that nobody lets go": (
-        {"held_while_processing"},
-        update(Payment).where(~SETTLED).values(state="declined", settled_at=NOW, settled_on=TODAY),
+    "a payment of what is not owed": (
+        {"processing_is_owed"},
+        update(Allocation)
+        .where(Allocation.payment_id.in_(select(Payment.id).where(~SETTLED)))
+        .values(amount=Allocation.amount + 1),
     ),
     "a payment at another shop": (
         {"one_merchant"},
