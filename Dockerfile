@@ -7,7 +7,7 @@ ENV PYTHONUNBUFFERED=1 \
     PIP_DISABLE_PIP_VERSION_CHECK=1
 
 RUN useradd --system --uid 10001 --no-create-home portal \
-    && install --directory --owner=portal /data
+    && install --directory --owner=portal --mode=700 /data
 
 WORKDIR /app
 COPY requirements.txt .

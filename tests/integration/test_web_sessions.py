@@ -152,7 +152,8 @@ def test_what_ends_everything_ends_it_at_once(app, session, signed_in, ada, how)
         boss = factories.make_admin(session)
         with unit_of_work(session):
             if how == "reset":
-                accounts.reset_password(session, ada.id, ada.session_version, factories.password_hash(), NOW)
+                hashed = factories.password_hash()
+                accounts.reset_password(session, ada.id, ada.session_version, hashed, "127.0.0.1", NOW)
             else:
                 accounts.deactivate(session, boss, ada.id, NOW)
                 accounts.reactivate(session, boss, ada.id, NOW)
