@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Table, event
+from sqlalchemy import Connection, Table, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
@@ -101,8 +103,26 @@ def _writes(connection: Connection) -> bool:
     return connection.get_execution_options().get("write", False)
 
 
+def engine_name(session: Session) -> str:
+    """``sqlite`` or ``postgresql``."""
+    return session.get_bind().dialect.name
+
+
 def is_postgresql(session: Session) -> bool:
-    return session.get_bind().dialect.name == "postgresql"
+    return engine_name(session) == "postgresql"
+
+
+@contextmanager
+def without_statement_timeout(session: Session) -> Iterator[None]:
+    """PostgreSQL's limit of five seconds is for people who wait; reading all rows takes longer."""
+    if not is_postgresql(session):
+        yield
+        return
+    session.execute(text("SET statement_timeout = 0"))
+    try:
+        yield
+    finally:
+        session.execute(text("RESET statement_timeout"))
 
 
 def insert_on_conflict(on_postgresql: bool, table: Table | type[Any]) -> postgresql.Insert | sqlite.Insert:

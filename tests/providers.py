@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from uuid import UUID
 
-from portal.adapters.gateway import Charge, GiveBack, Outcome, Simulator
+from portal.adapters.gateway import Charge, Outcome, RefundRequest, Simulator
 
 
 class Provider(Simulator):
@@ -23,11 +23,11 @@ class Provider(Simulator):
     def find(self, charge: Charge) -> Outcome | None:
         return super().find(charge) if charge.reference in self.charged else None
 
-    def give_back(self, back: GiveBack) -> Outcome | None:
+    def refund(self, back: RefundRequest) -> Outcome | None:
         self.given_back[back.reference] = 0 if back.charge in self.declining else back.amount
-        return self.find_given_back(back)
+        return self.find_refund(back)
 
-    def find_given_back(self, back: GiveBack) -> Outcome | None:
+    def find_refund(self, back: RefundRequest) -> Outcome | None:
         if back.reference not in self.given_back:
             return None
         return Outcome.SUCCEEDED if self.given_back[back.reference] else Outcome.DECLINED
@@ -47,7 +47,7 @@ class CrashBeforeTheCall(Provider):
     def charge(self, charge: Charge) -> Outcome:
         raise Crash
 
-    def give_back(self, back: GiveBack) -> Outcome:
+    def refund(self, back: RefundRequest) -> Outcome:
         raise Crash
 
 
@@ -56,6 +56,6 @@ class CrashAfterTheCall(Provider):
         super().charge(charge)
         raise Crash
 
-    def give_back(self, back: GiveBack) -> Outcome:
-        super().give_back(back)
+    def refund(self, back: RefundRequest) -> Outcome:
+        super().refund(back)
         raise Crash

@@ -27,7 +27,7 @@ class TestCard(StrEnum):
     TIMES_OUT = "times_out"
 
 
-class NoAnswer(Exception):
+class ProviderUnavailable(Exception):
     """The provider did not answer in time: the money may or may not have moved."""
 
 
@@ -42,7 +42,7 @@ class Charge:
 
 
 @dataclass(frozen=True, slots=True)
-class GiveBack:
+class RefundRequest:
     """Money to return on an earlier charge: ``amount`` minor units, under a reference of its own."""
 
     reference: UUID
@@ -54,31 +54,31 @@ class GiveBack:
 
 class Gateway(Protocol):
     def charge(self, charge: Charge) -> Outcome:
-        """Take the money once per reference; raises ``NoAnswer``."""
+        """Take the money once per reference; raises ``ProviderUnavailable``."""
 
     def find(self, charge: Charge) -> Outcome | None:
-        """What became of an earlier charge, or None if the provider never heard of it; raises ``NoAnswer``."""
+        """The outcome of an earlier charge, None if the provider has none; raises ``ProviderUnavailable``."""
 
-    def give_back(self, give_back: GiveBack) -> Outcome:
-        """Return the money once per reference; raises ``NoAnswer``."""
+    def refund(self, request: RefundRequest) -> Outcome:
+        """Return the money once per reference; raises ``ProviderUnavailable``."""
 
-    def find_given_back(self, give_back: GiveBack) -> Outcome | None:
-        """What became of an earlier return, or None if the provider never heard of it; raises ``NoAnswer``."""
-
-
-Asked = TypeVar("Asked", Charge, GiveBack)
-Told = TypeVar("Told")
+    def find_refund(self, request: RefundRequest) -> Outcome | None:
+        """The outcome of an earlier refund, None if the provider has none; raises ``ProviderUnavailable``."""
 
 
-def ask(call: Callable[[Asked], Told], about: Asked) -> Told:
-    """What the provider says. However it fails, it may have moved the money: that is ``NoAnswer`` too, and logged."""
+RequestT = TypeVar("RequestT", Charge, RefundRequest)
+ResponseT = TypeVar("ResponseT")
+
+
+def call_provider(call: Callable[[RequestT], ResponseT], about: RequestT) -> ResponseT:
+    """The provider's response. Any failure is raised as ``ProviderUnavailable``, since money may have moved."""
     try:
         return call(about)
-    except NoAnswer:
+    except ProviderUnavailable:
         raise
     except Exception as error:
         log.error("the payment provider failed", exc_info=error, extra={"reference": str(about.reference)})
-        raise NoAnswer() from error
+        raise ProviderUnavailable() from error
 
 
 OUTCOMES = {
@@ -94,16 +94,16 @@ class Simulator:
 
     def charge(self, charge: Charge) -> Outcome:
         if charge.card == TestCard.TIMES_OUT:
-            raise NoAnswer()
+            raise ProviderUnavailable()
         return OUTCOMES[TestCard(charge.card)]
 
     def find(self, charge: Charge) -> Outcome | None:
         return OUTCOMES[TestCard(charge.card)]
 
-    def give_back(self, give_back: GiveBack) -> Outcome:
-        if give_back.card == TestCard.TIMES_OUT:
-            raise NoAnswer()
-        return OUTCOMES[TestCard(give_back.card)]
+    def refund(self, request: RefundRequest) -> Outcome:
+        if request.card == TestCard.TIMES_OUT:
+            raise ProviderUnavailable()
+        return OUTCOMES[TestCard(request.card)]
 
-    def find_given_back(self, give_back: GiveBack) -> Outcome | None:
-        return OUTCOMES[TestCard(give_back.card)]
+    def find_refund(self, request: RefundRequest) -> Outcome | None:
+        return OUTCOMES[TestCard(request.card)]

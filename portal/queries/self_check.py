@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sqlalchemy import text
@@ -12,6 +10,7 @@ from sqlalchemy.orm import Session
 from portal.core.errors import N_
 from portal.core.ledger import OWED, SUMS, Entry
 from portal.core.terms import hash_text
+from portal.database import engine_name, without_statement_timeout
 from portal.models import Base
 from portal.models.rollups import MONTH, RECOUNTS, ROLLUP_TABLES
 
@@ -182,7 +181,7 @@ ROLLUPS = {
 
 def run(session: Session) -> list[Finding]:
     """Every invariant, in order, with the number of rows that break it; reads only, and for as long as it takes."""
-    with _without_statement_timeout(session):
+    with without_statement_timeout(session):
         findings = [
             Finding(name, sentence, len(session.execute(text(query)).all()))
             for name, (sentence, query) in INVARIANTS.items()
@@ -190,25 +189,12 @@ def run(session: Session) -> list[Finding]:
         return [*findings, *(_rollup(session, table) for table in ROLLUP_TABLES), _hashes(session)]
 
 
-@contextmanager
-def _without_statement_timeout(session: Session) -> Iterator[None]:
-    """PostgreSQL's limit of five seconds is for people who wait; reading all rows takes longer."""
-    if session.get_bind().dialect.name != "postgresql":
-        yield
-        return
-    session.execute(text("SET statement_timeout = 0"))
-    try:
-        yield
-    finally:
-        session.execute(text("RESET statement_timeout"))
-
-
 def _rollup(session: Session, table: type[Base]) -> Finding:
     """Compares a rollup, with the deltas not rolled up yet, to a count of all rows."""
     name = table.__tablename__
     keys = ", ".join(column.name for column in table.__table__.primary_key)
     sums = [column.name for column in table.__table__.columns if not column.primary_key]
-    counted = RECOUNTS[name].format(month=MONTH[session.get_bind().dialect.name])
+    counted = RECOUNTS[name].format(month=MONTH[engine_name(session)])
     differences = f"""
         SELECT {keys} FROM (
             SELECT {keys}, {", ".join(sums)} FROM {name}

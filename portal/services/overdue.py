@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import Select, String, cast, func, literal, select, tuple_, update
 from sqlalchemy.orm import Session
 
+from portal.database import is_postgresql
 from portal.models import Installment, Plan
 
 from . import events
@@ -34,8 +35,8 @@ def mark(
     stamps in one statement, SQLite, where nobody else writes meanwhile, finds the same page three times.
     """
     query = _page(merchant_id, zone, today, after, batch)
-    is_postgresql = session.get_bind().dialect.name == "postgresql"
-    page = query.cte("page") if is_postgresql else query.subquery("page")
+    on_postgresql = is_postgresql(session)
+    page = query.cte("page") if on_postgresql else query.subquery("page")
     place = (page.c.due_on, page.c.id)
     facts = {
         "number": page.c.number,
@@ -55,12 +56,12 @@ def mark(
     these = (Installment.merchant_id == merchant_id, Installment.id.in_(select(page.c.id)))
     stamp = update(Installment).where(*these).values(late_on=today)
     last = select(*place, func.count().over()).order_by(*(column.desc() for column in place)).limit(1)
-    if is_postgresql:
+    if on_postgresql:
         last = last.add_cte(tell.cte("told"), stamp.cte("stamped"))
     found = session.execute(last).one_or_none()
     if found is None:
         return 0, None
-    if not is_postgresql:
+    if not on_postgresql:
         session.execute(tell)
         session.execute(stamp.execution_options(synchronize_session=False))
     due_on, last_id, count = found

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import Row, bindparam, func, select, update
 from sqlalchemy.orm import Session, aliased
 
-from portal.adapters.gateway import Charge, Gateway, NoAnswer, Outcome, ask
+from portal.adapters.gateway import Charge, Gateway, Outcome, ProviderUnavailable, call_provider
 from portal.core.ledger import Balance, Entry
 from portal.core.states import PaymentState, PlanState, transition
 from portal.models import Installment, Payment, Plan
@@ -119,10 +119,10 @@ def settle_pending(
     for row in waiting:
         charge = Charge(row.id, row.amount, row.currency, row.test_card)
         try:
-            outcome = ask(gateway.find, charge) or ask(gateway.charge, charge)
+            outcome = call_provider(gateway.find, charge) or call_provider(gateway.charge, charge)
             settle(session, row.merchant_id, row.plan_id, row.id, outcome, now, later=True)
             counts["settled"] += 1
-        except NoAnswer:
+        except ProviderUnavailable:
             counts["waiting"] += 1
         except Exception as error:
             # What goes wrong with one payment must not keep the others waiting.

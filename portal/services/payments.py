@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from portal.adapters.gateway import Charge, Gateway, NoAnswer, ask
+from portal.adapters.gateway import Charge, Gateway, ProviderUnavailable, call_provider
 from portal.core.allocation import OwedPart, allocate_payment
 from portal.core.errors import N_, Busy, Conflict, Forbidden, NotFound
 from portal.core.roles import Actor, Origin, Role
@@ -67,9 +67,9 @@ def pay(
         return begun
     merchant_id, plan_id, charge = begun
     try:
-        outcome = ask(gateway.charge, charge)
+        outcome = call_provider(gateway.charge, charge)
         return settle(session, merchant_id, plan_id, charge.reference, outcome, now)
-    except (NoAnswer, Busy):
+    except (ProviderUnavailable, Busy):
         # The settling job goes on from here.
         return Answer("processing", charge.reference, plan_id, charge.amount, charge.currency)
 

@@ -12,7 +12,7 @@ from uuid import UUID, uuid5
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.adapters.gateway import Gateway, GiveBack, NoAnswer, Outcome, ask
+from portal.adapters.gateway import Gateway, Outcome, ProviderUnavailable, RefundRequest, call_provider
 from portal.core.allocation import Return, Split
 from portal.core.ledger import Entry
 from portal.core.states import PaymentState
@@ -69,7 +69,7 @@ def answer_of(session: Session, row: Refund) -> Answer:
     return Answer(row.state, row.id, row.plan_id, *sums, row.currency, split)
 
 
-def give_backs(session: Session, merchant_id: UUID, refund_id: UUID) -> dict[UUID, GiveBack]:
+def refund_requests(session: Session, merchant_id: UUID, refund_id: UUID) -> dict[UUID, RefundRequest]:
     """What the provider is to be asked, by payment; the reference follows from refund and payment, ever the same."""
     row = session.get_one(Refund, (merchant_id, refund_id))
     amounts: dict[UUID, int] = {}
@@ -83,17 +83,18 @@ def give_backs(session: Session, merchant_id: UUID, refund_id: UUID) -> dict[UUI
     cards = {paid.id: paid.test_card for paid in rows}
     # In the order of the split, newest payment first, whatever the order of the rows.
     asked = {
-        payment: GiveBack(uuid5(refund_id, str(payment)), payment, amount, row.currency, cards[payment])
+        payment: RefundRequest(uuid5(refund_id, str(payment)), payment, amount, row.currency, cards[payment])
         for payment, amount in amounts.items()
     }
     session.rollback()
     return asked
 
 
-def ask_each(gateway: Gateway, asked: dict[UUID, GiveBack], *, again: bool) -> dict[UUID, Outcome]:
-    """The provider's answers by payment; when asking ``again``, it is first asked what became of it. ``NoAnswer``."""
+def ask_each(gateway: Gateway, asked: dict[UUID, RefundRequest], *, again: bool) -> dict[UUID, Outcome]:
+    """The outcomes by payment; ``again`` looks for an earlier refund first. Raises ``ProviderUnavailable``."""
     return {
-        payment: (ask(gateway.find_given_back, back) if again else None) or ask(gateway.give_back, back)
+        payment: (call_provider(gateway.find_refund, back) if again else None)
+        or call_provider(gateway.refund, back)
         for payment, back in asked.items()
     }
 
@@ -165,10 +166,10 @@ def settle_pending(
     counts = {"refunds_settled": 0, "refunds_waiting": 0}
     for row in waiting:
         try:
-            outcomes = ask_each(gateway, give_backs(session, row.merchant_id, row.id), again=True)
+            outcomes = ask_each(gateway, refund_requests(session, row.merchant_id, row.id), again=True)
             settle(session, row.merchant_id, row.plan_id, row.id, outcomes, now)
             counts["refunds_settled"] += 1
-        except NoAnswer:
+        except ProviderUnavailable:
             counts["refunds_waiting"] += 1
         except Exception as error:
             # What goes wrong with one refund must not keep the others waiting.

@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.adapters.gateway import Gateway, NoAnswer
+from portal.adapters.gateway import Gateway, ProviderUnavailable
 from portal.core.allocation import OwedPart, PaidPart, Split, allocate_refund, refundable
 from portal.core.errors import N_, Busy, Conflict, NotFound
 from portal.core.ledger import Entry
@@ -25,7 +25,7 @@ from portal.models import Installment, Plan, Refund, new_id
 from . import events, idempotency, ledger
 from .notifications import queue_email
 from .plans import installments_of, lock_for_merchant, refuse_while_processing
-from .refund_settlement import Answer, answer_of, ask_each, give_backs, settle, split_facts
+from .refund_settlement import Answer, answer_of, ask_each, refund_requests, settle, split_facts
 from .transaction import insert_rows, unit_of_work
 
 # What is owed of a plan's installments, and what its payments can still return.
@@ -77,11 +77,11 @@ def refund(
         answer, is_new = _intend(session, merchant, request, key, now)
     if not is_new or answer.status != PaymentState.PROCESSING:
         return answer
-    asked = give_backs(session, merchant.id, answer.refund_id)
+    asked = refund_requests(session, merchant.id, answer.refund_id)
     try:
         outcomes = ask_each(gateway, asked, again=False)
         return settle(session, merchant.id, answer.plan_id, answer.refund_id, outcomes, now)
-    except (NoAnswer, Busy):
+    except (ProviderUnavailable, Busy):
         return answer  # The settling job goes on from here.
 
 

@@ -8,9 +8,9 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import delete, select, text
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from portal.database import engine_name, insert_on_conflict, is_postgresql
 from portal.models import Base
 from portal.models.rollups import MONTH, RECOUNTS, ROLLUP_TABLES, MetricDelta
 
@@ -90,8 +90,7 @@ def _add(session: Session, table: type[Base], rows: Iterable[Any]) -> None:
     ]
     if not values:
         return
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(table)
+    statement = insert_on_conflict(is_postgresql(session), table)
     new = {name: table.__table__.c[name] + statement.excluded[name] for name in names}
     session.execute(statement.on_conflict_do_update(index_elements=keys, set_=new), values)
 
@@ -102,13 +101,12 @@ def rebuild_rollups(session: Session) -> None:
     Whoever writes meanwhile waits, or is told that the portal is busy; reading goes on. However long the count takes,
     it is not cut off by the limits for people who wait. ``Busy`` if the tables cannot be locked within a minute.
     """
-    engine = session.get_bind().dialect.name
-    if engine == "postgresql":
+    if is_postgresql(session):
         for statement in _LOCKS:
             session.execute(text(statement))
     session.execute(delete(MetricDelta))
     for table in ROLLUP_TABLES:
         columns = ", ".join(column.name for column in table.__table__.columns)
-        counted = RECOUNTS[table.__tablename__].format(month=MONTH[engine])
+        counted = RECOUNTS[table.__tablename__].format(month=MONTH[engine_name(session)])
         session.execute(delete(table))
         session.execute(text(f"INSERT INTO {table.__tablename__} ({columns}) {counted}"))

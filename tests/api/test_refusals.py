@@ -48,7 +48,7 @@ def fault(method: str, path: str) -> dict:
 class Declining(Simulator):
     """A provider that takes money and sends none back."""
 
-    def give_back(self, give_back):
+    def refund(self, request):
         return Outcome.DECLINED
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from portal.adapters.gateway import NoAnswer, Simulator
+from portal.adapters.gateway import ProviderUnavailable, Simulator
 from portal.extensions import now
 from portal.services import payment_settlement, refund_settlement, refunds
 from tests import factories
@@ -28,7 +28,7 @@ class Breaking(Simulator):
     def charge(self, charge):
         raise self.failure
 
-    def give_back(self, give_back):
+    def refund(self, request):
         raise self.failure
 
 
@@ -38,17 +38,17 @@ class Gone(Breaking):
     def find(self, charge):
         raise self.failure
 
-    def find_given_back(self, give_back):
+    def find_refund(self, request):
         raise self.failure
 
 
 class SilentAfterTheFirst(Provider):
     """It gives the first one back and is not heard of again."""
 
-    def give_back(self, back):
+    def refund(self, back):
         if self.given_back:
-            raise NoAnswer
-        return super().give_back(back)
+            raise ProviderUnavailable
+        return super().refund(back)
 
 
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: type(failure).__name__)
@@ -140,7 +140,7 @@ def test_a_provider_that_stays_silent_is_asked_again_and_one_payment_does_not_ho
     class Moody(Simulator):
         def find(self, charge):
             if charge.reference == reference:
-                raise NoAnswer
+                raise ProviderUnavailable
             return super().find(charge)
 
     assert payment_settlement.settle_pending(session, Moody(), NOW + SOON) == {"settled": 1, "waiting": 1}
@@ -190,10 +190,10 @@ def test_a_silent_provider_holds_up_no_other_refund(session, shop, ada, paid_in_
             refund(session, shop, plan_id, 1000, gateway=CrashBeforeTheCall())
 
     class Moody(Provider):
-        def give_back(self, back):
+        def refund(self, back):
             if back.charge in payments:
-                raise NoAnswer
-            return super().give_back(back)
+                raise ProviderUnavailable
+            return super().refund(back)
 
     counts = refund_settlement.settle_pending(session, Moody(), NOW + SOON)
     assert counts == {"refunds_settled": 1, "refunds_waiting": 1}

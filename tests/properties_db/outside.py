@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from portal.adapters.gateway import OUTCOMES, Charge, GiveBack, NoAnswer, Outcome
+from portal.adapters.gateway import OUTCOMES, Charge, Outcome, ProviderUnavailable, RefundRequest
 from portal.adapters.mailer import Email, Envelope, MailRefused
 from tests.properties_db.model_rows import Provider
 
@@ -33,16 +33,16 @@ class Ledger:
     def find(self, charge: Charge) -> Outcome | None:
         return self._look_up(self.charges, charge.reference)
 
-    def give_back(self, give_back: GiveBack) -> Outcome:
+    def refund(self, request: RefundRequest) -> Outcome:
         outcome = Outcome.DECLINED if self.declining else Outcome.SUCCEEDED
-        return self._hear(self.returns, give_back, outcome)
+        return self._hear(self.returns, request, outcome)
 
-    def find_given_back(self, give_back: GiveBack) -> Outcome | None:
-        return self._look_up(self.returns, give_back.reference)
+    def find_refund(self, request: RefundRequest) -> Outcome | None:
+        return self._look_up(self.returns, request.reference)
 
     def _hear(self, book: dict, asked: Any, outcome: Outcome) -> Outcome:
         if self.mood.unreachable:
-            raise NoAnswer
+            raise ProviderUnavailable
         if self.mood.process_dies == "before":
             raise Crash
         if asked.reference in book:
@@ -51,12 +51,12 @@ class Ledger:
         if self.mood.process_dies == "after":
             raise Crash
         if self.mood.slow or asked.card == "times_out":
-            raise NoAnswer
+            raise ProviderUnavailable
         return outcome
 
     def _look_up(self, book: dict, reference: UUID) -> Outcome | None:
         if self.mood.unreachable:
-            raise NoAnswer
+            raise ProviderUnavailable
         return book[reference][0] if reference in book else None
 
     def kept(self) -> int:
