@@ -89,7 +89,8 @@ def test_a_new_password_ends_links_sessions_and_the_calendar(session, ada):
     assert find_key(session, ada) is None
     session.rollback()
     with unit_of_work(session):
-        accounts.reset_password(session, ada.id, ada.session_version + 1, factories.password_hash(), NOW)
+        hashed = factories.password_hash()
+        accounts.reset_password(session, ada.id, ada.session_version + 1, hashed, "127.0.0.1", NOW)
     assert find_session(session, here, NOW) is None
 
 
