@@ -6,10 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from flask import current_app
+from flask import current_app, request
 from flask_babel import Babel
 from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
 from flask_login import LoginManager
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
@@ -23,6 +22,7 @@ from .adapters import rate_limits
 from .adapters.gateway import Gateway
 from .adapters.mailer import Mailer
 from .adapters.passwords import Passwords
+from .core.networks import subscriber_of
 from .database import engine_options
 from .models import Base
 from .presentation.emails import Letters
@@ -40,7 +40,7 @@ login_manager = LoginManager()
 csrf = CSRFProtect()
 htmx = Htmx()
 babel = Babel()
-limiter = Limiter(get_remote_address, storage_uri=rate_limits.URI)
+limiter = Limiter(lambda: subscriber_of(request.remote_addr or ""), storage_uri=rate_limits.URI)
 
 
 def owner_engine() -> Engine:

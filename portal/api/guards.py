@@ -11,6 +11,7 @@ from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
 from portal.core.errors import Forbidden
+from portal.core.networks import subscriber_of
 from portal.core.roles import Actor, Role
 from portal.guards import SIGNED_IN, find_session
 from portal.guards import origin as origin
@@ -29,7 +30,7 @@ def actor() -> Actor:
 def caller() -> str:
     """Whose requests are counted together: a user's, or those from a network address without a valid token."""
     ids = _token()
-    return str(ids[0]) if ids else request.remote_addr or ""
+    return str(ids[0]) if ids else subscriber_of(request.remote_addr or "")
 
 
 def _token() -> tuple[UUID, UUID] | None:

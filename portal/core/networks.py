@@ -47,3 +47,9 @@ def browser_of(user_agent: str) -> str:
     found = [next((name for sign, name in names if sign in user_agent), "") for names in (BROWSERS, SYSTEMS)]
     words = ", ".join(word for word in found if word) if "Mozilla/" in user_agent else ""
     return words or re.sub(r"[^ -~]", "", user_agent)[:LONGEST_BROWSER]
+
+
+def subscriber_of(address: str) -> str:
+    """Whose requests are counted together: one IPv4 address, or an IPv6 network, whose owner has all of it."""
+    network = network_of(address)
+    return network if ":" in network else address

@@ -33,6 +33,15 @@ def test_so_many_a_minute_from_one_address(program, path, limit):
 
 
 @ON_SQLITE
+def test_whoever_has_an_ipv6_network_has_no_more_than_others(program):
+    for last in range(120):
+        answer = program.post("/auth/register/", json={}, environ_base={"REMOTE_ADDR": f"2001:db8::{last:x}"})
+    assert answer.headers["RateLimit-Remaining"] == "0"
+    elsewhere = program.post("/auth/register/", json={}, environ_base={"REMOTE_ADDR": "2001:db8:0:1::1"})
+    assert elsewhere.headers["RateLimit-Remaining"] == "119"
+
+
+@ON_SQLITE
 def test_everything_else_is_counted_by_user_wherever_they_call(shop, ada):
     paths = ("/auth/me/", "/plans/", "/plans/installments/", "/analytics/dashboard/", "/openapi.json")
     answers = [shop.get(path) for path in paths]

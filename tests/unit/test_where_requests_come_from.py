@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from portal.core.networks import browser_of, network_of
+from portal.core.networks import browser_of, network_of, subscriber_of
 
 CHROME = "Mozilla/5.0 ({}) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
 
@@ -48,3 +48,16 @@ def test_an_address_is_kept_as_its_network(address, network):
 )
 def test_a_browser_is_named_in_words(user_agent, words):
     assert browser_of(user_agent) == words
+
+
+@pytest.mark.parametrize(
+    ("address", "subscriber"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "::ffff:192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("", ""),
+    ],
+)
+def test_requests_of_one_subscriber_are_counted_together(address, subscriber):
+    assert subscriber_of(address) == subscriber
