@@ -78,8 +78,10 @@ def _ask(
     connection.request(method, path, body, FORM | {"Cookie": cookie})
     response = connection.getresponse()
     page = response.read().decode()
-    given = (response.headers["Set-Cookie"] or cookie).partition(";")[0]
-    return given, page
+    cookies = dict(pair.split("=", 1) for pair in cookie.split("; ") if pair)
+    for given in response.headers.get_all("Set-Cookie", []):
+        cookies |= [given.partition(";")[0].split("=", 1)]
+    return "; ".join(map("=".join, cookies.items())), page
 
 
 class Load:
