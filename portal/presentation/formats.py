@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from babel import Locale
 from babel.dates import DateTimePattern, format_timedelta, parse_pattern
 from babel.lists import format_list
-from babel.numbers import NumberPattern, format_decimal, get_currency_symbol
+from babel.numbers import NumberPattern, format_decimal, get_currency_symbol, get_decimal_symbol
 
 from portal.core.money import EXPONENTS, to_decimal
 
@@ -61,6 +61,11 @@ def money(minor: int, currency: str, locale: str) -> str:
         numbering_system=_locale(locale).default_numbering_system,
     )
     return digits(words, locale)
+
+
+def decimal_mark(locale: str) -> str:
+    """What stands before decimals where digits are written 0 to 9: "." or ","."""
+    return get_decimal_symbol(_locale(locale), numbering_system="latn")
 
 
 @lru_cache(maxsize=8192)

@@ -11,10 +11,11 @@ from wtforms.widgets import EmailInput, PasswordInput
 
 from portal.core.accounts import EMAIL_LONGEST
 from portal.core.errors import InvalidInput
-from portal.core.money import parse_amount
 from portal.core.passwords import LONGEST as PASSWORD_LONGEST
 from portal.core.text import MOST_COMPOSED, MOST_KEPT, at_most, check_length
-from portal.presentation.i18n import error_text
+from portal.core.typed_amounts import read_amount
+from portal.presentation.formats import decimal_mark
+from portal.presentation.i18n import error_text, language
 
 LONGEST_NUMBER = 20
 
@@ -110,6 +111,6 @@ class AmountField(TextField):
     def pre_validate(self, form: Form) -> None:
         super().pre_validate(form)
         try:
-            self.minor = parse_amount(self.data, form.currency, self.name)
+            self.minor = read_amount(self.data, form.currency, self.name, decimal_mark(language()))
         except InvalidInput as invalid:
             raise ValidationError(error_text(invalid.errors[self.name])) from None

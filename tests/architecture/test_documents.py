@@ -24,6 +24,10 @@ EXCEPTIONS = (
     "Why a tally stick?",
     "For centuries a debt was notched",
     "Use letters, digits and",
+    "Use the letters of one script only.",
+    "Use at least one letter or digit.",
+    "Remove the accents that are stacked on one letter.",
+    "No need for symbols, digits, or uppercase letters.",
     "If an installment is not paid on its due date it is marked late and we remind you by e-mail.",
 )
 

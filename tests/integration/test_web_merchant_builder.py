@@ -225,6 +225,27 @@ def test_an_amount_is_typed_in_the_shops_currency(session, client):
     assert session.scalars(select(Plan.total)).one() == 10005
 
 
+@pytest.mark.parametrize(
+    "typed", ["1.250,00", "1,250", "$1 250", "\u0661\u066c\u0662\u0665\u0660\u066b\u0660\u0660"]
+)
+def test_an_amount_is_typed_as_people_write_it_and_the_preview_shows_how_it_was_read(
+    session, merchant, typed
+):
+    preview = merchant.post(PREVIEW, data=token(merchant) | answers(total_amount=typed), headers=HTMX)
+    assert preview.status_code == 200 and "$1,250.00" in text(preview)
+    assert merchant.submit(NEW, answers(total_amount=typed)).status_code == 303
+    assert session.scalars(select(Plan.total)).one() == 125000
+
+
+def test_an_amount_that_may_be_meant_in_two_ways_is_refused_with_both_and_kept(session, merchant):
+    for path, more in ((PREVIEW, HTMX), (NEW, {})):
+        answer = merchant.post(path, data=token(merchant) | answers(total_amount="1.250"), headers=more)
+        assert answer.status_code == 422
+        assert "1250.00 or as 1.250" in text(answer)
+    assert 'value="1.250"' in text(answer)
+    assert count_plans(session) == 0
+
+
 def test_a_customer_has_no_builder(client, ada):
     client.submit("/login", {"email": ada.email, "password": factories.PASSWORD})
     assert client.get(NEW).status_code == 403

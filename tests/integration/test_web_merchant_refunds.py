@@ -65,6 +65,12 @@ def test_the_preview_shows_what_every_installment_loses(merchant, plan):
         assert shown in page
 
 
+@pytest.mark.parametrize("typed", ["80,00", "$80", "USD%2080", "80%C2%A0US$"])
+def test_an_amount_is_typed_as_people_write_it(session, ada, refund, plan, typed):
+    assert refund(typed).status_code == 303
+    assert rows(session, ada, plan) == [(3334, 0, 1334), (0, 3333, 0), (0, 3333, 0)]
+
+
 def test_a_refund_does_what_its_preview_showed(session, ada, refund, merchant, plan):
     answer = refund("80")
     assert answer.status_code == 303
