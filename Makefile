@@ -6,7 +6,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help setup requirements run test torture fuzz bench check audit format browser nginx screenshots translations up down build logs
+.PHONY: help setup requirements run test torture fuzz spam bench check audit format browser nginx screenshots translations up down build logs
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ torture: $(VENV)/.installed-dev ## Pay 10,000 times while workers and connection
 
 fuzz: $(VENV)/.installed-dev ## Requests made up from the API's description, 1,000 for each operation (half an hour)
 	$(RUN) tests.api.fuzz $(or $(EXAMPLES),1000)
+
+spam: $(VENV)/.installed-dev ## Let SpamAssassin judge every kind of email (a minute; install it first)
+	SPAMASSASSIN=required $(RUN) pytest -q tests/integration/test_spam_filters.py
 
 bench: $(VENV)/.installed-dev ## Measure the portal and write docs/performance.md; options as in BENCH='--only table'
 	$(RUN) bench $(BENCH)
