@@ -11,6 +11,7 @@ from .errors import N_, InvalidInput
 from .text import check_length, clean_line, fold
 
 NAME_LONGEST = 120
+CSV_SEPARATORS = (",", ";")
 EMAIL_LONGEST = 254
 USERNAME_LONGEST = 150
 

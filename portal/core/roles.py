@@ -20,7 +20,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A signed-in person. ``currency`` and ``timezone`` are a merchant's own, empty and UTC for others.
+    """A signed-in person. ``currency``, ``timezone`` and ``csv_separator`` are a merchant's own, empty, UTC and a comma for others.
 
     A merchant's id is also the id of its row in ``merchants``.
     """
@@ -34,6 +34,7 @@ class Actor:
     session_version: int
     currency: str = ""
     timezone: str = "UTC"
+    csv_separator: str = ","
     earlier_timezones: tuple[str, ...] = ()
 
     @property

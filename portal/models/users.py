@@ -84,11 +84,13 @@ class Merchant(Base):
     earlier_timezones: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
     created_at: Mapped[datetime]
     suspended_at: Mapped[datetime | None]
+    csv_separator: Mapped[str | None] = mapped_column(String(1))
     offers_per_day: Mapped[int | None] = mapped_column(Integer, default=50, server_default="50")
 
     __table_args__ = (
         CheckConstraint("user_id = id OR user_id IS NULL", name="user"),
         CheckConstraint("offers_per_day >= 0", name="offers_per_day"),
+        CheckConstraint("csv_separator IN (',', ';')", name="csv_separator"),
     )
 
 

@@ -22,6 +22,7 @@ class Shop:
     support_email: str
     currency: str
     timezone: str
+    csv_separator: str
 
 
 def select_actor(*more: Any) -> Select[Any]:
@@ -37,6 +38,7 @@ def select_actor(*more: Any) -> Select[Any]:
             User.session_version,
             func.coalesce(Merchant.currency, ""),
             func.coalesce(Merchant.timezone, "UTC").label("timezone"),
+            func.coalesce(Merchant.csv_separator, ","),
             Merchant.earlier_timezones,
             *more,
         )
@@ -82,9 +84,7 @@ def get_choices(session: Session, user_id: UUID) -> Choices:
 
 
 def get_shop(session: Session, merchant: Actor) -> Shop:
-    row = session.execute(
-        select(Merchant.name, Merchant.support_email, Merchant.currency, Merchant.timezone).where(
-            Merchant.id == merchant.id
-        )
-    ).one()
+    columns = Merchant.name, Merchant.support_email, Merchant.currency, Merchant.timezone
+    separator = func.coalesce(Merchant.csv_separator, ",")
+    row = session.execute(select(*columns, separator).where(Merchant.id == merchant.id)).one()
     return Shop(*row)

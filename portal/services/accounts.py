@@ -238,6 +238,13 @@ def change_shop(
     events.record(session, "shop_changed", merchant_id=merchant.id, actor_id=merchant.id, at=now)
 
 
+def choose_csv_separator(session: Session, merchant: Actor, separator: str) -> None:
+    """What stands between the cells of a shop's CSV files. Raises ``InvalidInput``."""
+    if separator not in rules.CSV_SEPARATORS:
+        raise InvalidInput.at("csv_separator", N_("Choose a separator from the list."))
+    session.execute(update(Merchant).where(Merchant.id == merchant.id).values(csv_separator=separator))
+
+
 def create_admin(session: Session, email: str, password_hash: str, now: datetime) -> UUID:
     """Make an admin; only the command line can. Raises ``InvalidInput`` if the address is taken."""
     if session.scalars(select(User.id).where(User.email == email)).first():

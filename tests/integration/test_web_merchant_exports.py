@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import tracemalloc
 from collections.abc import Iterator
 from datetime import timedelta
@@ -23,7 +24,7 @@ from portal.services import accounts, refunds
 from portal.services.transaction import unit_of_work
 from portal.web.merchant.exports import cell
 from tests import factories
-from tests.browserlike import Client, sign_in
+from tests.browserlike import Client, form_at, sign_in
 from tests.factories import NOW
 
 FILES = "/merchant/exports"
@@ -296,3 +297,24 @@ def test_a_slow_reader_holds_no_transaction_open(app, session, client, bulk_shop
     with app.app_context():
         assert db.engine.pool.checkedout() == 0
     assert sum(part.count(b"\n") for part in parts) == 100
+
+
+def test_the_shop_chooses_what_stands_between_cells(session, merchant, ada, history):
+    before = rows(merchant, "plans")
+    settings = form_at(merchant, "/merchant/settings", "/merchant/settings")
+    more = {"timezone": "UTC", "csv_separator": ";"}
+    assert merchant.post("/merchant/settings", data=settings | more).status_code == 303
+    file = merchant.get(f"{FILES}/plans.csv").get_data().decode("utf-8-sig")
+    assert list(csv.DictReader(io.StringIO(file, newline=""), delimiter=";")) == before
+    page = merchant.get("/merchant/settings").get_data(as_text=True)
+    assert re.search(r'<option selected value=";">', page)
+
+
+@pytest.mark.parametrize("separator", ["|", "", ",,", "\t", "comma"])
+def test_no_other_separator_can_be_chosen(merchant, separator):
+    settings = form_at(merchant, "/merchant/settings", "/merchant/settings")
+    answer = merchant.post(
+        "/merchant/settings", data=settings | {"timezone": "UTC", "csv_separator": separator}
+    )
+    assert answer.status_code == 422
+    assert 'href="#csv_separator"' in answer.get_data(as_text=True)

@@ -58,7 +58,9 @@ def download(what: str) -> Response:
     )
     today = business_date(now(), actor().timezone)
     batches = read(db.session, actor(), now(), wanted)
-    response = Response(stream_with_context(_file(row_type, batches)), mimetype="text/csv")
+    response = Response(
+        stream_with_context(_file(row_type, batches, actor().csv_separator)), mimetype="text/csv"
+    )
     response.headers["Content-Disposition"] = f'attachment; filename="{what}-{today}.csv"'
     # A proxy that collects the file before it passes it on would keep the reader waiting.
     response.headers["X-Accel-Buffering"] = "no"
@@ -84,22 +86,22 @@ def _day(name: str) -> date | None:
     raise InvalidInput.at(name, N_("Enter a date, such as 2026-12-31."))
 
 
-def _file(row_type: type, batches: Batches) -> Iterator[str]:
+def _file(row_type: type, batches: Batches, separator: str) -> Iterator[str]:
     """The names of the columns at once, then batch after batch as text."""
-    yield BYTE_ORDER_MARK + _text([[field.name for field in fields(row_type)]])
+    yield BYTE_ORDER_MARK + _text([[field.name for field in fields(row_type)]], separator)
     for batch in batches:
         # The read ends here, so that somebody who downloads slowly holds no transaction open.
         db.session.rollback()
-        yield _text([[cell(value) for value in _values(row)] for row in batch])
+        yield _text([[cell(value) for value in _values(row)] for row in batch], separator)
 
 
 def _values(row: Any) -> list[Any]:
     return [getattr(row, field.name) for field in fields(row)]
 
 
-def _text(rows: list[list[str]]) -> str:
+def _text(rows: list[list[str]], separator: str) -> str:
     written = io.StringIO()
-    csv.writer(written, quoting=csv.QUOTE_ALL).writerows(rows)
+    csv.writer(written, quoting=csv.QUOTE_ALL, delimiter=separator).writerows(rows)
     return written.getvalue()
 
 

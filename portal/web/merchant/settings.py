@@ -1,4 +1,4 @@
-"""A shop's settings: its name, its support address and its time zone."""
+"""A shop's settings: its name, its support address, its time zone and the separator of its CSV files."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from flask import Response, render_template, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import SelectField
+from wtforms.fields import SelectChoice
 
 from portal.core.accounts import NAME_LONGEST
 from portal.core.calendar import time_zones
@@ -26,10 +27,16 @@ class SettingsForm(PageForm):
     support_email = EmailField(_l("Support address"))
     # The service refuses what is not in the list, in words of its own.
     timezone = SelectField(_l("Time zone"), choices=list(time_zones()), validate_choice=False, default="")
+    csv_separator = SelectField(
+        _l("Separator in CSV files"),
+        choices=[SelectChoice(",", _l("Comma (,)")), SelectChoice(";", _l("Semicolon (;)"))],
+        validate_choice=False,
+        default=",",
+    )
 
 
 @requires(Role.MERCHANT)
-@form_drafts.preserve("name", "support_email", "timezone")
+@form_drafts.preserve("name", "support_email", "timezone", "csv_separator")
 def show() -> Response | tuple[str, int]:
     shop = shops.get_shop(db.session, actor())
     form = SettingsForm(form_drafts.restore(), obj=shop)
@@ -39,5 +46,6 @@ def show() -> Response | tuple[str, int]:
                 accounts.change_shop(
                     db.session, actor(), form.name.data, form.support_email.data, form.timezone.data, now()
                 )
+                accounts.choose_csv_separator(db.session, actor(), form.csv_separator.data)
             return done(url_for(".settings"), _("Your settings are saved."))
     return render_template("merchant/settings.html", form=form, shop=shop), 422 if form.errors else 200
