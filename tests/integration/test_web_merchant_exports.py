@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 import tracemalloc
 from collections.abc import Iterator
@@ -217,6 +218,7 @@ def write_plans(session: Session, shop: Actor, references: range) -> None:
     customer = factories.make_customer(session, f"Buyer {references.start}")
     about = {"merchant_id": shop.id, "customer_id": customer.id, "currency": "USD", "created_at": now()}
     day = now().date()
+    terms = json.dumps({"seller": shop.name, "support": shop.email, "timezone": "UTC"})
     plans = [
         about
         | {
@@ -229,7 +231,7 @@ def write_plans(session: Session, shop: Actor, references: range) -> None:
             "frequency": "monthly",
             "start_date": day,
             "state": "offered",
-            "terms": "{}",
+            "terms": terms,
             "terms_hash": "0" * 64,
             "last_day": day,
             "updated_at": now(),

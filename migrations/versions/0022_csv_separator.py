@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0021_csv_separator"
-down_revision = "0020_rollups"
+revision = "0022_csv_separator"
+down_revision = "0021_processing"
 
 
 def upgrade() -> None:
