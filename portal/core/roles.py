@@ -20,7 +20,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A signed-in person. ``currency``, ``timezone`` and ``csv_separator`` are a merchant's own, empty, UTC and a comma for others.
+    """A signed-in person. ``currency``, ``timezone`` and ``csv_separator`` are a merchant's; others: empty, UTC, comma.
 
     A merchant's id is also the id of its row in ``merchants``.
     """
