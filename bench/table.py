@@ -63,7 +63,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequestT:
     """A prepared line: its requests to the portal and to the bare program, one script for each client."""
 
     recording: Recording
@@ -99,7 +99,7 @@ def measure(place: Place, effort: Effort, folder: Path, only: tuple[str, ...] = 
 
 
 def _measure(
-    place: Place, effort: Effort, folder: Path, name: str, goal: int, prepare: Callable[[Stage], Asked]
+    place: Place, effort: Effort, folder: Path, name: str, goal: int, prepare: Callable[[Stage], RequestT]
 ) -> Line:
     with ExitStack() as stack:
         ours, theirs, looked_at = (stack.enter_context(places.copy(place, folder)) for _ in range(3))
@@ -132,18 +132,18 @@ def _measure(
     )
 
 
-def _reading(path: str, headers: dict[str, str], stage: Stage) -> Asked:
+def _reading(path: str, headers: dict[str, str], stage: Stage) -> RequestT:
     """All clients ask for the same; a page is drawn anew each time all the same."""
     kept = recording.record(stage.app, lambda client: client.get(path, headers=headers))
     sent = {"portal": request("GET", path, headers), "bare": request("GET", "/replay/")}
-    return Asked(kept, *([itertools.repeat(each) for _ in range(CLIENTS)] for each in sent.values()))
+    return RequestT(kept, *([itertools.repeat(each) for _ in range(CLIENTS)] for each in sent.values()))
 
 
-def _dashboard(stage: Stage) -> Asked:
+def _dashboard(stage: Stage) -> RequestT:
     return _reading("/api/analytics/dashboard/", stage.bearer(stage.shop), stage)
 
 
-def _plans(stage: Stage) -> Asked:
+def _plans(stage: Stage) -> RequestT:
     return _reading("/api/plans/?limit=50", stage.bearer(stage.shop), stage)
 
 
@@ -152,21 +152,21 @@ def _customer(stage: Stage) -> int:
     return stage.place.plans // loading.PLANS_OF_A_CUSTOMER // 2
 
 
-def _customers_plans(stage: Stage) -> Asked:
+def _customers_plans(stage: Stage) -> RequestT:
     return _reading("/api/plans/?limit=50", stage.bearer(loading.customer_id(_customer(stage))), stage)
 
 
-def _one_plan(stage: Stage) -> Asked:
+def _one_plan(stage: Stage) -> RequestT:
     plan_id = loading.plan_id(stage.place.plans // 2)
     return _reading(f"/api/plans/{plan_id}/", stage.bearer(stage.shop), stage)
 
 
-def _page(stage: Stage) -> Asked:
+def _page(stage: Stage) -> RequestT:
     signed_in = sign_in(stage.port, f"customer-{_customer(stage)}@example.com")
     return _reading("/customer/", {"Cookie": signed_in.cookie}, stage)
 
 
-def _create(stage: Stage) -> Asked:
+def _create(stage: Stage) -> RequestT:
     headers = stage.bearer(stage.shop)
 
     def body(number: int) -> dict[str, object]:
@@ -181,7 +181,7 @@ def _create(stage: Stage) -> Asked:
     kept = recording.record(
         stage.app, lambda client: client.post("/api/plans/", json=body(0), headers=headers)
     )
-    return Asked(
+    return RequestT(
         kept,
         [
             (request("POST", "/api/plans/", headers, body(n)) for n in itertools.count(k, CLIENTS))
@@ -191,7 +191,7 @@ def _create(stage: Stage) -> Asked:
     )
 
 
-def _pay(stage: Stage) -> Asked:
+def _pay(stage: Stage) -> RequestT:
     """Every client pays for customers of its own, each installment once and under a key."""
     own = _shares(stage, [stage.shop] * CLIENTS)
     customer, _plan, installment = given = next(mine for mine in own if mine).pop()
@@ -199,7 +199,7 @@ def _pay(stage: Stage) -> Asked:
     url = PAY.format(installment)
     kept = recording.record(stage.app, lambda client: client.post(url, json={}, headers=headers), given)
     bare = [(request("POST", f"/replay/{'/'.join(each)}", body={}) for each in mine) for mine in own]
-    return Asked(kept, _payments(stage, own), bare)
+    return RequestT(kept, _payments(stage, own), bare)
 
 
 def paying(stage: Stage, shops: list[UUID]) -> Scripts:
@@ -243,7 +243,7 @@ def payable(place: Place, shop: UUID) -> list[Owed]:
         return [(str(customer), str(plan), str(id_)) for customer, plan, id_ in session.execute(query)]
 
 
-LINES: dict[str, tuple[int, Callable[[Stage], Asked]]] = {
+LINES: dict[str, tuple[int, Callable[[Stage], RequestT]]] = {
     "dashboard over the API": (500, _dashboard),
     "a page of 50 plans over the API": (300, _plans),
     "a customer's plans, 15 with 90 installments, over the API": (300, _customers_plans),

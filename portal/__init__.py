@@ -10,12 +10,12 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from . import api, cli, guards, http_bodies, http_errors, http_headers, http_hosts, http_origins, logs
 from .adapters.gateway import Simulator
-from .adapters.mailer import KeptMailer, SmtpMailer
+from .adapters.mailer import LoggingMailer, SmtpMailer
 from .adapters.passwords import Passwords
 from .adapters.signing import derived_key
 from .database import engine_options
 from .extensions import Adapters, babel, csrf, db, htmx, limiter, login_manager, migrate
-from .presentation.emails import Letters
+from .presentation.emails import EmailRenderer
 from .tasks import jobs, queue
 from .web import languages, rendering
 from .web.account import auth, emails, security
@@ -63,7 +63,7 @@ def create_app(settings: dict[str, Any]) -> Flask:
     logs.start()
     if proxies := settings["TRUSTED_PROXIES"]:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
-    # First, so that every request has its number whoever refuses it.
+    # First, so that every request has an id, even one that a later step refuses.
     http_headers.init_app(app)
     http_hosts.init_app(app)
     http_origins.init_app(app)
@@ -96,8 +96,8 @@ def _adapters(app: Flask) -> Adapters:
     huey = queue.make_huey(app.config["REDIS_URL"], app.config["INSTANCE"], key)
     return Adapters(
         gateway=Simulator(),
-        mailer=SmtpMailer(mail_url) if mail_url else KeptMailer(),
-        emails=Letters(app.config["PORTAL_URL"], app.config["SECRET_KEY"]),
+        mailer=SmtpMailer(mail_url) if mail_url else LoggingMailer(),
+        emails=EmailRenderer(app.config["PORTAL_URL"], app.config["SECRET_KEY"]),
         passwords=Passwords(cheap=app.config["CHEAP_PASSWORDS"]),
         queue=huey,
         wake_delivery=jobs.register(huey, app),

@@ -45,7 +45,7 @@ def create_admin(email: str, password_stdin: bool) -> None:
 @click.argument("email")
 @with_appcontext
 def reset_link(email: str) -> None:
-    """Print a link with which whoever signs in with EMAIL sets a new password; this is recorded."""
+    """Print a link that sets a new password for the account of EMAIL; the request is recorded."""
     try:
         with unit_of_work(db.session):
             user = accounts.make_reset_link(db.session, email, now())

@@ -25,7 +25,7 @@ from .adapters.passwords import Passwords
 from .core.networks import subscriber_of
 from .database import engine_options
 from .models import Base
-from .presentation.emails import Letters
+from .presentation.emails import EmailRenderer
 
 
 class Database(SQLAlchemy):
@@ -60,7 +60,7 @@ class Adapters:
 
     gateway: Gateway
     mailer: Mailer
-    emails: Letters
+    emails: EmailRenderer
     passwords: Passwords
     queue: Huey
     wake_delivery: Callable[[], object]

@@ -30,7 +30,7 @@ def public(view: View) -> View:
 
 
 def requires(*roles: Role, admit: Admit) -> Callable[[View], View]:
-    """Only these roles may open the view, as far as the face's ``admit`` recognizes whoever is asking."""
+    """Only these roles may open the view; the face's ``admit`` authenticates the request."""
 
     def stamp(view: View) -> View:
         view.guard, view.admit = roles, admit  # type: ignore[attr-defined]

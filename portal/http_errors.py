@@ -97,7 +97,7 @@ def for_programs() -> bool:
 
 
 def problem(status: int, detail: str, **more: Any) -> Response:
-    """An error as RFC 9457 draws it; ``more`` stands beside the standard members."""
+    """An error as problem+json (RFC 9457); ``more`` are extension members."""
     body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
     response = make_response(jsonify(body | more), status)
     response.mimetype = "application/problem+json"
@@ -134,7 +134,7 @@ def _database(error: DBAPIError) -> Response:
 
 
 def _ask_nothing_more() -> None:
-    """Draw the page without the database: whoever is not known by now stays unknown."""
+    """Render the page without the database; an unloaded user counts as anonymous."""
     rollback_safely(db.session)
     g.setdefault("_login_user", AnonymousUserMixin())
 

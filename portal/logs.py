@@ -1,4 +1,4 @@
-"""Logs as JSON lines with a request id; refuses to know passwords, tokens and cards, since nobody hands it any."""
+"""Logs as JSON lines with a request id; no password, token or card number is ever passed to it."""
 
 from __future__ import annotations
 

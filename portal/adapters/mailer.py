@@ -61,7 +61,7 @@ class Envelope:
     thread: UUID | None = None
 
 
-class MailRefused(Exception):
+class DeliveryError(Exception):
     """The server did not take the email. Unless ``permanent``, the message may be tried again."""
 
     def __init__(self, words: str, *, permanent: bool = False) -> None:
@@ -71,10 +71,10 @@ class MailRefused(Exception):
 
 class Mailer(Protocol):
     def send(self, email: Email, envelope: Envelope) -> None:
-        """Hand the email over; raises ``MailRefused``. The same ``envelope.id`` marks the same email."""
+        """Hand the email over; raises ``DeliveryError``. The same ``envelope.id`` marks the same email."""
 
 
-class KeptMailer:
+class LoggingMailer:
     """The simulated default: the email is logged by its subject and stays in the portal for an admin to read."""
 
     def send(self, email: Email, envelope: Envelope) -> None:
@@ -109,7 +109,7 @@ class SmtpMailer:
                     server.quit()
         except (smtplib.SMTPException, OSError) as error:
             words = f"{type(error).__name__}: {error}"[:300]
-            raise MailRefused(words, permanent=_is_permanent(error)) from error
+            raise DeliveryError(words, permanent=_is_permanent(error)) from error
 
     def _mime(self, email: Email, envelope: Envelope) -> MIMEMultipart:
         # The older classes of the library, since `EmailMessage` drops the quotes of a name when it folds the line:

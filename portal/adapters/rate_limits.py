@@ -1,4 +1,4 @@
-"""Requests counted in this process's memory, window by window; refuses nothing itself: whoever counts decides.
+"""Request counts per time window, kept in this process's memory; the caller decides what is refused.
 
 The storage that ``limits`` brings starts a thread for almost every request, to forget what is over. Here the request
 that opens a window forgets, when many have piled up.

@@ -1,4 +1,4 @@
-"""Tokens for setting a new password: signed, never stored; refuses those that are old, altered or of another use."""
+"""Tokens for setting a new password: signed, purpose-bound, expiring, never stored."""
 
 from __future__ import annotations
 

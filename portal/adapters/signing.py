@@ -1,4 +1,4 @@
-"""Keys derived from ``SECRET_KEY``, one for each purpose: reading one tells nothing about another."""
+"""Keys derived from ``SECRET_KEY``, one for each purpose; no key reveals another."""
 
 from __future__ import annotations
 

@@ -39,6 +39,6 @@ def init_app(app: APIFlask) -> None:
 @installments.bp.after_request
 @analytics.bp.after_request
 def keep_out_of_caches(response: Response) -> Response:
-    """Answers belong to whoever holds the token."""
+    """Responses are private to the holder of the token."""
     response.headers["Cache-Control"] = "no-store"
     return response

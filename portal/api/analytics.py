@@ -24,7 +24,7 @@ bp = APIBlueprint("api_analytics", __name__, url_prefix="/api", tag="Numbers")
 class PeriodQuery(Query):
     period: Literal[tuple(Period)] = Field(
         "all",
-        description="30 or 90 days, 12 months, or all; what changed is told against the same time before.",
+        description="30 or 90 days, 12 months, or all. Changes are against the period of the same length before.",
     )
 
 

@@ -180,7 +180,7 @@ def installment(view: InstallmentView, currency: str) -> dict[str, Any]:
 
 
 def paid_installment(answer: payment_settlement.Answer) -> dict[str, Any]:
-    """The installment as its payment left it, which is what every repetition of the request is told too."""
+    """The installment as its payment left it; a repeated request gets the same."""
     facts = answer.installment or {}
     view = InstallmentView(
         id=UUID(facts["id"]),

@@ -51,7 +51,7 @@ class Register(Body):
     }
 
     username: text(EMAIL_LONGEST) = Field(
-        description="Letters of one script, digits and . _ + -, or the email address itself."
+        description="EmailRenderer of one script, digits and . _ + -, or the email address itself."
     )
     email: Email
     password: text(passwords.LONGEST, minLength=passwords.SHORTEST)
@@ -81,7 +81,7 @@ class Register(Body):
             return accounts.check_account(new)
         except InvalidInput as invalid:
             if self.name is None and len(invalid.errors) > 1:
-                # The name is the username then, whose fault is told where it was sent.
+                # The name defaults to the username, whose error is already reported.
                 invalid.errors.pop("name", None)
             raise
 

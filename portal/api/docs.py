@@ -14,7 +14,7 @@ DESCRIPTION = """\
 A merchant offers a plan, the customer accepts and pays, installment by installment. Get an access token at
 `/api/token/` and send it as `Authorization: Bearer <token>`. Amounts are decimal strings, dates are `YYYY-MM-DD`,
 instants are RFC 3339 in UTC, ids are opaque strings. Errors are `application/problem+json` (RFC 9457); bad input
-answers 422 and names every field at fault. A list's next page stands in the `Link` header.
+answers 422 and names every field at fault. A list's next page is in the `Link` header.
 """
 
 

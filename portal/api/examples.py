@@ -56,7 +56,7 @@ def invalid(field: str, message: str) -> dict[int, Json]:
     return {422: problem(422, InvalidInput({}).message, code=InvalidInput.code, errors=errors)}
 
 
-# What refuses most operations in the same words; where one has its own, its description says so.
+# Errors that most operations share; an operation with its own says so in its description.
 PROBLEMS: dict[int, Json] = {
     400: problem(400, DETAILS[400]),
     401: problem(401, "Send a valid access token: Authorization: Bearer <token>."),

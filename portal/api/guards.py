@@ -50,7 +50,7 @@ def unauthorized(text: str) -> Unauthorized:
 
 def _admit(roles: tuple[Role, ...]) -> None:
     if request.method == "OPTIONS":
-        # A browser asks before it sends the token, and is only told which methods there are.
+        # A CORS preflight carries no token; it only learns the allowed methods.
         return
     ids = _token()
     found = find_session(ids[1]) if ids else None

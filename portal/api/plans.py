@@ -1,4 +1,4 @@
-"""Plans over the API: offered, read, answered, cancelled and refunded by their own two parties and by nobody else."""
+"""Plans over the API: offered, read, answered, cancelled and refunded, by their own two parties only."""
 
 from __future__ import annotations
 
@@ -263,7 +263,7 @@ def _once(
 ) -> dict[str, Any]:
     """The plan after the act, done in one unit of work and once per key.
 
-    A plan is ``locked`` before the key is claimed, as by whoever pays, so that the two never wait for each other.
+    A plan is ``locked`` before the key is claimed, in the order that paying uses, to avoid deadlocks.
     """
 
     def do() -> dict[str, Any]:

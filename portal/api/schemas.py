@@ -27,7 +27,7 @@ from portal.core.money import MAX_AMOUNT
 from portal.core.schedule import MAX_INSTALLMENTS
 from portal.core.text import MOST_COMPOSED, check_length
 
-# What a schema refuses by itself, in the portal's own words.
+# Pydantic's errors in the portal's words.
 REFUSALS = {
     "missing": N_("This field is required."),
     "string_type": N_("Send a text."),
@@ -55,7 +55,7 @@ class Body(BaseModel):
     """What a request sends. Unknown fields are refused: a misspelt one must not be taken for one left out.
 
     ``placeholders`` is for a body that a service checks further: what stands in for a required field that could not be
-    read. The service refuses it under the same name, for which ``faults`` has the better word.
+    read. The service reports the same field, for which ``faults`` has the better message.
     """
 
     model_config = ConfigDict(strict=True, extra="forbid", json_schema_extra=_without_null)
@@ -88,7 +88,7 @@ class Body(BaseModel):
 
 
 def refuse(faults: dict[str, PortalError], check: Callable[[], Any]) -> NoReturn:
-    """Raise one ``InvalidInput``: the ``faults`` found in reading, and beside them what ``check`` refuses."""
+    """Raise one ``InvalidInput`` with the ``faults`` found in reading and the errors of ``check``."""
     refused = Faults()
     with refused.caught():
         check()
@@ -109,7 +109,7 @@ def _legible(name: str) -> str:
 
 
 def _rule(rule: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """A rule of core as part of a schema: what it refuses is refused under the name that the field has here."""
+    """A rule of core as part of a schema; its error is reported under the field's name here."""
 
     def check(value: Any) -> Any:
         try:

@@ -27,7 +27,7 @@ LIFETIMES = {Kind.ACCESS: timedelta(minutes=15), Kind.REFRESH: API_LASTS}
 
 
 def init_app(app: Flask) -> None:
-    # A key of its own: whoever could read a token's key could still not sign a session's cookie.
+    # A key of its own: a leaked token key cannot sign a session cookie.
     app.config["TOKEN_KEY"] = derived_key(app.config["SECRET_KEY"], "tokens of the API")
 
 

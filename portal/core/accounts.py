@@ -22,7 +22,7 @@ _JAPANESE = frozenset(("CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "IDEO
 def clean_email(text: str, field: str = "email") -> str:
     """The address in the one spelling that is stored: ASCII, lower case. Raises ``InvalidInput`` at ``field``.
 
-    Addresses are unique whatever their case, so that nobody can open a second account beside another's.
+    Addresses are unique without regard to case, so that there is one account per mailbox.
     """
     line = clean_line(text, field, longest=EMAIL_LONGEST)
     try:
@@ -54,7 +54,7 @@ def searched_email(text: str) -> str:
 
 
 def clean_username(text: str, field: str = "username") -> str:
-    """A username of one's own: letters of one script, digits and ``. _ + -``, and no @, which belongs to addresses."""
+    """A username: letters of one script, digits and ``. _ + -``, and no @, which belongs to addresses."""
     line = clean_line(text, field, longest=USERNAME_LONGEST)
     if not all(c.isalnum() or c in "._+-" or unicodedata.category(c)[0] == "M" for c in line):
         raise InvalidInput.at(field, N_("Use letters, digits and . _ + - only."))

@@ -57,7 +57,7 @@ class Faults:
 
     @contextmanager
     def caught(self) -> Iterator[None]:
-        """Keep what the block refuses, and go on after it."""
+        """Collect the block's error and continue."""
         try:
             yield
         except InvalidInput as invalid:

@@ -1,4 +1,4 @@
-"""The jobs and how often each must run; refuses to call one late before it has had time to end."""
+"""The jobs and how often each must run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ EVERY = {
     "deliver_messages": timedelta(minutes=1),
     "fold_tallies": timedelta(minutes=1),
 }
-# A run takes a while, and is told of when it has ended.
+# A run is recorded when it has ended.
 GRACE = timedelta(minutes=2)
 
 

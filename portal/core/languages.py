@@ -1,4 +1,4 @@
-"""The languages that the portal speaks, each by the name that its readers know; refuses any other."""
+"""The languages of the interface, each by its own name."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ def apply(balance: Balance, entry: Entry, amount: int, on: date | None = None) -
     """The balance after an entry of ``amount`` minor units; a negative amount takes the entry away again.
 
     ``on`` is the day on which the installment counts as paid, if this entry settles it. Raises ``ValueError`` for
-    what the database refuses as well: a sum below zero, more paid than was owed, more given back than was paid.
+    what the database refuses as well: a sum below zero, more paid than was owed, more returned than was paid.
     """
     after = balance
     if entry.sum_name is not None:

@@ -1,4 +1,4 @@
-"""Amounts: integers of minor units in an ISO 4217 currency; refuses floats, guesses and mixed currencies."""
+"""Amounts: integers of minor units in an ISO 4217 currency, read, split and written; no floats."""
 
 from __future__ import annotations
 

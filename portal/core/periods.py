@@ -1,4 +1,4 @@
-"""The stretches of days over which numbers are told, counted from today; the clock is an argument."""
+"""Reporting periods and their date ranges, counted from a given day."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ LENGTHS = {
 DAY, WEEK, MONTH = timedelta(days=1), timedelta(weeks=1), relativedelta(months=1)
 WEEKS_AHEAD = 8
 MONTHS_SHOWN = 12
-AGES = {"1-30": (1, 30), "31-60": (31, 60), "61-90": (61, 90), "91+": (91, None)}
+AGING_BUCKETS = {"1-30": (1, 30), "31-60": (31, 60), "61-90": (61, 90), "91+": (91, None)}
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class DateRange:
     """The days from ``first`` to ``last``, both included; ``date.min`` stands for the beginning of all."""
 
     first: date
@@ -51,7 +51,7 @@ def month_of(day: date) -> date:
 
 
 @dataclass(frozen=True)
-class Frame:
+class ReportingPeriod:
     """All the days at which a merchant's numbers are cut, from the merchant's date and the chosen period.
 
     ``elsewhere`` holds the dates of other time zones in which the merchant has plans, where they are not ``today``:
@@ -67,43 +67,43 @@ class Frame:
         return self.today - DAY
 
     @property
-    def undecided(self) -> Span:
+    def undecided(self) -> DateRange:
         """The due dates of which it depends on the plan's time zone whether they are past; empty if all zones agree."""
         dates = [self.today, *self.elsewhere.values()]
-        return Span(min(dates), max(dates) - DAY)
+        return DateRange(min(dates), max(dates) - DAY)
 
     @cached_property
-    def span(self) -> Span:
+    def span(self) -> DateRange:
         """The chosen period, today included."""
         if self.period is Period.ALL:
-            return Span(date.min, self.today)
-        return Span(self.today + DAY - LENGTHS[self.period], self.today)
+            return DateRange(date.min, self.today)
+        return DateRange(self.today + DAY - LENGTHS[self.period], self.today)
 
     @cached_property
-    def previous(self) -> Span | None:
+    def previous(self) -> DateRange | None:
         """The period of the same length that ended the day before; of everything there is none."""
         if self.period is Period.ALL:
             return None
-        return Span(self.today + DAY - 2 * LENGTHS[self.period], self.span.first - DAY)
+        return DateRange(self.today + DAY - 2 * LENGTHS[self.period], self.span.first - DAY)
 
     @cached_property
-    def months(self) -> dict[date, Span]:
+    def months(self) -> dict[date, DateRange]:
         """The twelve months that end with this one, by their first days."""
         first = month_of(self.today) - (MONTHS_SHOWN - 1) * MONTH
         starts = [first + n * MONTH for n in range(MONTHS_SHOWN)]
-        return {start: Span(start, start + MONTH - DAY) for start in starts}
+        return {start: DateRange(start, start + MONTH - DAY) for start in starts}
 
     @cached_property
-    def weeks(self) -> dict[date, Span]:
+    def weeks(self) -> dict[date, DateRange]:
         """This week and the seven after it, by their Mondays; this week begins with today, not with its Monday."""
         monday = self.today - self.today.weekday() * DAY
         starts = [monday + n * WEEK for n in range(WEEKS_AHEAD)]
-        return {start: Span(max(start, self.today), start + WEEK - DAY) for start in starts}
+        return {start: DateRange(max(start, self.today), start + WEEK - DAY) for start in starts}
 
     @cached_property
-    def ages(self) -> dict[str, Span]:
+    def ages(self) -> dict[str, DateRange]:
         """By how many days late something is: the due dates that are that long ago."""
         return {
-            name: Span(self.today - most * DAY if most else date.min, self.today - least * DAY)
-            for name, (least, most) in AGES.items()
+            name: DateRange(self.today - most * DAY if most else date.min, self.today - least * DAY)
+            for name, (least, most) in AGING_BUCKETS.items()
         }

@@ -1,4 +1,4 @@
-"""Who may act: the roles, and the actor that every service is given; refuses nothing by itself."""
+"""Who may act: the roles, and the actor that every service is given."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A plan's schedule: amounts and due dates from four answers; refuses what could not be kept."""
+"""A plan's schedule: amounts and due dates from the total, the count, the frequency and the first date."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The states of plans and installments in one table; refuses every transition that is not in it."""
+"""The states of plans and installments, and the one table of allowed transitions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The terms of a plan as both sides see them: one canonical text and its hash; refuses no content, changes none."""
+"""The terms of a plan as both sides see them: one canonical text and its hash."""
 
 from __future__ import annotations
 

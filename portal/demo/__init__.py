@@ -1,4 +1,4 @@
-"""A year in the life of two shops, made by the real services; refuses to be loaded twice, or beside the same people."""
+"""The demo data: a year of two shops, made by the real services; loaded once."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class History:
     def __init__(
         self,
         session: Session,
-        write: Callable[[outbox.Addressed], Email],
+        write: Callable[[outbox.OutgoingMessage], Email],
         password_hash: str,
         now: datetime,
     ) -> None:
@@ -153,7 +153,7 @@ class History:
             self._lift_limit(user_id, at)
 
     def _lift_limit(self, shop_id: UUID, at: datetime) -> None:
-        """Whoever tries the demo can offer as often as they like."""
+        """The demo's shops have no limit of offers."""
         with unit_of_work(self._session):
             admin = find_actor(self._session, self._admin_id, session_version=1)
             assert admin is not None  # noqa: S101 - was made first of all

@@ -1,4 +1,4 @@
-"""Letters of the past: written as the worker would have written them, and handed to nobody."""
+"""Emails of the demo's past: rendered as the worker would have done, and not sent."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from sqlalchemy.orm import Session
 
 from portal.adapters.mailer import Email
 from portal.models import Merchant, Message, User
-from portal.services.outbox import Addressed
+from portal.services.outbox import OutgoingMessage
 
-# How long after its cause a letter goes out: the worker is woken by the commit.
+# How long after its cause an email is sent: the worker is woken by the commit.
 DELIVERY = timedelta(seconds=3)
 
 
-def deliver_the_past(session: Session, write: Callable[[Addressed], Email]) -> Counter[datetime]:
-    """Mark every queued message as sent at its own time, with its letter; returns how many at which instant.
+def deliver_the_past(session: Session, write: Callable[[OutgoingMessage], Email]) -> Counter[datetime]:
+    """Mark every queued message as sent at its own time, with its text; returns how many at which instant.
 
-    All at once, since a year of claiming and recording letters one by one takes longer than living through it.
+    All at once: claiming and recording a year of emails one by one takes minutes.
     """
     queued = session.execute(
         select(Message, User, Merchant)
@@ -31,8 +31,8 @@ def deliver_the_past(session: Session, write: Callable[[Addressed], Email]) -> C
     )
     sent: Counter[datetime] = Counter()
     for message, user, shop in queued:
-        letter = write(
-            Addressed(
+        email = write(
+            OutgoingMessage(
                 id=message.id,
                 merchant_id=shop.id,
                 kind=message.kind,
@@ -50,6 +50,6 @@ def deliver_the_past(session: Session, write: Callable[[Addressed], Email]) -> C
             )
         )
         message.state, message.tries, message.sent_at = "sent", 1, message.send_after + DELIVERY
-        message.subject, message.body = letter.subject, letter.text
+        message.subject, message.body = email.subject, email.text
         sent[message.sent_at] += 1
     return sent

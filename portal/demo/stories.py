@@ -1,4 +1,4 @@
-"""What is told of each plan of the demo: who bought what, on which terms, and how it went; refuses no ending."""
+"""The demo's plans: who bought what, on which terms, and how it ended."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from .people import (
 
 
 class Answer(StrEnum):
-    """What becomes of an offer; nobody answers ``none``."""
+    """How an offer ends; ``none`` stays unanswered."""
 
     ACCEPTED = "accepted"
     DECLINED = "declined"
@@ -154,7 +154,7 @@ BICYCLE_STORIES = (
     bicycle(INES, "Gravel bike, 54 cm", 1899_00, 10, MONTHLY, -380),
     bicycle(JONAS, "City bike, 8-speed hub", 949_00, 6, MONTHLY, -340, habit=SLOW),
     bicycle(ELIF, "Cargo e-bike, two child seats", 5490_00, 24, MONTHLY, -310),
-    bicycle(HASSAN, "Frame lock and theft insurance", 95_00, 2, MONTHLY, -250, habit=SLOW),
+    bicycle(HASSAN, "ReportingPeriod lock and theft insurance", 95_00, 2, MONTHLY, -250, habit=SLOW),
     bicycle(AMARA, "E-bike, low step-through", 3299_00, 12, MONTHLY, -210),
     bicycle(ELIF, "Racing bike, carbon, 52 cm", 2780_00, 12, MONTHLY, -172, answer=DECLINED),
     bicycle(CHLOE, "Folding bike, 16 inch", 1290_00, 8, MONTHLY, -165, skips=(4, 5)),

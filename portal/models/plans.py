@@ -48,7 +48,7 @@ def _of_terms_on_postgresql(element: OfTerms, compiler: SQLCompiler, **_: object
 
 
 class Plan(Base):
-    """An offer and what became of it. ``total`` is in minor units; ``terms`` is the canonical text that was offered.
+    """An offer and its plan. ``total`` is in minor units; ``terms`` is the canonical text that was offered.
 
     Its days are those of ``timezone``; that, the shop's name and its address for support are read from the terms by
     the database, so a shop that moves or is renamed changes nothing of what was agreed.

@@ -1,4 +1,4 @@
-"""What was told and what happened: messages (the outbox), events, idempotency keys, and job runs."""
+"""Messages (the outbox), events, idempotency keys and job runs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .base import Base, new_id
 class Message(Base):
     """A mail to one person, written in the transaction of its ``cause``; a job delivers it.
 
-    ``facts`` holds what the letter says; ``subject`` and ``body`` are kept as they were sent.
+    ``facts`` holds the values of the email; ``subject`` and ``body`` are kept as sent.
     """
 
     __tablename__ = "messages"

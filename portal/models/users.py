@@ -95,7 +95,7 @@ class Merchant(Base):
 
 
 class Customer(Base):
-    """A person as one shop knows it, from the first offer on; ``id`` is random and tells nothing about the person."""
+    """A person as one shop knows it, from the first offer on; ``id`` is random and reveals nothing about the person."""
 
     __tablename__ = "customers"
 

@@ -27,7 +27,7 @@ REMINDER = "reminder"
 
 
 class Written(Protocol):
-    """What a letter is made from: to whom and from whom, about which plan, and the facts of its kind."""
+    """What an email is rendered from: recipient, sender, plan, and the facts of its kind."""
 
     @property
     def kind(self) -> str: ...
@@ -56,7 +56,7 @@ class Words:
     """What a kind's template says, as plain text; the two layouts draw it, and only they know markup.
 
     ``facts`` are (label, value); ``links`` are (label, address), the first of them the thing to do. ``schedule``, in
-    the few letters that have one, is the rows of a table, the headings first.
+    the few emails that have one, is the rows of a table, the headings first.
     """
 
     subject: str
@@ -78,8 +78,8 @@ class Words:
         )
 
 
-class Letters:
-    """Writes letters with links under ``base_url``; ``secret_key`` signs those that set a password.
+class EmailRenderer:
+    """Renders emails with links under ``base_url``; ``secret_key`` signs those that set a password.
 
     ``translations`` is a folder of Babel catalogues; a language without one is written in English.
     """
@@ -92,7 +92,7 @@ class Letters:
         self._environment = lru_cache(partial(environment, translations))
 
     def write(self, message: Written, hidden: str | None = None) -> Email:
-        """The email for this message; ``hidden`` stands in place of a secret for whoever is not its recipient.
+        """The email for this message; ``hidden`` replaces a secret for anyone but the recipient.
 
         Raises ``jinja2.TemplateNotFound`` for an unknown kind, ``jinja2.UndefinedError`` for a missing fact.
         """
@@ -102,7 +102,7 @@ class Letters:
         words = Words.of(module, mark(facts))
         text, html = (
             templates.get_template(layout).render(words=words, sender=message.sender)
-            for layout in ("letter.txt.j2", "letter.html.j2")
+            for layout in ("layout.txt.j2", "layout.html.j2")
         )
         return Email(
             words.subject, text, html, str(templates.globals["language"]), self._unsubscribe_page(message)
@@ -216,7 +216,7 @@ def reminded(lines: list[dict[str, Any]], *, language: str) -> list[tuple[str, .
 
 
 def mark(facts: Mapping[str, Any]) -> str:
-    """What tells this email from others with the same words: mail programs join those with one subject."""
+    """What makes the subject unique: mail programs join emails with the same subject."""
     reference, number = facts.get("reference"), facts.get("number")
     if not reference or "receipt" in facts:
         return ""

@@ -1,4 +1,4 @@
-"""Values as words: amounts, days, instants and distances, exact and in the reader's language; refuses floats."""
+"""Values as text: amounts, days, instants and durations, in the reader's language."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 LEFT_TO_RIGHT = "\N{LEFT-TO-RIGHT MARK}"
 HALF_A_YEAR = 180  # days
 
-# Both are read in every country here, so their dates have the order and the clock that nobody misreads.
+# Used in many countries, so dates name the month and times use the 24-hour clock: neither can be misread.
 _PATTERNS = {
     "en": {
         "day": "EEEE d MMMM y",

@@ -1,4 +1,4 @@
-"""Who is signed in, and what an account page shows; refuses ended sessions and deactivated users."""
+"""The signed-in user and the account page; ended sessions and deactivated users are not found."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from portal.models import Merchant, User
 
 @dataclass(frozen=True, slots=True)
 class Shop:
-    """What a merchant tells its customers."""
+    """What a merchant's customers see of it."""
 
     name: str
     support_email: str

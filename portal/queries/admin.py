@@ -23,7 +23,7 @@ PAGE = 50
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many of each there are now; ``oldest_queued_at`` tells how far behind delivery is."""
+    """How many of each there are now; ``oldest_queued_at`` shows how far behind delivery is."""
 
     users: dict[str, int]
     plans: dict[str, int]
@@ -34,7 +34,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class UserRow:
-    """A user as an admin may know one; ``registered`` is false for an invited address nobody has claimed."""
+    """A user as an admin may know one; ``registered`` is false for an invited address without an account."""
 
     id: UUID
     name: str

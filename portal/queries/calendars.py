@@ -1,4 +1,4 @@
-"""Who reads a private calendar address, and what is due by then; refuses addresses that were replaced."""
+"""The owner of a private calendar link, and what is due for that person."""
 
 from __future__ import annotations
 

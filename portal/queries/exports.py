@@ -170,8 +170,8 @@ def movements(
             yield [_movement_row(row) for row in found]
 
 
-# What goes back is posted in one unit of work, on payments of the refund's plan: any of these few postings tells the
-# day. Asked for the first day, SQLite would walk all the shop's postings in the order of days.
+# What goes back is posted in one unit of work, on payments of the refund's plan: any of these few postings gives the
+# day. RequestT for the first day, SQLite would walk all the shop's postings in the order of days.
 _paid = (Payment.merchant_id == Refund.merchant_id) & (Payment.plan_id == Refund.plan_id)
 _returned_on = (
     select(Posting.posted_on)
@@ -268,7 +268,7 @@ def _plan_row(plan: PlanView) -> PlanRow:
     return PlanRow(
         reference=plan.reference,
         description=plan.description,
-        # Under which name an address is registered is told by accepting and not before.
+        # The name of a registered address is shown to the shop only after acceptance.
         customer_name=plan.customer_name if plan.accepted_on else "",
         customer_email=plan.customer_email,
         status=plan.status,

@@ -58,7 +58,7 @@ class PlanPage:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What a list comes to, in minor units: ``received`` is less what went back, ``owed`` is of active plans.
+    """Totals of a list in minor units: ``received`` is less what was returned, ``owed`` is of active plans.
 
     ``more`` says that there are more than ``count`` plans; sums are None then, unless they are known anyway.
     """
@@ -126,7 +126,7 @@ def narrowed(search: str, status: str, today: Today) -> list[ColumnElement[bool]
     if search:
         part = "%" + search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
         columns = (Plan.customer_email, Plan.reference, Plan.description)
-        # Whether an address is registered, and under which name, is told by accepting and not before.
+        # Whether an address is registered, and its name, is shown to the shop only after acceptance.
         name = Plan.acceptance_id.is_not(None) & User.name.ilike(part, escape="\\")
         conditions.append(or_(name, *(column.ilike(part, escape="\\") for column in columns)))
     return conditions

@@ -19,7 +19,7 @@ MOST = 100
 
 @dataclass(frozen=True, slots=True)
 class Undelivered:
-    """An email that nobody got; without a plan if it is about several."""
+    """An email that could not be delivered; without a plan if it is about several."""
 
     kind: str
     to: str

@@ -166,7 +166,7 @@ def change_password(
 
 
 def request_reset(session: Session, email: str, address: str, now: datetime) -> None:
-    """Queue an email with a link to a new password, at most one a minute, for whoever can sign in with this email.
+    """Queue an email with a link to a new password, at most one a minute, for the active user of this address.
 
     It says nothing about whether there is such a user. ``address`` is the network address of the request. Raises
     ``InvalidInput`` for what is no email address at all.
@@ -199,7 +199,7 @@ def _find_who_can_sign_in(session: Session, email: str) -> UUID | None:
 
 
 def _record_reset(session: Session, event: str, user_id: UUID, now: datetime, **facts: Any) -> None:
-    """Whoever holds a link need not be the user, so no actor is named."""
+    """The holder of a link is not proven to be the user, so no actor is recorded."""
     events.record(session, event, merchant_id=PORTAL_ID, at=now, user=str(user_id), **facts)
 
 
@@ -220,7 +220,7 @@ def reset_password(
 def change_shop(
     session: Session, merchant: Actor, name: str, support_email: str, timezone: str, now: datetime
 ) -> None:
-    """Change what customers are told about a shop. Its currency stays. Raises ``InvalidInput``."""
+    """Change what customers see of a shop. Its currency stays. Raises ``InvalidInput``."""
     with collecting() as faults:
         with faults.caught():
             name = clean_name(name, rules.NAME_LONGEST)

@@ -1,4 +1,4 @@
-"""Idempotency keys: a money request is claimed once per user and merchant; refuses a key used for another."""
+"""Idempotency keys: one per money request, user and merchant; reuse for another request is an error."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def record(
     """Note the run of a job that has ended; ``error`` when it failed.
 
     A run that found nothing to do takes the row of the one before it, of the same day, if that found nothing either:
-    the row tells that the job is alive, and there is not one for every minute.
+    one row shows that the job is alive, instead of one row a minute.
     """
     run: dict[str, Any] = {
         "business_date": business_date,

@@ -82,7 +82,9 @@ def record(
     if len(rows) != len(allocations):
         raise LookupError("an entry names an installment that its merchant does not have")
     if entry in _OF_ALLOCATION:
-        session.execute(_give_back(entry, len(allocations)), values | {"payment": cause.payment_id})
+        session.execute(
+            _take_from_allocation(entry, len(allocations)), values | {"payment": cause.payment_id}
+        )
     _post(session, plan, entry, allocations.items(), cause, now, today)
     changes = []
     for row in rows:
@@ -275,7 +277,7 @@ def _change(entry: Entry, count: int) -> Update:
 
 
 @cache
-def _give_back(entry: Entry, count: int) -> Update:
+def _take_from_allocation(entry: Entry, count: int) -> Update:
     entries, column = _entries(count), _OF_ALLOCATION[entry]
     return (
         update(Allocation)

@@ -1,4 +1,4 @@
-"""What people are told about a plan: the event in its trail and the email that goes with it."""
+"""Notifications about a plan: the event, and the email that goes with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An offer's life: sent with frozen terms, accepted, declined, revoked or expired; refuses every other way."""
+"""Offers: sent with frozen terms, then accepted, declined, revoked or expired."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The outbox: messages are written with their cause and delivered later; refuses to say the same thing twice."""
+"""The outbox: messages are written with their cause, unique per cause, and delivered later."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import Row, select, update
 from sqlalchemy.orm import Session
 
-from portal.adapters.mailer import Email, Envelope, Mailer, MailRefused
+from portal.adapters.mailer import DeliveryError, Email, Envelope, Mailer
 from portal.core import reminders
 from portal.core.emails import SECRET
 from portal.core.errors import N_, Busy, Conflict, NotFound
@@ -33,8 +33,8 @@ STOPPED_BY_SUSPENSION = frozenset({"offer_sent", "reminder", *reminders.ORDER})
 
 
 @dataclass(frozen=True, slots=True)
-class Addressed:
-    """A message with all that writing and sending its letter takes."""
+class OutgoingMessage:
+    """A message with all that rendering and sending its email needs."""
 
     id: UUID
     merchant_id: UUID
@@ -87,7 +87,7 @@ def queue_many(session: Session, rows: list[dict[str, Any]]) -> list[UUID]:
 
 
 def send_again(session: Session, admin: Actor, message_id: UUID, now: datetime) -> None:
-    """Queue a message that was given up, with all its tries before it; the letter keeps its id.
+    """Queue a failed message again with all attempts; the email keeps its id.
 
     Raises ``NotFound``, and ``Conflict`` for one that was sent or still waits.
     """
@@ -115,11 +115,11 @@ def send_again(session: Session, admin: Actor, message_id: UUID, now: datetime) 
 
 
 def deliver(
-    session: Session, mailer: Mailer, write: Callable[[Addressed], Email], clock: Callable[[], datetime]
+    session: Session, mailer: Mailer, write: Callable[[OutgoingMessage], Email], clock: Callable[[], datetime]
 ) -> dict[str, int]:
-    """Send what is due, a batch of each merchant in turn; each letter goes outside any transaction, and is recorded.
+    """Send what is due, a batch of each merchant in turn; each email is sent outside any transaction, then recorded.
 
-    A claim is a lease: a crash between sending and recording repeats a letter (with the same id), and loses none.
+    A claim is a lease: a crash between sending and recording repeats an email (with the same id), and loses none.
     The lease counts from the claim and not from the start of a run, which may take longer than a lease.
     """
     counts, claimed = {"sent": 0, "refused": 0}, True
@@ -137,7 +137,7 @@ def _merchants_with_mail(session: Session, now: datetime) -> list[UUID]:
     return list(session.scalars(due))
 
 
-def _claim(session: Session, merchant_id: UUID, now: datetime) -> list[Addressed]:
+def _claim(session: Session, merchant_id: UUID, now: datetime) -> list[OutgoingMessage]:
     with unit_of_work(session):
         rows = session.execute(
             select(
@@ -174,8 +174,8 @@ def _claim(session: Session, merchant_id: UUID, now: datetime) -> list[Addressed
     return [_addressed(merchant_id, row) for row in rows]
 
 
-def _addressed(merchant_id: UUID, row: Row[Any]) -> Addressed:
-    return Addressed(
+def _addressed(merchant_id: UUID, row: Row[Any]) -> OutgoingMessage:
+    return OutgoingMessage(
         id=row.id,
         merchant_id=merchant_id,
         kind=row.kind,
@@ -198,8 +198,8 @@ def _addressed(merchant_id: UUID, row: Row[Any]) -> Addressed:
 def _deliver_one(
     session: Session,
     mailer: Mailer,
-    write: Callable[[Addressed], Email],
-    message: Addressed,
+    write: Callable[[OutgoingMessage], Email],
+    message: OutgoingMessage,
     clock: Callable[[], datetime],
 ) -> str:
     stopped = _reason_to_stop(message)
@@ -209,7 +209,7 @@ def _deliver_one(
     try:
         email = write(message)
         mailer.send(email, message.envelope)
-    except MailRefused as refused:
+    except DeliveryError as refused:
         return _refuse(session, message, str(refused), clock(), permanent=refused.permanent)
     except Exception as error:
         # An email that cannot be written or addressed would otherwise hold up all that are behind it.
@@ -219,7 +219,7 @@ def _deliver_one(
     return "sent"
 
 
-def _record_sent(session: Session, message: Addressed, email: Email, now: datetime) -> None:
+def _record_sent(session: Session, message: OutgoingMessage, email: Email, now: datetime) -> None:
     """What was sent and when. Words that the database cannot hold are left out, or the email would go out again."""
     sent = {"state": "sent", "sent_at": now, "error": None}
     # A secret is not kept where an admin could read it.
@@ -233,8 +233,8 @@ def _record_sent(session: Session, message: Addressed, email: Email, now: dateti
         _record(session, message, sent)
 
 
-def _reason_to_stop(message: Addressed) -> str | None:
-    """Why an email is not sent: nobody reads it, or it would go on with what a suspended shop may not."""
+def _reason_to_stop(message: OutgoingMessage) -> str | None:
+    """Why an email is withheld: the recipient is deactivated, or the shop is suspended."""
     if message.deactivated:
         return N_("Not sent: the recipient's account is deactivated.")
     if message.suspended and message.kind in STOPPED_BY_SUSPENSION:
@@ -243,7 +243,7 @@ def _reason_to_stop(message: Addressed) -> str | None:
 
 
 def _refuse(
-    session: Session, message: Addressed, error: str, now: datetime, *, permanent: bool = False
+    session: Session, message: OutgoingMessage, error: str, now: datetime, *, permanent: bool = False
 ) -> str:
     if permanent or message.tries >= MOST_TRIES:
         values: dict[str, Any] = {"state": "failed", "error": error}
@@ -254,7 +254,7 @@ def _refuse(
     return "refused"
 
 
-def _record(session: Session, message: Addressed, values: dict[str, Any]) -> None:
+def _record(session: Session, message: OutgoingMessage, values: dict[str, Any]) -> None:
     with unit_of_work(session):
         session.execute(
             update(Message)

@@ -31,7 +31,7 @@ def mark(
     plans whose terms name this time zone.
 
     Returns how many were stamped, and where to go on; None at the end. A row that a payment or another worker holds is
-    passed over; the next run sees what became of it. The rows never leave the database: PostgreSQL finds, tells and
+    skipped; the next run handles it. The rows never leave the database: PostgreSQL finds, records and
     stamps in one statement, SQLite, where nobody else writes meanwhile, finds the same page three times.
     """
     query = _page(merchant_id, zone, today, after, batch)
@@ -71,7 +71,7 @@ def mark(
 def _page(
     merchant_id: UUID, zone: str, today: date, after: Place | None, batch: int
 ) -> Select[date, UUID, UUID, int]:
-    """What the next page needs to be told of, locked; what somebody else holds is left out."""
+    """The next page of installments, locked; rows locked by others are skipped."""
     query = (
         select(*ORDER, Installment.plan_id, Installment.number)
         .join(Plan, (Plan.merchant_id == Installment.merchant_id) & (Plan.id == Installment.plan_id))

@@ -98,7 +98,7 @@ def _add(session: Session, table: type[Base], rows: Iterable[Any]) -> None:
 def rebuild_rollups(session: Session) -> None:
     """Count all sums afresh, of every merchant, from what is there: after rows were written past the services.
 
-    Whoever writes meanwhile waits, or is told that the portal is busy; reading goes on. However long the count takes,
+    Concurrent writers wait or get ``Busy``; reading goes on. However long the count takes,
     it is not cut off by the limits for people who wait. ``Busy`` if the tables cannot be locked within a minute.
     """
     if is_postgresql(session):

@@ -24,7 +24,7 @@ def open_session(
     """A new session's id, and the event that it began.
 
     None if the password was changed or the user deactivated since ``version`` was read with it: a session must not
-    outlive what opened it, so whoever changes a password waits for this row or is seen here.
+    outlive the password that opened it, so a password change waits for this row or is seen here.
     """
     current = session.scalars(
         select(User.session_version)

@@ -1,4 +1,4 @@
-"""Signing in with a password; guessing is refused before any hash is computed, and locks out nobody else."""
+"""Signing in with a password; guesses are refused before hashing, and lock out nobody else."""
 
 from __future__ import annotations
 

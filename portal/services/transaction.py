@@ -64,7 +64,7 @@ def batch_unit_of_work(session: Session) -> Iterator[Session]:
 
 
 def rollback_safely(session: Session) -> None:
-    """Roll back, also when the connection is lost: the database has then rolled back by itself."""
+    """Roll back; a lost connection has been rolled back by the database already."""
     with suppress(DBAPIError):
         session.rollback()
 

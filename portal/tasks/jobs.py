@@ -21,7 +21,7 @@ from portal.services.transaction import unit_of_work
 log = logging.getLogger(__name__)
 
 # One thread of a worker delivers at a time: the other stays free for the rest while a mail server is slow, and a kill
-# finds at most one letter between sending and recording.
+# finds at most one email between sending and recording.
 delivering = threading.Lock()
 
 
@@ -53,7 +53,7 @@ def register(huey: Huey, app: Flask) -> Callable[[], Any]:
 
 
 def deliver() -> dict[str, int]:
-    """Deliver what is due with the portal's own mailer and letters, unless another thread is at it."""
+    """Deliver what is due, unless another thread is delivering."""
     if not delivering.acquire(blocking=False):
         return {}
     try:

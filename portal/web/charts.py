@@ -44,7 +44,7 @@ class Bar:
 class Chart:
     """Points beside one another, each with a value for every series (its name, and where that leads).
 
-    ``marked`` is the place of the point whose values are told until another is pointed at; ``most`` stands at the
+    ``marked`` is the index of the point whose values are shown until another is pointed at; ``most`` is at the
     top of the plot, else the longest bar. ``point_name`` heads the points in the table.
     """
 

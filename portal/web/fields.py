@@ -23,7 +23,7 @@ LONGEST_NUMBER = 20
 class TextField(StringField):
     """A line of at most ``longest`` characters. A field that was not sent is an empty one.
 
-    Whoever checks a line that is much too long gets enough of it to see that, and the page shows its beginning.
+    A line that is much too long is cut: enough remains to refuse it, and the page shows its beginning.
     """
 
     data: Any
@@ -101,7 +101,7 @@ class DayField(DateField):
 
 
 class AmountField(TextField):
-    """An amount in the ``currency`` of its form, kept as it was typed; ``minor`` is what it comes to in minor units."""
+    """An amount in the ``currency`` of its form, kept as it was typed; ``minor`` is its value in minor units."""
 
     minor: int | None = None
 

@@ -28,7 +28,7 @@ class PageForm(FlaskForm):
 
     @contextmanager
     def collecting(self) -> Iterator[None]:
-        """Put what a service refuses in the block beside the fields that it names, or above the form."""
+        """Show an ``InvalidInput`` of the block at its fields, or above the form."""
         try:
             yield
         except InvalidInput as invalid:

@@ -1,4 +1,4 @@
-"""Who opens a page: found by the session's cookie alone; whoever is not signed in is sent to sign in."""
+"""Guards of pages: the session cookie identifies the user; anonymous users are sent to sign in."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from portal.queries.sessions import OpenSession
 
 from . import form_drafts
 
-# So long a browser still tells whose session has ended: a form that was left open is not refused as a stranger's.
+# Cookie lifetime; longer than a session, so that an expired user's form draft can be restored.
 REMEMBERED = timedelta(days=7)
 
 # A browser reads a second slash or a backslash as the start of another host, and drops control characters.

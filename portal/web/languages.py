@@ -1,4 +1,4 @@
-"""In which language a page is written: one's own choice, else this browser's; refuses languages without words."""
+"""The language of a page: the user's choice, else the browser's, else English."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def show() -> str:
 @bp.post("/language")
 @public
 def choose() -> Response:
-    """Keep the language in this browser, and for whoever is signed in; then back to the page where it was chosen."""
+    """Keep the language in this browser and, when signed in, on the account; then go back to the page."""
     language = check_language(request.form.get("language", ""))
     if current_user.is_authenticated:
         with unit_of_work(db.session):

@@ -1,4 +1,4 @@
-// Draws the API's description with Swagger UI; asks nobody else, not even its validator.
+// Renders the API's description with Swagger UI; no external request, not even to its validator.
 const place = document.getElementById("api-docs");
 window.SwaggerUIBundle({
   domNode: place,

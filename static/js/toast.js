@@ -20,7 +20,7 @@
   };
 
   document.addEventListener("toast", (event) => show(event.detail.text, event.detail.kind));
-  // What a part asks by itself, again and again, may fail in silence.
+  // A polling request may fail silently.
   const asked = (event) => event.detail.requestConfig.triggeringEvent;
 
   document.addEventListener("htmx:sendError", (event) => asked(event) && show(region.dataset.offline, "error"));

@@ -16,7 +16,7 @@ from portal.presentation.activity import ACCOUNT_EVENTS, EMAILS, EVENTS
 ROOT = Path(__file__).parent.parent.parent
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/**/*.md"))]
-LAYOUTS = {"letter.txt", "letter.html", "_shared"}
+LAYOUTS = {"layout.txt", "layout.html", "_shared"}
 
 # Sentences that may use such a word: the history of the name, signs of an alphabet, and the text of accepted terms,
 # which is hashed and cannot change.

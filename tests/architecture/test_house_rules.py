@@ -140,7 +140,7 @@ RULES: dict[Rule, tuple[str, ...]] = {
     short_functions: (".py",),
     says_what_it_holds: (".py",),
     reads_no_clock_when_imported: (".py",),
-    # A letter (.j2) has no sheet to link to and carries its own; what a page shows comes under the strict policy.
+    # An email (.j2) has no sheet to link to and carries its own; what a page shows comes under the strict policy.
     no_inline_style_or_script: (".html",),
     words_are_translated: (".html", ".j2"),
     css_is_logical: (".css",),

@@ -1,4 +1,4 @@
-"""One run: Redis is stopped while customers sign in and pay, and comes back empty; the letters catch up."""
+"""One run: Redis is stopped while customers sign in and pay, and comes back empty; the emails catch up."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Report:
     seconds: float
     paid: int = 0
     slowest: float = 0
-    letters: int = 0
+    emails: int = 0
     doubled: int = 0
     caught_up: float = 0
     wrong: list[str] = field(default_factory=list)
@@ -132,7 +132,7 @@ def pay_all(port: int, targets: list[Target], until: float) -> list[Answer]:
 
 
 def catch_up(app: Flask) -> float:
-    """Seconds until no letter waits any more: a payment's own wakes the worker, and else it looks once a minute."""
+    """Seconds until no email waits any more: a payment's own wakes the worker, and else it looks once a minute."""
     began = time.monotonic()
     consumers.until(lambda: not waiting(db.session), CATCH_UP_SECONDS)
     return time.monotonic() - began
@@ -146,11 +146,11 @@ def waiting(session: Session) -> int:
 def judge(report: Report, session: Session, log: list[Answer], arrived: list[str]) -> None:
     report.paid = sum(answer.status in (200, 303) for answer in log)
     report.slowest = max(answer.ended - answer.began for answer in log)
-    letters = {str(each) for each in session.scalars(select(Message.id))}
-    report.letters, report.doubled = len(letters), len(arrived) - len(set(arrived))
+    emails = {str(each) for each in session.scalars(select(Message.id))}
+    report.emails, report.doubled = len(emails), len(arrived) - len(set(arrived))
     broken = [answer for answer in log if answer.status == 0 or answer.status >= 500]
     report.wrong += [f"{answer.order.path} was answered {answer.status}" for answer in broken]
-    report.wrong += [f"message {each} did not arrive" for each in letters - set(arrived)]
+    report.wrong += [f"message {each} did not arrive" for each in emails - set(arrived)]
     if report.doubled:
-        report.wrong.append(f"{report.doubled} letters came twice")
+        report.wrong.append(f"{report.doubled} emails came twice")
     report.wrong += [f"self-check: {name}" for name in factories.broken_invariants(session)]

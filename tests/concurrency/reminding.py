@@ -1,4 +1,4 @@
-"""One run: reminders go out by real workers that are killed, to a mail server that refuses each third letter."""
+"""One run: reminders go out by real workers that are killed, to a mail server that refuses each third email."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ ZONES = ("UTC", "Asia/Tokyo", "America/Los_Angeles", "Pacific/Auckland")
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast letters go out and workers die: at least ``letter`` seconds each, a look for a victim every ``kill``.
+    """How fast emails go out and workers die: at least ``email`` seconds each, a look for a victim every ``kill``.
 
     After ``longest`` seconds letters that nobody tried are taken for lost.
 
-    A small run takes its letters slowly, so that the fastest machine has not sent all before the first kill.
+    A small run takes its emails slowly, so that the fastest machine has not sent all before the first kill.
     """
 
-    letter: float = 0
+    email: float = 0
     kill: float = 3
     most_kills: int = 10_000
     longest: float = 1800
@@ -66,12 +66,12 @@ class MailServer:
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
         await asyncio.sleep(self.pause)
-        letter = envelope.content.partition(b"Message-ID: <")[2].partition(b"@")[0].decode()
+        email = envelope.content.partition(b"Message-ID: <")[2].partition(b"@")[0].decode()
         is_third = (len(self.ids) + self.refused) % 3 == 2
-        if self.refuses and is_third and self.refusals[letter] < MOST_REFUSALS:
-            self.refusals[letter] += 1
+        if self.refuses and is_third and self.refusals[email] < MOST_REFUSALS:
+            self.refusals[email] += 1
             return "451 4.3.0 Try again later"
-        self.ids.append(letter)
+        self.ids.append(email)
         return "250 OK"
 
 
@@ -92,7 +92,7 @@ class Report:
 def run(engine: str, redis_url: str, reminders: int, database_url: str, folder: Path, pace: Pace) -> Report:
     """Build, remind among kills with every task queued three times and lost at each kill, catch up, judge."""
     report = Report(engine, "Redis" if redis_url else "SQLite")
-    with mail_server(pace.letter) as (port, mailbox):
+    with mail_server(pace.email) as (port, mailbox):
         url = f"smtp://127.0.0.1:{port}?from=portal@example.com"
         environ = environment(folder, DATABASE_URL=database_url, REDIS_URL=redis_url, MAIL_URL=url)
         app = create_app(load_settings(environ) | {"TESTING": True})
@@ -142,7 +142,7 @@ def build(session: Session, reminders: int, now: datetime) -> None:
 def remind(
     app: Flask, workers: list[consumers.Consumer], mailbox: MailServer, reminders: int, pace: Pace
 ) -> int:
-    """Kill the workers in turn, each time that letters went out since, until all were tried; returns how often."""
+    """Kill the workers in turn, each time that emails went out since, until all were tried; returns how often."""
     kills, seen, deadline = 0, 0, time.monotonic() + pace.longest
     queue_thrice(app)
     while time.monotonic() < deadline:
@@ -202,5 +202,5 @@ def judge(report: Report, session: Session, mailbox: MailServer, reminders: int)
     report.wrong += [f"message {row.id} is {row.state}" for row in rows if row.state != "sent"]
     report.wrong += [f"message {row.id} was lost" for row in rows if str(row.id) not in arrived]
     if report.doubled > report.kills:
-        report.wrong.append(f"{report.doubled} letters came twice, and there were {report.kills} kills")
+        report.wrong.append(f"{report.doubled} emails came twice, and there were {report.kills} kills")
     report.wrong += [f"self-check: {name}" for name in factories.broken_invariants(session)]

@@ -102,7 +102,7 @@ CUTS = (
         (PAYING.format("paying on sqlite"), PAYING.format("paying on postgres")),
     ),
     Cut(
-        "the lease of a letter",
+        "the lease of an email",
         ", send_after=now + LEASE)",
         ")",
         (REMINDING.format("postgres_and_redis[postgres]"),),

@@ -5,7 +5,7 @@ import pytest
 from . import outage, reminding
 
 SMALL = 60
-PACE = reminding.Pace(letter=0.1, kill=0.5, most_kills=2, longest=180)
+PACE = reminding.Pace(email=0.1, kill=0.5, most_kills=2, longest=180)
 
 
 @pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
@@ -24,8 +24,8 @@ def check(report):
 
 
 @pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
-def test_without_redis_customers_sign_in_and_pay_and_the_letters_catch_up(database_url, tmp_path):
+def test_without_redis_customers_sign_in_and_pay_and_the_emails_catch_up(database_url, tmp_path):
     report = outage.run("sqlite", database_url, tmp_path, installments=30, seconds=2)
     assert report.wrong == [], report
     assert report.paid
-    assert report.letters
+    assert report.emails

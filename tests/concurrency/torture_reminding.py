@@ -16,9 +16,9 @@ from .torture import LONGEST_COMPLAINT, databases, new, say
 
 FULL = 10_000
 PAID = 300
-COLUMNS = ("database", "queue", "messages", "kills", "letters refused", "came twice", "wrong", "seconds")
+COLUMNS = ("database", "queue", "messages", "kills", "emails refused", "came twice", "wrong", "seconds")
 OUTAGE_COLUMNS = (
-    *("database", "seconds without Redis", "paid meanwhile", "slowest answer, s", "letters", "came twice"),
+    *("database", "seconds without Redis", "paid meanwhile", "slowest answer, s", "emails", "came twice"),
     *("caught up after, s", "wrong"),
 )
 
@@ -78,7 +78,7 @@ def row(report: Report) -> str:
 
 def outage_row(report: outage.Report) -> str:
     cells = (
-        *(report.engine, round(report.seconds), report.paid, round(report.slowest, 2), report.letters),
+        *(report.engine, round(report.seconds), report.paid, round(report.slowest, 2), report.emails),
         *(report.doubled, round(report.caught_up), len(report.wrong)),
     )
     return "| " + " | ".join(str(cell) for cell in cells) + " |"

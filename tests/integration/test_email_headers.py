@@ -26,9 +26,9 @@ from portal.services.transaction import unit_of_work
 from tests import servers
 from tests.browserlike import form_at
 from tests.factories import NOW, PASSWORD, accepted_plan, offered_plan
-from tests.integration.test_letters import BASE, CASES, KINDS, REMINDER, letters, message
+from tests.integration.test_emails import BASE, CASES, KINDS, REMINDER, emails, message
 
-__all__ = ["letters"]  # a fixture
+__all__ = ["emails"]  # a fixture
 
 FROM = "portal@example.com"
 ON_SQLITE = pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
@@ -108,8 +108,8 @@ def test_no_name_and_no_subject_adds_a_header(server, sender, subject):
 
 @pytest.mark.parametrize("language", ["en", "ar", "ar_EG"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_says_what_it_is(server, letters, kind, language):
-    email = letters.write(message(kind, language=language))
+def test_every_kind_says_what_it_is(server, emails, kind, language):
+    email = emails.write(message(kind, language=language))
     mail = message_from_bytes(sent(server, email), policy=policy.default)
     assert not mail.defects
     assert mail["Subject"] == email.subject
@@ -151,9 +151,9 @@ def test_a_retry_a_day_later_is_the_same_email(app, session, shop, ada, smtp_ser
     assert first["Date"].datetime == NOW.replace(microsecond=0)
 
 
-def test_plans_and_installments_alike_have_subjects_of_their_own(letters):
+def test_plans_and_installments_alike_have_subjects_of_their_own(emails):
     def subject(kind, **facts):
-        return letters.write(message(kind, facts=CASES[kind][0] | facts)).subject
+        return emails.write(message(kind, facts=CASES[kind][0] | facts)).subject
 
     assert subject("due_today", number=1) != subject("due_today", number=2)
     for kind in sorted(set(KINDS) - {"password_reset", "payment_received", "reminder"}):
@@ -162,13 +162,13 @@ def test_plans_and_installments_alike_have_subjects_of_their_own(letters):
 
 
 @pytest.mark.parametrize("language", ["en", "ar"])
-def test_an_offers_subject_names_the_shop_and_what_is_bought(letters, language):
+def test_an_offers_subject_names_the_shop_and_what_is_bought(emails, language):
     shop, bought = (
         "Ö" * 119 + "x",
         "Walnut desk with drawers, oiled, and six chairs; delivered and set up " * 3,
     )
     facts = CASES["offer_sent"][0] | {"description": bought}
-    subject = letters.write(message("offer_sent", facts=facts, sender=shop, language=language)).subject
+    subject = emails.write(message("offer_sent", facts=facts, sender=shop, language=language)).subject
     assert shop in subject
     assert bought[:60] in subject
     assert "7KQ2MW4X" in subject
@@ -176,8 +176,8 @@ def test_an_offers_subject_names_the_shop_and_what_is_bought(letters, language):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_only_reminders_before_the_due_date_can_be_stopped(server, letters, kind):
-    mail = message_from_bytes(sent(server, letters.write(message(kind))), policy=policy.default)
+def test_only_reminders_before_the_due_date_can_be_stopped(server, emails, kind):
+    mail = message_from_bytes(sent(server, emails.write(message(kind))), policy=policy.default)
     if kind in ("due_soon", "due_today"):
         assert mail["List-Unsubscribe"].startswith(f"<{BASE}/unsubscribe/")
         assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"

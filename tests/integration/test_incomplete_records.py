@@ -17,7 +17,7 @@ from portal.services.transaction import unit_of_work
 from tests import factories
 from tests.browserlike import sign_in
 from tests.factories import NOW, accepted_plan
-from tests.integration.test_letters import CASES as EMAILS
+from tests.integration.test_emails import CASES as EMAILS
 
 # The facts that the sentence of an event needs; every other sentence needs none.
 FACTS = {

@@ -66,7 +66,7 @@ def test_the_clock_starts_each_job_at_its_minute(huey, minute, due):
     assert {task.name for task in huey.read_periodic(at)} == due
 
 
-def test_a_commit_wakes_delivery_and_the_letter_goes_out(app, session, huey, ada):
+def test_a_commit_wakes_delivery_and_the_email_goes_out(app, session, huey, ada):
     queue_message(app, ada)
     assert run_all(huey) == 1
     session.rollback()

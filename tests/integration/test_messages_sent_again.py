@@ -22,7 +22,7 @@ def boss(session):
 
 
 @pytest.fixture
-def letter(session, shop, ada):
+def email(session, shop, ada):
     """The id of an offer's letter that eight tries did not bring out."""
     offered_plan(session, shop, ada.email)
     with unit_of_work(session):
@@ -40,29 +40,29 @@ def send_again(session, boss, message_id):
         outbox.send_again(session, boss, message_id, NOW)
 
 
-def test_it_is_tried_as_often_again_and_who_did_it_is_kept(session, boss, letter):
-    send_again(session, boss, letter)
+def test_it_is_tried_as_often_again_and_who_did_it_is_kept(session, boss, email):
+    send_again(session, boss, email)
     assert stored(session) == ("queued", 0, "550 No such mailbox")
     event = session.scalars(select(Event).where(Event.kind == "message_sent_again")).one()
-    assert (event.merchant_id, event.actor_id, event.facts) == (PORTAL_ID, boss.id, {"message": str(letter)})
+    assert (event.merchant_id, event.actor_id, event.facts) == (PORTAL_ID, boss.id, {"message": str(email)})
 
 
-def test_what_waits_or_was_sent_is_left_alone(app, session, boss, letter):
-    send_again(session, boss, letter)
+def test_what_waits_or_was_sent_is_left_alone(app, session, boss, email):
+    send_again(session, boss, email)
     with pytest.raises(Conflict):
-        send_again(session, boss, letter)
+        send_again(session, boss, email)
     adapters = app.extensions["adapters"]
     outbox.deliver(session, adapters.mailer, adapters.emails.write, lambda: NOW)
     with pytest.raises(Conflict):
-        send_again(session, boss, letter)
+        send_again(session, boss, email)
     assert stored(session) == ("sent", 1, None)
     with pytest.raises(NotFound):
         send_again(session, boss, uuid4())
 
 
-def test_the_admin_presses_send_again_and_it_goes_out(app, client, session, boss, letter):
+def test_the_admin_presses_send_again_and_it_goes_out(app, client, session, boss, email):
     client.submit("/login", {"email": boss.email, "password": PASSWORD})
-    path = f"/admin/messages/{letter}"
+    path = f"/admin/messages/{email}"
     assert "550 No such mailbox" in client.get(path).get_data(as_text=True)
     answer = client.submit(f"{path}/send-again", {}, page=path)
     assert (answer.status_code, answer.location) == (303, path)

@@ -125,7 +125,7 @@ def test_words_of_both_directions_on_one_page_are_found_by_poppler(tmp_path, doc
 @pytest.mark.parametrize("document", [ENGLISH, ARABIC])
 @pytest.mark.parametrize("words", ["مدينة", "עיר"])
 def test_brackets_open_toward_what_they_hold(document, words):
-    """Around right-to-left letters, too, the left one of the two is open to the right, in both directions."""
+    """Around right-to-left emails, too, the left one of the two is open to the right, in both directions."""
     with opened(replace(document, about=f"({words})")) as pdf:
         text = pdf[0].get_textpage()
         start = text.search(words).get_next()[0]
@@ -160,7 +160,7 @@ def test_a_document_in_arabic_is_written_from_the_right():
     assert left_of(ARABIC, "3") > left_of(ENGLISH, "6") + 200
 
 
-def test_the_sign_of_a_foreign_currency_stays_with_its_letters_in_arabic():
+def test_the_sign_of_a_foreign_currency_stays_with_its_emails_in_arabic():
     assert left_of(ARABIC, "U") < left_of(ARABIC, "$") < left_of(ARABIC, "3")
 
 

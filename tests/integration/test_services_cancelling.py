@@ -39,8 +39,8 @@ def test_what_is_still_owed_is_cancelled_and_what_was_paid_stays(session, shop, 
 def test_the_customer_is_told_and_the_timeline_says_how_much(session, shop, ada):
     plan_id = accepted_plan(session, shop, ada)
     cancel(session, shop, plan_id, 10000)
-    letter = session.scalars(select(Message).where(Message.kind == "plan_cancelled")).one()
-    assert (letter.user_id, letter.facts["owed"]) == (ada.id, 10000)
+    email = session.scalars(select(Message).where(Message.kind == "plan_cancelled")).one()
+    assert (email.user_id, email.facts["owed"]) == (ada.id, 10000)
     event = session.scalars(select(Event).where(Event.kind == "plan_cancelled")).one()
     assert (event.actor_id, event.facts["owed"]) == (shop.id, 10000)
 

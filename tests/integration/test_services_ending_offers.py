@@ -35,7 +35,7 @@ def expire(session, shop, today, now=NOW, **more):
         return offers.expire(session, shop.id, shop.timezone, today, now, **more)
 
 
-def letters(session, plan_id):
+def emails(session, plan_id):
     return session.execute(select(Message.kind, Message.user_id).where(Message.plan_id == plan_id)).all()
 
 
@@ -45,7 +45,7 @@ def test_declining_ends_the_offer_and_tells_the_shop(session, shop, ada):
     plan = plan_of(session, ada, plan_id)
     assert plan.state == "declined"
     assert {i.status for i in plan.installments} == {"cancelled"}
-    assert ("offer_declined", shop.id) in letters(session, plan_id)
+    assert ("offer_declined", shop.id) in emails(session, plan_id)
     assert "plan_declined" in session.scalars(select(Event.kind).where(Event.plan_id == plan_id)).all()
     assert factories.row_counts(session)["postings"] == 0
 
@@ -54,7 +54,7 @@ def test_revoking_ends_the_offer_and_tells_the_customer(session, shop, ada):
     plan_id = offered_plan(session, shop, ada.email)
     revoke(session, shop, plan_id)
     assert plan_of(session, ada, plan_id).state == "revoked"
-    assert ("offer_revoked", ada.id) in letters(session, plan_id)
+    assert ("offer_revoked", ada.id) in emails(session, plan_id)
 
 
 @pytest.mark.parametrize("ended", ["declined", "revoked", "expired", "accepted"])
@@ -102,7 +102,7 @@ def test_offers_expire_the_day_after_their_last_day_once(session, shop, ada):
     assert expire(session, shop, AFTER) == 1
     assert expire(session, shop, AFTER) == 0
     assert plan_of(session, ada, plan_id).state == "expired"
-    assert letters(session, plan_id).count(("offer_expired", shop.id)) == 1
+    assert emails(session, plan_id).count(("offer_expired", shop.id)) == 1
 
 
 def test_expiring_leaves_other_shops_and_ended_or_accepted_offers_alone(session, shop, ada):

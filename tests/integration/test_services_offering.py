@@ -42,8 +42,8 @@ def test_an_offer_posts_no_debt_but_tells_the_customer_and_the_timeline(session,
     plan_id = offered_plan(session, shop, ada.email)
     assert factories.row_counts(session)["postings"] == 0
     assert session.scalars(select(Event.kind).where(Event.plan_id == plan_id)).all() == ["plan_offered"]
-    letter = session.scalars(select(Message).where(Message.plan_id == plan_id)).one()
-    assert (letter.kind, letter.user_id, letter.merchant_id) == ("offer_sent", ada.id, shop.id)
+    email = session.scalars(select(Message).where(Message.plan_id == plan_id)).one()
+    assert (email.kind, email.user_id, email.merchant_id) == ("offer_sent", ada.id, shop.id)
 
 
 def test_the_terms_are_frozen_when_the_offer_is_sent(session, shop, ada):

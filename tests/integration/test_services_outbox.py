@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.adapters.mailer import Email, KeptMailer, MailRefused, SmtpMailer
+from portal.adapters.mailer import DeliveryError, Email, LoggingMailer, SmtpMailer
 from portal.core.roles import PORTAL_ID
 from portal.models import Message
 from portal.services import outbox
@@ -22,14 +22,14 @@ def write(message):
 
 
 class Recorder:
-    """A mailer that takes every letter, or none, and remembers to whom it was given one."""
+    """A mailer that takes every email, or none, and remembers to whom it was given one."""
 
     def __init__(self, refusing=False):
         self.refusing, self.ids = refusing, []
 
     def send(self, email, envelope):
         if self.refusing:
-            raise MailRefused("451 try again later")
+            raise DeliveryError("451 try again later")
         self.ids.append(envelope.id)
 
 
@@ -125,7 +125,7 @@ def test_what_is_not_due_yet_waits(session, ada):
     assert deliver(session, Recorder(), later)["sent"] == 1
 
 
-def test_a_refused_letter_backs_off_and_is_given_up_after_eight_tries(session, ada):
+def test_a_refused_email_backs_off_and_is_given_up_after_eight_tries(session, ada):
     queue(session, ada)
     now, waits, nobody = NOW, [], Recorder(refusing=True)
     for _ in range(7):
@@ -141,7 +141,7 @@ def test_a_refused_letter_backs_off_and_is_given_up_after_eight_tries(session, a
     assert deliver(session, Recorder(), now + timedelta(days=30)) == {"sent": 0, "refused": 0}
 
 
-def test_a_letter_that_was_refused_goes_out_when_the_server_is_back(session, ada):
+def test_a_email_that_was_refused_goes_out_when_the_server_is_back(session, ada):
     queue(session, ada)
     closed = SmtpMailer(f"smtp://127.0.0.1:{servers.free_port()}")
     assert deliver(session, closed)["refused"] == 1
@@ -155,7 +155,7 @@ def test_a_permanent_refusal_ends_the_attempts_at_once(session, ada):
 
     class Unknown(Recorder):
         def send(self, email, envelope):
-            raise MailRefused("550 No such mailbox", permanent=True)
+            raise DeliveryError("550 No such mailbox", permanent=True)
 
     assert deliver(session, Unknown()) == {"sent": 0, "refused": 1}
     (message,) = stored(session)
@@ -180,7 +180,7 @@ def test_an_email_whose_words_cannot_be_kept_goes_out_once_and_holds_up_no_other
 def test_a_crash_while_sending_loses_nothing_and_the_lease_holds_others_off(session, ada):
     queue(session, ada)
 
-    class Killed(KeptMailer):
+    class Killed(LoggingMailer):
         def send(self, *_, **__):
             raise KeyboardInterrupt
 
@@ -190,13 +190,13 @@ def test_a_crash_while_sending_loses_nothing_and_the_lease_holds_others_off(sess
     assert deliver(session, Recorder(), NOW + timedelta(minutes=5))["sent"] == 1
 
 
-def test_a_letter_that_cannot_be_written_holds_up_no_other_and_is_given_up_visibly(session, ada):
+def test_a_email_that_cannot_be_written_holds_up_no_other_and_is_given_up_visibly(session, ada):
     for kind in ("unknown", "plan_offered", "plan_offered"):
         queue(session, ada, kind)
 
     def picky(message):
         if message.kind == "unknown":
-            raise LookupError("no such letter")
+            raise LookupError("no such email")
         return write(message)
 
     assert deliver(session, Recorder(), write=picky) == {"sent": 2, "refused": 1}
@@ -204,10 +204,10 @@ def test_a_letter_that_cannot_be_written_holds_up_no_other_and_is_given_up_visib
         deliver(session, Recorder(), NOW + timedelta(hours=hours), write=picky)
     unknown, *others = stored(session)
     assert (unknown.state, [m.state for m in others]) == ("failed", ["sent", "sent"])
-    assert "no such letter" in unknown.error
+    assert "no such email" in unknown.error
 
 
-def test_two_workers_send_each_letter_once(session, ada):
+def test_two_workers_send_each_email_once(session, ada):
     for _ in range(45):
         queue(session, ada)
     recorder, engine = Recorder(), session.get_bind()
@@ -222,8 +222,8 @@ def test_two_workers_send_each_letter_once(session, ada):
     assert len(set(recorder.ids)) == len(recorder.ids) == 45
 
 
-def test_the_body_of_a_password_letter_is_not_kept(session, ada):
+def test_the_body_of_a_password_email_is_not_kept(session, ada):
     queue(session, ada, "password_reset")
-    deliver(session, KeptMailer())
+    deliver(session, LoggingMailer())
     (message,) = stored(session)
     assert (message.state, message.body) == ("sent", None)

@@ -57,8 +57,8 @@ def test_a_payment_is_dated_told_and_numbered(session, shop, ada):
         "succeeded",
         later,
     )
-    letter = session.scalars(select(Message).where(Message.kind == "payment_received")).one()
-    assert (letter.cause, letter.user_id, letter.facts["amount"]) == (answer.payment_id, ada.id, 3333)
+    email = session.scalars(select(Message).where(Message.kind == "payment_received")).one()
+    assert (email.cause, email.user_id, email.facts["amount"]) == (answer.payment_id, ada.id, 3333)
     event = session.scalars(select(Event).where(Event.kind == "payment_succeeded")).one()
     assert (event.actor_id, event.facts["installments"]) == (ada.id, [2])
 

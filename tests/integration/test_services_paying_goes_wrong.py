@@ -25,7 +25,7 @@ def test_a_declined_payment_frees_the_installments_and_posts_nothing(session, sh
     assert (plan.state, plan.owed, plan.processing) == ("active", 10000, False)
     payment = session.scalars(select(Payment)).one()
     assert (payment.state, payment.number, payment.outcome) == ("declined", None, card)
-    # The page has said so; a letter goes out only when the answer came later.
+    # The page has said so; an email goes out only when the answer came later.
     assert "payment_declined" not in session.scalars(select(Message.kind)).all()
     assert factories.row_counts(session)["postings"] == 3
     choose_card(session, ada, "succeeds")

@@ -142,14 +142,14 @@ def test_what_was_kept_when_a_plan_was_cancelled_can_be_refunded_and_it_stays_ca
     assert balances(session) == (0, 0, -10000, 10000)
 
 
-def test_the_customer_gets_one_letter_with_the_old_and_the_new_schedule(session, shop, ada):
+def test_the_customer_gets_one_email_with_the_old_and_the_new_schedule(session, shop, ada):
     plan_id = accepted_plan(session, shop, ada)
     pay(session, ada, plan_id, 1)
     answer = refund(session, shop, plan_id, 5000)
-    letter = session.scalars(select(Message).where(Message.kind == "refund_made")).one()
-    assert (letter.user_id, letter.cause, letter.state) == (ada.id, answer.refund_id, "queued")
-    assert [letter.facts[name] for name in ("amount", "cancelled", "to_return")] == [5000, 5000, 0]
-    lines = [(i["number"], i["due_on"], i["cancelled"], i["returned"]) for i in letter.facts["changes"]]
+    email = session.scalars(select(Message).where(Message.kind == "refund_made")).one()
+    assert (email.user_id, email.cause, email.state) == (ada.id, answer.refund_id, "queued")
+    assert [email.facts[name] for name in ("amount", "cancelled", "to_return")] == [5000, 5000, 0]
+    lines = [(i["number"], i["due_on"], i["cancelled"], i["returned"]) for i in email.facts["changes"]]
     assert lines == [(2, "2026-04-02", 1667, 0), (3, "2026-05-02", 3333, 0)]
 
 

@@ -158,8 +158,8 @@ def test_a_declined_return_keeps_what_was_cancelled_and_leaves_the_plan_refundab
     assert (answer.status, answer.cancelled, answer.to_return, answer.returned) == ("declined", 6666, 1334, 0)
     assert returned(session, ada, plan_id) == [0, 0, 0]
     assert session.scalars(select(Posting).where(Posting.credit == "cash")).all() == []
-    letter = session.scalars(select(Message).where(Message.kind == "refund_declined")).one()
-    assert (letter.user_id, letter.facts["to_return"], letter.facts["returned"]) == (shop.id, 1334, 0)
+    email = session.scalars(select(Message).where(Message.kind == "refund_declined")).one()
+    assert (email.user_id, email.facts["to_return"], email.facts["returned"]) == (shop.id, 1334, 0)
     event = session.scalars(select(Event).where(Event.kind == "refund_declined")).one()
     assert event.facts["refund"] == str(answer.refund_id)
 

@@ -190,7 +190,7 @@ def test_an_offer_shows_that_nothing_is_owed(visit, session, shop):
     assert "Nobody has accepted this plan" in page and "Nothing has been paid yet" in page
 
 
-def test_a_letter_is_shown_as_it_would_go_out_and_then_as_it_went(app, visit, session, plan_id):
+def test_a_email_is_shown_as_it_would_go_out_and_then_as_it_went(app, visit, session, plan_id):
     (offer,) = [row for row in admin.list_messages(session) if row.kind == "offer_sent"]
     path = f"/admin/messages/{offer.id}"
     page = visit(path)

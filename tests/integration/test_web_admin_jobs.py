@@ -59,7 +59,7 @@ def test_a_failed_job_is_red_with_its_error_until_it_has_run_again(client, sessi
     assert "Failed OSError: the provider&#39;s address is unknown" in see("/admin/jobs")
     assert 'badge-bad">Failed' in client.get("/admin/").get_data(as_text=True)
     ran(session, "settle_payments", MINUTE)
-    assert "Failed" not in see("/admin/").replace("Failed letters", "")
+    assert "Failed" not in see("/admin/").replace("Failed emails", "")
     assert "Failed OSError" in see("/admin/jobs")
 
 

@@ -1,4 +1,4 @@
-"""Forgotten passwords over HTTP: one answer for all, one letter a minute, a link that works once and for an hour."""
+"""Forgotten passwords over HTTP: one answer for all, one email a minute, a link that works once and for an hour."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def one_moment(monkeypatch):
     return moment
 
 
-def letters(session):
+def emails(session):
     session.rollback()
     return [row for row in admin.list_messages(session) if row.kind == "password_reset"]
 
 
 def link(app, session):
-    """The path of the link in the newest letter."""
-    message = admin.get_message(session, letters(session)[0].id)
+    """The path of the link in the newest email."""
+    message = admin.get_message(session, emails(session)[0].id)
     found = re.search(r"https?://\S+/reset/\S+", app.extensions["adapters"].emails.write(message).text)
     assert found
     return urlsplit(found[0]).path
@@ -70,18 +70,18 @@ def test_every_address_gets_the_same_answer_and_only_who_can_sign_in_a_letter(cl
         assert email not in page
         pages.append(re.sub(r'(content|value)="[\w.-]{60,}"', "", page))
     assert len(set(pages)) == 1
-    (letter,) = letters(session)
-    assert (letter.to, letter.state) == (ada.email, "queued")
+    (email,) = emails(session)
+    assert (email.to, email.state) == (ada.email, "queued")
 
 
-def test_a_minute_has_one_letter_for_each(client, session, ada, one_moment, monkeypatch):
+def test_a_minute_has_one_email_for_each(client, session, ada, one_moment, monkeypatch):
     factories.make_merchant(session)
     for email in (ada.email, "corner.shop@example.com") * 3:
         client.submit("/forgot", {"email": email})
-    assert len(letters(session)) == 2
+    assert len(emails(session)) == 2
     monkeypatch.setattr(auth, "now", lambda: one_moment + timedelta(minutes=1))
     client.submit("/forgot", {"email": ada.email})
-    assert len(letters(session)) == 3
+    assert len(emails(session)) == 3
 
 
 @pytest.mark.parametrize("typed", ["", "ada", "\0", "x" * 5000, "a@b@c", "4111111111111111@example.com"])

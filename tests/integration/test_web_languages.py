@@ -164,7 +164,7 @@ def test_a_language_that_is_not_spoken_is_refused(client, language):
     assert ENGLISH in text(client.get("/"))
 
 
-def test_ones_own_language_goes_before_the_browsers_and_is_the_letters_too(app, client, session):
+def test_ones_own_language_goes_before_the_browsers_and_is_the_emails_too(app, client, session):
     ada = factories.make_customer(session)
     sign_in(client, ada)
     answer = client.submit("/account", {"language": "ar"})

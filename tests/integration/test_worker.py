@@ -1,4 +1,4 @@
-"""A real worker on SQLite and on Redis: a commit wakes it and the letter goes out; it outlives its Redis."""
+"""A real worker on SQLite and on Redis: a commit wakes it and the email goes out; it outlives its Redis."""
 
 import time
 from uuid import uuid4
@@ -29,7 +29,7 @@ def environ(environ, queue_url, smtp_server):
 
 @pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
 def test_a_commit_wakes_the_worker_and_its_runs_are_told(app, session, environ, ada, smtp_server, tmp_path):
-    """Five letters in well under the minute after which the clock alone would bring them."""
+    """Five emails in well under the minute after which the clock alone would bring them."""
     with consumers.running(environ, tmp_path) as (worker,):
         began = time.monotonic()
         for count in range(1, 6):

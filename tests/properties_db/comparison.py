@@ -86,7 +86,7 @@ def compare_records(session: Session, predicted: model.Portal) -> None:
     happened = select(Event.kind, func.count()).where(Event.plan_id.is_not(None)).group_by(Event.kind)
     assert dict(session.execute(happened).all()) == dict(predicted.events)
     told = select(Message.kind, func.count()).where(Message.kind != "reminder").group_by(Message.kind)
-    assert dict(session.execute(told).all()) == dict(predicted.letters)
+    assert dict(session.execute(told).all()) == dict(predicted.emails)
 
 
 def compare_shop(session: Session, predicted: model.Portal, shop: model_rows.Shop, now: datetime) -> None:

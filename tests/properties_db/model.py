@@ -30,7 +30,7 @@ class Portal:
     def __init__(self) -> None:
         self.plans: list[Plan] = []
         self.keys: dict[tuple, tuple[Any, Any, datetime]] = {}
-        self.letters: Counter[str] = Counter()
+        self.emails: Counter[str] = Counter()
         self.events: Counter[str] = Counter()
 
     def offer(self, plan: Plan) -> None:
@@ -195,7 +195,7 @@ class Portal:
             plan.state = after
             self.tell(f"plan_{after}")
         if back:
-            self.give_back(refund, provider)
+            self.refund(refund, provider)
         else:
             refund.state = "succeeded"
         return refund
@@ -254,7 +254,7 @@ class Portal:
                     self.charge(payment, provider, now, later=True)
             for refund in plan.refunds:
                 if refund.state == "processing" and refund.made_at <= waited:
-                    self.give_back(refund, provider)
+                    self.refund(refund, provider)
 
     def run_day(self, now: datetime) -> dict[str, int]:
         done = {"overdue": 0, "expired": 0}
@@ -275,6 +275,6 @@ class Portal:
     def post(self, plan: Plan, debit: str, credit: str, amount: int) -> None:
         plan.shop.books[debit, credit] += amount
 
-    def tell(self, event: str, *letters: str) -> None:
+    def tell(self, event: str, *emails: str) -> None:
         self.events[event] += 1
-        self.letters.update(letters)
+        self.emails.update(emails)

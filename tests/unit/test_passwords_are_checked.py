@@ -108,7 +108,7 @@ def test_no_password_takes_long_to_judge(password):
     assert any(seconds() < 0.05 for _attempt in range(5))
 
 
-def test_composed_and_decomposed_letters_are_one_password():
+def test_composed_and_decomposed_emails_are_one_password():
     check_password("caf\u00e9-wool-harbour", "cafe\u0301-wool-harbour", **ADA)
 
 

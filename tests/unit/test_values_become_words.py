@@ -98,7 +98,7 @@ def test_distance(due: int, words: str):
         (-5, "USD", "ar_EG", "\u200f-٠٫٠٥\xa0US$\u200e"),
     ],
 )
-def test_arabic_amounts_have_the_chosen_digits_and_keep_their_sign_beside_its_letters(
+def test_arabic_amounts_have_the_chosen_digits_and_keep_their_sign_beside_its_emails(
     minor: int, currency: str, locale: str, words: str
 ):
     assert formats.money(minor, currency, locale) == words

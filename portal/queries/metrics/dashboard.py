@@ -8,7 +8,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from sqlalchemy.orm import Session
 
-from portal.core.periods import Frame, Period, Span
+from portal.core.periods import DateRange, Period, ReportingPeriod
 from portal.core.roles import Actor
 
 from . import sources
@@ -51,8 +51,8 @@ class Dashboard:
 
     currency: str
     period: Period
-    span: Span
-    previous: Span | None
+    span: DateRange
+    previous: DateRange | None
     total_revenue: int
     revenue: int
     revenue_before: int | None
@@ -89,7 +89,7 @@ def dashboard(session: Session, merchant: Actor, now: datetime, period: str = Pe
     newest = sum(sources.late_elsewhere(session, merchant.id, frame), early)
     late = Late(due.total("owed", end=frame.today), due.total("owed_count", end=frame.today)) + newest
     paid = due.total("paid_count")
-    past = Span(date.min, frame.yesterday)
+    past = DateRange(date.min, frame.yesterday)
     return Dashboard(
         currency=merchant.currency,
         period=frame.period,
@@ -104,10 +104,10 @@ def dashboard(session: Session, merchant: Actor, now: datetime, period: str = Pe
         overdue_installments=late.count,
         overdue_new=due.total("owed", span.first, frame.today) + newest.amount,
         success_rate=percent(paid, paid + late.count),
-        success_rate_due=_success(due, Span(span.first, past.last)),
+        success_rate_due=_success(due, DateRange(span.first, past.last)),
         success_rate_due_before=before and _success(due, before),
         on_time_rate=_on_time(due, past),
-        on_time_rate_due=_on_time(due, Span(span.first, past.last)),
+        on_time_rate_due=_on_time(due, DateRange(span.first, past.last)),
         on_time_rate_due_before=before and _on_time(due, before),
         aging=_aging(due, newest, frame),
         expected=_points(due, "owed", frame.weeks),
@@ -117,16 +117,16 @@ def dashboard(session: Session, merchant: Actor, now: datetime, period: str = Pe
     )
 
 
-def _success(due: Sums, span: Span) -> Decimal | None:
+def _success(due: Sums, span: DateRange) -> Decimal | None:
     paid = due.within("paid_count", span)
     return percent(paid, paid + due.within("owed_count", span))
 
 
-def _on_time(due: Sums, span: Span) -> Decimal | None:
+def _on_time(due: Sums, span: DateRange) -> Decimal | None:
     return percent(due.within("on_time_count", span), due.within("rated_count", span))
 
 
-def _aging(due: Sums, newest_late: Late, frame: Frame) -> tuple[AgeGroup, ...]:
+def _aging(due: Sums, newest_late: Late, frame: ReportingPeriod) -> tuple[AgeGroup, ...]:
     """What was stamped late before its due date came, or came again, is of the newest; so is what time zones decide."""
     counted = {
         days: Late(due.within("owed", span), due.within("owed_count", span))
@@ -137,7 +137,7 @@ def _aging(due: Sums, newest_late: Late, frame: Frame) -> tuple[AgeGroup, ...]:
     return tuple(AgeGroup(days, late.amount, late.count) for days, late in counted.items())
 
 
-def _points(sums: Sums, name: str, spans: dict[date, Span]) -> tuple[Point, ...]:
+def _points(sums: Sums, name: str, spans: dict[date, DateRange]) -> tuple[Point, ...]:
     return tuple(Point(start, sums.within(name, span)) for start, span in spans.items())
 
 

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from portal.core.periods import AGES, Frame
+from portal.core.periods import AGING_BUCKETS, ReportingPeriod
 from portal.core.roles import Actor
 from portal.models import Installment, Plan, User
 
@@ -47,7 +47,7 @@ class Debtor:
 
 
 def debtors(session: Session, merchant: Actor, now: datetime) -> dict[str, list[Debtor]]:
-    """At most ``SHOWN`` customers of each age of overdue installments, whoever owes most first: one statement.
+    """At most ``SHOWN`` customers of each age of overdue installments, the largest debt first: one statement.
 
     Ages in which nothing is overdue are left out.
     """
@@ -68,7 +68,7 @@ def _usual_statement() -> Select[Any]:
     return _statement(None)
 
 
-def _statement(frame: Frame | None) -> Select[Any]:
+def _statement(frame: ReportingPeriod | None) -> Select[Any]:
     """With a ``frame``, what is late is judged by the date in each plan's zone."""
     late = union_all(*(select(stretch) for stretch in _stretches(frame))).subquery()
     total = func.sum(late.c.owed)
@@ -93,14 +93,14 @@ def _statement(frame: Frame | None) -> Select[Any]:
     )
 
 
-def _stretches(frame: Frame | None) -> Iterator[Subquery]:
+def _stretches(frame: ReportingPeriod | None) -> Iterator[Subquery]:
     """What is late, each age as a stretch of an index; what is late before its day at the shop is of the newest age."""
     due, marked = Installment.due_on, Installment.late_on.is_not(None)
     past = [marked | (due < today_of(frame))] if frame else []
-    for place, age in enumerate(AGES):
+    for place, age in enumerate(AGING_BUCKETS):
         late = _late(age, due >= _day(f"first{place}"), due <= _day(f"last{place}"), *past)
         yield late.order_by(due, Installment.id).subquery()
-    newest = next(iter(AGES))
+    newest = next(iter(AGING_BUCKETS))
     yield _late(newest, marked, due >= _day("today")).subquery()
     if frame:
         yield _late(newest, ~marked, due >= _day("today"), due <= frame.undecided.last, *past).subquery()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from portal.core.errors import N_
-from portal.core.periods import Frame
+from portal.core.periods import ReportingPeriod
 
 from . import selections
 from .selections import Selection
@@ -33,7 +33,7 @@ class Number:
     title: str
     definition: str
     unit: Unit
-    select: Callable[[Frame], Selection]
+    select: Callable[[ReportingPeriod], Selection]
 
 
 NUMBERS = {

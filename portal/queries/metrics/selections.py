@@ -11,13 +11,13 @@ from sqlalchemy import ColumnElement, Uuid, and_, bindparam, case, func, literal
 from sqlalchemy.orm import aliased
 
 from portal.core.ledger import Account
-from portal.core.periods import Frame, Span
+from portal.core.periods import DateRange, ReportingPeriod
 from portal.models import Installment, Plan
 from portal.models.ledger import Posting
 
 Condition = ColumnElement[bool]
 
-# Whoever runs a query with a selection says whose rows are meant.
+# The caller of a selection restricts it to one merchant.
 MERCHANT = bindparam("merchant", type_=Uuid)
 
 _OWED = Installment.owed
@@ -41,52 +41,52 @@ class Selection:
     parts: Mapping[str, Condition] = field(default_factory=dict)
 
 
-def revenue(frame: Frame) -> Selection:
+def revenue(frame: ReportingPeriod) -> Selection:
     return Selection(Posting, _MOVES_CASH, _CASH)
 
 
-def revenue_of_period(frame: Frame) -> Selection:
+def revenue_of_period(frame: ReportingPeriod) -> Selection:
     return Selection(Posting, _MOVES_CASH & (Posting.posted_on >= frame.span.first), _CASH)
 
 
-def takings(frame: Frame) -> Selection:
+def takings(frame: ReportingPeriod) -> Selection:
     parts = {str(month): _within(Posting.posted_on, span) for month, span in frame.months.items()}
     return Selection(Posting, _MOVES_CASH & _all_of(Posting.posted_on, frame.months), _CASH, parts)
 
 
-def owed(frame: Frame) -> Selection:
+def owed(frame: ReportingPeriod) -> Selection:
     return Selection(Installment, _IS_OWED, _OWED)
 
 
-def overdue(frame: Frame) -> Selection:
+def overdue(frame: ReportingPeriod) -> Selection:
     return Selection(Installment, _late(frame), _OWED)
 
 
-def overdue_installments(frame: Frame) -> Selection:
+def overdue_installments(frame: ReportingPeriod) -> Selection:
     return Selection(Installment, _late(frame), _ONE)
 
 
-def overdue_of_period(frame: Frame) -> Selection:
+def overdue_of_period(frame: ReportingPeriod) -> Selection:
     return Selection(Installment, _late(frame) & (Installment.due_on >= frame.span.first), _OWED)
 
 
-def success(frame: Frame) -> Selection:
+def success(frame: ReportingPeriod) -> Selection:
     return Selection(Installment, _IS_PAID | _late(frame), _one_if(_IS_PAID))
 
 
-def success_of_period(frame: Frame) -> Selection:
+def success_of_period(frame: ReportingPeriod) -> Selection:
     return Selection(Installment, _fell_due(frame) & (_IS_PAID | _IS_OWED), _one_if(_IS_PAID))
 
 
-def on_time(frame: Frame) -> Selection:
+def on_time(frame: ReportingPeriod) -> Selection:
     return Selection(Installment, _rated(frame), _one_if(_ON_TIME))
 
 
-def on_time_of_period(frame: Frame) -> Selection:
+def on_time_of_period(frame: ReportingPeriod) -> Selection:
     return Selection(Installment, _fell_due(frame) & _rated(frame), _one_if(_ON_TIME))
 
 
-def on_time_by_month(frame: Frame) -> Selection:
+def on_time_by_month(frame: ReportingPeriod) -> Selection:
     parts = {str(month): _within(Plan.accepted_on, span) for month, span in frame.months.items()}
     where = _rated(frame) & _all_of(Plan.accepted_on, frame.months)
     # Follows from the rest; it is what an index can use.
@@ -94,26 +94,26 @@ def on_time_by_month(frame: Frame) -> Selection:
     return Selection(Installment, where, _one_if(_ON_TIME), parts)
 
 
-def aging(frame: Frame) -> Selection:
+def aging(frame: ReportingPeriod) -> Selection:
     parts = {label: _within(Installment.due_on, span) for label, span in frame.ages.items()}
     newest = next(iter(parts))
     parts[newest] = or_(parts[newest], Installment.due_on >= frame.today)
     return Selection(Installment, _late(frame), _OWED, parts)
 
 
-def expected(frame: Frame) -> Selection:
+def expected(frame: ReportingPeriod) -> Selection:
     parts = {str(week): _within(Installment.due_on, span) for week, span in frame.weeks.items()}
     return Selection(Installment, _IS_OWED & _all_of(Installment.due_on, frame.weeks), _OWED, parts)
 
 
-def schedule(frame: Frame) -> Selection:
+def schedule(frame: ReportingPeriod) -> Selection:
     parts = {str(month): _within(Installment.due_on, span) for month, span in frame.months.items()}
     scheduled = Installment.amount - Installment.cancelled - Installment.moved
     where = (scheduled > 0) & _all_of(Installment.due_on, frame.months)
     return Selection(Installment, where, scheduled, parts)
 
 
-def _late(frame: Frame) -> Condition:
+def _late(frame: ReportingPeriod) -> Condition:
     """The last condition changes nothing but where the search ends: before all that is owed in the years to come."""
     marked, last_past = aliased(Installment), max(frame.yesterday, frame.undecided.last)
     latest = select(func.max(marked.due_on)).where(
@@ -126,7 +126,7 @@ def _late(frame: Frame) -> Condition:
     )
 
 
-def today_of(frame: Frame) -> date | ColumnElement[date]:
+def today_of(frame: ReportingPeriod) -> date | ColumnElement[date]:
     """The date in the zone of a joined plan."""
     if not frame.elsewhere:
         return frame.today
@@ -135,11 +135,11 @@ def today_of(frame: Frame) -> date | ColumnElement[date]:
     return case(*days, else_=literal(frame.today, day_type))
 
 
-def _fell_due(frame: Frame) -> Condition:
+def _fell_due(frame: ReportingPeriod) -> Condition:
     return and_(Installment.due_on >= frame.span.first, Installment.due_on < frame.today)
 
 
-def _rated(frame: Frame) -> Condition:
+def _rated(frame: ReportingPeriod) -> Condition:
     return and_(
         Installment.due_on < frame.today,
         Installment.cancelled < Installment.amount,
@@ -152,10 +152,10 @@ def _one_if(condition: Condition) -> ColumnElement[int]:
     return case((condition, _ONE), else_=literal_column("0"))
 
 
-def _within(day: Any, span: Span) -> Condition:
+def _within(day: Any, span: DateRange) -> Condition:
     return and_(day >= span.first, day <= span.last)
 
 
-def _all_of(day: Any, spans: Mapping[Any, Span]) -> Condition:
+def _all_of(day: Any, spans: Mapping[Any, DateRange]) -> Condition:
     first, *_, last = spans.values()
-    return _within(day, Span(first.first, last.last))
+    return _within(day, DateRange(first.first, last.last))

@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from portal.core.calendar import business_date
-from portal.core.periods import Frame, Period, Span
+from portal.core.periods import DateRange, Period, ReportingPeriod
 from portal.core.roles import Actor
 from portal.models import Base, CohortRollup, DueRollup, Installment, Plan, PostedRollup
 from portal.models.rollups import MetricDelta
@@ -47,24 +47,24 @@ class Sums:
             if starts[n] >= first and ends[n] <= end
         )
 
-    def within(self, name: str, span: Span) -> int:
+    def within(self, name: str, span: DateRange) -> int:
         return self.total(name, span.first, span.end)
 
 
-def frame_of(merchant: Actor, now: datetime, period: str = Period.ALL) -> Frame:
+def frame_of(merchant: Actor, now: datetime, period: str = Period.ALL) -> ReportingPeriod:
     """The merchant's today, and what it is in the zones of its earlier plans. Raises ``ValueError`` for no period."""
     today = business_date(now, merchant.timezone)
     dates = {zone: business_date(now, zone) for zone in merchant.earlier_timezones}
-    return Frame(today, Period(period), {zone: day for zone, day in dates.items() if day != today})
+    return ReportingPeriod(today, Period(period), {zone: day for zone, day in dates.items() if day != today})
 
 
-def by_due_date(session: Session, merchant_id: UUID, frame: Frame) -> Sums:
+def by_due_date(session: Session, merchant_id: UUID, frame: ReportingPeriod) -> Sums:
     """What installments of accepted plans come to, by due date: one statement."""
     spans = [*_periods(frame), *frame.ages.values(), *frame.weeks.values(), *frame.months.values()]
     return _sums(session, DueRollup, "due_on", merchant_id, spans)
 
 
-def by_posting_day(session: Session, merchant_id: UUID, frame: Frame) -> Sums:
+def by_posting_day(session: Session, merchant_id: UUID, frame: ReportingPeriod) -> Sums:
     """What was posted, by the merchant's date: one statement."""
     spans = [*_periods(frame), *frame.months.values()]
     return _sums(session, PostedRollup, "posted_on", merchant_id, spans)
@@ -81,7 +81,7 @@ class Late:
         return Late(self.amount + other.amount, self.count + other.count)
 
 
-def late_before_due(session: Session, merchant_id: UUID, frame: Frame) -> Late:
+def late_before_due(session: Session, merchant_id: UUID, frame: ReportingPeriod) -> Late:
     """What was marked late although it is due today or later, since the merchant's date went back; nearly always none.
 
     The mark goes when nothing is owed any more, so whatever bears it is owed.
@@ -90,7 +90,7 @@ def late_before_due(session: Session, merchant_id: UUID, frame: Frame) -> Late:
     return Late(int(amount), count)
 
 
-def late_elsewhere(session: Session, merchant_id: UUID, frame: Frame) -> list[Late]:
+def late_elsewhere(session: Session, merchant_id: UUID, frame: ReportingPeriod) -> list[Late]:
     """What is late in the zone of its plan and not at the shop, and with a minus what is late at the shop alone.
 
     No statement while it is the same date in all of them; else one that reads the installments of a day or two.
@@ -120,7 +120,9 @@ _UNDECIDED = (
 )
 
 
-def by_month_of_acceptance(session: Session, merchant_id: UUID, frame: Frame) -> dict[date, tuple[int, int]]:
+def by_month_of_acceptance(
+    session: Session, merchant_id: UUID, frame: ReportingPeriod
+) -> dict[date, tuple[int, int]]:
     """How many were paid on time, of how many that were due before today, by the month of the plan's acceptance."""
     first = next(iter(frame.months))
     rows = session.execute(_cohorts(), {"merchant": merchant_id, "first": first, "today": frame.today})
@@ -144,11 +146,13 @@ def _cohorts() -> Select[Any]:
     )
 
 
-def _periods(frame: Frame) -> list[Span]:
-    return [frame.span, Span(frame.span.first, frame.yesterday), frame.previous or frame.span]
+def _periods(frame: ReportingPeriod) -> list[DateRange]:
+    return [frame.span, DateRange(frame.span.first, frame.yesterday), frame.previous or frame.span]
 
 
-def _sums(session: Session, table: type[Base], day: str, merchant_id: UUID, spans: Iterable[Span]) -> Sums:
+def _sums(
+    session: Session, table: type[Base], day: str, merchant_id: UUID, spans: Iterable[DateRange]
+) -> Sums:
     cuts = tuple(sorted({edge for span in spans for edge in (span.first, span.end)} - {date.min}))
     days = {f"cut{n}": cut for n, cut in enumerate(cuts)}
     rows = session.execute(_statement(table, day, len(cuts)), {"merchant": merchant_id} | days)

@@ -268,7 +268,7 @@ def password() -> ResponseReturnValue:
         form.current_password.data,
         origin(),
         now(),
-        # Its own attempts: whoever guesses elsewhere does not keep anybody from changing the password.
+        # Counted apart from sign-in: guesses elsewhere do not block changing the password.
         browser=KnownBrowser(f"session {session_id()}", frozenset([person.id])),
     ):
         form.current_password.errors = [_("This is not your current password.")]

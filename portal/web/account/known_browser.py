@@ -16,7 +16,7 @@ MOST_USERS = 8
 
 
 def find() -> KnownBrowser | None:
-    """The browser by the name that it was given, or None if nobody has signed in with it."""
+    """The browser's id from its cookie, or None if it has never signed in."""
     name, users = _read()
     return KnownBrowser(name, frozenset(users)) if name else None
 

@@ -63,7 +63,7 @@ def overdue_by_age(numbers: Dashboard) -> Chart:
 
 
 def on_time_by_month(numbers: Dashboard) -> Chart:
-    """Told first is the newest month of which there is something to tell."""
+    """The newest month with data is shown first."""
     url = _url_of_points("on_time_by_month", numbers)
     points = tuple(_rate(point, f"{url}{point.on}") for point in numbers.on_time_by_month)
     told = [place for place, point in enumerate(points) if point.values[0].length is not None]

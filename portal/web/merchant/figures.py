@@ -1,4 +1,4 @@
-"""The shop's numbers as words, each with what it was before; shows what ``queries.metrics`` tell, and counts none."""
+"""The shop's numbers as text, each with its value of the period before; ``queries.metrics`` computes them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from flask import request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from portal.core.periods import Period, Span
+from portal.core.periods import DateRange, Period
 from portal.presentation import formats
 from portal.presentation.i18n import language
 from portal.presentation.i18n import number as in_digits
@@ -34,7 +34,7 @@ BEFORE = {
     "on_time_rate_due": ("on_time_rate_due_before", True),
 }
 
-# The figures of a dashboard, each with those told in its small print; of all time there is nothing smaller to tell.
+# The figures of a dashboard, each with those in its small print.
 CARDS = (
     ("revenue", "total_revenue"),
     ("outstanding",),
@@ -66,7 +66,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A number in words, where its page is, and those told in its small print."""
+    """A number as text, the address of its page, and the numbers in its small print."""
 
     title: str
     url: str
@@ -102,14 +102,14 @@ def choices(period: Period, endpoint: str, **where: Any) -> list[Choice]:
 
 
 def span_in_words(numbers: Dashboard) -> str:
-    """Which days are told, and with which they are compared; nothing to say of all time."""
+    """The days of the period and those it is compared with; empty for all time."""
     if numbers.previous is None:
         return ""
     return _("%(days)s, compared with %(before)s.", days=_days(numbers.span), before=_days(numbers.previous))
 
 
 def cards(numbers: Dashboard, started: bool) -> list[Figure]:
-    """The dashboard's figures in their order; a shop that has not ``started`` has no periods to tell apart."""
+    """The dashboard's figures in their order; a shop that has not ``started`` has no periods."""
     groups = CARDS if numbers.previous and started else CARDS_OF_ALL_TIME
     return [
         figure(first, numbers, tuple(figure(other, numbers) for other in asides)) for first, *asides in groups
@@ -134,7 +134,7 @@ def in_words(unit: Unit, value: Any, currency: str) -> str:
     return str(in_digits(value))
 
 
-def _days(span: Span) -> str:
+def _days(span: DateRange) -> str:
     return _("%(first)s to %(last)s", first=_day(span.first), last=_day(span.last))
 
 

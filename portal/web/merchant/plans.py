@@ -1,4 +1,4 @@
-"""A shop's plans: the list, the builder with its preview, one plan; refuses nothing that the services would allow."""
+"""A shop's plans: the list, the builder with its preview, one plan."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ def new() -> Response:
 
 
 def _not_sent(form: OfferForm, refused: Conflict | TooMany) -> Response:
-    """The form as it was typed, with what stands in the way of its offer."""
+    """The form as it was typed, with its errors."""
     form.form_errors = [error_text(refused)]
     if isinstance(refused, Conflict):
         return _builder(form, 409)
@@ -206,7 +206,7 @@ def preview() -> Response:
     """The schedule that the form would write, as far as it is filled in; writes nothing."""
     form = OfferForm()
     asked = (form.total_amount, form.num_installments, form.start_date, form.frequency)
-    # An address or a description that is still being typed is nobody's fault yet, unless it is much too long.
+    # An address or description still being typed is no error yet, unless it is much too long.
     if not form.validate():
         unfinished = request.htmx and not all(field.raw_data and field.raw_data[0] for field in asked)
         return _builder(form, 200 if unfinished else 422)
@@ -283,7 +283,7 @@ def _plan_page(plan_id: UUID, status: int = 200, problem: str | None = None) -> 
 
 
 def _who(event: EventView, plan: PlanView) -> str:
-    """Who did it. Under which name a customer is registered is told by accepting and not before."""
+    """Who did it. A customer's registered name is shown only after acceptance."""
     if event.actor is None:
         return _("the portal")
     return plan.customer_email if event.actor_id == plan.customer_id and not plan.accepted_on else event.actor

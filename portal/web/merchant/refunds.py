@@ -1,4 +1,4 @@
-"""Refunding a plan: an amount, a preview by the code that will do it, and the doing; refuses what was not shown."""
+"""Refunding a plan: an amount, a preview computed by the code that will do it, and the refund."""
 
 from __future__ import annotations
 

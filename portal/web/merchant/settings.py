@@ -25,7 +25,7 @@ from portal.web.rendering import done
 class SettingsForm(PageForm):
     name = TextField(_l("Name of the shop"), longest=NAME_LONGEST)
     support_email = EmailField(_l("Support address"))
-    # The service refuses what is not in the list, in words of its own.
+    # The service checks the choice and words its error.
     timezone = SelectField(_l("Time zone"), choices=list(time_zones()), validate_choice=False, default="")
     csv_separator = SelectField(
         _l("Separator in CSV files"),

@@ -1,4 +1,4 @@
-"""Whether the portal is alive and ready, for whoever watches it; the queue is told of, but does not decide."""
+"""Health checks: alive, and ready (database reachable and migrated); the queue is reported only."""
 
 from __future__ import annotations
 

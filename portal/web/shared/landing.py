@@ -1,4 +1,4 @@
-"""The landing, for visitors (whoever is signed in is sent home), and the style guide, for developers."""
+"""The landing page for visitors (a signed-in user is sent home), and the style guide for developers."""
 
 from __future__ import annotations
 

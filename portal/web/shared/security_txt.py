@@ -1,4 +1,4 @@
-"""``/.well-known/security.txt``: whom to tell about a weakness (RFC 9116), if the operator named a contact."""
+"""``/.well-known/security.txt``: whom to contact about a vulnerability (RFC 9116), if the operator named a contact."""
 
 from __future__ import annotations
 

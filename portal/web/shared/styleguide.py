@@ -1,4 +1,4 @@
-"""Every component in every state on one page, for whoever changes the look; is not there in production."""
+"""Every component in every state on one page, for developers; not in production."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ CHANGES = [
 
 
 class Sample(Form):
-    email = EmailField("E-mail")
+    email = EmailField("Email")
     amount = StringField("Amount")
     frequency = SelectField(
         "How often", choices=[SelectChoice("weekly", "Every week"), SelectChoice("monthly", "Every month")]

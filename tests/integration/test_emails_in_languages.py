@@ -1,4 +1,4 @@
-"""Letters in the reader's language: words, days, amounts, digits and direction; English where there are no words."""
+"""Emails in the reader's language: words, days, amounts, digits and direction; English where there are no words."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 
-from portal.presentation.emails import Letters
-from tests.integration.test_letters import BASE, KINDS, SECRET, TEMPLATES, described, letters, message
+from portal.presentation.emails import EmailRenderer
+from tests.integration.test_emails import BASE, KINDS, SECRET, TEMPLATES, described, emails, message
 
-__all__ = ["letters"]  # a fixture
+__all__ = ["emails"]  # a fixture
 
 
 def in_capitals(said: str) -> str:
     return re.sub(r"(%\(\w+\)s)|(\w+)", lambda match: match[1] or match[2].upper(), said)
 
 
-def translated(folder: Path, language: str) -> Letters:
-    """Letters with a catalogue of this language that has every message of the templates, in capitals."""
+def translated(folder: Path, language: str) -> EmailRenderer:
+    """Emails with a catalogue of this language that has every message of the templates, in capitals."""
     catalogue = Catalog(locale=language)
     for _, _, said, _, _ in extract_from_dir(TEMPLATES, [("**.j2", "jinja2.ext:babel_extract")]):
         catalogue.add(said, in_capitals(said) if isinstance(said, str) else tuple(map(in_capitals, said)))
@@ -29,17 +29,17 @@ def translated(folder: Path, language: str) -> Letters:
     path.parent.mkdir(parents=True)
     with path.open("wb") as file:
         write_mo(file, catalogue)
-    return Letters(BASE, SECRET, folder)
+    return EmailRenderer(BASE, SECRET, folder)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_catalogue_reaches_every_word(tmp_path: Path, kind: str):
     facts = described(kind, "DESK")
-    letter = translated(tmp_path, "de").write(
+    email = translated(tmp_path, "de").write(
         message(kind, language="de", facts=facts, name="ROSA", sender="OAK")
     )
     days = r"Dezember|Januar|Freitag|Sonntag|Montag|und"
-    words = re.sub(rf"https://\S+|\S+@\S+|\b({days})\b", "", f"{letter.subject} {letter.text}")
+    words = re.sub(rf"https://\S+|\S+@\S+|\b({days})\b", "", f"{email.subject} {email.text}")
     assert re.findall(r"\w*[a-z]\w*", words) == []
 
 
@@ -53,23 +53,23 @@ def test_the_language_decides_days_amounts_and_direction(tmp_path: Path):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_letter_speaks_arabic_from_right_to_left(letters: Letters, kind: str):
+def test_every_email_speaks_arabic_from_right_to_left(emails: EmailRenderer, kind: str):
     facts = described(kind, "طاولة")
-    letter = letters.write(message(kind, language="ar", facts=facts, name="روزا", sender="متجر البلوط"))
-    assert '<html lang="ar" dir="rtl">' in letter.html
-    words = re.sub(r"https://\S+|\S+@\S+|US\$|7KQ2MW4X|Tallystick", "", f"{letter.subject} {letter.text}")
+    email = emails.write(message(kind, language="ar", facts=facts, name="روزا", sender="متجر البلوط"))
+    assert '<html lang="ar" dir="rtl">' in email.html
+    words = re.sub(r"https://\S+|\S+@\S+|US\$|7KQ2MW4X|Tallystick", "", f"{email.subject} {email.text}")
     assert re.findall(r"[A-Za-z]+", words) == []
 
 
-def test_an_arabic_letter_counts_in_the_chosen_digits(letters: Letters):
-    text = letters.write(message("payment_received", language="ar_EG")).text
+def test_an_arabic_email_counts_in_the_chosen_digits(emails: EmailRenderer):
+    text = emails.write(message("payment_received", language="ar_EG")).text
     assert "٦٦٫٦٧" in text and "١ و٢ من ٣" in text
-    text = letters.write(message("due_soon", language="ar_EG")).text
+    text = emails.write(message("due_soon", language="ar_EG")).text
     assert "القسط: ٢\n" in text and "٤ يناير ٢٠٢٧" in text
-    assert "القسط: 2\n" in letters.write(message("due_soon", language="ar")).text
-    assert "٢ | ٤ نوفمبر ٢٠٢٦ | " in letters.write(message("refund_made", language="ar_EG")).text
+    assert "القسط: 2\n" in emails.write(message("due_soon", language="ar")).text
+    assert "٢ | ٤ نوفمبر ٢٠٢٦ | " in emails.write(message("refund_made", language="ar_EG")).text
 
 
 @pytest.mark.parametrize("language", ["fr", "xx", ""])
-def test_without_a_catalogue_all_is_english(letters: Letters, language: str):
-    assert letters.write(message("due_soon", language=language)) == letters.write(message("due_soon"))
+def test_without_a_catalogue_all_is_english(emails: EmailRenderer, language: str):
+    assert emails.write(message("due_soon", language=language)) == emails.write(message("due_soon"))

@@ -1,4 +1,4 @@
-"""Letters: every kind, in text and HTML, with the right amounts, days and links."""
+"""Emails: every kind, in text and HTML, with the right amounts, days and links."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from jinja2 import TemplateNotFound, UndefinedError
 
 from portal.adapters import reset_tokens
 from portal.core.reminders import ORDER
-from portal.presentation.emails import LONGEST_SUBJECT, Letters
+from portal.presentation.emails import LONGEST_SUBJECT, EmailRenderer
 
 TEMPLATES = Path(__file__).parent.parent.parent / "templates/email"
-KINDS = sorted(p.stem for p in TEMPLATES.glob("*.j2") if not p.name.startswith(("_", "letter.")))
+KINDS = sorted(p.stem for p in TEMPLATES.glob("*.j2") if not p.name.startswith(("_", "layout.")))
 SECRET = "a key of the tests"
 PLAN_ID = UUID("01930000-0000-7000-8000-000000000001")
 USER_ID = UUID("01930000-0000-7000-8000-000000000002")
@@ -182,8 +182,8 @@ class Shown(HTMLParser):
 
 
 @pytest.fixture
-def letters() -> Letters:
-    return Letters(f"{BASE}/", SECRET)
+def emails() -> EmailRenderer:
+    return EmailRenderer(f"{BASE}/", SECRET)
 
 
 def test_every_kind_has_a_case():
@@ -191,140 +191,140 @@ def test_every_kind_has_a_case():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_both_parts_say_the_same(letters: Letters, kind: str):
-    letter = letters.write(message(kind))
-    shown = Shown(letter.html)
+def test_both_parts_say_the_same(emails: EmailRenderer, kind: str):
+    email = emails.write(message(kind))
+    shown = Shown(email.html)
     for said in CASES[kind][1]:
-        assert said in letter.text
+        assert said in email.text
         assert said in shown.words or any(said in link for link in shown.links), said
-    assert "North & Oak" in letter.text
+    assert "North & Oak" in email.text
     assert "North & Oak" in shown.words
-    assert letter.subject in shown.words
-    assert set(shown.links) == set(re.findall(r"https://\S+", letter.text))
+    assert email.subject in shown.words
+    assert set(shown.links) == set(re.findall(r"https://\S+", email.text))
     assert not {"script", "img", "link"} & set(shown.tags)
 
 
 @pytest.mark.parametrize("kind", sorted(set(KINDS) - TO_SHOPS))
-def test_customers_learn_whom_to_ask(letters: Letters, kind: str):
-    assert "help@example.com" in letters.write(message(kind)).text
+def test_customers_learn_whom_to_ask(emails: EmailRenderer, kind: str):
+    assert "help@example.com" in emails.write(message(kind)).text
 
 
 @pytest.mark.parametrize("step", ORDER)
-def test_a_reminder_of_one_installment_has_the_words_of_its_step(letters: Letters, step: str):
+def test_a_reminder_of_one_installment_has_the_words_of_its_step(emails: EmailRenderer, step: str):
     line = REMINDER | {"step": step, "plan": str(PLAN_ID)}
-    one = letters.write(message("reminder", facts={"day": "2027-01-05", "lines": [line]}))
-    assert one == letters.write(message(step))
+    one = emails.write(message("reminder", facts={"day": "2027-01-05", "lines": [line]}))
+    assert one == emails.write(message(step))
 
 
-def test_a_reminder_about_several_plans_leads_home(letters: Letters):
-    assert f"{BASE}/customer/\n" in letters.write(message("reminder", plan_id=None)).text
+def test_a_reminder_about_several_plans_leads_home(emails: EmailRenderer):
+    assert f"{BASE}/customer/\n" in emails.write(message("reminder", plan_id=None)).text
 
 
-def test_only_a_reminder_without_overdue_lines_can_be_stopped(letters: Letters):
+def test_only_a_reminder_without_overdue_lines_can_be_stopped(emails: EmailRenderer):
     lines = CASES["reminder"][0]["lines"]
     facts = {"day": "2027-01-05", "lines": [line | {"step": "due_soon"} for line in lines]}
-    early = letters.write(message("reminder", facts=facts))
+    early = emails.write(message("reminder", facts=facts))
     assert early.unsubscribe
-    assert letters.write(message("reminder")).unsubscribe is None
+    assert emails.write(message("reminder")).unsubscribe is None
 
 
-def test_the_five_reminders_differ(letters: Letters):
-    written = [letters.write(message(step)) for step in ORDER]
-    assert len({letter.subject for letter in written}) == len({letter.text for letter in written}) == 5
+def test_the_five_reminders_differ(emails: EmailRenderer):
+    written = [emails.write(message(step)) for step in ORDER]
+    assert len({email.subject for email in written}) == len({email.text for email in written}) == 5
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_people_typed_is_escaped(letters: Letters, kind: str):
+def test_what_people_typed_is_escaped(emails: EmailRenderer, kind: str):
     hostile = "<b>&{{ 7*7 }}%(x)s"
     facts = described(kind, hostile)
-    letter = letters.write(message(kind, facts=facts, name=hostile, sender=hostile))
-    assert "<b>" not in letter.html
-    assert hostile in Shown(letter.html).words
-    assert hostile in letter.text
+    email = emails.write(message(kind, facts=facts, name=hostile, sender=hostile))
+    assert "<b>" not in email.html
+    assert hostile in Shown(email.html).words
+    assert hostile in email.text
     # The token of a link is random, so it may hold any two digits.
-    assert "49" not in re.sub(r"https://\S+", "", letter.text + letter.html)
+    assert "49" not in re.sub(r"https://\S+", "", email.text + email.html)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_subject_is_one_line_of_bearable_length(letters: Letters, kind: str):
+def test_a_subject_is_one_line_of_bearable_length(emails: EmailRenderer, kind: str):
     facts = CASES[kind][0] | {"description": "A\r\nBcc: all@example.com\u2028" + "x" * 200}
-    letter = letters.write(message(kind, facts=facts, sender="N\n" + "y" * 120))
-    assert len(letter.subject.splitlines()) == 1
-    assert len(letter.subject) <= LONGEST_SUBJECT
+    email = emails.write(message(kind, facts=facts, sender="N\n" + "y" * 120))
+    assert len(email.subject.splitlines()) == 1
+    assert len(email.subject) <= LONGEST_SUBJECT
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_names_of_sixty_characters_are_whole(letters: Letters, kind: str):
+def test_names_of_sixty_characters_are_whole(emails: EmailRenderer, kind: str):
     name, shop = "Wilhelmina " * 5 + "Smith", "Nørrebro Cykelværksted og Reservedele " + "A" * 22
-    letter = letters.write(message(kind, name=name, sender=shop))
-    assert f"Hello {name}," in letter.text
-    assert shop in letter.text
-    assert shop in Shown(letter.html).words
+    email = emails.write(message(kind, name=name, sender=shop))
+    assert f"Hello {name}," in email.text
+    assert shop in email.text
+    assert shop in Shown(email.html).words
 
 
-def test_an_invited_person_is_not_called_by_their_address(letters: Letters):
-    assert letters.write(message("offer_sent", name="rosa@example.com")).text.startswith("Hello,\n")
+def test_an_invited_person_is_not_called_by_their_address(emails: EmailRenderer):
+    assert emails.write(message("offer_sent", name="rosa@example.com")).text.startswith("Hello,\n")
 
 
 @pytest.mark.parametrize(
     ("outcome", "said"), [("declined", "card was declined"), ("insufficient_funds", "not have enough")]
 )
-def test_a_declined_payment_says_why(letters: Letters, outcome: str, said: str):
+def test_a_declined_payment_says_why(emails: EmailRenderer, outcome: str, said: str):
     facts = CASES["payment_declined"][0] | {"outcome": outcome}
-    assert said in letters.write(message("payment_declined", facts=facts)).text
+    assert said in emails.write(message("payment_declined", facts=facts)).text
 
 
-def test_a_cancelled_plan_shows_both_sums_of_what_changed_and_nothing_else(letters: Letters):
-    letter = letters.write(message("plan_cancelled"))
-    assert "\n2 | 4 Nov 2026 | $33.33 | $16.66\n" in letter.text
-    assert "<td><bdi>$33.33</bdi></td><td><bdi>$16.66</bdi></td></tr>" in letter.html
-    assert "\n1 | " not in letter.text
+def test_a_cancelled_plan_shows_both_sums_of_what_changed_and_nothing_else(emails: EmailRenderer):
+    email = emails.write(message("plan_cancelled"))
+    assert "\n2 | 4 Nov 2026 | $33.33 | $16.66\n" in email.text
+    assert "<td><bdi>$33.33</bdi></td><td><bdi>$16.66</bdi></td></tr>" in email.html
+    assert "\n1 | " not in email.text
 
 
-def test_a_refund_shows_what_was_cancelled_and_what_returned(letters: Letters):
-    letter = letters.write(message("refund_made"))
-    assert "\nNo. | Due | Cancelled | Returned\n" in letter.text
-    assert "\n1 | 4 Oct 2026 | $0.00 | $10.00\n2 | 4 Nov 2026 | $16.67 | $0.00\n" in letter.text
+def test_a_refund_shows_what_was_cancelled_and_what_returned(emails: EmailRenderer):
+    email = emails.write(message("refund_made"))
+    assert "\nNo. | Due | Cancelled | Returned\n" in email.text
+    assert "\n1 | 4 Oct 2026 | $0.00 | $10.00\n2 | 4 Nov 2026 | $16.67 | $0.00\n" in email.text
 
 
-def test_a_refund_says_only_what_happened(letters: Letters):
+def test_a_refund_says_only_what_happened(emails: EmailRenderer):
     facts = CASES["refund_made"][0] | {"amount": 5000, "to_return": 0}
-    assert "on the payments you made" not in letters.write(message("refund_made", facts=facts)).text
+    assert "on the payments you made" not in emails.write(message("refund_made", facts=facts)).text
     facts = CASES["refund_made"][0] | {"amount": 1000, "cancelled": 0}
-    assert "what you still owed" not in letters.write(message("refund_made", facts=facts)).text
+    assert "what you still owed" not in emails.write(message("refund_made", facts=facts)).text
 
 
-def test_a_receipt_names_what_was_paid(letters: Letters):
+def test_a_receipt_names_what_was_paid(emails: EmailRenderer):
     facts = CASES["payment_received"][0] | {"installments": [3]}
-    assert "Installments paid: 3 of 3\n" in letters.write(message("payment_received", facts=facts)).text
+    assert "Installments paid: 3 of 3\n" in emails.write(message("payment_received", facts=facts)).text
 
 
-def test_an_unknown_kind_is_refused(letters: Letters):
+def test_an_unknown_kind_is_refused(emails: EmailRenderer):
     with pytest.raises(TemplateNotFound):
-        letters.write(Message("birthday", PLAN))
+        emails.write(Message("birthday", PLAN))
 
 
 @pytest.mark.parametrize("kind", sorted(set(KINDS) - {"password_reset", "reminder"}))
-def test_a_missing_fact_or_plan_is_refused(letters: Letters, kind: str):
+def test_a_missing_fact_or_plan_is_refused(emails: EmailRenderer, kind: str):
     facts = {name: value for name, value in CASES[kind][0].items() if name != "currency"}
     with pytest.raises(UndefinedError):
-        letters.write(message(kind, facts=facts))
+        emails.write(message(kind, facts=facts))
     with pytest.raises(UndefinedError):
-        letters.write(message(kind, plan_id=None))
+        emails.write(message(kind, plan_id=None))
 
 
-def test_a_fact_does_not_take_the_place_of_the_addressee(letters: Letters):
+def test_a_fact_does_not_take_the_place_of_the_addressee(emails: EmailRenderer):
     forged = CASES["offer_sent"][0] | {
         "support": "thief@example.com",
         "customer_plan": "https://example.com/",
     }
-    letter = letters.write(message("offer_sent", facts=forged))
-    assert "thief" not in letter.text
-    assert "https://example.com/" not in letter.html
+    email = emails.write(message("offer_sent", facts=forged))
+    assert "thief" not in email.text
+    assert "https://example.com/" not in email.html
 
 
-def test_the_reset_link_holds_the_user_and_dies_with_the_password(letters: Letters, monkeypatch):
-    text = letters.write(message("password_reset")).text
+def test_the_reset_link_holds_the_user_and_dies_with_the_password(emails: EmailRenderer, monkeypatch):
+    text = emails.write(message("password_reset")).text
     token = re.search(rf"{BASE}/reset/(\S+)", text)[1]
     assert reset_tokens.read(SECRET, token) == (USER_ID, 4)
     assert reset_tokens.read("another key", token) is None
@@ -337,14 +337,14 @@ def test_a_token_not_made_here_is_none(token: str):
     assert reset_tokens.read(SECRET, token) is None
 
 
-def test_no_other_letter_can_set_a_password(letters: Letters):
+def test_no_other_email_can_set_a_password(emails: EmailRenderer):
     assert not [
-        kind for kind in KINDS if kind != "password_reset" and "/reset/" in letters.write(message(kind)).text
+        kind for kind in KINDS if kind != "password_reset" and "/reset/" in emails.write(message(kind)).text
     ]
 
 
 @pytest.mark.parametrize("language", ["en", "ar"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_shop_whose_name_ends_in_a_full_stop_is_followed_by_no_other(letters, kind, language):
-    letter = letters.write(message(kind, sender="North & Oak Ltd.", language=language))
-    assert not re.search(r"Ltd\.\u2069?\.", letter.text)
+def test_a_shop_whose_name_ends_in_a_full_stop_is_followed_by_no_other(emails, kind, language):
+    email = emails.write(message(kind, sender="North & Oak Ltd.", language=language))
+    assert not re.search(r"Ltd\.\u2069?\.", email.text)
