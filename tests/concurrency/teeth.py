@@ -35,7 +35,7 @@ PAYING = "test_paying.py::test_what_was_answered_is_what_happened[{}]"
 REFUNDING = "test_refunding.py::test_what_was_tried_three_times_is_refunded_once[{}]"
 HELD = "test_lock_waits.py::test_a_plan_that_is_held_too_long_is_503_and_then_paid_once[{}]"
 REMINDING = "test_background.py::test_killed_workers_lose_no_reminder_on_{}"
-OUTAGE = "test_background.py::test_without_redis_customers_sign_in_and_pay_and_the_letters_catch_up[sqlite]"
+OUTAGE = "test_background.py::test_without_redis_customers_sign_in_and_pay_and_the_emails_catch_up[sqlite]"
 LOST = "test_lost_connections.py::{}[postgres]"
 
 ROW_LOCK = "    .with_for_update(key_share=True, of=Plan)\n"

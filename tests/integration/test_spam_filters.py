@@ -11,9 +11,9 @@ from email import message_from_bytes
 from uuid import uuid4
 
 import pytest
+from tests.integration.test_letters import KINDS, letters, message
 
 from tests.integration.test_email_headers import ENVELOPE, sent, server
-from tests.integration.test_letters import KINDS, letters, message
 
 __all__ = ["letters", "server"]  # fixtures
 

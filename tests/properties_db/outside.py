@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from portal.adapters.gateway import OUTCOMES, Charge, Outcome, ProviderUnavailable, RefundRequest
-from portal.adapters.mailer import Email, Envelope, MailRefused
+from portal.adapters.mailer import Email, Envelope, DeliveryError
 from tests.properties_db.model_rows import Provider
 
 
@@ -76,7 +76,7 @@ class Postman:
 
     def send(self, email: Email, envelope: Envelope) -> None:
         if self.refusing:
-            raise MailRefused("451 try again later")
+            raise DeliveryError("451 try again later")
         assert envelope.id not in self.taken
         self.taken.add(envelope.id)
 
