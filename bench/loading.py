@@ -186,9 +186,9 @@ def _words(sql: Dialect, merchant: Actor, plans: int, first: int, today: date) -
 
 
 PLANS = (
-    "WITH {numbers} INSERT INTO users (id, email, username, name, password_hash, role, session_version, language, "
-    "test_card, created_at) SELECT {customer}, {email}, {email}, 'Customer ' || {person}, '{password}', 'customer', 1, "
-    "'en', 'succeeds', {agreed_at} FROM s WHERE {first_of_person}",
+    "WITH {numbers} INSERT INTO users (id, email, username, username_key, name, password_hash, role, session_version, "
+    "language, test_card, created_at) SELECT {customer}, {email}, {email}, {email}, 'Customer ' || {person}, "
+    "'{password}', 'customer', 1, 'en', 'succeeds', {agreed_at} FROM s WHERE {first_of_person}",
     "WITH {numbers} INSERT INTO plans (merchant_id, id, reference, customer_id, customer_email, description, total, "
     "currency, num_installments, frequency, start_date, state, acceptance_id, terms, terms_hash, last_day, "
     "accepted_on, created_at, updated_at) SELECT {shop}, {plan}, {reference}, {customer}, {email}, "
