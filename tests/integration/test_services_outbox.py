@@ -106,7 +106,7 @@ def test_an_offer_arrives_by_mail_once(session, shop, ada, smtp_server):
 
 
 def test_any_shops_name_can_be_a_sender(session, shop, ada, smtp_server):
-    names = ["Müller & Söhne", 'The "Best", Shop', "متجر الزاوية", "a" * 120, "Shop <x@example.com>"]
+    names = ["Müller & Söhne", 'The "Best", Shop', "متجر الزاوية", "a" * 120, "Shop <North>, Inc."]
     mailer = SmtpMailer(f"{smtp_server.url}?from=portal@example.com")
     for name in names:
         with unit_of_work(session):

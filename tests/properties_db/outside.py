@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from portal.adapters.gateway import OUTCOMES, Charge, Outcome, ProviderUnavailable, RefundRequest
-from portal.adapters.mailer import Email, Envelope, DeliveryError
+from portal.adapters.mailer import DeliveryError, Email, Envelope
 from tests.properties_db.model_rows import Provider
 
 
