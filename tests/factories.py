@@ -17,7 +17,7 @@ from portal.adapters.passwords import Passwords
 from portal.core.roles import Actor, Origin, Role
 from portal.core.schedule import Frequency
 from portal.core.sessions import PAGES_LAST
-from portal.models import Base, User
+from portal.models import Base, Merchant, User
 from portal.models.ledger import Posting
 from portal.queries import listing, self_check
 from portal.queries.accounts import find_actor, session_version
@@ -159,6 +159,12 @@ def plans_of(session: Session, customer: Actor, now: datetime = NOW) -> list[Pla
     views = listing.plans(session, customer, now, status=None, before=None, limit=200)
     session.rollback()
     return views
+
+
+def allow_offers(session: Session, merchant: Actor, per_day: int | None = None) -> None:
+    """How many offers a day the shop may send to new people; any number unless one is given."""
+    with unit_of_work(session):
+        session.execute(update(Merchant).where(Merchant.id == merchant.id).values(offers_per_day=per_day))
 
 
 def choose_card(session: Session, customer: Actor, card: str) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from portal.core.errors import Conflict, InvalidInput, PortalError, TooMany
@@ -16,11 +16,6 @@ from portal.services import offers, shops
 from portal.services.transaction import unit_of_work
 from tests import factories
 from tests.factories import NOW, accepted_plan, offered_plan
-
-
-def allow(session, shop, per_day):
-    with unit_of_work(session):
-        session.execute(update(Merchant).where(Merchant.id == shop.id).values(offers_per_day=per_day))
 
 
 def refused(session, shop, email, now=NOW):
@@ -45,7 +40,7 @@ def test_a_person_has_at_most_twenty_offers_of_a_shop_to_answer(session, shop, a
 
 def test_a_new_shop_sends_fifty_offers_a_day_to_new_addresses(session, shop):
     assert session.get_one(Merchant, shop.id).offers_per_day == 50
-    allow(session, shop, 3)
+    factories.allow_offers(session, shop, 3)
     sent = [
         offered_plan(session, shop, f"new{n}@example.com", now=NOW + timedelta(hours=n)) for n in range(3)
     ]
@@ -58,7 +53,7 @@ def test_a_new_shop_sends_fifty_offers_a_day_to_new_addresses(session, shop):
 
 
 def test_who_accepted_once_is_not_counted_and_each_25_acceptances_double_the_limit(session, shop, ada):
-    allow(session, shop, 1)
+    factories.allow_offers(session, shop, 1)
     for _ in range(3):
         accepted_plan(session, shop, ada, parts=1)
     offered_plan(session, shop, "one@example.com")
@@ -83,7 +78,7 @@ def test_an_admin_raises_or_lifts_the_limit(session, shop):
 
 
 def test_a_limit_of_none_at_all_refuses_every_new_address(session, shop):
-    allow(session, shop, 0)
+    factories.allow_offers(session, shop, 0)
     assert refused(session, shop, "new@example.com").retry_after > 0
 
 
@@ -93,7 +88,7 @@ def test_offers_at_the_same_time_do_not_pass_the_limit_together(session, shop, a
         for _ in range(17):
             offered_plan(session, shop, ada.email)
     else:
-        allow(session, shop, 3)
+        factories.allow_offers(session, shop, 3)
     engine, outcomes, start = session.get_bind(), [], threading.Barrier(8)
     session.rollback()
 

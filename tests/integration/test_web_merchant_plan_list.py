@@ -67,6 +67,7 @@ def test_typing_swaps_the_list_alone(merchant, plan):
 
 
 def test_a_long_list_goes_page_by_page_within_its_statements(session, merchant, shop, count_statements):
+    factories.allow_offers(session, shop)
     for k in range(52):
         factories.offered_plan(session, shop, f"buyer{k}@example.com", now=now(), description=f"Item {k:02}")
     with count_statements() as statements:
