@@ -10,18 +10,19 @@ import os
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import psycopg2
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, insert, literal, select, text
 from sqlalchemy.orm import Session
 
 from portal.core import terms
 from portal.core.money import split
 from portal.core.roles import Actor
 from portal.core.schedule import Line
+from portal.models import User, UserSession
 from portal.services import rollups
 from portal.services.transaction import unit_of_work
 from tests import factories
@@ -30,6 +31,7 @@ PARTS = 6
 APART = 14
 PLANS_OF_A_CUSTOMER = 15
 TOTAL = 15000
+YEAR = timedelta(days=365)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +86,21 @@ def load(session: Session, url: str, merchant: Actor, plans: int, first: int = 0
 
 
 def settle_down(session: Session, url: str) -> None:
-    """Count the sums that the portal keeps beside the rows, and let the database look at what it holds now."""
+    """Count the sums that the portal keeps beside the rows, and let the database look at what it holds now.
+
+    Everybody has a session, whose id is the user's and which was used in a year from now: no request has to note it.
+    """
+    begins, ends = (
+        literal(at, UserSession.ends_at.type) for at in (datetime.now(UTC), datetime.now(UTC) + YEAR)
+    )
+    nowhere = literal("")
+    opened = select(User.id, User.id, nowhere, nowhere, begins, ends, ends).where(
+        User.password_hash.is_not(None)
+    )
+    columns = ["id", "user_id", "browser", "network", "created_at", "last_seen_at", "ends_at"]
     with unit_of_work(session):
         rollups.rebuild_rollups(session)
+        session.execute(insert(UserSession).from_select(columns, opened))
     with closing(_unguarded(url)) as connection:
         connection.commit()
         if url.startswith("sqlite"):

@@ -11,12 +11,12 @@ from pathlib import Path
 from uuid import UUID
 
 from flask import Flask
+from flask.sessions import SecureCookieSessionInterface
 from sqlalchemy import select
 
 from portal.api import tokens
 from portal.models import Installment, Plan
 from tests.concurrency import web
-from tests.concurrency.clients import sign_in
 
 from . import clients, loading, places, recording
 from .bare import Recording
@@ -84,9 +84,16 @@ class Stage:
         return self.place.shops[0].id
 
     def bearer(self, user_id: UUID) -> dict[str, str]:
-        """The header of a user of session version 1; tokens last fifteen minutes."""
+        """The header of a user, whose session was loaded; tokens last fifteen minutes."""
         with self.app.app_context():
-            return {"Authorization": f"Bearer {tokens.issue(user_id, 1, tokens.Kind.ACCESS)}"}
+            return {"Authorization": f"Bearer {tokens.issue(user_id, user_id, tokens.Kind.ACCESS)}"}
+
+    def cookie(self, user_id: UUID) -> dict[str, str]:
+        """The header of a browser in which the user is signed in, by the session that was loaded."""
+        signer = SecureCookieSessionInterface().get_signing_serializer(self.app)
+        assert signer
+        kept = signer.dumps({"_user_id": f"{user_id}.{user_id}", "_fresh": True, "_permanent": True})
+        return {"Cookie": f"{self.app.config['SESSION_COOKIE_NAME']}={kept}"}
 
 
 def measure(place: Place, effort: Effort, folder: Path, only: tuple[str, ...] = ("",)) -> Iterator[Line]:
@@ -162,8 +169,7 @@ def _one_plan(stage: Stage) -> RequestT:
 
 
 def _page(stage: Stage) -> RequestT:
-    signed_in = sign_in(stage.port, f"customer-{_customer(stage)}@example.com")
-    return _reading("/customer/", {"Cookie": signed_in.cookie}, stage)
+    return _reading("/customer/", stage.cookie(loading.customer_id(_customer(stage))), stage)
 
 
 def _create(stage: Stage) -> RequestT:
