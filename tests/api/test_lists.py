@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 import requests.utils
 
 from portal.core.calendar import business_date
 from portal.extensions import now
+from tests import factories
 from tests.api.conftest import Program, in_days, new_plan
 
 
@@ -144,8 +146,9 @@ def test_a_cursor_fits_its_own_list_and_person_only(shop, ada):
 @pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
 def test_fifty_at_a_time_unless_asked_otherwise(shop, session):
     assert shop.get("/plans/").headers.get("Link") is None
-    for _ in range(51):
-        offer(shop, num_installments=1)
+    factories.allow_offers(session, factories.actor(session, UUID(shop.get("/auth/me/").json["id"])))
+    for number in range(51):
+        offer(shop, num_installments=1, customer_email=f"buyer{number}@example.com")
     assert [len(page) for page in walk(shop, "/plans/")] == [50, 1]
     assert [len(page) for page in walk(shop, "/plans/?limit=51")] == [51]
     assert len(walk(shop, "/plans/installments/?limit=200")[0]) == 51

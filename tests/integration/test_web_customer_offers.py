@@ -105,7 +105,7 @@ def test_without_the_box_nothing_is_accepted(session, reader, ada, offer):
     assert state(session, ada, offer) == "offered"
 
 
-@pytest.mark.parametrize("stale", ["0" * 64, "", "\0", "x" * 5000])
+@pytest.mark.parametrize("stale", ["0" * 64, "", "\0", "x" * 255])
 def test_other_terms_than_those_offered_are_refused(session, reader, ada, offer, stale):
     page = f"/customer/plans/{offer}"
     refused = reader.submit(f"{page}/accept", {"agree": "y", "terms_hash": stale}, page=page)
