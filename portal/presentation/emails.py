@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from portal.adapters import reset_tokens, unsubscribe_tokens
 from portal.adapters.mailer import Email
+from portal.core.accounts import shown_email
 from portal.core.languages import ENGLISH
 from portal.core.reminders import COURTESIES
 
@@ -133,12 +134,14 @@ class EmailRenderer:
         if message.kind == "password_reset":
             token = reset_tokens.make(self._secret_key, message.user_id, message.session_version)
             known["reset_page"] = hidden or f"{self._base_url}/reset/{token}"
-        return known
+        return known | {name: shown_email(known[name]) for name in ("to", "name", "support")}
 
 
 def _kind_and_facts(message: Written) -> tuple[str, dict[str, Any]]:
     """The template and what it is given: a reminder of one installment has the words of its step."""
     facts = dict(message.facts)
+    if "customer_email" in facts:
+        facts["customer_email"] = shown_email(facts["customer_email"])
     if message.kind == REMINDER and len(facts["lines"]) == 1:
         (line,) = facts["lines"]
         return line["step"], line

@@ -16,6 +16,7 @@ from portal.core.terms import hash_text
 from portal.models import Acceptance, Event, JobRun, Merchant, Message, Payment, Plan, User
 
 from .read_models import PlanView, load_plans
+from .searching import email_holds, holds
 from .timeline import EventView, events_query
 
 PAGE = 50
@@ -174,9 +175,8 @@ def list_users(
         .limit(PAGE + 1)
     )
     if search:
-        query = query.where(
-            or_(*(c.ilike(_part(search), escape="\\") for c in (User.email, User.name, User.username)))
-        )
+        named = (holds(column, search) for column in (User.name, User.username))
+        query = query.where(or_(email_holds(User.email, search), *named))
     if role:
         query = query.where(User.role == role)
     if before:
@@ -213,8 +213,8 @@ def list_plans(
     """Plans of every shop, newest first, at most one page and one more; ``party`` is a merchant or a customer."""
     query = select(Plan).order_by(Plan.id.desc()).limit(PAGE + 1)
     if search:
-        columns = (Plan.customer_email, Plan.reference, Plan.shop_name, Plan.description)
-        query = query.where(or_(*(column.ilike(_part(search), escape="\\") for column in columns)))
+        named = (holds(column, search) for column in (Plan.reference, Plan.shop_name, Plan.description))
+        query = query.where(or_(email_holds(Plan.customer_email, search), *named))
     if status:
         query = query.where(Plan.state == status)
     if party:
@@ -335,7 +335,3 @@ def list_events(session: Session, *, before: UUID | None = None) -> list[AuditRo
     if before:
         query = query.where(Event.id < before)
     return [AuditRow(EventView(*event), currency) for *event, currency in session.execute(query)]
-
-
-def _part(search: str) -> str:
-    return "%" + search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"

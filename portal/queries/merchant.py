@@ -16,6 +16,7 @@ from portal.models import Installment, Payment, Plan, User
 
 from . import metrics
 from .read_models import PlanView, load_plans
+from .searching import email_holds, holds
 from .statuses import Today, plan_status, today_of_plans
 from .timeline import PaymentView, payments, payments_query
 
@@ -124,11 +125,10 @@ def narrowed(search: str, status: str, today: Today) -> list[ColumnElement[bool]
     if status:
         conditions.append(plan_status(status, today))
     if search:
-        part = "%" + search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-        columns = (Plan.customer_email, Plan.reference, Plan.description)
         # Whether an address is registered, and its name, is shown to the shop only after acceptance.
-        name = Plan.acceptance_id.is_not(None) & User.name.ilike(part, escape="\\")
-        conditions.append(or_(name, *(column.ilike(part, escape="\\") for column in columns)))
+        name = Plan.acceptance_id.is_not(None) & holds(User.name, search)
+        email = email_holds(Plan.customer_email, search)
+        conditions.append(or_(name, email, holds(Plan.reference, search), holds(Plan.description, search)))
     return conditions
 
 

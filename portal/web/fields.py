@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 from wtforms import DateField, Form, IntegerField, StringField, ValidationError
 from wtforms.widgets import EmailInput, PasswordInput
 
-from portal.core.accounts import EMAIL_LONGEST
+from portal.core.accounts import EMAIL_LONGEST, shown_email
 from portal.core.errors import InvalidInput
 from portal.core.passwords import LONGEST as PASSWORD_LONGEST
 from portal.core.text import MOST_COMPOSED, MOST_KEPT, at_most, check_length
@@ -51,7 +51,12 @@ class TextField(StringField):
 
 
 class EmailField(TextField):
+    """An address, shown as people write it whatever the spelling that is stored."""
+
     widget = EmailInput()
+
+    def _value(self) -> str:
+        return shown_email(super()._value())
 
     def __init__(self, label: Any = None, validators: Any = None, **options: Any) -> None:
         super().__init__(label, validators, longest=EMAIL_LONGEST, **options)

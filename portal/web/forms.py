@@ -11,7 +11,6 @@ from flask import request
 from flask_wtf import FlaskForm
 from wtforms.validators import InputRequired, Regexp
 
-from portal.core.accounts import searched_email
 from portal.core.errors import InvalidInput
 from portal.presentation.i18n import error_text
 
@@ -58,4 +57,4 @@ class MoneyForm(KeyedForm):
 def searched(name: str = "search") -> str:
     """What a list is asked to look for in its address; control characters and what is too long are left out."""
     text = "".join(c for c in request.args.get(name, "")[: 10 * LONGEST_SEARCH] if c.isprintable())
-    return searched_email(unicodedata.normalize("NFC", text.strip()[:LONGEST_SEARCH]))
+    return unicodedata.normalize("NFC", text.strip()[:LONGEST_SEARCH])

@@ -14,6 +14,7 @@ from flask_babel import gettext as _
 from flask_login import current_user
 from htmx_flask import request
 
+from portal.core.accounts import shown_email
 from portal.core.errors import N_
 from portal.core.roles import Role
 from portal.presentation import formats, i18n
@@ -69,6 +70,7 @@ STATES = {
 def init_app(app: Flask) -> None:
     guards.init_app(app)
     i18n.init_app(app)
+    app.add_template_filter(shown_email, "address")
     app.add_template_filter(_money, "money")
     app.add_template_filter(_percent, "percent")
     app.add_template_filter(_day, "day")

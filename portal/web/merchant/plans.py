@@ -15,6 +15,7 @@ from wtforms import SelectField
 from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired, ValidationError
 
+from portal.core.accounts import shown_email
 from portal.core.calendar import business_date
 from portal.core.errors import Conflict, TooMany
 from portal.core.roles import Role
@@ -286,4 +287,5 @@ def _who(event: EventView, plan: PlanView) -> str:
     """Who did it. A customer's registered name is shown only after acceptance."""
     if event.actor is None:
         return _("the portal")
-    return plan.customer_email if event.actor_id == plan.customer_id and not plan.accepted_on else event.actor
+    unknown = event.actor_id == plan.customer_id and not plan.accepted_on
+    return shown_email(plan.customer_email if unknown else event.actor)

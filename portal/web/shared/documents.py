@@ -7,6 +7,7 @@ from uuid import UUID
 from flask import Blueprint, Response, make_response
 from flask_babel import gettext as _
 
+from portal.core.accounts import shown_email
 from portal.core.errors import NotFound
 from portal.core.roles import Role
 from portal.extensions import db, now
@@ -53,13 +54,13 @@ def _receipt(payment: PaymentView) -> Response:
     lines = timeline.receipt_lines(db.session, payment.id)
     document = _document(
         sender=payment.merchant_name,
-        support=payment.support_email,
+        support=shown_email(payment.support_email),
         title=_("Receipt %(number)s", number=payment.receipt),
         about=payment.description,
         figure=amount_text(payment.amount, payment.currency),
         facts=(
             (_("Paid to"), payment.merchant_name),
-            (_("Paid by"), f"{payment.customer_name}, {payment.customer_email}"),
+            (_("Paid by"), f"{payment.customer_name}, {shown_email(payment.customer_email)}"),
             (_("For"), f"{payment.description}, {payment.reference}"),
             (_("When"), formats.moment(payment.settled_at, payment.timezone, language())),
         ),
@@ -75,7 +76,7 @@ def _statement(plan: PlanView) -> Response:
     owed = amount_text(plan.owed, plan.currency)
     document = _document(
         sender=plan.merchant_name,
-        support=plan.support_email,
+        support=shown_email(plan.support_email),
         title=_("Statement of %(reference)s", reference=plan.reference),
         about=plan.description,
         figure=_("%(amount)s still owed", amount=owed) if plan.owed else _("Nothing is owed"),
@@ -88,8 +89,8 @@ def _statement(plan: PlanView) -> Response:
 def _plan_facts(plan: PlanView) -> tuple[tuple[str, str], ...]:
     return (
         (_("As of"), formats.day(plan.today, language())),
-        (_("Shop"), f"{plan.merchant_name}, {plan.support_email}"),
-        (_("Customer"), f"{plan.customer_name}, {plan.customer_email}"),
+        (_("Shop"), f"{plan.merchant_name}, {shown_email(plan.support_email)}"),
+        (_("Customer"), f"{plan.customer_name}, {shown_email(plan.customer_email)}"),
         (_("Accepted"), formats.day(plan.accepted_on or plan.today, language())),
         (_("Total"), amount_text(plan.total, plan.currency)),
         (_("Paid"), amount_text(plan.paid, plan.currency)),
