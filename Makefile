@@ -6,7 +6,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help setup requirements run test torture fuzz spam bench check audit format browser nginx screenshots translations up down build logs
+.PHONY: help setup requirements run test torture fuzz bench check audit format browser tools screenshots translations up down build logs
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,7 +20,7 @@ requirements: $(VENV)/.installed ## Pin what the requirements*.in name and bring
 run: setup ## Start the portal here: database, demo data, web and worker, until Ctrl-C
 	@bin/run
 
-test: $(VENV)/.installed-dev browser nginx ## Install what tests need, then run every test: on all cores, then those that need quiet
+test: $(VENV)/.installed-dev browser tools ## Install what tests need, then run every test: on all cores, then those that need quiet
 	$(RUN) pytest -n logical --maxprocesses 8 --dist worksteal -m 'not alone'
 	$(RUN) pytest -m alone
 
@@ -30,9 +30,6 @@ torture: $(VENV)/.installed-dev ## Pay 10,000 times while workers and connection
 
 fuzz: $(VENV)/.installed-dev ## Requests made up from the API's description, 1,000 for each operation (half an hour)
 	$(RUN) tests.api.fuzz $(or $(EXAMPLES),1000)
-
-spam: $(VENV)/.installed-dev ## Let SpamAssassin judge every kind of email (a minute; install it first)
-	SPAMASSASSIN=required $(RUN) pytest -q tests/integration/test_spam_filters.py
 
 bench: $(VENV)/.installed-dev ## Measure the portal and write docs/performance.md; options as in BENCH='--only table'
 	$(RUN) bench $(BENCH)
@@ -56,8 +53,10 @@ format: $(VENV)/.installed-dev ## Let ruff put the code into shape
 browser: $(VENV)/.installed-dev
 	@bin/ensure-chromium
 
-nginx:
-	@bin/ensure-nginx
+tools:
+	@bin/ensure-command nginx nginx-light
+	@bin/ensure-command spamassassin spamassassin
+	@bin/ensure-command pdftotext poppler-utils
 
 screenshots: $(VENV)/.installed-dev browser ## Take the pictures of the README again
 	$(VENV)/bin/python bin/screenshots.py

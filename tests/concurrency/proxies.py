@@ -32,7 +32,7 @@ def nginx() -> str:
     """Raises Missing."""
     found = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     if not found:
-        raise servers.Missing("nginx is needed and was not found: bin/ensure-nginx installs it.")
+        raise servers.Missing("nginx is needed and was not found: `make tools` installs it.")
     return found
 
 

@@ -1,8 +1,7 @@
-"""SpamAssassin finds nothing in any kind of email; `make spam` insists on it, other runs go without it."""
+"""SpamAssassin finds nothing in any kind of email."""
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from dataclasses import replace
@@ -11,22 +10,22 @@ from email import message_from_bytes
 from uuid import uuid4
 
 import pytest
-from tests.integration.test_letters import KINDS, letters, message
 
 from tests.integration.test_email_headers import ENVELOPE, sent, server
+from tests.integration.test_emails import KINDS, emails, message
 
-__all__ = ["letters", "server"]  # fixtures
+__all__ = ["emails", "server"]  # fixtures
 
 # What is only noted has this: that an email has an HTML part.
 NOTED = 0.001
-MISSING = "SpamAssassin is not installed: apt-get install spamassassin"
+MISSING = "SpamAssassin is not installed: `make tools` installs it"
 
 
 @pytest.fixture
 def spamassassin() -> str:
     found = shutil.which("spamassassin")
     if found is None:
-        (pytest.fail if os.environ.get("SPAMASSASSIN") == "required" else pytest.skip)(MISSING)
+        pytest.fail(MISSING)
     return found
 
 
@@ -51,20 +50,20 @@ def points(header: str) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("language", ["en", "ar"])
-def test_no_kind_of_email_has_a_point(judge, server, letters, language):
+def test_no_kind_of_email_has_a_point(judge, server, emails, language):
     mails = {}
     for kind in KINDS:
         envelope = replace(ENVELOPE, id=uuid4(), date=datetime.now(UTC), thread=ENVELOPE.id)
         mails[kind, f"<{envelope.id}@example.com>"] = sent(
-            server, letters.write(message(kind, language=language)), envelope
+            server, emails.write(message(kind, language=language)), envelope
         )
     found = judge(list(mails.values()))
     bad = {kind: {rule: n for rule, n in found[id_].items() if n > NOTED} for kind, id_ in mails}
     assert {kind: rules for kind, rules in bad.items() if rules} == {}
 
 
-def test_it_would_notice(judge, server, letters):
+def test_it_would_notice(judge, server, emails):
     """Without its date an email has points, so the test above can fail."""
-    head, rest = sent(server, letters.write(message("due_today"))).split(b"\r\nDate: ", 1)
+    head, rest = sent(server, emails.write(message("due_today"))).split(b"\r\nDate: ", 1)
     (found,) = judge([head + rest[rest.index(b"\r\n") :]]).values()
     assert found["MISSING_DATE"] > 1

@@ -251,8 +251,8 @@ SENSELESS = [
     ["x"],
     {},
     "\0",
-    f"{uuid4()}.{uuid4()}",
-    f"{uuid4()}.7",
+    "1f0c0b3e-9a51-4c1e-8f5e-0d1a2b3c4d5e.2e1d0c4f-8b62-4d2f-9a6f-1e2b3c4d5e6f",
+    "1f0c0b3e-9a51-4c1e-8f5e-0d1a2b3c4d5e.7",
 ]
 
 
