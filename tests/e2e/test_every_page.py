@@ -29,9 +29,15 @@ PEOPLE = {
     "admin": ["admin@example.com"],
 }
 # What no link of the demo leads to.
-HIDDEN = {"visitor": ["/reset/spent", "/nothing-here", "/styleguide"]}
-# For machines and calendars, and what a part of a page asks by itself.
-UNLINKED = {"static", "health.healthz", "health.readyz", "calendars.feed", "customer.card"}
+HIDDEN = {
+    "visitor": ["/reset/spent", "/nothing-here", "/styleguide"],
+    "merchant": ["/merchant/undelivered"],
+}
+# For machines and calendars, what emails lead to, and what a part of a page asks by itself.
+UNLINKED = {
+    *("static", "health.healthz", "health.readyz", "security_txt.show"),
+    *("calendars.feed", "emails.unsubscribe", "customer.card"),
+}
 LINKS = re.compile(r'<a\b[^>]*\bhref="(/[^"#?]*)')
 FORMS = re.compile(r'<form\b[^>]*\baction="/[^"?]*?(\w*)["?]')
 SCRIPTS = re.compile(r'<script\b[^>]*\bsrc="([^"]+)')
@@ -173,9 +179,13 @@ def judged(page: Page, schemes: dict[str, dict[str, Any]]) -> Iterator[str]:
 
 
 def speak(page: Page, language: str) -> None:
-    """Choose the language as a reader does, in the foot of a page."""
+    """Choose the language as a reader does, in the foot of a page; for visitors its link leads to the button."""
     page.goto("/account")
-    page.locator(f"footer button[value={language}]").click()
+    if "/login" in page.url:
+        page.locator(f"footer a[lang={language}]").click()
+        page.locator(f"main button[value={language}]").click()
+    else:
+        page.locator(f"footer button[value={language}]").click()
     page.wait_for_selector(f"html[lang={language}]")
 
 
