@@ -72,8 +72,8 @@ def test_the_numbers_of_the_worked_example(merchant, paid_late, count_statements
         "Revenue in the period $0.00 ▼ 100.0% Down from $33.34 Total revenue $33.34",
         "Outstanding $66.66 Unchanged from $66.66",
         "Overdue $33.33 Overdue installments 1 Newly overdue $33.33",
-        "Success rate in the period 0.00% ▼ 100.00 percentage points Down from 100.00% Success rate 50.00%",
-        "On-time rate in the period 0.00% ▼ 100.00 percentage points Down from 100.00% On-time rate 50.00%",
+        "Success rate in the period 0.00% ▼ 100.00 points Down from 100.00% Success rate 50.00%",
+        "On-time rate in the period 0.00% ▼ 100.00 points Down from 100.00% On-time rate 50.00%",
     ]
     assert "Ada Buyer" in page[page.index("Latest payments") :]
 

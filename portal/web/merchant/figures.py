@@ -162,7 +162,7 @@ def _distance(unit: Unit, value: Any, before: Any, currency: str) -> str:
     """How far a value is from what it was: rates in points, amounts in percent where both are above zero."""
     apart = abs(value - before)
     if unit is Unit.PERCENT:
-        return _("%(points)s percentage points", points=formats.decimal(apart, language()))
+        return _("%(points)s points", points=formats.decimal(apart, language()))
     if before <= 0 or value < 0:
         return formats.money(apart, currency, language())
     return formats.percent(Decimal(100 * apart) / before, language(), places=1)
