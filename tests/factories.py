@@ -24,7 +24,7 @@ from portal.queries.accounts import find_actor, session_version
 from portal.queries.read_models import PlanView
 from portal.services import accounts, offers, payments, refunds, sessions
 from portal.services.payment_settlement import Answer
-from portal.services.payments import Order, Scope
+from portal.services.payments import PaymentRequest, Scope
 from portal.services.refund_settlement import Answer as RefundAnswer
 from portal.services.transaction import unit_of_work
 
@@ -173,12 +173,12 @@ def choose_card(session: Session, customer: Actor, card: str) -> None:
         session.execute(update(User).where(User.id == customer.id).values(test_card=card))
 
 
-def order_for(plan: PlanView, number: int | None = None) -> Order:
+def order_for(plan: PlanView, number: int | None = None) -> PaymentRequest:
     """The order behind the button: one installment by its number, or everything that is left."""
     if number is None:
-        return Order(plan.id, Scope.ALL, plan.owed)
+        return PaymentRequest(plan.id, Scope.ALL, plan.owed)
     line = plan.installments[number - 1]
-    return Order(plan.id, Scope.INSTALLMENT, line.owed, line.id)
+    return PaymentRequest(plan.id, Scope.INSTALLMENT, line.owed, line.id)
 
 
 def pay(

@@ -19,7 +19,7 @@ from portal.presentation.outcomes import payment_failed
 from portal.queries import listing
 from portal.queries.listing import ListedInstallment
 from portal.services import payments
-from portal.services.payments import Order, Scope
+from portal.services.payments import PaymentRequest, Scope
 
 from . import answers, examples
 from .describing import documented
@@ -79,7 +79,7 @@ def pay(installment_id: UUID, json_data: Nothing) -> ResponseReturnValue:
         db.session,
         adapters().gateway,
         actor(),
-        Order(None, Scope.INSTALLMENT, None, installment_id),
+        PaymentRequest(None, Scope.INSTALLMENT, None, installment_id),
         idempotency_key(),
         now(),
         origin(),

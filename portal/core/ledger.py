@@ -99,9 +99,13 @@ class Balance:
         return self.paid - self.reversed + self.paid_before
 
     @property
+    def paid_by(self) -> date:
+        """The day on which it was wholly paid; one that never comes while it is not."""
+        return self.paid_on or date.max
+
+    @property
     def is_paid(self) -> bool:
-        """Whether nothing is owed because it was paid; what was written off or moved away was not."""
-        return not self.owed and self.settled > 0 and not self.written_off and not self.moved
+        return bool(is_paid(self))
 
 
 def apply(balance: Balance, entry: Entry, amount: int, on: date | None = None) -> Balance:
@@ -151,17 +155,45 @@ class Metrics:
         return any(astuple(self))
 
 
+# What installments add, said once for both who count: ``line`` is a ``Balance``, or the mapped class of installments,
+# of which the same words make the expressions that the database counts by.
+
+
+def amounts_of(line: Any) -> dict[str, Any]:
+    """Minor units by the names of ``Metrics``."""
+    return {
+        "revenue": line.paid - line.reversed - line.returned + line.recovered,
+        "scheduled": line.amount - line.cancelled - line.moved,
+        "owed": line.owed,
+    }
+
+
+def counts_of(line: Any, accepted_on: Any) -> dict[str, Any]:
+    """Whether it counts, by the names of ``Metrics``; ``accepted_on`` is its plan's."""
+    return {
+        "owed_count": line.owed > 0,
+        "paid_count": is_paid(line),
+        "written_off_count": (line.owed == 0) & (line.written_off > 0),
+        "rated_count": is_rated(line, accepted_on),
+        "on_time_count": is_rated(line, accepted_on) & is_on_time(line),
+    }
+
+
+def is_paid(line: Any) -> Any:
+    """Nothing is owed because it was paid; what was written off or moved away was not."""
+    return (line.owed == 0) & (line.settled > 0) & (line.written_off == 0) & (line.moved == 0)
+
+
+def is_rated(line: Any, accepted_on: Any) -> Any:
+    """It could be paid on time."""
+    return (line.cancelled < line.amount) & (line.moved == 0) & (line.due_on >= accepted_on)
+
+
+def is_on_time(line: Any) -> Any:
+    return is_paid(line) & (line.paid_by <= line.due_on)
+
+
 def metrics_for(balance: Balance, accepted_on: date) -> Metrics:
     """What an installment adds once its plan is accepted, on the day ``accepted_on``."""
-    is_rated = balance.cancelled < balance.amount and not balance.moved and balance.due_on >= accepted_on
-    on_time = balance.is_paid and balance.paid_on is not None and balance.paid_on <= balance.due_on
-    return Metrics(
-        revenue=balance.paid - balance.reversed - balance.returned + balance.recovered,
-        scheduled=balance.amount - balance.cancelled - balance.moved,
-        owed=balance.owed,
-        owed_count=int(balance.owed > 0),
-        paid_count=int(balance.is_paid),
-        written_off_count=int(not balance.owed and balance.written_off > 0),
-        rated_count=int(is_rated),
-        on_time_count=int(is_rated and on_time),
-    )
+    counts = {name: int(count) for name, count in counts_of(balance, accepted_on).items()}
+    return Metrics(**amounts_of(balance), **counts)

@@ -19,7 +19,7 @@ from portal.queries import listing
 from portal.queries.accounts import find_actor
 from portal.queries.read_models import PlanView
 from portal.services import accounts, job_runs, offers, outbox, overdue, payments, plans, reminders, shops
-from portal.services.payments import Order, Scope
+from portal.services.payments import PaymentRequest, Scope
 from portal.services.transaction import unit_of_work
 
 from .outbox import DELIVERY, deliver_the_past
@@ -228,7 +228,7 @@ class History:
         amount, installment = {Scope.OVERDUE: shown.overdue_amount, Scope.ALL: shown.owed}.get(scope), None
         if amount is None:
             amount, installment = shown.installments[number - 1].owed, shown.installments[number - 1].id
-        order = Order(shown.id, scope, amount, installment)
+        order = PaymentRequest(shown.id, scope, amount, installment)
         payments.pay(self._session, Simulator(), self._actors[story.customer], order, None, at)
 
     def _plan(self, story: Story, reader: Person, at: datetime) -> PlanView:

@@ -171,9 +171,9 @@ class Installment(Base):
         return self.paid - self.reversed + self.paid_before
 
     @hybrid_property
-    def revenue(self) -> int:
-        """Cash received less what went back, in minor units."""
-        return self.paid - self.reversed - self.returned + self.recovered
+    def paid_by(self) -> date | None:
+        """The day on which it was wholly paid; as ``core.ledger.Balance`` calls it."""
+        return self.paid_on
 
     __table_args__ = (
         ForeignKeyConstraint(["merchant_id", "plan_id"], ["plans.merchant_id", "plans.id"]),

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import uuid
 from datetime import date
+from typing import Any
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import ColumnElement, Date, ForeignKey, Select, case, cast, func, literal_column, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from portal.core.ledger import Account
+from portal.core.ledger import Account, amounts_of, counts_of
 
 from .base import Base, new_id
+from .ledger import Posting
+from .plans import Installment, Plan
 
 
 class MetricDelta(Base):
@@ -78,46 +81,46 @@ class CohortRollup(Base):
 ROLLUP_TABLES: tuple[type[Base], ...] = (DueRollup, PostedRollup, CohortRollup)
 
 
-# What the rollups hold, counted afresh from plans, installments and postings; ``{month}`` is the first day of the
-# month of ``p.accepted_on``, for which the engines have different words.
-MONTH = {
-    "sqlite": "strftime('%Y-%m-01', p.accepted_on)",
-    "postgresql": "CAST(date_trunc('month', p.accepted_on) AS date)",
-}
+def recount(table: type[Base], engine_name: str) -> Select[Any]:
+    """What a rollup holds, counted afresh from plans, installments and postings; its columns in their order."""
+    if table is PostedRollup:
+        keys: list[Any] = [Posting.merchant_id, Posting.posted_on]
+        sums = {"revenue": _net(Account.CASH), "owed": _net(Account.RECEIVABLE)}
+        return select(*keys, *(sums[name].label(name) for name in _sums(table))).group_by(*keys)
+    keys = [Installment.merchant_id, Installment.due_on]
+    if table is CohortRollup:
+        keys.insert(1, _month_of_acceptance(engine_name))
+    counted: dict[str, ColumnElement[int]] = {
+        name: func.sum(amount) for name, amount in amounts_of(Installment).items()
+    }
+    for name, condition in counts_of(Installment, Plan.accepted_on).items():
+        counted[name] = func.count(case((condition, 1)))
+    return (
+        select(*keys, *(counted[name].label(name) for name in _sums(table)))
+        .join(Plan)
+        .where(Plan.acceptance_id.is_not(None))
+        .group_by(*keys)
+    )
 
 
-def _net(account: Account) -> str:
+def _sums(table: type[Base]) -> list[str]:
+    return [column.name for column in table.__table__.columns if not column.primary_key]
+
+
+def _net(account: Account) -> ColumnElement[int]:
     """What postings add to an account, in minor units."""
-    return f"SUM(CASE WHEN debit = '{account}' THEN amount WHEN credit = '{account}' THEN -amount ELSE 0 END)"
+    return func.sum(
+        case(
+            (Posting.debit == account, Posting.amount), (Posting.credit == account, -Posting.amount), else_=0
+        )
+    )
 
 
-_ACCEPTED = (
-    "FROM installments i JOIN plans p ON p.merchant_id = i.merchant_id AND p.id = i.plan_id "
-    "WHERE p.acceptance_id IS NOT NULL"
-)
-# The same conditions as ``core.ledger.Balance.is_paid`` and ``core.ledger.metrics_for``.
-_IS_PAID = "i.owed = 0 AND i.paid - i.reversed + i.paid_before > 0 AND i.written_off = 0 AND i.moved = 0"
-_IS_RATED = "i.cancelled < i.amount AND i.moved = 0 AND i.due_on >= p.accepted_on"
-_RATED = f"""
-    COUNT(CASE WHEN {_IS_RATED} THEN 1 END) AS rated_count,
-    COUNT(CASE WHEN {_IS_RATED} AND {_IS_PAID} AND i.paid_on <= i.due_on THEN 1 END) AS on_time_count
-"""
-RECOUNTS = {
-    "due_rollups": f"""
-        SELECT i.merchant_id, i.due_on,
-        SUM(i.amount - i.cancelled - i.moved) AS scheduled,
-        SUM(i.owed) AS owed,
-        COUNT(CASE WHEN i.owed > 0 THEN 1 END) AS owed_count,
-        COUNT(CASE WHEN {_IS_PAID} THEN 1 END) AS paid_count,
-        COUNT(CASE WHEN i.owed = 0 AND i.written_off > 0 THEN 1 END) AS written_off_count,
-        {_RATED} {_ACCEPTED} GROUP BY i.merchant_id, i.due_on
-    """,
-    "posted_rollups": f"""
-        SELECT merchant_id, posted_on, {_net(Account.CASH)} AS revenue, {_net(Account.RECEIVABLE)} AS owed
-        FROM postings GROUP BY merchant_id, posted_on
-    """,  # noqa: S608
-    "cohort_rollups": f"""
-        SELECT i.merchant_id, {{month}} AS cohort_on, i.due_on,
-        {_RATED} {_ACCEPTED} GROUP BY i.merchant_id, {{month}}, i.due_on
-    """,
-}
+def _month_of_acceptance(engine_name: str) -> ColumnElement[date]:
+    """The first day of the month."""
+    first: ColumnElement[date]
+    if engine_name == "sqlite":
+        first = func.strftime(literal_column("'%Y-%m-01'"), Plan.accepted_on, type_=Date)
+    else:
+        first = cast(func.date_trunc(literal_column("'month'"), Plan.accepted_on), Date)
+    return first.label("cohort_on")

@@ -117,7 +117,7 @@ def _outlines(session: Session, customer: Actor, now: datetime) -> list[_Outline
             func.sum(owed).label("owed"),
             *(late.label(f"late{place}") for place, late in enumerate(late_by)),
         )
-        .join(Plan, (Plan.merchant_id == Installment.merchant_id) & (Plan.id == Installment.plan_id))
+        .join(Plan)
         .where(Plan.customer_id == customer.id, Plan.state == PlanState.ACTIVE, owed > 0)
         .group_by(Installment.plan_id)
         .subquery()
@@ -145,7 +145,7 @@ def plan_of_installment(session: Session, customer: Actor, installment_id: UUID)
     """The id of the customer's plan that holds the installment. Raises ``NotFound`` for another's."""
     query = (
         select(Plan.id)
-        .join(Installment, (Installment.merchant_id == Plan.merchant_id) & (Installment.plan_id == Plan.id))
+        .join(Installment)
         .where(Installment.id == installment_id, Plan.customer_id == customer.id)
     )
     plan_id = session.scalars(query).one_or_none()

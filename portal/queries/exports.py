@@ -131,7 +131,7 @@ def installments(
     """The installments of chosen plans that show the wanted status: one statement a batch."""
     query = (
         select(*_SHOWN)
-        .join(Plan, (Plan.merchant_id == Installment.merchant_id) & (Plan.id == Installment.plan_id))
+        .join(Plan)
         .where(Installment.merchant_id == merchant.id, *_chosen(merchant, now, wanted))
         .order_by(Installment.plan_id, Installment.number)
         .limit(BATCH)

@@ -121,7 +121,7 @@ def _today(session: Session, actor: Actor, now: datetime) -> Today:
 
 def _installments() -> Select[Any]:
     return select(*LINE, Installment.plan_id, Plan.state, Plan.last_day, Plan.currency, Plan.timezone).join(
-        Plan, (Plan.merchant_id == Installment.merchant_id) & (Plan.id == Installment.plan_id)
+        Plan
     )
 
 

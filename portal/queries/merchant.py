@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Select, Subquery, case, exists, func, lite
 from sqlalchemy.orm import Session, aliased
 
 from portal.core.errors import NotFound
+from portal.core.ledger import amounts_of
 from portal.core.roles import Actor
 from portal.models import Installment, Payment, Plan, User
 
@@ -112,7 +113,7 @@ def _sums(session: Session, merchant: Actor, plans: Subquery) -> tuple[int, int,
     row = session.execute(
         select(
             func.coalesce(func.sum(Installment.amount), 0),
-            func.coalesce(func.sum(Installment.revenue), 0),
+            func.coalesce(func.sum(amounts_of(Installment)["revenue"]), 0),
             func.coalesce(func.sum(case((plans.c.state == "active", Installment.owed), else_=0)), 0),
         ).join(plans, (Installment.merchant_id == merchant.id) & (Installment.plan_id == plans.c.id))
     ).one()

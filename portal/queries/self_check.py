@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import text
+from sqlalchemy import func, or_, select, text, union_all
 from sqlalchemy.orm import Session
 
 from portal.core.errors import N_
@@ -12,7 +12,7 @@ from portal.core.ledger import OWED, SUMS, Entry
 from portal.core.terms import hash_text
 from portal.database import engine_name, without_statement_timeout
 from portal.models import Base
-from portal.models.rollups import MONTH, RECOUNTS, ROLLUP_TABLES
+from portal.models.rollups import ROLLUP_TABLES, MetricDelta, recount
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,18 +191,17 @@ def run(session: Session) -> list[Finding]:
 
 def _rollup(session: Session, table: type[Base]) -> Finding:
     """Compares a rollup, with the deltas not rolled up yet, to a count of all rows."""
-    name = table.__tablename__
-    keys = ", ".join(column.name for column in table.__table__.primary_key)
-    sums = [column.name for column in table.__table__.columns if not column.primary_key]
-    counted = RECOUNTS[name].format(month=MONTH[engine_name(session)])
-    differences = f"""
-        SELECT {keys} FROM (
-            SELECT {keys}, {", ".join(sums)} FROM {name}
-            UNION ALL SELECT {keys}, {", ".join(sums)} FROM metric_deltas
-            UNION ALL SELECT {keys}, {", ".join(f"-{column}" for column in sums)} FROM ({counted}) AS counted
-        ) AS compared GROUP BY {keys} HAVING {" OR ".join(f"SUM({column}) <> 0" for column in sums)}
-    """  # noqa: S608
-    return Finding(name, ROLLUPS[name], len(session.execute(text(differences)).all()))
+    name, kept = table.__tablename__, table.__table__
+    counted = recount(table, engine_name(session)).subquery()
+    keys = [column.name for column in kept.primary_key]
+    sums = [column.name for column in kept.columns if not column.primary_key]
+    compared = union_all(
+        *(select(*(rows.c[column] for column in keys + sums)) for rows in (kept, MetricDelta.__table__)),
+        select(*(counted.c[name] for name in keys), *(-counted.c[name] for name in sums)),
+    ).subquery()
+    by = [compared.c[name] for name in keys]
+    differing = select(*by).group_by(*by).having(or_(*(func.sum(compared.c[name]) != 0 for name in sums)))
+    return Finding(name, ROLLUPS[name], len(session.execute(differing).all()))
 
 
 def _hashes(session: Session) -> Finding:

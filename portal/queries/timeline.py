@@ -177,10 +177,7 @@ def receipt_lines(session: Session, payment_id: UUID) -> list[ReceiptLine]:
     """What a payment paid, from its postings. The caller has checked whose payment it is."""
     query = (
         select(Installment.number, Installment.due_on, Posting.amount)
-        .join(
-            Installment,
-            (Installment.merchant_id == Posting.merchant_id) & (Installment.id == Posting.installment_id),
-        )
+        .join(Installment)
         .join(Payment, (Payment.merchant_id == Posting.merchant_id) & (Payment.id == Posting.payment_id))
         .where(Payment.id == payment_id, Posting.debit == Account.CASH)
         .order_by(Installment.number)

@@ -74,7 +74,7 @@ def _page(
     """The next page of installments, locked; rows locked by others are skipped."""
     query = (
         select(*ORDER, Installment.plan_id, Installment.number)
-        .join(Plan, (Plan.merchant_id == Installment.merchant_id) & (Plan.id == Installment.plan_id))
+        .join(Plan)
         .where(
             Installment.merchant_id == merchant_id,
             Installment.due_on < today,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
@@ -12,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import Row, bindparam, func, select, update
 from sqlalchemy.orm import Session, aliased
 
-from portal.adapters.gateway import Charge, Gateway, Outcome, ProviderUnavailable, call_provider
+from portal.adapters.gateway import Charge, Gateway, Outcome, call_provider
 from portal.core.ledger import Balance, Entry
 from portal.core.states import PaymentState, PlanState, transition
 from portal.models import Installment, Payment, Plan
@@ -20,12 +19,8 @@ from portal.models import Installment, Payment, Plan
 from . import events, idempotency, ledger
 from .notifications import queue_email
 from .plans import lock
+from .settling import SETTLE_AFTER, settle_each
 from .transaction import unit_of_work
-
-log = logging.getLogger(__name__)
-
-# A payment younger than this may still be in the hands of the request that began it.
-SETTLE_AFTER = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,20 +110,14 @@ def settle_pending(
         .order_by(Payment.id)
     ).all()
     session.rollback()
-    counts = {"settled": 0, "waiting": 0}
-    for row in waiting:
+
+    def ask_and_settle(row: Row[*tuple[Any, ...]]) -> Answer:
         charge = Charge(row.id, row.amount, row.currency, row.test_card)
-        try:
-            outcome = call_provider(gateway.find, charge) or call_provider(gateway.charge, charge)
-            settle(session, row.merchant_id, row.plan_id, row.id, outcome, now, later=True)
-            counts["settled"] += 1
-        except ProviderUnavailable:
-            counts["waiting"] += 1
-        except Exception as error:
-            # What goes wrong with one payment must not keep the others waiting.
-            log.error("a payment could not be settled", exc_info=error, extra={"payment": str(row.id)})
-            counts["waiting"] += 1
-    return counts
+        outcome = call_provider(gateway.find, charge) or call_provider(gateway.charge, charge)
+        return settle(session, row.merchant_id, row.plan_id, row.id, outcome, now, later=True)
+
+    settled, still_waiting = settle_each(session, waiting, ask_and_settle)
+    return {"settled": settled, "waiting": still_waiting}
 
 
 # Built once: building a statement takes longer than running it.

@@ -31,7 +31,7 @@ class Scope(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class PaymentRequest:
     """What a customer asks to pay, and the amount in minor units that was shown beside the button.
 
     Without an amount (over the API) whatever is owed is paid; without a plan it is that of the installment.
@@ -39,7 +39,7 @@ class Order:
 
     plan_id: UUID | None
     scope: Scope
-    shown: int | None
+    expected_amount: int | None
     installment_id: UUID | None = None
 
 
@@ -47,7 +47,7 @@ def pay(
     session: Session,
     gateway: Gateway,
     customer: Actor,
-    order: Order,
+    order: PaymentRequest,
     key: str | None,
     now: datetime,
     origin: Origin | None = None,
@@ -75,7 +75,12 @@ def pay(
 
 
 def _intend(
-    session: Session, customer: Actor, order: Order, key: str | None, now: datetime, origin: Origin | None
+    session: Session,
+    customer: Actor,
+    order: PaymentRequest,
+    key: str | None,
+    now: datetime,
+    origin: Origin | None,
 ) -> Answer | tuple[UUID, UUID, Charge]:
     merchant_id, plan_id, test_card = _find(session, customer, order)
     order = replace(order, plan_id=plan_id)
@@ -93,7 +98,7 @@ def _intend(
         raise Conflict(REFUSALS[PlanState(plan.state)], code=f"plan_{plan.state}")
     covered = _covered(installments_of(session, plan), order, today)
     amount = sum(i.owed for i in covered)
-    if order.shown is not None and amount != order.shown:
+    if order.expected_amount is not None and amount != order.expected_amount:
         raise Conflict(
             N_("The amount owed has changed. Check it and pay again."), code="other_amount", figure=amount
         )
@@ -114,7 +119,7 @@ def _intend(
     return merchant_id, plan_id, Charge(payment_id, amount, plan.currency, test_card)
 
 
-def _find(session: Session, customer: Actor, order: Order) -> tuple[UUID, UUID, str]:
+def _find(session: Session, customer: Actor, order: PaymentRequest) -> tuple[UUID, UUID, str]:
     """Whose plan it is, which, and the card that pays. Raises ``NotFound`` unless the plan is the customer's."""
     query, wanted = (_OF_PLAN, order.plan_id) if order.plan_id else (_OF_INSTALLMENT, order.installment_id)
     found = session.execute(query, {"customer": customer.id, "wanted": wanted}).one_or_none()
@@ -130,12 +135,10 @@ _OWN = (
     .where(Plan.customer_id == bindparam("customer"))
 )
 _OF_PLAN = _OWN.where(Plan.id == bindparam("wanted"))
-_OF_INSTALLMENT = _OWN.join(
-    Installment, (Installment.merchant_id == Plan.merchant_id) & (Installment.plan_id == Plan.id)
-).where(Installment.id == bindparam("wanted"))
+_OF_INSTALLMENT = _OWN.join(Installment).where(Installment.id == bindparam("wanted"))
 
 
-def _covered(installments: Sequence[Installment], order: Order, today: date) -> list[Installment]:
+def _covered(installments: Sequence[Installment], order: PaymentRequest, today: date) -> list[Installment]:
     """The installments that the order pays, each owed and none being processed; else ``Conflict`` or ``NotFound``."""
     if order.scope is Scope.INSTALLMENT:
         covered = [i for i in installments if i.id == order.installment_id]

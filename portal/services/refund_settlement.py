@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
-from portal.adapters.gateway import Gateway, Outcome, ProviderUnavailable, RefundRequest, call_provider
+from portal.adapters.gateway import Gateway, Outcome, RefundRequest, call_provider
 from portal.core.allocation import Return, Split
 from portal.core.ledger import Entry
 from portal.core.states import PaymentState
@@ -20,11 +19,9 @@ from portal.models import Payment, Plan, Refund
 
 from . import events, idempotency, ledger
 from .notifications import queue_email
-from .payment_settlement import SETTLE_AFTER
 from .plans import lock
-from .transaction import rollback_safely, unit_of_work
-
-log = logging.getLogger(__name__)
+from .settling import SETTLE_AFTER, settle_each
+from .transaction import unit_of_work
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,17 +160,10 @@ def settle_pending(
         .where(Refund.state == PaymentState.PROCESSING, Refund.created_at <= now - after)
         .order_by(Refund.id)
     ).all()
-    counts = {"refunds_settled": 0, "refunds_waiting": 0}
-    for row in waiting:
-        try:
-            outcomes = ask_each(gateway, refund_requests(session, row.merchant_id, row.id), again=True)
-            settle(session, row.merchant_id, row.plan_id, row.id, outcomes, now)
-            counts["refunds_settled"] += 1
-        except ProviderUnavailable:
-            counts["refunds_waiting"] += 1
-        except Exception as error:
-            # What goes wrong with one refund must not keep the others waiting.
-            rollback_safely(session)
-            log.error("a refund could not be settled", exc_info=error, extra={"refund": str(row.id)})
-            counts["refunds_waiting"] += 1
-    return counts
+
+    def ask_and_settle(row: Row[*tuple[Any, ...]]) -> Answer:
+        outcomes = ask_each(gateway, refund_requests(session, row.merchant_id, row.id), again=True)
+        return settle(session, row.merchant_id, row.plan_id, row.id, outcomes, now)
+
+    settled, still_waiting = settle_each(session, waiting, ask_and_settle)
+    return {"refunds_settled": settled, "refunds_waiting": still_waiting}

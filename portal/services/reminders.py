@@ -87,7 +87,8 @@ def _owed(merchant_id: UUID, today: date) -> Select[*tuple[Any, ...]]:
             Plan.description,
             User.early_reminders_stopped_at,
         )
-        .join(Plan, (Plan.merchant_id == Installment.merchant_id) & (Plan.id == Installment.plan_id))
+        .select_from(Installment)
+        .join(Plan)
         .join(User, User.id == Plan.customer_id)
         .where(
             Installment.merchant_id == merchant_id,

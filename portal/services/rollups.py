@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select, text
+from sqlalchemy import delete, insert, select, text
 from sqlalchemy.orm import Session
 
 from portal.database import engine_name, insert_on_conflict, is_postgresql
 from portal.models import Base
-from portal.models.rollups import MONTH, RECOUNTS, ROLLUP_TABLES, MetricDelta
+from portal.models.rollups import ROLLUP_TABLES, MetricDelta, recount
 
 from .transaction import unit_of_work
 
@@ -106,7 +106,6 @@ def rebuild_rollups(session: Session) -> None:
             session.execute(text(statement))
     session.execute(delete(MetricDelta))
     for table in ROLLUP_TABLES:
-        columns = ", ".join(column.name for column in table.__table__.columns)
-        counted = RECOUNTS[table.__tablename__].format(month=MONTH[engine_name(session)])
+        names = [column.name for column in table.__table__.columns]
         session.execute(delete(table))
-        session.execute(text(f"INSERT INTO {table.__tablename__} ({columns}) {counted}"))
+        session.execute(insert(table).from_select(names, recount(table, engine_name(session))))

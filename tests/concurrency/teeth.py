@@ -43,7 +43,7 @@ CLAIM = "    if insert_once(session, IdempotencyKey, [row]):\n        return Non
 NO_CLAIM = "    insert_once(session, IdempotencyKey, [row])\n    return None\n"
 WRITE_LOCK = "        if _writes(connection):\n            _begin_immediate(connection)\n"
 NO_WRITE_LOCK = "        if False:\n            _begin_immediate(connection)\n"
-SETTLING = "    for row in waiting:\n        charge = "
+SETTLING = 'settle_each(session, waiting, ask_and_settle)\n    return {"settled"'
 WAKE = "        adapters().wake_delivery()\n    except Exception as error:\n"
 BUSY = (
     '    if error.connection_invalidated or getattr(error.orig, "pgcode", None) in _BUSY_STATES:\n'
@@ -80,7 +80,7 @@ CUTS = (
     Cut(
         "the settling job",
         SETTLING,
-        SETTLING.replace("waiting", "waiting[:0]"),
+        SETTLING.replace("waiting", "waiting[:0]", 1),
         (PAYING.format("workers killed on sqlite"), PAYING.format("connections cut on postgres")),
     ),
     Cut(

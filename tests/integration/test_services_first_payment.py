@@ -10,7 +10,7 @@ from portal.core.errors import Conflict
 from portal.models import Acceptance
 from portal.models.ledger import Posting
 from portal.services import payments
-from portal.services.payments import Order, Scope
+from portal.services.payments import PaymentRequest, Scope
 from tests import factories
 from tests.factories import NOW, ORIGIN, choose_card, offered_plan, plan_of
 
@@ -22,7 +22,7 @@ def offer(session, shop, ada):
 
 def pay_first(session, customer, plan_id, shown=None, key=None, now=NOW):
     line = plan_of(session, customer, plan_id, now).installments[0]
-    order = Order(plan_id, Scope.INSTALLMENT, shown, line.id)
+    order = PaymentRequest(plan_id, Scope.INSTALLMENT, shown, line.id)
     return payments.pay(session, Simulator(), customer, order, key, now, ORIGIN)
 
 

@@ -10,7 +10,7 @@ from portal.core.errors import Conflict, Forbidden, NotFound
 from portal.models import Event, Message, Payment
 from portal.models.ledger import Posting
 from portal.services import payments
-from portal.services.payments import Order, Scope
+from portal.services.payments import PaymentRequest, Scope
 from tests import factories
 from tests.factories import NOW, TODAY, accepted_plan, order_for, pay, plan_of
 
@@ -87,7 +87,7 @@ def test_all_that_is_overdue_leaves_what_is_not_due_alone(session, shop, ada):
     plan_id = accepted_plan(session, shop, ada, parts=4, first=TODAY - timedelta(days=40))
     plan = plan_of(session, ada, plan_id)
     assert plan.overdue_amount == 5000
-    answer = pay_order(session, ada, Order(plan_id, Scope.OVERDUE, 5000))
+    answer = pay_order(session, ada, PaymentRequest(plan_id, Scope.OVERDUE, 5000))
     assert answer.amount == 5000
     assert [i.status for i in plan_of(session, ada, plan_id).installments] == [
         "paid",
@@ -113,7 +113,7 @@ def test_another_amount_than_is_owed_is_a_conflict_that_names_the_figure(session
     plan_id = accepted_plan(session, shop, ada)
     line = plan_of(session, ada, plan_id).installments[0]
     for shown in (0, 3333, 3335, 10000, -3334):
-        refusal = refused(session, ada, Order(plan_id, Scope.INSTALLMENT, shown, line.id))
+        refusal = refused(session, ada, PaymentRequest(plan_id, Scope.INSTALLMENT, shown, line.id))
         assert (refusal.code, refusal.figure) == ("other_amount", 3334)
 
 
@@ -134,7 +134,7 @@ def test_paying_what_is_paid_is_a_conflict_and_changes_nothing(session, shop, ad
 
 def test_a_completed_plan_and_one_without_anything_overdue_refuse(session, shop, ada):
     plan_id = accepted_plan(session, shop, ada)
-    assert refused(session, ada, Order(plan_id, Scope.OVERDUE, 0)).code == "already_paid"
+    assert refused(session, ada, PaymentRequest(plan_id, Scope.OVERDUE, 0)).code == "already_paid"
     order = order_for(plan_of(session, ada, plan_id))
     pay_order(session, ada, order)
     assert refused(session, ada, order).code == "plan_completed"
@@ -143,7 +143,10 @@ def test_a_completed_plan_and_one_without_anything_overdue_refuse(session, shop,
 def test_an_offer_cannot_be_paid_by_the_button(session, shop, ada):
     plan_id = factories.offered_plan(session, shop, ada.email)
     line = plan_of(session, ada, plan_id).installments[0]
-    assert refused(session, ada, Order(plan_id, Scope.INSTALLMENT, 3334, line.id)).code == "plan_offered"
+    assert (
+        refused(session, ada, PaymentRequest(plan_id, Scope.INSTALLMENT, 3334, line.id)).code
+        == "plan_offered"
+    )
 
 
 def test_nobody_else_can_pay_and_anothers_installment_is_not_found(session, shop, ada):
@@ -155,7 +158,7 @@ def test_nobody_else_can_pay_and_anothers_installment_is_not_found(session, shop
         with pytest.raises(refusal):
             pay_order(session, somebody, order)
     with pytest.raises(NotFound):
-        pay_order(session, eve, Order(eves_plan, Scope.INSTALLMENT, 3334, order.installment_id))
+        pay_order(session, eve, PaymentRequest(eves_plan, Scope.INSTALLMENT, 3334, order.installment_id))
     assert factories.row_counts(session)["payments"] == 0
 
 

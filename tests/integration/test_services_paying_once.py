@@ -94,7 +94,7 @@ def test_a_refused_request_leaves_its_key_free(session, shop, ada):
     plan_id = accepted_plan(session, shop, ada)
     plan = plan_of(session, ada, plan_id)
     good = order_for(plan, 1)
-    bad = payments.Order(plan_id, good.scope, good.shown + 1, good.installment_id)
+    bad = payments.PaymentRequest(plan_id, good.scope, good.expected_amount + 1, good.installment_id)
     with pytest.raises(Conflict):
         pay_order(session, ada, bad)
     assert pay_order(session, ada, good).status == "paid"

@@ -115,7 +115,9 @@ class BothPortals:
         """Without an amount it is a program that pays, over the API, where paying an offer accepts it."""
         customer, now = self.people[plan.email], self.now
         lines = factories.plan_of(self.session, customer, plan.id, now).installments
-        order = payments.Order(plan.id, payments.Scope(scope), shown, line and lines[line.number - 1].id)
+        order = payments.PaymentRequest(
+            plan.id, payments.Scope(scope), shown, line and lines[line.number - 1].id
+        )
         origin = factories.ORIGIN if shown is None else None
         card, known = self.cards[plan.email], key and (plan.shop, plan.email, key)
         gateway = self.ledger.being(provider)
@@ -158,7 +160,10 @@ class BothPortals:
 
     def strangers_meddle(self, plan: Plan) -> None:
         """For another customer and another shop the plan does not exist, whatever they try."""
-        order, request = payments.Order(plan.id, payments.Scope.ALL, plan.owed), refunds.Request(plan.id, 1)
+        order, request = (
+            payments.PaymentRequest(plan.id, payments.Scope.ALL, plan.owed),
+            refunds.Request(plan.id, 1),
+        )
         session, ledger, now = self.session, self.ledger, self.now
         acts = [
             self.unit(offers.accept, self.stranger, plan.id, "0" * 64, factories.ORIGIN, now),

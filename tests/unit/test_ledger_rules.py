@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from portal.core.ledger import SUMS, Account, Balance, Entry, Metrics, apply, metrics_for
+from portal.core.ledger import OWED, SETTLED, SUMS, Account, Balance, Entry, Metrics, apply, metrics_for
 
 ACCEPTED = date(2026, 3, 2)
 DUE = date(2026, 4, 1)
@@ -126,6 +126,13 @@ def test_an_entry_that_is_taken_away_leaves_what_was_there(entry):
     before, amount, _, _ = ENTRIES[entry]
     balance = Balance(100, DUE, **before)
     assert apply(apply(balance, entry, amount), entry, -amount) == balance
+
+
+def test_the_database_computes_what_is_owed_and_settled_by_the_same_formulas():
+    sums = {name: 2**place for place, name in enumerate(SUMS)}
+    balance = Balance(10**6, DUE, **sums)
+    assert eval(OWED, {"amount": balance.amount} | sums) == balance.owed
+    assert eval(SETTLED, dict(sums)) == balance.settled
 
 
 def test_no_two_entries_are_between_the_same_accounts():

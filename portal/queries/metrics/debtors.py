@@ -114,7 +114,7 @@ def _late(age: str, *late: ColumnElement[bool]) -> Select[Any]:
             Plan.customer_email.label("email"),
             Installment.owed,
         )
-        .join(Plan, (Plan.merchant_id == Installment.merchant_id) & (Plan.id == Installment.plan_id))
+        .join(Plan)
         .where(
             Installment.merchant_id == bindparam("merchant", type_=Uuid),
             Installment.owed > 0,

@@ -127,12 +127,9 @@ def _query(chosen: Selection) -> Select[Any]:
         _payment(chosen),
     ).select_from(chosen.table)
     if chosen.table is Posting:
-        query = query.join(
-            Installment,
-            (Installment.merchant_id == Posting.merchant_id) & (Installment.id == Posting.installment_id),
-        )
+        query = query.join(Installment)
     return (
-        query.join(Plan, (Plan.merchant_id == Installment.merchant_id) & (Plan.id == Installment.plan_id))
+        query.join(Plan)
         .join(User, User.id == Plan.customer_id)
         .where(chosen.table.merchant_id == MERCHANT, Plan.acceptance_id.is_not(None), chosen.where)
     )

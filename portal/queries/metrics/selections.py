@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Uuid, and_, bindparam, case, func, literal, literal_column, or_, select
 from sqlalchemy.orm import aliased
 
-from portal.core.ledger import Account
+from portal.core.ledger import Account, amounts_of, is_on_time, is_paid, is_rated
 from portal.core.periods import DateRange, ReportingPeriod
 from portal.models import Installment, Plan
 from portal.models.ledger import Posting
@@ -22,10 +22,8 @@ MERCHANT = bindparam("merchant", type_=Uuid)
 
 _OWED = Installment.owed
 _IS_OWED = Installment.owed > 0
-_IS_PAID = and_(
-    Installment.owed == 0, Installment.settled > 0, Installment.written_off == 0, Installment.moved == 0
-)
-_ON_TIME = _IS_PAID & (Installment.paid_on <= Installment.due_on)
+_IS_PAID: Condition = is_paid(Installment)
+_ON_TIME: Condition = is_on_time(Installment)
 _ONE: ColumnElement[int] = literal_column("1")
 _CASH = case((Posting.debit == Account.CASH, Posting.amount), else_=-Posting.amount)
 _MOVES_CASH = or_(Posting.debit == Account.CASH, Posting.credit == Account.CASH)
@@ -108,7 +106,7 @@ def expected(frame: ReportingPeriod) -> Selection:
 
 def schedule(frame: ReportingPeriod) -> Selection:
     parts = {str(month): _within(Installment.due_on, span) for month, span in frame.months.items()}
-    scheduled = Installment.amount - Installment.cancelled - Installment.moved
+    scheduled = amounts_of(Installment)["scheduled"]
     where = (scheduled > 0) & _all_of(Installment.due_on, frame.months)
     return Selection(Installment, where, scheduled, parts)
 
@@ -140,12 +138,7 @@ def _fell_due(frame: ReportingPeriod) -> Condition:
 
 
 def _rated(frame: ReportingPeriod) -> Condition:
-    return and_(
-        Installment.due_on < frame.today,
-        Installment.cancelled < Installment.amount,
-        Installment.moved == 0,
-        Installment.due_on >= Plan.accepted_on,
-    )
+    return and_(Installment.due_on < frame.today, is_rated(Installment, Plan.accepted_on))
 
 
 def _one_if(condition: Condition) -> ColumnElement[int]:

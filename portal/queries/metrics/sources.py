@@ -109,7 +109,7 @@ def late_elsewhere(session: Session, merchant_id: UUID, frame: ReportingPeriod) 
 # What is marked late is late in every zone.
 _UNDECIDED = (
     select(Installment.due_on, Plan.timezone, Installment.owed)
-    .join(Plan, (Plan.merchant_id == Installment.merchant_id) & (Plan.id == Installment.plan_id))
+    .join(Plan)
     .where(
         Installment.merchant_id == bindparam("merchant"),
         Installment.due_on.between(bindparam("first"), bindparam("last")),

@@ -23,7 +23,7 @@ from portal.queries.agreements import find_agreement
 from portal.queries.timeline import PaymentView
 from portal.services import offers, payments
 from portal.services.payment_settlement import Answer
-from portal.services.payments import Order, Scope
+from portal.services.payments import PaymentRequest, Scope
 from portal.services.transaction import unit_of_work
 from portal.web.fields import KeyField
 from portal.web.forms import MoneyForm, PageForm
@@ -188,7 +188,7 @@ def _pay(plan_id: UUID, scope: Scope, installment_id: UUID | None = None) -> Res
     form = MoneyForm()
     if not form.validate():
         return _back(plan_id, 422, Notice(_("The form was incomplete, and nothing was charged. Try again.")))
-    order = Order(plan_id, scope, form.amount.data, installment_id)
+    order = PaymentRequest(plan_id, scope, form.amount.data, installment_id)
     try:
         answer = payments.pay(db.session, adapters().gateway, actor(), order, form.idempotency_key, now())
     except Conflict as conflict:
