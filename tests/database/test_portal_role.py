@@ -13,8 +13,8 @@ from portal.models import Base
 from portal.models.rights import CHANGE, RIGHTS
 from tests.databases import PostgresDatabase, Superuser, environment
 
-NEVER_CHANGED = ("postings", "acceptances", "events")
-MONEY = ("payments", "refunds", "plans", "installments", *NEVER_CHANGED)
+NEVER_CHANGED = ("postings", "acceptances", "events", "refund_allocations")
+MONEY = ("payments", "refunds", "plans", "installments", "allocations", *NEVER_CHANGED)
 
 HOSTILE = [
     *(f"UPDATE {table} SET merchant_id = merchant_id" for table in NEVER_CHANGED),
