@@ -69,7 +69,7 @@ SQLITE = Dialect(
     object="json_object",
 )
 
-# The first digits of the ids tell what a row is; all sort before those that the program makes today.
+# The first digits of the ids name the table; all sort before those that the program makes today.
 CUSTOMER, PLAN, INSTALLMENT, PAYMENT, DEBT, CASH, MESSAGE, EVENT = (f"019{digit}" for digit in range(8))
 
 
@@ -110,7 +110,7 @@ def settle_down(session: Session, url: str) -> None:
             connection.autocommit = True
             connection.cursor().execute("VACUUM ANALYZE")
             connection.cursor().execute("CHECKPOINT")
-    # What still has to reach the disk would otherwise be waited for by whoever is measured next.
+    # Flush to disk now, so that the next measurement does not wait for it.
     os.sync()
 
 
@@ -162,7 +162,7 @@ def _statements(sql: Dialect, merchant: Actor, plans: int, first: int, today: da
 
 
 def _words(sql: Dialect, merchant: Actor, plans: int, first: int, today: date) -> dict[str, str]:
-    """What stands in the statements, in the words of the engine; ``n`` counts plans and ``k`` their installments."""
+    """The values of the statements, in the engine's dialect; ``n`` counts plans and ``k`` their installments."""
     number, starts = f"({first} + n)", f"(n * 112 / {plans} - 84)"
     agreed, person = _terms(merchant, today), f"({number} / {PLANS_OF_A_CUSTOMER})"
     due = f"{starts} + {APART} * (k - 1)"
@@ -223,7 +223,7 @@ PLANS = (
 
 
 def _books(sql: Dialect, shop: str) -> list[str]:
-    """Payments, postings, letters and events that follow from the installments."""
+    """Payments, postings, emails and events that follow from the installments."""
 
     def made(kind: str) -> str:
         return sql.swapped.format(kind=kind, column="i.id")

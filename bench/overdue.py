@@ -155,7 +155,7 @@ def _bare_update(place: Place, on: date) -> float:
 
 
 def _work(place: Place, on: date, answer: Connection) -> None:
-    """What the worker does on such a day, in a process of its own; it tells when it begins, and what it did."""
+    """The worker's daily run in a process of its own; prints when it begins and its counts."""
     with places.session(place) as session:
         answer.send("begun")
         marked, marking = _mark(session, on)
@@ -165,7 +165,7 @@ def _work(place: Place, on: date, answer: Connection) -> None:
 
 
 def _mark(session: Session, on: date) -> tuple[int, float]:
-    """How many are marked by a run before eight, when nobody is reminded, and its seconds."""
+    """The installments marked by a run before eight, when no reminders are sent, and its seconds."""
     began = time.perf_counter()
     return daily_run.run(session, _early(), on)["overdue"], time.perf_counter() - began
 

@@ -62,7 +62,7 @@ def _plain(parameters: Any) -> Any:
 
 
 def _made(steps: list[tuple[str, Any]]) -> set[str]:
-    """The ids of new rows, told from loaded ones by their digits; and what else has to be another each time."""
+    """The ids of new rows, recognized by their digits, and other values that must differ in each replay."""
     found: set[str] = set()
     for sql, parameters in steps:
         if not sql.startswith("INSERT") or not isinstance(parameters, dict):

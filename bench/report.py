@@ -1,4 +1,4 @@
-"""What was measured, as the page docs/performance.md says it; the words around the figures stand here too."""
+"""Write docs/performance.md from the measurements."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def create_app(settings: dict[str, Any]) -> Flask:
     logs.start()
     if proxies := settings["TRUSTED_PROXIES"]:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
-    # First, so that every request has an id, even one that a later step refuses.
+    # First, so that every request has an id, even one that is rejected later.
     http_headers.init_app(app)
     http_hosts.init_app(app)
     http_origins.init_app(app)

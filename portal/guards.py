@@ -1,4 +1,4 @@
-"""Who may open a view, for every face: a stamp on each; a view without a stamp does not answer."""
+"""Access to views of pages and API: each view is stamped with its roles, and one without a stamp is denied."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from .logs import JsonLine
 
 # In seconds: for a request to arrive, headers and body together, and for each part of the answer to be taken.
 PATIENCE = 10.0
-# In seconds: for a client to hang up by itself after the last answer.
+# In seconds: for a client to close the connection after the last answer.
 LINGER = 0.5
 
 

@@ -173,8 +173,8 @@ def choose_card(session: Session, customer: Actor, card: str) -> None:
         session.execute(update(User).where(User.id == customer.id).values(test_card=card))
 
 
-def order_for(plan: PlanView, number: int | None = None) -> PaymentRequest:
-    """The order behind the button: one installment by its number, or everything that is left."""
+def payment_for(plan: PlanView, number: int | None = None) -> PaymentRequest:
+    """The request behind the button: one installment by its number, or everything that is owed."""
     if number is None:
         return PaymentRequest(plan.id, Scope.ALL, plan.owed)
     line = plan.installments[number - 1]
@@ -192,7 +192,7 @@ def pay(
     now: datetime = NOW,
 ) -> Answer:
     """Pay what the customer is shown now: one installment by its number, or everything that is left."""
-    order = order_for(plan_of(session, customer, plan_id, now), number)
+    order = payment_for(plan_of(session, customer, plan_id, now), number)
     return payments.pay(session, gateway or Simulator(), customer, order, key, now)
 
 

@@ -1,4 +1,4 @@
-"""The payment provider: what the portal asks of one, and the simulator that stands in for it. No card number enters."""
+"""The payment provider's interface, and a simulator of it. No card numbers are handled."""
 
 from __future__ import annotations
 

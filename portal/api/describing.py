@@ -68,16 +68,18 @@ def documented(
     Stands above the guard's stamp and the view's inputs.
     """
     expected = {status: changes or {}} | (also or {})
-    told = {code: _answer(code, model, model.example(**changed), page) for code, changed in expected.items()}
+    responses = {
+        code: _answer(code, model, model.example(**changed), page) for code, changed in expected.items()
+    }
 
     def describe(view: View) -> View:
         roles = getattr(view, "guard", ())
         inputs = getattr(view, "_spec", {})
         codes = {429, 503, *refusals, *(instead or {}), *_of_the_guard(roles), *_of_the_inputs(inputs, keyed)}
         problems = examples.PROBLEMS | ({} if roles else examples.FOREIGN_PAGE) | (instead or {})
-        told.update({code: _problem(code, problems[code]) for code in sorted(codes - set(told))})
+        responses.update({code: _problem(code, problems[code]) for code in sorted(codes - set(responses))})
         extensions = {"x-keyed": True} if keyed else {}
-        return bp.doc(responses=told, security="bearer" if roles else None, extensions=extensions)(view)
+        return bp.doc(responses=responses, security="bearer" if roles else None, extensions=extensions)(view)
 
     return describe
 
@@ -96,10 +98,10 @@ def _of_the_inputs(inputs: dict[str, Any], keyed: bool) -> set[int]:
 
 def _answer(status: int, model: type[Answer], example: examples.Json, page: bool) -> dict[str, Any]:
     schema: dict[str, Any] = {"$ref": f"#/components/schemas/{model.__name__}"}
-    told: dict[str, Any] = {"schema": schema, "example": example}
+    media: dict[str, Any] = {"schema": schema, "example": example}
     if page:
-        told = {"schema": {"type": "array", "items": schema}, "example": [example]}
-    content = {"application/json": told}
+        media = {"schema": {"type": "array", "items": schema}, "example": [example]}
+    content = {"application/json": media}
     headers = NEXT if page else {}
     return {"description": HTTPStatus(status).phrase, "content": content, "headers": headers | COUNTED}
 

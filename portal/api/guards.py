@@ -1,4 +1,4 @@
-"""Who may call the API: found by the bearer token alone; a cookie is never looked at."""
+"""API guards: the bearer token identifies the user; cookies are ignored."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .tokens import Kind, read
 
 
 def actor() -> Actor:
-    """Who calls; the guard has made sure that there is somebody."""
+    """The user of this request; the guard guarantees one."""
     person: Actor = g.actor
     return person
 

@@ -68,7 +68,7 @@ class NewPlan(Body):
             Frequency(self.frequency),
         )
         if faults:
-            refuse(faults, partial(offers.check, actor(), proposal, now()))
+            refuse(faults, partial(offers.validate_proposal, actor(), proposal, now()))
         return proposal
 
 

@@ -139,7 +139,7 @@ def _plain(text: str, longest: int) -> str:
 
 
 def _amount(value: Any) -> str:
-    """Digits with at most one decimal point; a JSON integer is taken as it stands, 25 for 25.00."""
+    """Digits with at most one decimal point; a JSON integer counts whole units, 25 for 25.00."""
     text = str(value) if type(value) is int else value
     if not isinstance(text, str) or not re.fullmatch(AMOUNT, text):
         raise InvalidInput.at("", N_("Enter an amount in digits, such as 25.00."))
@@ -210,7 +210,7 @@ class Nothing(Body):
 
 
 class Query(Body):
-    """What may stand after the question mark, each name once."""
+    """The query string's parameters, each at most once."""
 
     @classmethod
     def model_validate(cls, obj: Any, **options: Any) -> Self:

@@ -19,7 +19,7 @@ LONGEST = 128
 # zxcvbn's scores go from 0 to 4; below 3 a password falls to an offline attack on a slow hash.
 GOOD_SCORE = 3
 # The start of a password is never harder to guess than the whole, and zxcvbn's time grows with the square of the
-# length and with every way in which signs can stand for letters ("4" and "@" for an a).
+# length and with every substitution of signs for letters ("4" and "@" for an a).
 JUDGED = 32
 MOST_READINGS = 8
 _PORTAL = ("tallystick", "installment", "installments")

@@ -12,7 +12,7 @@ from dateutil.relativedelta import relativedelta
 
 
 class Period(StrEnum):
-    """What a merchant may choose to look back on; today is its last day."""
+    """A reporting period that a merchant can choose; today is its last day."""
 
     DAYS_30 = "30d"
     DAYS_90 = "90d"
@@ -34,14 +34,14 @@ AGING_BUCKETS = {"1-30": (1, 30), "31-60": (31, 60), "61-90": (61, 90), "91+": (
 
 @dataclass(frozen=True, slots=True)
 class DateRange:
-    """The days from ``first`` to ``last``, both included; ``date.min`` stands for the beginning of all."""
+    """The days from ``first`` to ``last``, both included; ``date.min`` means no beginning."""
 
     first: date
     last: date
 
     @property
     def end(self) -> date:
-        """The first day that is no longer in it."""
+        """The first day after the range."""
         return self.last + DAY
 
 
@@ -52,7 +52,7 @@ def month_of(day: date) -> date:
 
 @dataclass(frozen=True)
 class ReportingPeriod:
-    """All the days at which a merchant's numbers are cut, from the merchant's date and the chosen period.
+    """The date ranges of a merchant's numbers, from the merchant's date and the chosen period.
 
     ``elsewhere`` holds the dates of other time zones in which the merchant has plans, where they are not ``today``:
     which of these plans' installments are late is read from them one by one.
@@ -68,7 +68,7 @@ class ReportingPeriod:
 
     @property
     def undecided(self) -> DateRange:
-        """The due dates of which it depends on the plan's time zone whether they are past; empty if all zones agree."""
+        """Due dates that are past in some of the merchant's time zones only; empty if all zones agree."""
         dates = [self.today, *self.elsewhere.values()]
         return DateRange(min(dates), max(dates) - DAY)
 
@@ -102,7 +102,7 @@ class ReportingPeriod:
 
     @cached_property
     def ages(self) -> dict[str, DateRange]:
-        """By how many days late something is: the due dates that are that long ago."""
+        """The due dates of each aging bucket."""
         return {
             name: DateRange(self.today - most * DAY if most else date.min, self.today - least * DAY)
             for name, (least, most) in AGING_BUCKETS.items()

@@ -1,4 +1,4 @@
-"""Who may act: the roles, and the actor that every service is given."""
+"""Roles, and the actor that services receive."""
 
 from __future__ import annotations
 

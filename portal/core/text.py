@@ -66,7 +66,7 @@ def check_length(text: str, field: str, longest: int, *, shown: int | None = Non
 
 
 def at_most(text: str, longest: int) -> str:
-    """The text, cut where nobody would shorten it to ``longest`` characters by hand; it is still refused."""
+    """Cut text that is far longer than ``longest``, to keep answers small; what is left is still too long."""
     most = longest * MOST_KEPT
     line = text.strip(_SPACES)
     # Its last character is no space, so the text stays too long.

@@ -87,7 +87,7 @@ def _without_signs(text: str, currency: str) -> str:
 
 
 def _whole_and_decimals(number: str, currency: str, field: str, decimal_mark: str) -> tuple[str, str] | None:
-    """The digits before and after the decimal mark, None if they are grouped as nobody groups them."""
+    """The digits before and after the decimal mark, None for a grouping that no language uses."""
     groups, marks = re.split("[^0-9]", number), re.findall("[^0-9]", number)
     if not marks:
         return number, ""

@@ -20,7 +20,7 @@ from .people import ADMIN, AMARA, BEN, BICYCLES, FURNITURE, JONAS, PASSWORD, PEO
 
 
 def load(session: Session, passwords: Passwords, now: datetime) -> bool:
-    """Load the demo as it stands at ``now``; False when it is there already, and then nothing changes.
+    """Load the demo as of ``now``; return False without a change if it is already loaded.
 
     All of it is one transaction, which the services' own commits do not end and any rollback does: an interrupted
     load leaves nothing behind. Raises ``Conflict`` when one of its addresses belongs to somebody else, and where the
@@ -43,7 +43,7 @@ def load(session: Session, passwords: Passwords, now: datetime) -> bool:
 
 
 def sign_ins() -> list[tuple[Role, str, str]]:
-    """Who is worth signing in as: role, email address and password; the password is everybody's."""
+    """The demo's sign-ins: role, email address and the shared password."""
     people = [(Role.MERCHANT, shop.email) for shop in (FURNITURE, BICYCLES)]
     people += [(Role.CUSTOMER, customer.email) for customer in (AMARA, BEN, JONAS)]
     return [(role, email, PASSWORD) for role, email in [(Role.ADMIN, ADMIN), *people]]

@@ -228,8 +228,8 @@ class History:
         amount, installment = {Scope.OVERDUE: shown.overdue_amount, Scope.ALL: shown.owed}.get(scope), None
         if amount is None:
             amount, installment = shown.installments[number - 1].owed, shown.installments[number - 1].id
-        order = PaymentRequest(shown.id, scope, amount, installment)
-        payments.pay(self._session, Simulator(), self._actors[story.customer], order, None, at)
+        request = PaymentRequest(shown.id, scope, amount, installment)
+        payments.pay(self._session, Simulator(), self._actors[story.customer], request, None, at)
 
     def _plan(self, story: Story, reader: Person, at: datetime) -> PlanView:
         self._session.expunge_all()

@@ -194,7 +194,7 @@ def compared(
 
 
 def refunded(changes: list[dict[str, Any]], currency: str, *, language: str) -> list[tuple[str, ...]]:
-    """The rows of what a refund changed: number, due day, what is cancelled and what goes back."""
+    """The rows of what a refund changed: number, due day, what is cancelled and what is returned."""
     return [
         (
             formats.digits(str(line["number"]), language),

@@ -64,7 +64,7 @@ def money(minor: int, currency: str, locale: str) -> str:
 
 
 def decimal_mark(locale: str) -> str:
-    """What stands before decimals where digits are written 0 to 9: "." or ","."""
+    """The decimal mark of a language with Western digits: "." or ","."""
     return get_decimal_symbol(_locale(locale), numbering_system="latn")
 
 

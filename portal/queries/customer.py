@@ -70,11 +70,11 @@ def get_home(
     upcoming = next((outline.row.id for outline in outlines if outline.state is PlanState.ACTIVE), None)
     wanted = [outline.row for outline in outlines if outline.row.id in {*shown, upcoming, plan_id}]
     views = {view.id: view for view in plan_views(session, wanted, now)}
-    here = [views[one] for one in shown]
+    listed = [views[one] for one in shown]
     return Home(
-        offers=[view for view in here if view.state is PlanState.OFFERED],
-        active=[view for view in here if view.state is PlanState.ACTIVE],
-        finished=[view for view in here if view.state not in (PlanState.OFFERED, PlanState.ACTIVE)],
+        offers=[view for view in listed if view.state is PlanState.OFFERED],
+        active=[view for view in listed if view.state is PlanState.ACTIVE],
+        finished=[view for view in listed if view.state not in (PlanState.OFFERED, PlanState.ACTIVE)],
         totals=_totals(outlines),
         offer_count=sum(outline.state is PlanState.OFFERED for outline in outlines),
         upcoming=views.get(upcoming) if upcoming else None,

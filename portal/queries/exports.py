@@ -1,6 +1,6 @@
-"""A shop's plans, installments and money that moved, oldest first in batches; each batch is one short read by key.
+"""Exports of a shop's plans, installments and payments, oldest first in keyset batches.
 
-However many rows there are, only one batch is held, nothing outlives its batch: the caller ends the read after each.
+Memory holds one batch at a time; the caller ends the read transaction after each.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class InstallmentRow:
 
 @dataclass(frozen=True, slots=True)
 class MovementRow:
-    """Money that moved: a payment, or with a minus what went back by a refund; ``moved_on`` is the shop's date."""
+    """Money that moved: a payment, or a refund, which is negative; ``moved_on`` is the shop's date."""
 
     kind: str
     moved_on: date
@@ -155,7 +155,7 @@ def installments(
 def movements(
     session: Session, merchant: Actor, now: datetime, wanted: ExportFilter
 ) -> Iterator[list[MovementRow]]:
-    """Payments that succeeded, then refunds of which money went back: one statement a batch.
+    """Payments that succeeded, then refunds that returned money: one statement a batch.
 
     The amounts add up to the total revenue, and within days to that of these days.
     """
@@ -170,8 +170,8 @@ def movements(
             yield [_movement_row(row) for row in found]
 
 
-# What goes back is posted in one unit of work, on payments of the refund's plan: any of these few postings gives the
-# day. RequestT for the first day, SQLite would walk all the shop's postings in the order of days.
+# A refund's return is posted in one unit of work, on payments of its plan: any of these few postings gives the
+# day. Asked for the first day, SQLite would walk all the shop's postings in the order of days.
 _paid = (Payment.merchant_id == Refund.merchant_id) & (Payment.plan_id == Refund.plan_id)
 _returned_on = (
     select(Posting.posted_on)

@@ -152,10 +152,10 @@ def _ordered(query: Select[Any], merchant: Actor, listing: PlanListQuery) -> Sel
     # The newest plan has the greatest id, the plan that is due next the smallest day.
     ascending = listing.by_due is not bool(listing.after)
     if place:
-        here = tuple_(*columns)
+        row = tuple_(*columns)
         values = (place.day, place.id) if listing.by_due else (place.id,)
-        there = tuple_(*(literal(value, column.type) for value, column in zip(values, columns, strict=True)))
-        query = query.where(here > there if ascending else here < there)
+        cursor = tuple_(*(literal(value, column.type) for value, column in zip(values, columns, strict=True)))
+        query = query.where(row > cursor if ascending else row < cursor)
     return query.order_by(*(column.asc() if ascending else column.desc() for column in columns))
 
 

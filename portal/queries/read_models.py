@@ -194,8 +194,8 @@ def plan_views(session: Session, found: Sequence[Any], now: datetime) -> list[Pl
     if not found:
         return []
     lines: dict[str, list[Any]] = {plan.key: [] for plan in found}
-    these = {"merchants": list({plan.merchant_id for plan in found}), "plans": [plan.id for plan in found]}
-    for line in session.execute(_LINES, these):
+    params = {"merchants": list({plan.merchant_id for plan in found}), "plans": [plan.id for plan in found]}
+    for line in session.execute(_LINES, params):
         lines[line[0]].append(line[1:])
     return [_plan_view(plan, lines[plan.key], now) for plan in found]
 

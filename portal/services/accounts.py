@@ -239,7 +239,7 @@ def change_shop(
 
 
 def choose_csv_separator(session: Session, merchant: Actor, separator: str) -> None:
-    """What stands between the cells of a shop's CSV files. Raises ``InvalidInput``."""
+    """Set the separator of a shop's CSV files. Raises ``InvalidInput``."""
     if separator not in rules.CSV_SEPARATORS:
         raise InvalidInput.at("csv_separator", N_("Choose a separator from the list."))
     session.execute(update(Merchant).where(Merchant.id == merchant.id).values(csv_separator=separator))

@@ -60,7 +60,7 @@ def once(
     now: datetime,
     act: Callable[[], dict[str, Any]],
 ) -> dict[str, Any]:
-    """What ``act`` answers (JSON values); the same key again gets the answer that was stored with it, and no act.
+    """Run ``act`` once per key and return its answer (JSON values); a repeated key returns the stored answer.
 
     All in the caller's unit of work, so that a key without an answer is never seen. Raises ``KeyReused``.
     """
@@ -88,7 +88,7 @@ def answer(session: Session, merchant_id: UUID, stored: dict[str, Any], **cause:
 
 @cache
 def _answer_of(column: str) -> Update:
-    """Built once; past the session, which holds no keys by then."""
+    """Cached Core update; no ORM objects are affected."""
     caused = getattr(IdempotencyKey, column) == bindparam("cause")
     return (
         update(IdempotencyKey)

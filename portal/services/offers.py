@@ -65,7 +65,7 @@ def offer(session: Session, merchant: Actor, proposal: Proposal, now: datetime) 
     """
     if merchant.role is not Role.MERCHANT:
         raise Forbidden(N_("Only a shop can offer a plan."))
-    email, description, lines = check(merchant, proposal, now)
+    email, description, lines = validate_proposal(merchant, proposal, now)
     # Offers of one shop wait for each other here, so that they are counted.
     shop = session.get_one(Merchant, merchant.id, with_for_update={"key_share": True}, populate_existing=True)
     if shop.suspended_at:
@@ -132,7 +132,9 @@ def _insert(session: Session, plan: Plan, lines: tuple[Line, ...]) -> None:
     insert_rows(session, Installment, rows)
 
 
-def check(merchant: Actor, proposal: Proposal, now: datetime) -> tuple[str, str, tuple[Line, ...]]:
+def validate_proposal(
+    merchant: Actor, proposal: Proposal, now: datetime
+) -> tuple[str, str, tuple[Line, ...]]:
     """The address and the description as they are stored, and the schedule; names every field at fault at once."""
     email = description = ""
     lines: tuple[Line, ...] = ()
@@ -165,10 +167,10 @@ def accept(
         raise Conflict(
             N_("The terms of this offer have changed. Read them again before you accept."), code="other_terms"
         )
-    bind(session, plan, origin, "accepted", now, today)
+    activate(session, plan, origin, "accepted", now, today)
 
 
-def bind(session: Session, plan: Plan, origin: Origin, how: str, now: datetime, today: date) -> None:
+def activate(session: Session, plan: Plan, origin: Origin, how: str, now: datetime, today: date) -> None:
     """Make the locked offer a debt of its customer: the evidence, the state, the postings, the emails.
 
     The caller has made sure that it is the customer who acts. Raises ``Conflict`` for an offer that is not open.
@@ -199,7 +201,7 @@ def bind(session: Session, plan: Plan, origin: Origin, how: str, now: datetime, 
 
 
 def decline(session: Session, customer: Actor, plan_id: UUID, now: datetime) -> None:
-    """The customer says no to an open offer. Raises ``Conflict`` if it is not open."""
+    """Decline an open offer. Raises ``Conflict`` if it is not open."""
     plan, today = lock_for_customer(session, customer, plan_id, now)
     event = states.transition(
         states.shown_state(PlanState(plan.state), plan.last_day, today), PlanState.DECLINED
@@ -210,7 +212,7 @@ def decline(session: Session, customer: Actor, plan_id: UUID, now: datetime) -> 
 
 
 def revoke(session: Session, merchant: Actor, plan_id: UUID, now: datetime) -> None:
-    """The merchant takes back an open offer. Raises ``Conflict`` if it is not open."""
+    """Revoke an open offer. Raises ``Conflict`` if it is not open."""
     plan, today = lock_for_merchant(session, merchant, plan_id, now)
     event = states.transition(
         states.shown_state(PlanState(plan.state), plan.last_day, today), PlanState.REVOKED

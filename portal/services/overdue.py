@@ -43,7 +43,7 @@ def mark(
         "due_on": cast(page.c.due_on, String),
         "day": literal(today.isoformat()),
     }
-    tell = events.for_each(
+    record = events.for_each(
         session,
         "installment_late",
         select(page),
@@ -53,16 +53,16 @@ def mark(
         merchant_id=merchant_id,
         at=now,
     )
-    these = (Installment.merchant_id == merchant_id, Installment.id.in_(select(page.c.id)))
-    stamp = update(Installment).where(*these).values(late_on=today)
+    chosen = (Installment.merchant_id == merchant_id, Installment.id.in_(select(page.c.id)))
+    stamp = update(Installment).where(*chosen).values(late_on=today)
     last = select(*place, func.count().over()).order_by(*(column.desc() for column in place)).limit(1)
     if on_postgresql:
-        last = last.add_cte(tell.cte("told"), stamp.cte("stamped"))
+        last = last.add_cte(record.cte("recorded"), stamp.cte("stamped"))
     found = session.execute(last).one_or_none()
     if found is None:
         return 0, None
     if not on_postgresql:
-        session.execute(tell)
+        session.execute(record)
         session.execute(stamp.execution_options(synchronize_session=False))
     due_on, last_id, count = found
     return count, (due_on, last_id) if count == batch else None

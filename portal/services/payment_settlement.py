@@ -1,4 +1,4 @@
-"""The third step of paying: the provider's answer is booked, once, whoever brings it."""
+"""The third step of paying: record the provider's answer exactly once, from the request or from the settling job."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .transaction import unit_of_work
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How a payment stands: ``paid``, ``declined`` or ``processing``; ``amount`` in minor units.
+    """The status of a payment: ``paid``, ``declined`` or ``processing``; ``amount`` in minor units.
 
     ``installment`` is the one it paid, if just one, as it left it: JSON values, amounts in minor units.
     """
@@ -63,10 +63,10 @@ def settle(
     """
     with unit_of_work(session):
         plan, today = lock(session, merchant_id, plan_id, now)
-        these = {"merchant": merchant_id, "payment": payment_id, "plan": plan_id}
+        params = {"merchant": merchant_id, "payment": payment_id, "plan": plan_id}
         settled = session.execute(
             _SUCCEED if outcome is Outcome.SUCCEEDED else _DECLINE,
-            these | {"answered": outcome, "at": now, "today": today},
+            params | {"answered": outcome, "at": now, "today": today},
         ).one_or_none()
         if settled is None:
             return _given(session, session.get_one(Payment, (merchant_id, payment_id)))
@@ -184,11 +184,11 @@ def _complete(
         "receipt": f"{plan.reference}-{number}",
         "installments": sorted(row.number for row in paid),
     }
-    about = {"merchant_id": plan.merchant_id, "plan_id": plan.id, "at": now}
-    happened = [about | {"kind": "payment_succeeded", "actor_id": plan.customer_id, "facts": facts}]
+    common = {"merchant_id": plan.merchant_id, "plan_id": plan.id, "at": now}
+    happened = [common | {"kind": "payment_succeeded", "actor_id": plan.customer_id, "facts": facts}]
     if last:
         completed = transition(PlanState(plan.state), PlanState.COMPLETED)
-        happened.append(about | {"kind": completed, "actor_id": None, "facts": {}})
+        happened.append(common | {"kind": completed, "actor_id": None, "facts": {}})
         plan.state, plan.updated_at = PlanState.COMPLETED, now
         session.flush()
     events.record_many(session, happened)

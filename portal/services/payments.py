@@ -1,4 +1,4 @@
-"""Paying: intent, call, settle, each its own unit of work, exactly once and never another amount than was shown."""
+"""Pay in three units of work (intent, provider call, settlement), exactly once and for exactly the amount shown."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ def pay(
     session: Session,
     gateway: Gateway,
     customer: Actor,
-    order: PaymentRequest,
+    request: PaymentRequest,
     key: str | None,
     now: datetime,
     origin: Origin | None = None,
 ) -> Answer:
-    """Pay the whole of what the order covers with the customer's card, exactly once per key.
+    """Pay the whole of what the request covers with the customer's card, exactly once per key.
 
     With an ``origin`` (over the API) paying an open offer accepts it, together with the intent: if the payment is then
     declined, the plan is active and unpaid. Runs three units of work: the intent is committed before the provider is
@@ -62,7 +62,7 @@ def pay(
     if customer.role is not Role.CUSTOMER:
         raise Forbidden(N_("Only the customer of a plan can do this."))
     with unit_of_work(session):
-        begun = _intend(session, customer, order, key, now, origin)
+        begun = _intend(session, customer, request, key, now, origin)
     if isinstance(begun, Answer):
         return begun
     merchant_id, plan_id, charge = begun
@@ -70,35 +70,35 @@ def pay(
         outcome = call_provider(gateway.charge, charge)
         return settle(session, merchant_id, plan_id, charge.reference, outcome, now)
     except (ProviderUnavailable, Busy):
-        # The settling job goes on from here.
+        # The settling job finishes the payment.
         return Answer("processing", charge.reference, plan_id, charge.amount, charge.currency)
 
 
 def _intend(
     session: Session,
     customer: Actor,
-    order: PaymentRequest,
+    request: PaymentRequest,
     key: str | None,
     now: datetime,
     origin: Origin | None,
 ) -> Answer | tuple[UUID, UUID, Charge]:
-    merchant_id, plan_id, test_card = _find(session, customer, order)
-    order = replace(order, plan_id=plan_id)
+    merchant_id, plan_id, test_card = _find(session, customer, request)
+    request = replace(request, plan_id=plan_id)
     plan, today = lock(session, merchant_id, plan_id, now)
     payment_id = new_id()
     if key is not None:
         seen = idempotency.claim(
-            session, plan.merchant_id, customer.id, key, order, now, payment_id=payment_id
+            session, plan.merchant_id, customer.id, key, request, now, payment_id=payment_id
         )
         if seen:
             return _replay(session, seen, plan)
     if plan.state == PlanState.OFFERED and origin:
-        offers.bind(session, plan, origin, "first payment", now, today)
+        offers.activate(session, plan, origin, "first payment", now, today)
     if plan.state != PlanState.ACTIVE:
         raise Conflict(REFUSALS[PlanState(plan.state)], code=f"plan_{plan.state}")
-    covered = _covered(installments_of(session, plan), order, today)
+    covered = _covered(installments_of(session, plan), request, today)
     amount = sum(i.owed for i in covered)
-    if order.expected_amount is not None and amount != order.expected_amount:
+    if request.expected_amount is not None and amount != request.expected_amount:
         raise Conflict(
             N_("The amount owed has changed. Check it and pay again."), code="other_amount", figure=amount
         )
@@ -119,9 +119,11 @@ def _intend(
     return merchant_id, plan_id, Charge(payment_id, amount, plan.currency, test_card)
 
 
-def _find(session: Session, customer: Actor, order: PaymentRequest) -> tuple[UUID, UUID, str]:
+def _find(session: Session, customer: Actor, request: PaymentRequest) -> tuple[UUID, UUID, str]:
     """Whose plan it is, which, and the card that pays. Raises ``NotFound`` unless the plan is the customer's."""
-    query, wanted = (_OF_PLAN, order.plan_id) if order.plan_id else (_OF_INSTALLMENT, order.installment_id)
+    query, wanted = (
+        (_OF_PLAN, request.plan_id) if request.plan_id else (_OF_INSTALLMENT, request.installment_id)
+    )
     found = session.execute(query, {"customer": customer.id, "wanted": wanted}).one_or_none()
     if found is None:
         raise NotFound()
@@ -138,15 +140,15 @@ _OF_PLAN = _OWN.where(Plan.id == bindparam("wanted"))
 _OF_INSTALLMENT = _OWN.join(Installment).where(Installment.id == bindparam("wanted"))
 
 
-def _covered(installments: Sequence[Installment], order: PaymentRequest, today: date) -> list[Installment]:
-    """The installments that the order pays, each owed and none being processed; else ``Conflict`` or ``NotFound``."""
-    if order.scope is Scope.INSTALLMENT:
-        covered = [i for i in installments if i.id == order.installment_id]
+def _covered(installments: Sequence[Installment], request: PaymentRequest, today: date) -> list[Installment]:
+    """The installments that the request pays, each owed and none being processed; else ``Conflict`` or ``NotFound``."""
+    if request.scope is Scope.INSTALLMENT:
+        covered = [i for i in installments if i.id == request.installment_id]
         if not covered:
             raise NotFound()
     else:
         covered = [i for i in installments if i.owed]
-    if order.scope is Scope.OVERDUE:
+    if request.scope is Scope.OVERDUE:
         covered = [i for i in covered if _status(i, today) is InstallmentStatus.LATE]
     if any(i.processing for i in covered):
         raise Conflict(

@@ -1,4 +1,4 @@
-"""The third step of refunding: what the provider returned is booked, once, whoever brings the answer."""
+"""The third step of refunding: record what the provider returned, exactly once, from the request or from the job."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .transaction import unit_of_work
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How a refund stands: ``succeeded``, ``processing`` or ``declined``; amounts in minor units.
+    """The status of a refund: ``succeeded``, ``processing`` or ``declined``; amounts in minor units.
 
     ``split`` names what is cancelled and returned: JSON values, as made by ``split_facts``.
     """
@@ -58,7 +58,7 @@ def split_facts(split: Split) -> dict[str, Any]:
 
 
 def answer_of(session: Session, row: Refund) -> Answer:
-    """How a refund stands, from its row, its postings and its allocations."""
+    """The status of a refund, from its row, postings and allocations."""
     cancelled = ledger.cancelled_by(session, row.merchant_id, row.id)
     returned = ledger.returns_of(session, row.merchant_id, row.id)
     split = split_facts(Split(tuple(cancelled), tuple(returned)))

@@ -1,4 +1,4 @@
-"""Refunding: intent, call, settle, each a unit of work; never more than is refundable, nor what was not shown."""
+"""Refund in three units of work (intent, provider call, settlement), at most what is refundable and as previewed."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def refund(
 def _intend(
     session: Session, merchant: Actor, request: Request, key: str | None, now: datetime
 ) -> tuple[Answer, bool]:
-    """How the refund stands, and whether this request began it: its key may have been used before."""
+    """The refund's status, and whether this request began it: its key may have been used before."""
     plan, today = lock_for_merchant(session, merchant, request.plan_id, now)
     refund_id = new_id()
     if key is not None:
@@ -128,7 +128,7 @@ def _work_out(session: Session, plan: Plan, amount: int) -> Preview:
 
 
 def _fingerprint(state: PlanState, after: PlanState, parts: Parts, split: Split) -> str:
-    """Of all that a preview shows: what is taken, and what stood there before, so that none holds a second time."""
+    """Hash all that a preview shows, and the amounts it changes, so that a preview is valid only once."""
     owed, paid = parts
     cancelled = {i for i, _ in split.cancelled}
     returned = {(r.payment_id, r.installment_id) for r in split.returned}
@@ -212,7 +212,7 @@ def _notify(
 
 
 def _changes(installments: Sequence[Installment], split: Split) -> list[dict[str, Any]]:
-    """The installments that a refund changes: what is cancelled and what goes back, in minor units."""
+    """The installments that a refund changes: what is cancelled and what is returned, in minor units."""
     cancelled = dict(split.cancelled)
     returned = Counter[UUID]()
     for part in split.returned:

@@ -1,4 +1,4 @@
-"""Signing in with a password; guesses are refused before hashing, and lock out nobody else."""
+"""Sign in with a password, with limits per network that are checked before hashing and lock no account."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-# A bar that stands for something is seen, however little that is.
+# A bar for any amount above zero stays visible.
 LEAST = 1.0  # percent
 # Of a point's width the bars take this much.
 FILLED = 72.0  # percent
@@ -20,7 +20,7 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What stands side by side: its name in addresses, a label for little room and one in full; ``url`` leads to it."""
+    """A group of bars: its name in addresses, a short label and a full one; ``url`` links to its rows."""
 
     name: str
     short: str
@@ -86,7 +86,7 @@ class Chart:
 
     @property
     def top_words(self) -> str | None:
-        """What the top of the plot stands for, as the longest bar that points up says it; none if there is none."""
+        """The top of the scale, as the words of the longest bar that points up; empty without one."""
         if self.most:
             return self.most.words
         upwards = [

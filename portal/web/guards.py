@@ -138,7 +138,7 @@ def _sign_in_first() -> Response:
 def referring_page() -> str | None:
     """The page of this portal that a request was sent from, to be opened again afterwards.
 
-    The answer to a form that was refused stands at an address that cannot be opened; then there is none.
+    None if that address does not answer GET, such as that of a rejected form.
     """
     came_from = urlsplit(request.referrer or "")
     routes = current_app.create_url_adapter(request)

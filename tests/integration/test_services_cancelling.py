@@ -84,7 +84,7 @@ def test_only_the_plans_shop_can_cancel(session, shop, ada):
 
 def test_a_cancelled_plan_is_late_no_more_and_cannot_be_paid(session, shop, ada):
     plan_id = accepted_plan(session, shop, ada, first=TODAY - timedelta(days=5))
-    shown = factories.order_for(plan_of(session, ada, plan_id), 1)
+    shown = factories.payment_for(plan_of(session, ada, plan_id), 1)
     cancel(session, shop, plan_id, 10000)
     assert not plan_of(session, ada, plan_id).overdue
     with pytest.raises(Conflict) as refused:

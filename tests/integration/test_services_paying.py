@@ -12,7 +12,7 @@ from portal.models.ledger import Posting
 from portal.services import payments
 from portal.services.payments import PaymentRequest, Scope
 from tests import factories
-from tests.factories import NOW, TODAY, accepted_plan, order_for, pay, plan_of
+from tests.factories import NOW, TODAY, accepted_plan, pay, payment_for, plan_of
 
 
 def pay_order(session, customer, order, key=None, now=NOW):
@@ -119,7 +119,7 @@ def test_another_amount_than_is_owed_is_a_conflict_that_names_the_figure(session
 
 def test_what_became_overdue_after_the_page_was_shown_is_not_charged_unseen(session, shop, ada):
     plan_id = accepted_plan(session, shop, ada, first=TODAY - timedelta(days=40))
-    stale = order_for(plan_of(session, ada, plan_id))
+    stale = payment_for(plan_of(session, ada, plan_id))
     pay(session, ada, plan_id, 3)
     refusal = refused(session, ada, stale)
     assert (refusal.code, refusal.figure) == ("other_amount", 6667)
@@ -127,7 +127,7 @@ def test_what_became_overdue_after_the_page_was_shown_is_not_charged_unseen(sess
 
 def test_paying_what_is_paid_is_a_conflict_and_changes_nothing(session, shop, ada):
     plan_id = accepted_plan(session, shop, ada)
-    order = order_for(plan_of(session, ada, plan_id), 1)
+    order = payment_for(plan_of(session, ada, plan_id), 1)
     pay_order(session, ada, order)
     assert refused(session, ada, order).code == "already_paid"
 
@@ -135,7 +135,7 @@ def test_paying_what_is_paid_is_a_conflict_and_changes_nothing(session, shop, ad
 def test_a_completed_plan_and_one_without_anything_overdue_refuse(session, shop, ada):
     plan_id = accepted_plan(session, shop, ada)
     assert refused(session, ada, PaymentRequest(plan_id, Scope.OVERDUE, 0)).code == "already_paid"
-    order = order_for(plan_of(session, ada, plan_id))
+    order = payment_for(plan_of(session, ada, plan_id))
     pay_order(session, ada, order)
     assert refused(session, ada, order).code == "plan_completed"
 
@@ -151,7 +151,7 @@ def test_an_offer_cannot_be_paid_by_the_button(session, shop, ada):
 
 def test_nobody_else_can_pay_and_anothers_installment_is_not_found(session, shop, ada):
     plan_id = accepted_plan(session, shop, ada)
-    order = order_for(plan_of(session, ada, plan_id), 1)
+    order = payment_for(plan_of(session, ada, plan_id), 1)
     eve = factories.make_customer(session, "Eve Stranger")
     eves_plan = accepted_plan(session, shop, eve)
     for somebody, refusal in ((shop, Forbidden), (factories.make_admin(session), Forbidden), (eve, NotFound)):

@@ -15,7 +15,7 @@ from portal.models import Event, Installment, Payment, User
 from portal.services import accounts, offers, overdue, payments, plans
 from portal.services.transaction import unit_of_work
 from tests import factories
-from tests.factories import NOW, ORIGIN, TODAY, accepted_plan, order_for, plan_of
+from tests.factories import NOW, ORIGIN, TODAY, accepted_plan, payment_for, plan_of
 
 
 def at_once(session, *acts):
@@ -42,7 +42,7 @@ def paying(customer, order, key=None):
 @pytest.mark.parametrize("attempt", range(3))
 def test_two_clicks_on_one_installment_pay_it_once(session, shop, ada, attempt):
     plan_id = accepted_plan(session, shop, ada)
-    order = order_for(plan_of(session, ada, plan_id), 1)
+    order = payment_for(plan_of(session, ada, plan_id), 1)
     answers = at_once(session, paying(ada, order), paying(ada, order))
     came_of_it = [getattr(answer, "status", answer) for answer in answers]
     assert came_of_it.count("paid") == 1
@@ -53,7 +53,7 @@ def test_two_clicks_on_one_installment_pay_it_once(session, shop, ada, attempt):
 
 def test_the_same_key_sent_by_eight_at_once_is_one_payment_and_one_answer(session, shop, ada):
     plan_id = accepted_plan(session, shop, ada)
-    order = order_for(plan_of(session, ada, plan_id), 1)
+    order = payment_for(plan_of(session, ada, plan_id), 1)
     answers = at_once(session, *[paying(ada, order, "one-key")] * 8)
     assert {answer.status for answer in answers} <= {"paid", "processing"}
     assert len({answer.payment_id for answer in answers}) == 1
@@ -63,7 +63,7 @@ def test_the_same_key_sent_by_eight_at_once_is_one_payment_and_one_answer(sessio
 def test_eight_installments_paid_at_once_are_all_paid_and_complete_the_plan(session, shop, ada):
     plan_id = accepted_plan(session, shop, ada, total=8001, parts=8)
     plan = plan_of(session, ada, plan_id)
-    answers = at_once(session, *[paying(ada, order_for(plan, number)) for number in range(1, 9)])
+    answers = at_once(session, *[paying(ada, payment_for(plan, number)) for number in range(1, 9)])
     assert [answer.status for answer in answers] == ["paid"] * 8
     plan = plan_of(session, ada, plan_id)
     assert (plan.state, plan.paid, plan.owed) == ("completed", 8001, 0)
@@ -74,7 +74,7 @@ def test_eight_installments_paid_at_once_are_all_paid_and_complete_the_plan(sess
 def test_one_installment_and_everything_left_at_once_never_pay_it_twice(session, shop, ada):
     plan_id = accepted_plan(session, shop, ada)
     plan = plan_of(session, ada, plan_id)
-    answers = at_once(session, paying(ada, order_for(plan)), paying(ada, order_for(plan, 2)))
+    answers = at_once(session, paying(ada, payment_for(plan)), paying(ada, payment_for(plan, 2)))
     assert [getattr(answer, "status", "refused") for answer in answers].count("paid") == 1
     paid = plan_of(session, ada, plan_id).paid
     assert paid == sum(session.scalars(select(Payment.amount).where(Payment.state == "succeeded")))
@@ -136,7 +136,7 @@ def test_of_two_people_signing_up_with_one_address_the_second_waits_and_is_refus
 
 def test_whoever_changes_a_plan_waits_for_whoever_holds_it(session, shop, ada):
     plan_id = accepted_plan(session, shop, ada)
-    order = order_for(plan_of(session, ada, plan_id), 1)
+    order = payment_for(plan_of(session, ada, plan_id), 1)
     with Session(session.get_bind()) as own, ThreadPoolExecutor(1) as threads:
         with unit_of_work(session):
             plans.lock(session, shop.id, plan_id, NOW)

@@ -11,7 +11,7 @@ from portal.models import Event, Message, Refund
 from portal.models.ledger import Posting
 from portal.services import payment_settlement, plans, refund_settlement, refunds
 from tests import factories
-from tests.factories import NOW, accepted_plan, choose_card, order_for, pay, plan_of, refund, returned
+from tests.factories import NOW, accepted_plan, choose_card, pay, payment_for, plan_of, refund, returned
 from tests.providers import Provider
 
 SOON = NOW + timedelta(minutes=5)
@@ -112,7 +112,7 @@ def test_while_money_is_on_its_way_back_there_is_nothing_to_pay_cancel_or_refund
     choose_card(session, ada, "times_out")
     pay(session, ada, plan_id, 1)
     payment_settlement.settle_pending(session, Simulator(), SOON)
-    order = order_for(plan_of(session, ada, plan_id))
+    order = payment_for(plan_of(session, ada, plan_id))
     assert refund(session, shop, plan_id, 8000, gateway=Simulator()).status == "processing"
 
     def cancel():

@@ -11,7 +11,7 @@ from portal.queries import merchant as merchant_queries
 from portal.queries.merchant import PlanListQuery
 from portal.services import payments
 from tests import factories
-from tests.factories import NOW, accepted_plan, order_for, plan_of
+from tests.factories import NOW, accepted_plan, payment_for, plan_of
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def statements_of(session, count_statements):
 @pytest.mark.parametrize("key", [None, "a-key"])
 def test_a_payment_in_all_its_steps_sends_at_most_16(session, shop, ada, statements_of, key):
     plan_id = accepted_plan(session, shop, ada)
-    order = order_for(plan_of(session, ada, plan_id), 1)
+    order = payment_for(plan_of(session, ada, plan_id), 1)
     sent = statements_of(lambda: payments.pay(session, Simulator(), ada, order, key, NOW))
     assert sent <= 16
 
@@ -40,7 +40,7 @@ def test_a_payment_in_all_its_steps_sends_at_most_16(session, shop, ada, stateme
 def test_paying_sixty_installments_sends_as_many_as_paying_one(session, shop, ada, statements_of):
     sent = []
     for parts in (1, 60):
-        order = order_for(plan_of(session, ada, accepted_plan(session, shop, ada, parts=parts)))
+        order = payment_for(plan_of(session, ada, accepted_plan(session, shop, ada, parts=parts)))
         pay = partial(payments.pay, session, Simulator(), ada, order, f"key for {parts}", NOW)
         sent.append(statements_of(pay))
     # The last payment of a plan also writes its state and an event.

@@ -15,7 +15,7 @@ from portal.services import accounts, daily_run, offers, outbox, payments, shops
 from portal.services.transaction import unit_of_work
 from tests import factories
 from tests.browserlike import sign_in
-from tests.factories import NOW, accepted_plan, offered_plan, order_for, plan_of
+from tests.factories import NOW, accepted_plan, offered_plan, payment_for, plan_of
 
 LATER = NOW + timedelta(days=40)
 
@@ -48,7 +48,7 @@ def code_of(act):
 
 def test_its_offers_cannot_be_accepted_or_paid_into(session, shop, ada, boss, stop):
     plan_id = offered_plan(session, shop, ada.email)
-    order = order_for(plan_of(session, ada, plan_id), 1)
+    order = payment_for(plan_of(session, ada, plan_id), 1)
     stop(session, boss, shop)
     before = factories.row_counts(session)
     assert code_of(lambda: factories.accept(session, ada, plan_id)) == "shop_suspended"

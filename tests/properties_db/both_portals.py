@@ -27,7 +27,7 @@ from tests import factories
 from tests.properties_db import comparison, model
 from tests.properties_db.comparison import outcome, same_payment, same_refund
 from tests.properties_db.model_rows import Line, Plan, Provider, Shop, schedule
-from tests.properties_db.outside import Ledger, Postman, write
+from tests.properties_db.outside import FakeSmtp, Ledger, write
 
 
 class BothPortals:
@@ -35,7 +35,7 @@ class BothPortals:
 
     def __init__(self, session: Session) -> None:
         self.session, self.model, self.now = session, model.Portal(), factories.NOW
-        self.ledger, self.postman = Ledger(), Postman()
+        self.ledger, self.fake_smtp = Ledger(), FakeSmtp()
         self.shops: list[Shop] = []
         self.people: dict[str, Actor] = {}
         self.cards: dict[str, str] = {}
@@ -120,7 +120,7 @@ class BothPortals:
         )
         origin = factories.ORIGIN if shown is None else None
         card, known = self.cards[plan.email], key and (plan.shop, plan.email, key)
-        gateway = self.ledger.being(provider)
+        gateway = self.ledger.as_gateway(provider)
         predicted, answer = self.both(
             lambda: self.model.pay(plan, scope, line, shown, known, provider, card, now),
             lambda: payments.pay(self.session, gateway, customer, order, key, now, origin),
@@ -143,7 +143,7 @@ class BothPortals:
     def refund(self, plan: Plan, amount: int, shown: Any, key: str | None, provider: Provider) -> None:
         made, known = len(plan.refunds), key and (plan.shop, "the shop", key)
         request = refunds.Request(plan.id, amount, shown and shown[0])
-        gateway = self.ledger.being(provider)
+        gateway = self.ledger.as_gateway(provider)
         predicted, answer = self.both(
             lambda: self.model.refund(plan, amount, shown, known, provider, self.now),
             lambda: refunds.refund(self.session, gateway, plan.shop.actor, request, key, self.now),
@@ -178,11 +178,11 @@ class BothPortals:
 
     def settle_pending(self, provider: Provider) -> None:
         self.model.settle_pending(provider, self.now)
-        gateway = self.ledger.being(provider)
+        gateway = self.ledger.as_gateway(provider)
         payment_settlement.settle_pending(self.session, gateway, self.now)
         refund_settling.settle_pending(self.session, gateway, self.now)
 
-    def hear_again(self, place: int, outcome: Outcome) -> None:
+    def replay_provider_response(self, place: int, outcome: Outcome) -> None:
         """The provider's answer comes once more, and even another one: what is settled stays as it is."""
         paid = [p for plan in self.model.plans for p in plan.payments if p.id and p.state != "processing"]
         for payment in paid[place:][:1]:
@@ -207,17 +207,17 @@ class BothPortals:
         assert set(daily_run.run(self.session, self.now).values()) == {0}
 
     def deliver(self) -> None:
-        outbox.deliver(self.session, self.postman, write, lambda: self.now)
+        outbox.deliver(self.session, self.fake_smtp, write, lambda: self.now)
 
-    def deliver_in_vain(self) -> None:
-        self.postman.refusing = True
+    def deliver_with_failing_server(self) -> None:
+        self.fake_smtp.refusing = True
         self.deliver()
-        self.postman.refusing = False
+        self.fake_smtp.refusing = False
 
     def forget_old_keys(self) -> None:
         assert self.unit(idempotency.forget_old, self.now)() == self.model.forget_keys(self.now)
 
-    def fold(self) -> None:
+    def roll_up(self) -> None:
         """The sums behind the numbers; the second run finds nothing left to add."""
         rollups.roll_up(self.session)
         assert rollups.roll_up(self.session) == {"folded": 0}

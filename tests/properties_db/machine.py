@@ -30,7 +30,9 @@ PROVIDERS, SETTLING = (
     st.sampled_from([Provider()] * 5 + UNWELL + DYING),
     st.sampled_from([Provider()] * 3 + UNWELL),
 )
-JOBS = st.sampled_from(["do_the_days_work", "deliver", "deliver_in_vain", "forget_old_keys", "fold"])
+JOBS = st.sampled_from(
+    ["do_the_days_work", "deliver", "deliver_with_failing_server", "forget_old_keys", "roll_up"]
+)
 # What the page showed: 0 is right, 1 and -1 are a stale page's, None is a program that names no amount.
 OFF = st.sampled_from([0, 0, 0, 0, None, None, 1, -1])
 # Of what is refundable; 0 is nothing and 101 is more than there is.
@@ -193,7 +195,7 @@ class LifeOfPlans(RuleBasedStateMachine):
 
     @rule(place=st.integers(0, 3), outcome=st.sampled_from(Outcome))
     def an_answer_comes_again(self, place: int, outcome: Outcome) -> None:
-        self.portals.hear_again(place, outcome)
+        self.portals.replay_provider_response(place, outcome)
 
     @rule(hours=st.integers(1, 24) | st.integers(24, 24 * 40), jobs=st.lists(JOBS, max_size=3))
     def time_passes(self, hours: int, jobs: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""The world outside: a provider that keeps its own books and a postman, both as moody as the machine wants them."""
+"""Doubles of the outside world: a payment provider with its own books and an SMTP server; both fail on demand."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.properties_db.model_rows import Provider
 
 
 class Crash(BaseException):
-    """The process dies while it speaks to the provider; nobody can catch that."""
+    """The process dies while it calls the provider; no ``except`` clause catches that."""
 
 
 class Ledger:
@@ -21,9 +21,9 @@ class Ledger:
         self.charges: dict[UUID, tuple[Outcome, int]] = {}
         self.returns: dict[UUID, tuple[Outcome, int]] = {}
         self.asked_twice: list[UUID] = []
-        self.being(Provider())
+        self.as_gateway(Provider())
 
-    def being(self, mood: Provider) -> Ledger:
+    def as_gateway(self, mood: Provider) -> Ledger:
         self.mood, self.declining = mood, mood.declines_a_return
         return self
 
@@ -68,8 +68,8 @@ def moved(book: dict[UUID, tuple[Outcome, int]]) -> int:
     return sum(amount for outcome, amount in book.values() if outcome is Outcome.SUCCEEDED)
 
 
-class Postman:
-    """A mailer that never takes the same email twice, and at times takes none."""
+class FakeSmtp:
+    """A mail server that takes each email at most once, and can refuse all."""
 
     def __init__(self) -> None:
         self.refusing, self.taken = False, set()

@@ -1,4 +1,4 @@
-"""Who owes what is overdue, by its age: the few who owe most, found among a bounded number of installments."""
+"""Top debtors per aging bucket, found among a bounded number of installments."""
 
 from __future__ import annotations
 
@@ -64,13 +64,13 @@ def debtors(session: Session, merchant: Actor, now: datetime) -> dict[str, list[
 
 @cache
 def _usual_statement() -> Select[Any]:
-    """Made once: making it costs more than running it."""
+    """Cached: building the statement costs more than running it."""
     return _statement(None)
 
 
 def _statement(frame: ReportingPeriod | None) -> Select[Any]:
     """With a ``frame``, what is late is judged by the date in each plan's zone."""
-    late = union_all(*(select(stretch) for stretch in _stretches(frame))).subquery()
+    late = union_all(*(select(bucket) for bucket in _buckets(frame))).subquery()
     total = func.sum(late.c.owed)
     place = func.row_number().over(partition_by=late.c.age, order_by=(total.desc(), late.c.customer_id))
     summed = (
@@ -93,8 +93,8 @@ def _statement(frame: ReportingPeriod | None) -> Select[Any]:
     )
 
 
-def _stretches(frame: ReportingPeriod | None) -> Iterator[Subquery]:
-    """What is late, each age as a stretch of an index; what is late before its day at the shop is of the newest age."""
+def _buckets(frame: ReportingPeriod | None) -> Iterator[Subquery]:
+    """Late installments, one index range per aging bucket; those not yet due at the shop's date count as the newest."""
     due, marked = Installment.due_on, Installment.late_on.is_not(None)
     past = [marked | (due < today_of(frame))] if frame else []
     for place, age in enumerate(AGING_BUCKETS):

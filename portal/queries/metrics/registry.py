@@ -24,7 +24,7 @@ class Unit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """``select`` tells the rows behind it: their values add up to an amount, a count or a series.
+    """``select`` chooses the rows behind it, whose values add up to an amount, a count or a series.
 
     A percent is the sum of the values out of the number of the rows.
     """

@@ -89,9 +89,9 @@ def rows(
     edge, backwards = after or before, after is None and before is not None
     falling = (chosen.table is Posting) != backwards
     if edge:
-        here = tuple_(literal(edge[0], on.type), literal(edge[1], row_id.type))
-        query = query.where(tuple_(on, row_id) < here if falling else tuple_(on, row_id) > here)
-    # It leaves nothing out, but tells SQLite that not all plans have to be looked at first.
+        cursor = tuple_(literal(edge[0], on.type), literal(edge[1], row_id.type))
+        query = query.where(tuple_(on, row_id) < cursor if falling else tuple_(on, row_id) > cursor)
+    # No-op filter: lets SQLite's planner start from the date index.
     query = query.where(on > date.min)
     order = (on.desc(), row_id.desc()) if falling else (on, row_id)
     query = query.order_by(*order).limit(limit + 1)

@@ -1,4 +1,4 @@
-"""What the numbers are made from, in one statement each: sums between the days at which numbers are cut."""
+"""Sums between boundary dates, from the rollup tables: the source of the dashboard's numbers, one statement each."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ from portal.models.rollups import MetricDelta
 
 @dataclass(frozen=True)
 class Sums:
-    """The sums of each stretch of days: stretch n begins with cut n - 1 and ends before cut n."""
+    """The sums of each bucket of days: bucket n begins with boundary n - 1 and ends before boundary n."""
 
-    cuts: tuple[date, ...]
-    stretches: dict[int, Any]
+    boundaries: tuple[date, ...]
+    buckets: dict[int, Any]
 
     def total(self, name: str, first: date = date.min, end: date = date.max) -> int:
-        """The sum of a column from ``first`` on and before ``end``, each of them a cut or an end of the calendar."""
-        starts, ends = (date.min, *self.cuts), (*self.cuts, date.max)
+        """Sum a column from ``first`` on and before ``end``; each is a boundary, ``date.min`` or ``date.max``."""
+        starts, ends = (date.min, *self.boundaries), (*self.boundaries, date.max)
         return sum(
             int(getattr(sums, name))
-            for n, sums in self.stretches.items()
+            for n, sums in self.buckets.items()
             if starts[n] >= first and ends[n] <= end
         )
 
@@ -82,18 +82,18 @@ class Late:
 
 
 def late_before_due(session: Session, merchant_id: UUID, frame: ReportingPeriod) -> Late:
-    """What was marked late although it is due today or later, since the merchant's date went back; nearly always none.
+    """Installments marked late that are due today or later, because the merchant moved to an earlier time zone; rare.
 
-    The mark goes when nothing is owed any more, so whatever bears it is owed.
+    ``late_on`` is cleared when the balance reaches zero, so every marked row has a balance.
     """
     amount, count = session.execute(_MARKED, {"merchant": merchant_id, "today": frame.today}).one()
     return Late(int(amount), count)
 
 
 def late_elsewhere(session: Session, merchant_id: UUID, frame: ReportingPeriod) -> list[Late]:
-    """What is late in the zone of its plan and not at the shop, and with a minus what is late at the shop alone.
+    """Installments late in the plan's zone but not the shop's; those late in the shop's zone only count as negative.
 
-    No statement while it is the same date in all of them; else one that reads the installments of a day or two.
+    No statement if all zones have the same date; else one that reads the installments of a day or two.
     """
     if not frame.elsewhere:
         return []
@@ -106,7 +106,7 @@ def late_elsewhere(session: Session, merchant_id: UUID, frame: ReportingPeriod) 
     return found
 
 
-# What is marked late is late in every zone.
+# Installments already marked late are late in every zone.
 _UNDECIDED = (
     select(Installment.due_on, Plan.timezone, Installment.owed)
     .join(Plan)
@@ -153,29 +153,29 @@ def _periods(frame: ReportingPeriod) -> list[DateRange]:
 def _sums(
     session: Session, table: type[Base], day: str, merchant_id: UUID, spans: Iterable[DateRange]
 ) -> Sums:
-    cuts = tuple(sorted({edge for span in spans for edge in (span.first, span.end)} - {date.min}))
-    days = {f"cut{n}": cut for n, cut in enumerate(cuts)}
-    rows = session.execute(_statement(table, day, len(cuts)), {"merchant": merchant_id} | days)
-    return Sums(cuts, {row.stretch: row for row in rows})
+    boundaries = tuple(sorted({edge for span in spans for edge in (span.first, span.end)} - {date.min}))
+    days = {f"boundary{n}": day_ for n, day_ in enumerate(boundaries)}
+    rows = session.execute(_statement(table, day, len(boundaries)), {"merchant": merchant_id} | days)
+    return Sums(boundaries, {row.bucket: row for row in rows})
 
 
 @cache
-def _statement(table: type[Base], day: str, cuts: int) -> Select[Any]:
-    """Made once for each number of cuts: making it costs more than running it."""
+def _statement(table: type[Base], day: str, boundaries: int) -> Select[Any]:
+    """Cached per number of boundaries: building the statement costs more than running it."""
     kept = _kept(table)
-    stretch = case(
+    bucket = case(
         *(
-            (kept.c[day] < bindparam(f"cut{n}", type_=Date), literal_column(str(n), Integer))
-            for n in range(cuts)
+            (kept.c[day] < bindparam(f"boundary{n}", type_=Date), literal_column(str(n), Integer))
+            for n in range(boundaries)
         ),
-        else_=literal_column(str(cuts), Integer),
+        else_=literal_column(str(boundaries), Integer),
     )
     sums = (func.sum(column).label(column.name) for column in kept.c if column.name != day)
-    return select(stretch.label("stretch"), *sums).group_by("stretch")
+    return select(bucket.label("bucket"), *sums).group_by("bucket")
 
 
 def _kept(table: type[Base]) -> Subquery:
-    """The folded rows of a merchant and those still to be folded, read by one statement: each counts exactly once."""
+    """A merchant's rollups and pending deltas in one statement, so that each delta counts exactly once."""
     names = [column.name for column in table.__table__.columns if column.name != "merchant_id"]
     merchant = bindparam("merchant", type_=Uuid)
     both = (

@@ -213,8 +213,8 @@ def jobs() -> ResponseReturnValue:
 @only_admins
 def audit() -> ResponseReturnValue:
     rows, next_url = _page(admin.list_events(db.session, before=_before()), attrgetter("event.id"))
-    told = [(row.event, event_words(row.event, row.currency)) for row in rows]
-    return render_template("admin/audit.html", told=told, next_url=next_url)
+    entries = [(row.event, event_words(row.event, row.currency)) for row in rows]
+    return render_template("admin/audit.html", entries=entries, next_url=next_url)
 
 
 @bp.get("/self-check")

@@ -36,7 +36,7 @@ bp = Blueprint("customer", __name__, url_prefix="/customer")
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What became of a form, said on the page or inside the plan's card; ``card_link`` leads to the test cards."""
+    """A form's result, shown on the page or inside the plan's card; ``card_link`` adds a link to the test cards."""
 
     text: str
     kind: str = "error"
@@ -53,10 +53,10 @@ def home() -> Response:
 
 
 def _home(
-    status: int = 200, said: Notice | None = None, about: UUID | None = None, page: int = 1
+    status: int = 200, plan_notice: Notice | None = None, notice_plan_id: UUID | None = None, page: int = 1
 ) -> Response:
-    """A page of plans; for HTMX the card of the plan ``about`` and the totals. What is ``said`` stands in that card."""
-    found = customer.get_home(db.session, actor(), now(), page, about)
+    """A page of plans; for HTMX the card of ``notice_plan_id``, which shows ``plan_notice``, and the totals."""
+    found = customer.get_home(db.session, actor(), now(), page, notice_plan_id)
     return respond(
         "customer/home.html",
         "customer/_plan_card.html",
@@ -67,8 +67,8 @@ def _home(
         offer_count=found.offer_count,
         upcoming=found.upcoming,
         plan=found.plan,
-        said=said,
-        about=about,
+        plan_notice=plan_notice,
+        notice_plan_id=notice_plan_id,
         previous_url=url_for(".home", page=found.page - 1) if found.page > 1 else None,
         next_url=url_for(".home", page=found.page + 1) if found.page < found.pages else None,
     )
@@ -84,7 +84,7 @@ def plan(plan_id: UUID) -> Response:
 
 
 def _plan_page(
-    plan_id: UUID, status: int = 200, said: Notice | None = None, form: AcceptForm | None = None
+    plan_id: UUID, status: int = 200, plan_notice: Notice | None = None, form: AcceptForm | None = None
 ) -> Response:
     """The plan as it is now; for HTMX its history."""
     plan = listing.get_plan(db.session, actor(), plan_id, now())
@@ -99,8 +99,8 @@ def _plan_page(
         payments=timeline.payments_of_plan(db.session, plan.merchant_id, plan.id),
         happened=timeline_of(events, plan.currency),
         form=form or AcceptForm(formdata=None),
-        said=said,
-        about=plan.id,
+        plan_notice=plan_notice,
+        notice_plan_id=plan.id,
         on_plan_page=True,
     )
 
@@ -108,7 +108,7 @@ def _plan_page(
 @bp.get("/plans/<uuid:plan_id>/card")
 @requires(Role.CUSTOMER)
 def card(plan_id: UUID) -> Response:
-    """What a card asks while installments of it are processing: nothing new (204), or the card with the answer."""
+    """A card's poll while its installments are processing: 204 if nothing changed, else the card with the result."""
     plan = listing.get_plan(db.session, actor(), plan_id, now())
     if not request.htmx:
         return make_response("", 303, {"Location": url_for(".plan", plan_id=plan_id)})
@@ -120,8 +120,8 @@ def card(plan_id: UUID) -> Response:
         return _back(plan_id)
     if last.state == "succeeded":
         return announce(_back(plan_id), _thanks(last))
-    said = _failed(last)
-    return announce(_back(plan_id, said=said), said.text, "error")
+    plan_notice = _failed(last)
+    return announce(_back(plan_id, plan_notice=plan_notice), plan_notice.text, "error")
 
 
 class AcceptForm(PageForm):
@@ -188,9 +188,9 @@ def _pay(plan_id: UUID, scope: Scope, installment_id: UUID | None = None) -> Res
     form = MoneyForm()
     if not form.validate():
         return _back(plan_id, 422, Notice(_("The form was incomplete, and nothing was charged. Try again.")))
-    order = PaymentRequest(plan_id, scope, form.amount.data, installment_id)
+    wanted = PaymentRequest(plan_id, scope, form.amount.data, installment_id)
     try:
-        answer = payments.pay(db.session, adapters().gateway, actor(), order, form.idempotency_key, now())
+        answer = payments.pay(db.session, adapters().gateway, actor(), wanted, form.idempotency_key, now())
     except Conflict as conflict:
         return _back(plan_id, 409, Notice(error_text(conflict), "warning"))
     if answer.status == "paid":
@@ -219,18 +219,24 @@ def _on_plan_page() -> bool:
     return request.values.get("page") == "plan"
 
 
-def _back(plan_id: UUID, status: int = 200, said: Notice | None = None) -> Response:
-    """The page that the money form stood on, as things are now."""
-    # What the payment's own statements changed is read anew.
+def _back(plan_id: UUID, status: int = 200, plan_notice: Notice | None = None) -> Response:
+    """The page of the money form, with the current figures."""
+    # The payment's Core statements bypassed the identity map.
     db.session.expire_all()
     if not _on_plan_page():
-        return _home(status, said, plan_id)
+        return _home(status, plan_notice, plan_id)
     if not request.htmx:
-        return _plan_page(plan_id, status, said)
+        return _plan_page(plan_id, status, plan_notice)
     plan = listing.get_plan(db.session, actor(), plan_id, now())
-    card = render_template("customer/_plan_card.html", plan=plan, said=said, about=plan.id, on_plan_page=True)
+    card = render_template(
+        "customer/_plan_card.html",
+        plan=plan,
+        plan_notice=plan_notice,
+        notice_plan_id=plan.id,
+        on_plan_page=True,
+    )
     response = make_response(card, status)
-    # The history beside the card listens for this and asks for itself anew.
+    # The history beside the card listens for this and reloads.
     response.headers["HX-Trigger-After-Settle"] = "plan-changed"
     return response
 

@@ -66,8 +66,8 @@ def on_time_by_month(numbers: Dashboard) -> Chart:
     """The newest month with data is shown first."""
     url = _url_of_points("on_time_by_month", numbers)
     points = tuple(_rate(point, f"{url}{point.on}") for point in numbers.on_time_by_month)
-    told = [place for place, point in enumerate(points) if point.values[0].length is not None]
-    chart = _chart("on_time_by_month", numbers, _("Accepted in"), points, (told or [-1])[-1])
+    rated = [place for place, point in enumerate(points) if point.values[0].length is not None]
+    chart = _chart("on_time_by_month", numbers, _("Accepted in"), points, (rated or [-1])[-1])
     return replace(chart, most=Value(100_00, formats.percent(Decimal(100), language(), places=0)))
 
 

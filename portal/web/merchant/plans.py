@@ -89,7 +89,7 @@ def index() -> Response:
         totals=merchant.totals(db.session, actor(), now(), listing),
         currency=actor().currency,
         filters=filters,
-        here=_here(),
+        list_state=_list_state(),
         page_of=_page_of,
     )
 
@@ -114,8 +114,8 @@ def _page_of(place: Cursor) -> str:
     return f"{place.day}_{place.id}" if place.day else str(place.id)
 
 
-def _here() -> dict[str, str]:
-    """Where in the list the reader is, or came from: links carry it, so that the way back leads there again."""
+def _list_state() -> dict[str, str]:
+    """The filters and cursor of the list, carried by links so that the back link returns to the same page."""
     return {name: request.args[name] for name in PLACE_NAMES if request.args.get(name)}
 
 
@@ -264,7 +264,7 @@ def cancel(plan_id: UUID) -> Response:
 
 
 def _plan_page(plan_id: UUID, status: int = 200, problem: str | None = None) -> Response:
-    """One plan as it is now, perhaps with what stood in the way of changing it."""
+    """The plan page, with the error that prevented a change if there was one."""
     plan = listing.get_plan(db.session, actor(), plan_id, now())
     events = timeline.events_of_plan(db.session, plan.merchant_id, plan.id)
     emails = timeline.emails_of_plan(db.session, plan.merchant_id, plan.id, plan.customer_id)
@@ -272,7 +272,7 @@ def _plan_page(plan_id: UUID, status: int = 200, problem: str | None = None) -> 
         "merchant/plan.html",
         plan=plan,
         problem=problem,
-        here=_here(),
+        list_state=_list_state(),
         payments=timeline.payments_of_plan(db.session, plan.merchant_id, plan.id),
         refunds=timeline.refunds_of_plan(db.session, plan.merchant_id, plan.id),
         emails=[(email_name(email.kind), email) for email in emails],
@@ -284,7 +284,7 @@ def _plan_page(plan_id: UUID, status: int = 200, problem: str | None = None) -> 
 
 
 def _who(event: EventView, plan: PlanView) -> str:
-    """Who did it. A customer's registered name is shown only after acceptance."""
+    """The actor's name. A customer's registered name is shown only after acceptance."""
     if event.actor is None:
         return _("the portal")
     unknown = event.actor_id == plan.customer_id and not plan.accepted_on

@@ -113,7 +113,7 @@ def _typed(form: RefundForm, currency: str) -> str:
 
 
 def _words(answer: Answer) -> tuple[str, str]:
-    """What became of it, and the kind of notice."""
+    """The result as a sentence, and the kind of notice."""
     amounts = (answer.cancelled, answer.to_return, answer.currency)
     if answer.status == "processing":
         return refund_processing(*amounts), "info"

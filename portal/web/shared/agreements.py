@@ -63,7 +63,7 @@ def _text(plan_id: UUID) -> Response:
 def agreed_terms(canonical: str) -> dict[str, Any]:
     """The terms as their canonical text states them: amounts as minor units, days as dates, all else as written.
 
-    The clauses stand in it in English; ``told`` says them in the reader's language.
+    Its clauses are in English; ``translated`` has them in the reader's language.
     """
     terms = json.loads(canonical)
     currency = terms["currency"]
@@ -76,7 +76,7 @@ def agreed_terms(canonical: str) -> dict[str, Any]:
         for line in terms["lines"]
     ]
     return terms | {
-        "told": {name: _(terms[name]) for name in CLAUSES},
+        "translated": {name: _(terms[name]) for name in CLAUSES},
         "lines": lines,
         "sum": sum(line["amount"] for line in lines),
         "total": parse_amount(terms["total"], currency),
