@@ -25,7 +25,7 @@ from .web.customer import plans as customer
 from .web.merchant import dashboard, exports, plans, refunds
 from .web.shared import agreements, documents, health, landing, security_txt
 
-# The pages, by who they are for; each module brings its own as ``bp``.
+# The pages by audience; each module has its blueprint as ``bp``.
 BLUEPRINTS = (
     landing,
     languages,
@@ -69,7 +69,7 @@ def create_app(settings: dict[str, Any]) -> Flask:
     http_origins.init_app(app)
     for extension in (db, csrf, htmx, limiter, login_manager):
         extension.init_app(app)
-    # After htmx, which brings a class of its own.
+    # After htmx, which sets a request class of its own.
     http_bodies.init_app(app)
     babel.init_app(app, locale_selector=languages.select)
     migrate.init_app(app, db)

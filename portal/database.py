@@ -38,7 +38,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
             "journal_mode = WAL",
             "synchronous = FULL",
             "foreign_keys = ON",
-            # Without it INSERT OR REPLACE removes rows past the triggers that refuse it.
+            # Without it INSERT OR REPLACE deletes rows without firing the delete triggers.
             "recursive_triggers = ON",
             f"busy_timeout = {SQLITE_TIMEOUT * 1000}",
         ):

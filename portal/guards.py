@@ -17,7 +17,7 @@ from .services.sessions import see
 
 View = Callable[..., Any]
 
-# How a face finds out who is asking: None lets the request through, anything else is answered in the view's place.
+# Authorizes a request: None lets it through, anything else is returned in place of the view's response.
 Admit = Callable[[tuple[Role, ...]], ResponseReturnValue | None]
 
 SIGNED_IN = (Role.MERCHANT, Role.CUSTOMER, Role.ADMIN)

@@ -35,7 +35,7 @@ def _refuse_long_addresses() -> None:
 
 
 class BoundedStream(LimitedStream):
-    """A body of unknown length: Werkzeug's own stream cuts off what is over the limit and says nothing."""
+    """A body of unknown length; Werkzeug's own stream silently truncates it at the limit."""
 
     def readall(self) -> bytes:
         read = super().readall()

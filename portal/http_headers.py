@@ -15,7 +15,7 @@ POLICY = (
     "font-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 
-# Nothing of the device is asked for.
+# No device permissions.
 PERMISSIONS = "camera=(), display-capture=(), geolocation=(), microphone=(), midi=(), payment=(), usb=()"
 
 

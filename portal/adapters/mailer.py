@@ -34,7 +34,7 @@ UTF_8.body_encoding = QP
 
 @dataclass(frozen=True, slots=True)
 class Email:
-    """What an email says: one subject, the same words as text and as HTML, and their language (a BCP 47 tag).
+    """An email's content: the subject, the body as text and as HTML, and the language (a BCP 47 tag).
 
     Courtesy reminders name the https address where one click ends them (RFC 8058).
     """
@@ -104,7 +104,7 @@ class SmtpMailer:
                 if self._user:
                     server.login(self._user, self._password)
                 server.sendmail(self._from, [envelope.to], mail.as_bytes(policy=UNFOLDED))
-                # The email is taken: a server that does not say goodbye would otherwise be given it again.
+                # The server has accepted the email: an error on QUIT must not send it again.
                 with suppress(smtplib.SMTPException, OSError):
                     server.quit()
         except (smtplib.SMTPException, OSError) as error:
@@ -134,7 +134,7 @@ class SmtpMailer:
 
     @cached_property
     def _trust(self) -> ssl.SSLContext:
-        # Reading all authorities that this machine trusts takes longer than an email does.
+        # Cached, as loading the machine's CA certificates takes longer than sending an email.
         return ssl.create_default_context()
 
     def _connect(self) -> smtplib.SMTP:

@@ -23,7 +23,7 @@ class Passwords:
         return self._hasher.hash(normal(password))
 
     def matches(self, stored: str | None, password: str) -> bool:
-        """Whether the password is the one; takes as long when there is no account (``stored`` is None).
+        """Verify the password; takes as long when there is no account (``stored`` is None).
 
         Hashes from before passwords were normalized fit what was typed then, so both are tried.
         """

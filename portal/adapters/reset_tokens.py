@@ -13,7 +13,7 @@ HIGHEST = 2**63 - 1
 
 
 def make(secret: str, user_id: UUID, version: int) -> str:
-    """A token for this user; it holds the version of their sessions, so a new password puts an end to it."""
+    """A token for this user; it holds the session version, so a new password invalidates it."""
     return _serializer(secret).dumps([str(user_id), version])
 
 

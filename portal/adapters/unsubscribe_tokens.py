@@ -1,4 +1,4 @@
-"""Tokens that end reminders before the due date: signed, never stored, and without an end: they do nothing else."""
+"""Signed tokens that end reminders before the due date; never stored, and valid for ever, as they do nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an account's names and address have to be, and the one spelling in which each is kept and compared."""
+"""Rules for an account's names and address, and the normal form in which they are stored and compared."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def clean_username(text: str, field: str = "username") -> str:
 
 
 def sign_in_key(text: str, field: str = "email") -> str:
-    """What somebody signs in with, an address or a username, as it is compared. Raises ``InvalidInput``."""
+    """The normal form of an address or username typed at sign-in. Raises ``InvalidInput``."""
     line = clean_line(text, field, longest=EMAIL_LONGEST)
     if "@" in line:
         try:

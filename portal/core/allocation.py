@@ -44,7 +44,7 @@ class Return:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """What a refund does: (installment id, minor units) that are cancelled, and what is returned; both in order."""
+    """A refund's allocation: the amounts cancelled, as (installment id, minor units), and those returned; in order."""
 
     cancelled: tuple[tuple[UUID, int], ...]
     returned: tuple[Return, ...]
@@ -59,7 +59,7 @@ class Split:
 
 
 def allocate_payment(owed: Iterable[OwedPart], amount: int) -> dict[UUID, int]:
-    """Spread ``amount`` minor units over installments in the order in which they are given, never more than is owed.
+    """Spread ``amount`` minor units over installments in the given order, never more than is owed.
 
     Raises ``ValueError`` for nothing, and for more than all of them owe.
     """

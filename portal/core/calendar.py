@@ -14,7 +14,7 @@ REMINDERS_FROM = time(8, 0)
 
 @cache
 def time_zones() -> tuple[str, ...]:
-    """The IANA zones that a merchant may choose, in the order of a list for people."""
+    """The IANA zones that a merchant may choose, sorted for display."""
     places = (z for z in available_timezones() if "/" in z and not z.startswith(("Etc/", "posix", "right")))
     return (*sorted(places), "UTC")
 
@@ -38,5 +38,5 @@ def offer_last_day(sent_on: date) -> date:
 
 
 def instant_of(day: date, at: time, zone: str) -> datetime:
-    """The UTC instant at which ``zone`` shows that day and time (the earlier one where a clock goes back)."""
+    """The UTC instant at which ``zone`` shows that day and time (the earlier one when clocks are set back)."""
     return datetime.combine(day, at, ZoneInfo(zone)).astimezone(UTC)

@@ -36,7 +36,7 @@ _GROUP = re.compile(r"[0-9]+")
 _ACCOUNT = re.compile(
     r"(?<![0-9a-z])[a-z]{2}[0-9]{2}(?:[0-9a-z]{11,30}|(?:[ -][0-9a-z]{4}){2,7}(?:[ -][0-9a-z]{1,3})?)(?![0-9a-z])"
 )
-# "+" and country code (E.164); that such a number has up to 15 digits is not used by any country.
+# "+" and country code (E.164); the standard allows 15 digits, which no country uses.
 _LONGEST_PHONE = 14
 
 
@@ -57,7 +57,7 @@ def _plain(sign: str) -> str:
 
 
 def _without_accounts(plain: str) -> str:
-    """The text without the bank account numbers whose check digits are right."""
+    """Remove bank account numbers with valid check digits."""
     return _ACCOUNT.sub(lambda match: match[0][len(_account_of(match[0])) :], plain)
 
 

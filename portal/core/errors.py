@@ -1,4 +1,4 @@
-"""The closed set of ways in which the portal says no; each has a code, and a field when one is at fault.
+"""All errors that the portal raises on purpose; each has a code, and the field at fault if there is one.
 
 Messages are English sentences marked with ``N_``; a face translates them when it answers.
 """
@@ -16,7 +16,7 @@ def N_(message: str) -> str:  # noqa: N802 - the usual name of gettext's marker
 
 
 class PortalError(Exception):
-    """A refusal that a person or a program can act on.
+    """Base class of errors that a person or a program can act on.
 
     ``message`` is a ``%(name)s`` template and ``params`` fills it; ``advice`` holds further sentences; ``code`` is
     stable for programs.
@@ -77,7 +77,7 @@ def collecting() -> Iterator[Faults]:
 
 
 class NotFound(PortalError):
-    """It does not exist, or belongs to somebody else: both look alike."""
+    """It does not exist or belongs to another user; the answer is the same."""
 
     code = "not_found"
 

@@ -15,6 +15,6 @@ GRACE = timedelta(minutes=2)
 
 
 def overdue_by(job: str, last_began: datetime, now: datetime) -> timedelta:
-    """How long ago the job should have begun again; nothing while it may still be at it."""
+    """How long the job is overdue; zero within the grace period."""
     late = now - last_began - EVERY[job]
     return late if late > GRACE else timedelta()

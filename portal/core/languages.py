@@ -6,7 +6,7 @@ from .errors import N_, InvalidInput
 
 ENGLISH = "en"
 
-# Babel's names. A territory is there for its digits alone: Egypt writes ١٢٣ where Arabic as such writes 123 (CLDR).
+# Babel's names. A territory only selects the digits: Egypt writes ١٢٣ where Arabic as such writes 123 (CLDR).
 LANGUAGES = {ENGLISH: "English", "ar": "العربية (123)", "ar_EG": "العربية (١٢٣)"}
 
 

@@ -19,7 +19,7 @@ class Account(StrEnum):
 
 
 class Entry(Enum):
-    """What can happen to an installment: the account debited, the account credited, and the sum that it moves.
+    """The entries of an installment: the account debited, the account credited, and the sum that changes.
 
     ``sum_name`` is None where the entry is the installment's own ``amount``. ``sign`` is -1 for the one entry that
     lowers a sum: a recovery that is reversed.
@@ -109,7 +109,7 @@ class Balance:
 
 
 def apply(balance: Balance, entry: Entry, amount: int, on: date | None = None) -> Balance:
-    """The balance after an entry of ``amount`` minor units; a negative amount takes the entry away again.
+    """The balance after an entry of ``amount`` minor units; a negative amount undoes the entry.
 
     ``on`` is the day on which the installment counts as paid, if this entry settles it. Raises ``ValueError`` for
     what the database refuses as well: a sum below zero, more paid than was owed, more returned than was paid.

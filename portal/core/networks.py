@@ -1,4 +1,4 @@
-"""Where a request comes from, as far as it is kept: the network instead of the address, the browser in words."""
+"""A request's origin as stored: the network instead of the address, and the browser's name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ipaddress import IPv6Address, ip_address, ip_network
 PREFIX = {4: 24, 6: 64}
 LONGEST_BROWSER = 80
 
-# The first that is found counts: each browser also names those that it descends from.
+# The first match counts: a browser's user agent also names those that it descends from.
 BROWSERS = (
     ("Edg", "Edge"),
     ("OPR", "Opera"),
@@ -32,7 +32,7 @@ SYSTEMS = (
 
 
 def network_of(address: str) -> str:
-    """The network of an address, such as 192.0.2.0/24; what is no address stays what it is, cut to 64 characters."""
+    """The network of an address, such as 192.0.2.0/24; other text is returned as it is, cut to 64 characters."""
     try:
         ip = ip_address(address.partition("%")[0])
     except ValueError:
@@ -43,13 +43,13 @@ def network_of(address: str) -> str:
 
 
 def browser_of(user_agent: str) -> str:
-    """The browser and its system, such as "Firefox, Windows"; a program by the name that it gives itself."""
+    """The browser and its system, such as "Firefox, Windows"; a program's own name."""
     found = [next((name for sign, name in names if sign in user_agent), "") for names in (BROWSERS, SYSTEMS)]
     words = ", ".join(word for word in found if word) if "Mozilla/" in user_agent else ""
     return words or re.sub(r"[^ -~]", "", user_agent)[:LONGEST_BROWSER]
 
 
 def subscriber_of(address: str) -> str:
-    """Whose requests are counted together: one IPv4 address, or an IPv6 network, whose owner has all of it."""
+    """The key of rate limits: an IPv4 address, or an IPv6 network, all of which has one owner."""
     network = network_of(address)
     return network if ":" in network else address

@@ -1,4 +1,4 @@
-"""What a password has to be: long enough, and hard to guess for somebody who knows the person."""
+"""Password rules: a minimum length, and hard to guess even with the user's names."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _check_strength(password: str, own: set[str]) -> None:
 
 
 def _judged_length(password: str) -> int:
-    """How much of the start of a password is looked at, so that this takes milliseconds."""
+    """The number of leading characters to estimate, which keeps the estimate within milliseconds."""
     starts = accumulate(password[:JUDGED])
     return max(1, sum(_readings(start) <= MOST_READINGS for start in starts))
 

@@ -11,7 +11,7 @@ ORDER = tuple(STEPS)
 # Reminders before the due date are optional; overdue notices are mandatory.
 COURTESIES = tuple(step for step, days in STEPS.items() if days <= 0)
 OVERDUE = tuple(step for step, days in STEPS.items() if days > 0)
-# Nothing is due earlier than this many days after the due date (it is negative).
+# The first step's day, counted from the due date (negative: before it).
 EARLIEST = min(STEPS.values())
 # Between two overdue notices about the same installment.
 GAP = timedelta(days=6)
@@ -30,7 +30,7 @@ def reminder_due(due_on: date, accepted_on: date, today: date, sent: Mapping[str
 
 
 def _courtesy(due_on: date, accepted_on: date, today: date, sent: Mapping[str, date]) -> str | None:
-    """The newest step whose day has come, unless the customer accepted since, or it or a later one was sent."""
+    """The latest step whose day has come, unless the customer accepted after it, or it or a later one was sent."""
     reached = [step for step in COURTESIES if due_on + timedelta(days=STEPS[step]) <= today]
     if not reached or due_on + timedelta(days=STEPS[reached[-1]]) <= accepted_on:
         return None

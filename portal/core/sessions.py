@@ -7,7 +7,7 @@ from datetime import timedelta
 PAGES_LAST = timedelta(hours=12)
 # As long as its refresh token.
 API_LASTS = timedelta(days=1)
-# An admin's session ends when nothing was asked for so long.
+# An admin's session ends after this time without a request.
 ADMIN_IDLE = timedelta(minutes=30)
-# A session's last use is written at most so often.
+# The least time between two updates of a session's last use.
 SEEN_EVERY = timedelta(minutes=5)

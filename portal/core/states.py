@@ -71,7 +71,7 @@ def transition(state: PlanState, to: PlanState) -> str:
 def installment_status(
     plan: PlanState, owed: int, settled: int, due_on: date, late_on: date | None, today: date
 ) -> InstallmentStatus:
-    """What an installment shows on ``today``, from what is owed of it and what was paid, in minor units.
+    """The status of an installment on ``today``, from its owed and paid amounts in minor units.
 
     ``plan`` is as given by ``shown_state``.
     """

@@ -9,7 +9,7 @@ from .card_numbers import holds_card_number
 from .errors import N_, InvalidInput
 
 # Composing (NFC) makes at most four characters one, and takes quadratic time in a run of combining marks.
-# So the length is looked at first, and no script needs longer runs than this.
+# So the length is checked first; no script needs longer runs than this.
 MOST_COMPOSED = 4
 MOST_MARKS = 10
 # How many times as long as allowed a text is kept for its author to shorten.

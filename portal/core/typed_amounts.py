@@ -69,14 +69,14 @@ def read_amount(text: str, currency: str, field: str, decimal_mark: str) -> int:
 
 
 def _plain(text: str) -> str:
-    """Digits as 0 to 9, spaces of any width as one kind; without the marks that give a line its direction."""
+    """Normalize digits to 0 to 9 and spaces to one kind; drop bidi control characters."""
     signs = (sign for sign in unicodedata.normalize("NFKC", text) if unicodedata.category(sign) != "Cf")
     digits = "".join(str(unicodedata.decimal(sign, sign)) for sign in signs)
     return digits.replace("\u2019", "'").replace("،", ",").strip()
 
 
 def _without_signs(text: str, currency: str) -> str:
-    """Without the currency's own code or sign; another currency's stays, and is refused."""
+    """Remove the currency's own code or sign; another currency's is left, and refused later."""
     for sign in (currency, *SIGNS[currency]):
         plain = _plain(sign)
         if text.casefold().startswith(plain.casefold()):

@@ -40,11 +40,11 @@ ELIF = Person("elif@example.com", "Elif Yıldız", -325, BERLIN)
 FARAH = Person("farah@example.com", "Farah Haddad", -280, NEW_YORK)
 GRACE = Person("grace@example.com", "Grace Mitchell", -368, NEW_YORK)
 HASSAN = Person("hassan@example.com", "Hassan Al-Rashid", -270, BERLIN)
-# Came by following the link in the first offer.
+# Signed up with the link in the first offer.
 HUGO = Person("hugo@example.com", "Hugo Fernández", -59, NEW_YORK)
 INES = Person("ines@example.com", "Ines Schäfer", -398, BERLIN)
 JONAS = Person("jonas@example.com", "Jonas Weber", -396, BERLIN)
-# Sixty characters, for pages to find room for.
+# Sixty characters, to test that pages have room.
 MARIA = Person(
     "maria@example.com", "Maria-Magdalena Josephine von Hohenstein-Sommerfeld-Lindenau", -225, NEW_YORK
 )

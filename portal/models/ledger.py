@@ -101,8 +101,8 @@ class RefundAllocation(Base):
     )
 
 
-# An installment waits for the provider while a payment that has no answer yet is allocated to it. The state stands in
-# the statement as it does in the partial index, which SQLite would not use for a value that is bound.
+# An installment waits for the provider while a payment that has no answer yet is allocated to it. The state is a
+# literal, as in the partial index, which SQLite would not use for a bound value.
 _WAITING = (
     select(Allocation.installment_id)
     .join(Payment, (Payment.merchant_id == Allocation.merchant_id) & (Payment.id == Allocation.payment_id))

@@ -78,7 +78,7 @@ class Plan(Base):
     accepted_on: Mapped[date | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
-    # Read with the plan by those who lock it.
+    # Read together with the plan when it is locked.
     shop_suspended_at: Mapped[datetime | None] = query_expression()
 
     __table_args__ = (

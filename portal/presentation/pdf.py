@@ -21,7 +21,7 @@ from fontTools.ttLib import TTFont
 TEMPLATE = Path(__file__).parent.parent.parent / "templates/pdf/document.typ"
 FONTS = (Path(__file__).parent / "fonts", Path(str(files("cvttf_NotoSansCJK_Regular"))))
 MISSING = "\N{WHITE SQUARE}"
-# They direct the order of the rest and are not drawn.
+# Bidi control characters: needed by the bidi algorithm, stripped before drawing.
 BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 JOINERS = frozenset("\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}")
 # Space above and below the words of a row, in points: the widest that leaves no almost empty last page.

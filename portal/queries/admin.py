@@ -35,7 +35,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class UserRow:
-    """A user as an admin may know one; ``registered`` is false for an invited address without an account."""
+    """A user as shown to an admin; ``registered`` is false for an invited address without an account."""
 
     id: UUID
     name: str

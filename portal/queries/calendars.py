@@ -1,4 +1,4 @@
-"""The owner of a private calendar link, and what is due for that person."""
+"""The customer of a private calendar link, and the installments due."""
 
 from __future__ import annotations
 

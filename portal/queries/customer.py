@@ -19,7 +19,7 @@ from portal.models import Installment, Payment, Plan
 from .read_models import PlanView, plan_views, with_view_columns
 from .timeline import PaymentView, payments, payments_query
 
-# However many plans somebody has, a page shows no more of them.
+# Plans on a page.
 PAGE = 20
 
 

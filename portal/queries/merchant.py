@@ -94,7 +94,7 @@ def list_plans(
 
 
 def totals(session: Session, merchant: Actor, now: datetime, listing: PlanListQuery = NO_FILTER) -> Totals:
-    """What all pages of the list come to: two statements; of a long list of everything what ``metrics`` know."""
+    """Totals over all pages of the list in two statements; for a long unfiltered list, those of ``metrics``."""
     chosen = select(Plan.id, Plan.state).where(*_listed(merchant, now, listing))
     if listing.search:
         chosen = chosen.join(User, User.id == Plan.customer_id)
@@ -109,7 +109,7 @@ def totals(session: Session, merchant: Actor, now: datetime, listing: PlanListQu
 
 
 def _sums(session: Session, merchant: Actor, plans: Subquery) -> tuple[int, int, int]:
-    """The total, what was received less what went back, and what is owed."""
+    """The total, what was received less what was returned, and what is owed."""
     row = session.execute(
         select(
             func.coalesce(func.sum(Installment.amount), 0),
@@ -121,7 +121,7 @@ def _sums(session: Session, merchant: Actor, plans: Subquery) -> tuple[int, int,
 
 
 def narrowed(search: str, status: str, today: Today) -> list[ColumnElement[bool]]:
-    """What search and status ask of plans that are joined with their customers."""
+    """The conditions of a search and status, for plans joined with their customers."""
     conditions: list[ColumnElement[bool]] = []
     if status:
         conditions.append(plan_status(status, today))

@@ -95,7 +95,7 @@ class PlanView:
 
     @property
     def refundable(self) -> int:
-        """What the merchant could still give up: what is owed, and what was paid and not returned."""
+        """The most that can be refunded: what is owed, and what was paid and not returned."""
         return self.owed + sum(i.paid - i.reversed - i.returned for i in self.installments)
 
     @property

@@ -1,4 +1,4 @@
-"""What must always hold, each as one query that finds the rows which break it; finds nothing in a sound portal."""
+"""The invariants, each as one query for the rows that break it."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ ROLLUPS = {
 
 
 def run(session: Session) -> list[Finding]:
-    """Every invariant, in order, with the number of rows that break it; reads only, and for as long as it takes."""
+    """Every invariant, in order, with the number of rows that break it; read only, without a time limit."""
     with without_statement_timeout(session):
         findings = [
             Finding(name, sentence, len(session.execute(text(query)).all()))

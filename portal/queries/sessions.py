@@ -1,4 +1,4 @@
-"""Whose session this is, and what a person sees of their own."""
+"""The user of a session, and the lists of a user's sessions and sign-ins."""
 
 from __future__ import annotations
 

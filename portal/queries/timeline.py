@@ -58,7 +58,7 @@ class EventView:
 
 @dataclass(frozen=True, slots=True)
 class RefundView:
-    """A refund: what was given up, cancelled of it at once, to return, and returned so far; amounts in minor units."""
+    """A refund: its amount, what was cancelled at once, to return, and returned so far; amounts in minor units."""
 
     id: UUID
     amount: int
@@ -72,7 +72,7 @@ class RefundView:
 
 @dataclass(frozen=True, slots=True)
 class LetterView:
-    """A message about a plan: what it was about, and whether it has left; says nothing of where it went."""
+    """A message about a plan: what it was about, and whether it was sent; without the address."""
 
     kind: str
     state: str

@@ -125,7 +125,7 @@ def invite(session: Session, email: str, language: str, now: datetime) -> None:
 def change_profile(
     session: Session, actor: Actor, name: str, language: str, test_card: str, now: datetime
 ) -> None:
-    """Change the name a person goes by, the language, and which test card pays. Raises ``InvalidInput``."""
+    """Change the display name, the language and the test card. Raises ``InvalidInput``."""
     name = clean_name(name, rules.NAME_LONGEST)
     if test_card not in list(TestCard):
         raise InvalidInput.at("test_card", N_("Choose a test card from the list."))
@@ -206,7 +206,7 @@ def _record_reset(session: Session, event: str, user_id: UUID, now: datetime, **
 def reset_password(
     session: Session, user_id: UUID, session_version: int, password_hash: str, address: str, now: datetime
 ) -> None:
-    """Set a new password by a link, which holds the ``session_version`` it was written for.
+    """Set a new password with a link, which is valid for one ``session_version``.
 
     Raises ``Conflict`` once the password was changed or the user deactivated since: a link works once.
     """
@@ -231,7 +231,7 @@ def change_shop(
     shop = session.scalars(
         select(Merchant).where(Merchant.id == merchant.id).with_for_update(key_share=True)
     ).one()
-    # Plans stay in the zone of their terms; the daily job goes on to look there.
+    # Plans keep the zone of their terms; the daily job still visits it.
     zones = dict.fromkeys([shop.timezone, *shop.earlier_timezones])
     shop.earlier_timezones = [zone for zone in zones if zone != timezone]
     shop.name, shop.support_email, shop.timezone = name, support_email, timezone
@@ -295,7 +295,7 @@ def reactivate(session: Session, admin: Actor, user_id: UUID, now: datetime) -> 
 
 
 def _end_access(session: Session, user: User, keep: UUID | None = None) -> None:
-    """End whatever lets somebody act or read as the user: sessions, tokens, links sent by email, the calendar."""
+    """Revoke all access as the user: sessions, tokens, links sent by email, the calendar's address."""
     user.session_version += 1
     user.calendar_key = None
     sessions.end_all(session, user.id, keep)

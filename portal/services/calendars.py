@@ -1,4 +1,4 @@
-"""A customer's private calendar address: made, replaced and taken away; a replaced one never comes back."""
+"""A customer's private calendar address: made, replaced and removed; a replaced one is never used again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The customers of a shop: each has an id of its own there, and how much an offer may ask of a person's attention."""
+"""The customers of a shop, each with an id of its own there, and the limits on offers."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def dates(session: Session, now: datetime) -> list[date]:
     found = set()
     zones = session.execute(select(Merchant.timezone, Merchant.earlier_timezones))
     for zone in {zone for own, earlier in zones for zone in (own, *earlier)}:
-        # A zone that is none has no date; the run says so at its shop.
+        # An invalid zone has no date; the run reports it for its shop.
         with suppress(ZoneInfoNotFoundError):
             found.add(business_date(now, zone))
     return sorted(found)
@@ -41,7 +41,7 @@ def run(
     where_it_is: date | None = None,
     at_any_hour: bool = False,
 ) -> dict[str, int]:
-    """Do what the day of every plan calls for and forget what is old; returns how many were marked, reminded, expired.
+    """Run the daily work of all plans and delete old rows; returns counts of marked, reminded and expired.
 
     The day is the date in the zone of the plan's terms at ``now``, or ``on`` for all; reminders wait for eight in the
     morning there unless ``at_any_hour``. Only plans at the date ``where_it_is`` have their turn, if it is given.
@@ -54,7 +54,7 @@ def run(
                 continue
             done = _run_one(session, merchant_id, zone, now, on, at_any_hour)
         except Exception as error:
-            # What goes wrong at one shop must not keep the others waiting; the run fails when all had their turn.
+            # An error at one shop must not block the others; the run fails after all were processed.
             log.error("a shop's day failed", exc_info=error, extra={"merchant": str(merchant_id)})
             failures.append(error)
             continue
@@ -85,7 +85,7 @@ def _run_one(
 
 
 def _remind(session: Session, merchant_id: UUID, zone: str, today: date, now: datetime) -> Iterator[int]:
-    """Batch by batch, each in a unit of work of its own; what was paid meanwhile is seen by the batch."""
+    """Run batches, each in a unit of work of its own, so that a batch sees payments made meanwhile."""
     for installments in reminders.batches(session, merchant_id, zone, today):
         with batch_unit_of_work(session):
             done = reminders.queue(session, merchant_id, today, now, installments)
@@ -110,7 +110,7 @@ def _batches(
     today: date,
     now: datetime,
 ) -> Iterator[int]:
-    """Do it again, each time in a unit of work of its own, until a batch is not full."""
+    """Repeat in a unit of work each until a batch is not full."""
     done = size
     while done == size:
         with batch_unit_of_work(session):
@@ -126,7 +126,7 @@ def _pages(
     today: date,
     now: datetime,
 ) -> Iterator[int]:
-    """Do it page by page, each in a unit of work of its own, until there is no place to go on from."""
+    """Run page after page in a unit of work each, until no cursor is returned."""
     after: Place | None = None
     while True:
         with batch_unit_of_work(session):

@@ -64,7 +64,7 @@ def forget_origins(session: Session, now: datetime) -> None:
 
 
 def record_many(session: Session, rows: list[dict[str, object]]) -> None:
-    """Add many events at once; each row is given in full but for its id."""
+    """Add many events at once; each row is complete but for its id."""
     insert_rows(session, Event, [row | {"id": new_id()} for row in rows])
 
 

@@ -1,4 +1,4 @@
-"""The record of what the jobs did, for the admin; old rows go, and runs that found nothing share one."""
+"""The log of job runs, for the admin; old rows are deleted, and consecutive runs without work share one row."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def record(
     counts: dict[str, int],
     error: str | None = None,
 ) -> None:
-    """Note the run of a job that has ended; ``error`` when it failed.
+    """Record a finished run of a job, with its ``error`` if it failed.
 
     A run that found nothing to do takes the row of the one before it, of the same day, if that found nothing either:
     one row shows that the job is alive, instead of one row a minute.

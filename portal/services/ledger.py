@@ -129,7 +129,7 @@ def lines_paid_by(session: Session, merchant_id: UUID, payment_id: UUID) -> Sequ
 
 
 def returnable(session: Session, plan: Plan) -> Sequence[Row[UUID, int | None, UUID, int]]:
-    """What each allocation of the plan's payments still holds: payment, its number, installment, minor units."""
+    """The returnable rest of each allocation of the plan's payments: payment, its number, installment, minor units."""
     return session.execute(_RETURNABLE, {"merchant": plan.merchant_id, "plan": plan.id}).all()
 
 

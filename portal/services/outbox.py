@@ -212,7 +212,7 @@ def _deliver_one(
     except DeliveryError as refused:
         return _refuse(session, message, str(refused), clock(), permanent=refused.permanent)
     except Exception as error:
-        # An email that cannot be written or addressed would otherwise hold up all that are behind it.
+        # An email that cannot be rendered or addressed must not block those behind it.
         log.exception("an email could not be made", extra={"email": str(message.id), "kind": message.kind})
         return _refuse(session, message, f"{type(error).__name__}: {error}"[:300], clock())
     _record_sent(session, message, email, clock())
@@ -220,7 +220,7 @@ def _deliver_one(
 
 
 def _record_sent(session: Session, message: OutgoingMessage, email: Email, now: datetime) -> None:
-    """What was sent and when. Words that the database cannot hold are left out, or the email would go out again."""
+    """A sent message's columns. Text that the database cannot store is dropped, or the email would be sent again."""
     sent = {"state": "sent", "sent_at": now, "error": None}
     # A secret is not kept where an admin could read it.
     body = None if message.kind in SECRET else email.text

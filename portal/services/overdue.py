@@ -1,4 +1,4 @@
-"""Marking what is overdue: stamped once with the merchant's day, in batches; decides from the rows alone."""
+"""Mark overdue installments once with the merchant's date, in batches."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def settle(
     *,
     later: bool = False,
 ) -> Answer:
-    """Book the provider's answer in one unit of work: postings, installments, plan, event, message, the key's answer.
+    """Record the provider's answer in one unit of work: postings, installments, plan, event, message, the key's answer.
 
     A payment that was settled before stays as it is, and its answer is given again. ``later``: the customer has left.
     """
@@ -93,7 +93,7 @@ def settle(
 def settle_pending(
     session: Session, gateway: Gateway, now: datetime, after: timedelta = SETTLE_AFTER
 ) -> dict[str, int]:
-    """Ask the provider about every payment still ``processing`` after a while, and book what it says.
+    """Ask the provider about every payment still ``processing`` after a while, and record the answer.
 
     A charge that the provider never heard of, because a crash came before the call, is made now.
     """
@@ -155,7 +155,7 @@ _DECLINE = _SETTLE.values(state=PaymentState.DECLINED)
 
 
 def _given(session: Session, payment: Payment) -> Answer:
-    """The answer of a payment that somebody else has settled meanwhile, as it was given then."""
+    """The stored answer of a payment that another process has settled meanwhile."""
     status = {PaymentState.SUCCEEDED: "paid"}.get(PaymentState(payment.state), payment.state)
     answer = Answer(status, payment.id, payment.plan_id, payment.amount, payment.currency, payment.outcome)
     if payment.settled_at is None or payment.state != PaymentState.SUCCEEDED:
@@ -204,7 +204,7 @@ def _facts_of(row: Row[Any], now: datetime) -> dict[str, Any]:
 
 
 def _decline(session: Session, plan: Plan, answer: Answer, now: datetime, *, later: bool) -> None:
-    """Record the refusal; an email goes only to a customer who is not there to read the answer on the page."""
+    """Record the refusal; an email is sent only if the customer has left the page."""
     facts: dict[str, Any] = {
         "payment": str(answer.payment_id),
         "amount": answer.amount,

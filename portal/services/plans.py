@@ -71,7 +71,7 @@ def cancel(
 
 
 def refuse_while_processing(session: Session, plan: Plan, installments: Sequence[Installment]) -> None:
-    """Raise ``Conflict`` while a payment or a refund of the plan has no answer from the provider yet."""
+    """Raise ``Conflict`` while a payment or a refund of the plan is being processed."""
     refund = select(Refund.id).where(
         Refund.merchant_id == plan.merchant_id, Refund.plan_id == plan.id, Refund.state == "processing"
     )

@@ -104,7 +104,7 @@ def settle(
     outcomes: dict[UUID, Outcome],
     now: datetime,
 ) -> Answer:
-    """Book what went back: postings, installments, the refund, event and the key's answer in one unit of work.
+    """Record what was returned: postings, installments, the refund, event and the key's answer in one unit of work.
 
     A refund that was settled before stays as it is, and its answer is given again.
     """
@@ -154,7 +154,7 @@ def _record(
 def settle_pending(
     session: Session, gateway: Gateway, now: datetime, after: timedelta = SETTLE_AFTER
 ) -> dict[str, int]:
-    """Ask the provider about every refund still ``processing`` after a while, and book what it says."""
+    """Ask the provider about every refund still ``processing`` after a while, and record the answer."""
     waiting = session.execute(
         select(Refund.merchant_id, Refund.plan_id, Refund.id)
         .where(Refund.state == PaymentState.PROCESSING, Refund.created_at <= now - after)

@@ -61,14 +61,14 @@ def most_refundable(session: Session, merchant: Actor, plan_id: UUID) -> int:
 
 
 def preview(session: Session, merchant: Actor, plan_id: UUID, amount: int) -> Preview:
-    """What ``refund`` would do now, by its own code. Raises ``InvalidInput``, ``Conflict``, ``NotFound``."""
+    """Preview what ``refund`` would do now. Raises ``InvalidInput``, ``Conflict``, ``NotFound``."""
     return _work_out(session, _find(session, merchant, plan_id), amount)
 
 
 def refund(
     session: Session, gateway: Gateway, merchant: Actor, request: Request, key: str | None, now: datetime
 ) -> Answer:
-    """Give up ``amount``: cancel what is owed from the end at once, and return the rest when the provider answers.
+    """Refund ``amount``: cancel what is owed from the end at once, and return the rest when the provider answers.
 
     Raises ``InvalidInput`` at ``amount``, ``Conflict`` (also when the preview that was shown no longer holds),
     ``NotFound``, ``KeyReused``.

@@ -1,4 +1,4 @@
-"""The rollups behind the numbers: deltas are added to the sums by day, and the sums rebuilt from what is there."""
+"""Rollups behind the dashboard: add deltas to the sums by day, or rebuild the sums from the installments."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def roll_up(session: Session, batch: int = BATCH) -> dict[str, int]:
                     done = _roll_up(session, merchant_id, batch)
                 folded += done
         except Exception as error:
-            # What goes wrong at one shop must not keep the others waiting; the run fails when all had their turn.
+            # An error at one shop must not block the others; the run fails after all were processed.
             log.error(
                 "a shop's sums could not be folded", exc_info=error, extra={"merchant": str(merchant_id)}
             )
@@ -96,7 +96,7 @@ def _add(session: Session, table: type[Base], rows: Iterable[Any]) -> None:
 
 
 def rebuild_rollups(session: Session) -> None:
-    """Count all sums afresh, of every merchant, from what is there: after rows were written past the services.
+    """Rebuild the rollups of every merchant from the rows, needed after rows were written without the services.
 
     Concurrent writers wait or get ``Busy``; reading goes on. However long the count takes,
     it is not cut off by the limits for people who wait. ``Busy`` if the tables cannot be locked within a minute.

@@ -43,7 +43,7 @@ def open_session(
 
 
 def see(session: Session, session_id: UUID, last_seen_at: datetime, now: datetime) -> None:
-    """Note that the session is in use, every five minutes at most, in a unit of work of its own.
+    """Update the session's last use, every five minutes at most, in a unit of work of its own.
 
     It can wait for the next request: when the database is busy, or in the middle of other work.
     """

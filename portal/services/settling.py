@@ -18,7 +18,7 @@ RowT = TypeVar("RowT", bound="Row[*tuple[Any, ...]]")
 
 log = logging.getLogger(__name__)
 
-# What is younger than this may still be in the hands of the request that began it.
+# A younger payment or refund may still be processed by the request that began it.
 SETTLE_AFTER = timedelta(minutes=1)
 
 

@@ -27,7 +27,7 @@ SLOWED = timedelta(seconds=30)
 
 @dataclass(frozen=True, slots=True)
 class KnownBrowser:
-    """A browser by a name of its own, and the users who have signed in with it."""
+    """A browser's random id, and the users who have signed in with it."""
 
     name: str
     users: frozenset[UUID]
@@ -70,7 +70,7 @@ def authenticate(
     *,
     browser: KnownBrowser | None = None,
 ) -> Authenticated | None:
-    """The user with this email or username and password, or None if the two do not fit.
+    """The user with this email or username and password, or None.
 
     Raises ``TooMany`` after ten wrong passwords in five minutes, before any hashing: for a ``browser`` that the user
     has signed in with, its own; for others those of their network, and then those of everybody. Runs its own unit of
@@ -105,7 +105,7 @@ def forget_attempts(session: Session, now: datetime) -> int:
 
 
 def _refuse_strangers(session: Session, account: str, network: str, now: datetime) -> None:
-    """Their network may guess ten times; together they are slowed down, so that nobody can lock an account."""
+    """Limit strangers to an account by network and slow them down together, without locking the account."""
     stranger = LoginAttempt.browser.is_(None)
     _refuse_guessing(session, account, (LoginAttempt.network == network) & stranger, now)
     wrong = _wrong(session, account, stranger, now)

@@ -70,7 +70,7 @@ def settle() -> dict[str, int]:
 
 
 def _run_by_date(app: Flask, job: str, work: Callable[[date], dict[str, int]]) -> None:
-    """Run it once for each date that it is somewhere; one that fails keeps none of the others waiting."""
+    """Run once per distinct local date across all time zones; one that fails does not stop the others."""
     with app.app_context():
         dates = daily_run.dates(db.session, now())
     with ExitStack() as stack:
@@ -79,7 +79,7 @@ def _run_by_date(app: Flask, job: str, work: Callable[[date], dict[str, int]]) -
 
 
 def _run(app: Flask, job: str, work: Callable[[], dict[str, int]], on: date | None = None) -> None:
-    """Do the work and record it, as of the portal's own date if not ``on`` another."""
+    """Run a job and record it, for the portal's own date unless ``on`` names another."""
     with app.app_context():
         started_at, counts, failure = now(), {}, None
         try:

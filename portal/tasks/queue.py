@@ -1,4 +1,4 @@
-"""Huey's queue: SQLite in a file of its own, or Redis; it only wakes work up, so losing it loses nothing."""
+"""Huey's queue: SQLite in a file of its own, or Redis; it only wakes jobs, so losing it loses no work."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 def make_huey(redis_url: str | None, instance: Path, key: bytes) -> Huey:
-    """The queue that the settings name; a Redis that does not answer is given up after seconds.
+    """The queue that the settings name; a Redis that does not answer times out after seconds.
 
     Huey reads jobs by unpickling, which runs code: one that was not signed with ``key`` is refused before that.
     """

@@ -1,4 +1,4 @@
-"""The merchant's numbers, each with its one definition; every face shows these and computes none of its own."""
+"""The merchant's numbers, each defined once, for pages, API and exports."""
 
 from .dashboard import AgeGroup, Dashboard, Point, RatePoint, dashboard
 from .debtors import LOOKED_AT, Debtor, debtors

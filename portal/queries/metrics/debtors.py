@@ -31,7 +31,7 @@ from portal.models import Installment, Plan, User
 from .selections import today_of
 from .sources import frame_of
 
-# Of an age that holds more than these, those that were due first are looked at: so this costs the same in a large shop.
+# Of a larger bucket only the earliest due are read, which bounds the cost in a large shop.
 LOOKED_AT = 250
 SHOWN = 3
 

@@ -49,7 +49,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class RowPage:
-    """One page of rows; where the pages beside it begin, None where there is none.
+    """One page of rows, with the cursors of the next and previous pages, if any.
 
     Cash that moved last comes first; installments come in the order in which they are due.
     """

@@ -112,7 +112,7 @@ def schedule(frame: ReportingPeriod) -> Selection:
 
 
 def _late(frame: ReportingPeriod) -> Condition:
-    """The last condition changes nothing but where the search ends: before all that is owed in the years to come."""
+    """The last condition is redundant; it ends the index scan before installments due in later years."""
     marked, last_past = aliased(Installment), max(frame.yesterday, frame.undecided.last)
     latest = select(func.max(marked.due_on)).where(
         marked.merchant_id == MERCHANT, marked.late_on.is_not(None), marked.due_on > last_past

@@ -25,7 +25,7 @@ from portal.web.guards import actor, requires
 bp = Blueprint("merchant_exports", __name__, url_prefix="/merchant/exports")
 
 Batches = Iterator[list[Any]]
-# What a row is, how rows are read, and what narrows them.
+# An export's row type, its query and its filters.
 EXPORTS: dict[str, tuple[type, Callable[..., Batches], set[str]]] = {
     "plans": (exports.PlanRow, exports.plans, {"search", "plan_status"}),
     "installments": (exports.InstallmentRow, exports.installments, {"search", "plan_status", "status"}),
@@ -62,7 +62,7 @@ def download(what: str) -> Response:
         stream_with_context(_file(row_type, batches, actor().csv_separator)), mimetype="text/csv"
     )
     response.headers["Content-Disposition"] = f'attachment; filename="{what}-{today}.csv"'
-    # A proxy that collects the file before it passes it on would keep the reader waiting.
+    # Tell proxies not to buffer the file.
     response.headers["X-Accel-Buffering"] = "no"
     return response
 
@@ -90,7 +90,7 @@ def _file(row_type: type, batches: Batches, separator: str) -> Iterator[str]:
     """The names of the columns at once, then batch after batch as text."""
     yield BYTE_ORDER_MARK + _text([[field.name for field in fields(row_type)]], separator)
     for batch in batches:
-        # The read ends here, so that somebody who downloads slowly holds no transaction open.
+        # End the read here, so that a slow download holds no transaction open.
         db.session.rollback()
         yield _text([[cell(value) for value in _values(row)] for row in batch], separator)
 

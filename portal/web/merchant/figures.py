@@ -26,7 +26,7 @@ PERIODS = {
 USUAL = Period.DAYS_30
 NOTHING = "-"
 
-# What a number is compared with, and whether more of it is good news; owing more is neither good nor bad.
+# The comparison of a number, and whether an increase is good; an increase of what is owed is neither.
 BEFORE = {
     "revenue": ("revenue_before", True),
     "outstanding": ("outstanding_before", None),

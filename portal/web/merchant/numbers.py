@@ -26,7 +26,7 @@ from .figures import choices, chosen_period, figure, number_url, span_in_words
 OF_PERIOD = ("revenue", "outstanding", "overdue_new", "success_rate_due", "on_time_rate_due")
 # The rows of these are of money that moved; of all others, of installments that are due.
 OF_CASH = ("total_revenue", "revenue", "takings")
-# What a row that counts, and one that does not, is to a rate.
+# The labels of rows that count in a rate, and of those that do not.
 ON_TIME = (_l("On time"), _l("Not on time"))
 PAID = (_l("Paid"), _l("Late"))
 RATES = {

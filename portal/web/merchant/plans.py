@@ -119,7 +119,7 @@ def _list_state() -> dict[str, str]:
     return {name: request.args[name] for name in PLACE_NAMES if request.args.get(name)}
 
 
-# What is typed into the builder; how it is sent once is not.
+# The builder's fields that a draft keeps; the idempotency key is none.
 TYPED = ("customer_email", "description", "total_amount", "num_installments", "frequency", "start_date")
 
 
