@@ -195,7 +195,7 @@ class Portal:
             plan.state = after
             self.tell(f"plan_{after}")
         if back:
-            self.refund(refund, provider)
+            self.return_cash(refund, provider)
         else:
             refund.state = "succeeded"
         return refund
@@ -206,7 +206,7 @@ class Portal:
             line.stamped = line.stamped and line.owed > 0
             self.post(plan, "refunds", "receivable", take)
 
-    def give_back(self, refund: Refund, provider: Provider) -> None:
+    def return_cash(self, refund: Refund, provider: Provider) -> None:
         """Ask for one payment after the other until one is not answered; book all of them or none."""
         declines = provider.declines_a_return
         for payment in refund.back:
@@ -254,7 +254,7 @@ class Portal:
                     self.charge(payment, provider, now, later=True)
             for refund in plan.refunds:
                 if refund.state == "processing" and refund.made_at <= waited:
-                    self.refund(refund, provider)
+                    self.return_cash(refund, provider)
 
     def run_day(self, now: datetime) -> dict[str, int]:
         done = {"overdue": 0, "expired": 0}
