@@ -92,9 +92,10 @@ def test_a_key_of_a_form_is_another_request_to_a_program(app, shop, session, fir
 @pytest.mark.parametrize("engine_name", ["postgres"], indirect=True)
 @pytest.mark.parametrize("answer", ["accept", "decline"])
 def test_one_key_for_answering_and_for_paying_at_once_is_no_deadlock(app, shop, ada, plan, session, answer):
-    """Whoever pays locks the plan and then claims the key; so does whoever answers."""
+    """Paying and answering both lock the plan first, and then claim the key."""
     told: list[TestResponse] = []
-    plan_id, shop_id, customer_id = (UUID(plan[name]) for name in ("id", "merchant", "customer"))
+    plan_id, shop_id = UUID(plan["id"]), UUID(plan["merchant"])
+    customer_id = UUID(ada.get("/auth/me/").json["id"])
     another = plans.Cancellation(plan_id, None)
     program = Program(app)
     program.tokens = ada.tokens

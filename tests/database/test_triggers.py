@@ -38,6 +38,7 @@ MAY_CHANGE = {
         "earlier_timezones",
         "suspended_at",
         "offers_per_day",
+        "csv_separator",
         "created_at",
     },
 }
