@@ -28,7 +28,7 @@ def actor() -> Actor:
 
 
 def caller() -> str:
-    """Whose requests are counted together: a user's, or those from a network address without a valid token."""
+    """The key of rate limits: the user, or the network address without a valid token."""
     ids = _token()
     return str(ids[0]) if ids else subscriber_of(request.remote_addr or "")
 

@@ -48,7 +48,7 @@ def _no_number(name: str) -> NoReturn:
 
 
 def _integer(digits: str) -> int | float:
-    """What is longer than any number here becomes infinite, so that the field is refused by its name."""
+    """Parse an overlong number as infinite, so that the field's own rule rejects it by name."""
     return int(digits) if len(digits) <= LONGEST_NUMBER else math.inf
 
 

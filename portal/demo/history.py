@@ -1,4 +1,4 @@
-"""How the demo's stories come true: every step at its own instant, through the services; writes no row itself."""
+"""Replay the demo's stories through the services, every step at its own instant."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The people of the demo: an admin, two shops, their customers, and those who were invited and never came."""
+"""The people of the demo: an admin, two shops, their customers, and those who never signed up after an invitation."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ class Payment(Base):
 
 
 class Refund(Base):
-    """``amount`` minor units given up by the merchant: ``cancelled`` of what was owed, ``to_return`` in cash.
+    """A refund of ``amount`` minor units: ``cancelled`` of what was owed, ``to_return`` in cash.
 
     What it cancelled of each installment is in its postings, what it returns along each allocation in its refund
     allocations. ``returned`` is what the provider has sent back.

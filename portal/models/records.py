@@ -22,7 +22,7 @@ from .base import Base, new_id
 
 
 class Message(Base):
-    """A mail to one person, written in the transaction of its ``cause``; a job delivers it.
+    """An email to one person, written in the transaction of its ``cause``; a job delivers it.
 
     ``facts`` holds the values of the email; ``subject`` and ``body`` are kept as sent.
     """

@@ -17,7 +17,7 @@ from .plans import Installment, Plan
 
 
 class MetricDelta(Base):
-    """By how much one entry moved the sums of an installment; added in its transaction, gone once it is rolled up.
+    """The change that one entry makes to the rollups; written in its transaction, deleted once rolled up.
 
     Amounts are in minor units of the merchant's currency. ``cohort_on`` is the first day of the month of acceptance.
     """
@@ -82,7 +82,7 @@ ROLLUP_TABLES: tuple[type[Base], ...] = (DueRollup, PostedRollup, CohortRollup)
 
 
 def recount(table: type[Base], engine_name: str) -> Select[Any]:
-    """What a rollup holds, counted afresh from plans, installments and postings; its columns in their order."""
+    """A rollup's rows rebuilt from plans, installments and postings, with its columns in order."""
     if table is PostedRollup:
         keys: list[Any] = [Posting.merchant_id, Posting.posted_on]
         sums = {"revenue": _net(Account.CASH), "owed": _net(Account.RECEIVABLE)}

@@ -42,7 +42,7 @@ class User(Base):
 
 
 class UserSession(Base):
-    """A person signed in on a browser or in a program. Ending it removes the row, and with it its tokens' worth.
+    """A person signed in on a browser or in a program. Ending it deletes the row, which invalidates its tokens.
 
     ``id`` is random, since the cookie and the tokens hold it; ``browser`` is in words.
     """

@@ -219,7 +219,7 @@ def reminded(lines: list[dict[str, Any]], *, language: str) -> list[tuple[str, .
 
 
 def mark(facts: Mapping[str, Any]) -> str:
-    """What makes the subject unique: mail programs join emails with the same subject."""
+    """The unique part of a subject: mail programs group emails with the same subject."""
     reference, number = facts.get("reference"), facts.get("number")
     if not reference or "receipt" in facts:
         return ""

@@ -213,6 +213,6 @@ def _day_pattern(name: str, locale: str) -> DateTimePattern:
 
 
 def _abbreviation(local: datetime) -> str:
-    """The zone's letters; many zones have none but their distance, such as "+03", which needs a word before it."""
+    """The zone's abbreviation; many zones have only an offset, such as "+03", which needs a word before it."""
     name = local.tzname() or ""
     return name if name.isalpha() else f"UTC{name}"

@@ -1,4 +1,4 @@
-"""What the payment provider's answers are called, on pages, over the API and in the activity; emails have their own."""
+"""Texts for the payment provider's answers, on pages, over the API and in the activity; emails have their own."""
 
 from __future__ import annotations
 

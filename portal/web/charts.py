@@ -1,4 +1,4 @@
-"""Charts as what a template draws: bars laid out in percent of their plot, beside the same values as words."""
+"""Charts for templates: bars laid out in percent of their plot, beside the same values as words."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class Chart:
         return max(upwards, key=lambda value: value.length or 0).words if upwards else None
 
     def bars(self, point: Point) -> list[Bar]:
-        """The point's bars, those of nothing left out."""
+        """The point's bars, without empty ones."""
         room = FILLED / len(self.series)
         start = (100 - FILLED) / 2
         bars = []

@@ -1,4 +1,4 @@
-"""Form fields: text that is bounded, numbers and days that are read strictly; what was typed stays, cut if too long."""
+"""Form fields: bounded text, strictly parsed numbers and days; typed text is kept, cut if too long."""
 
 from __future__ import annotations
 

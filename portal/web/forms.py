@@ -1,4 +1,4 @@
-"""What the forms of all pages share: text that is never absent, a service's errors beside their fields, money forms."""
+"""Base classes of forms: text that is never None, a service's errors beside their fields, money forms."""
 
 from __future__ import annotations
 
@@ -55,6 +55,6 @@ class MoneyForm(KeyedForm):
 
 
 def searched(name: str = "search") -> str:
-    """What a list is asked to look for in its address; control characters and what is too long are left out."""
+    """The search text in a list's address, without control characters, cut to its limit."""
     text = "".join(c for c in request.args.get(name, "")[: 10 * LONGEST_SEARCH] if c.isprintable())
     return unicodedata.normalize("NFC", text.strip()[:LONGEST_SEARCH])

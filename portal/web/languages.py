@@ -80,7 +80,7 @@ def others() -> list[tuple[str, str]]:
 
 
 def this_page() -> str | None:
-    """Where to come back to: this page, unless it is the answer to a form that has no page of its own.
+    """The page to return to: this one, unless it is the answer to a form without an address of its own.
 
     None for an address with a secret, which must not stand in another: there the browser's own word is taken.
     """

@@ -101,13 +101,13 @@ def respond(
 
 
 def announce(response: Response, text: str, kind: str = "success") -> Response:
-    """Say what happened in the page's live region once HTMX has swapped the answer in."""
+    """Announce the text in the page's live region after HTMX has swapped the answer in."""
     response.headers["HX-Trigger"] = json.dumps({"toast": {"text": text, "kind": kind}})
     return response
 
 
 def done(url: str, text: str, kind: str = "success") -> Response:
-    """After a form: back to a page that says what happened, by redirect (303)."""
+    """Redirect (303) after a form, and flash the text on the next page."""
     flash(text, kind)
     return make_response("", 303, {"Location": url})
 

@@ -1,4 +1,4 @@
-"""Accounts on the web: signing up, in and out, a forgotten password, one's own account; leads nowhere but here."""
+"""Accounts on the web: signing up, in and out, a forgotten password, one's own account."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ class NewPasswordForm(PageForm):
     password2 = PasswordField(_l("New password again"))
 
     def check(self, person: Actor) -> None:
-        """Name what is wrong with the new password of this person."""
+        """Raise errors for a new password of this person."""
         self.validate()
         with self.collecting():
             check_password(

@@ -224,7 +224,7 @@ def self_check() -> ResponseReturnValue:
 
 
 def _before() -> UUID | None:
-    """Where this page of a list goes on from."""
+    """The cursor of this page of a list."""
     return request.args.get("before", type=UUID)
 
 

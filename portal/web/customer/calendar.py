@@ -1,4 +1,4 @@
-"""Due dates for a customer's calendar app, at a private address; shows nothing at one that was replaced or ended."""
+"""Due dates for a customer's calendar app, at a private address; a replaced or removed one is not found."""
 
 from __future__ import annotations
 

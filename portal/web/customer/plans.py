@@ -1,4 +1,4 @@
-"""What a customer does: reads and answers offers, pays, keeps receipts; nothing is accepted or charged but as shown."""
+"""Customer pages: offers, payments and receipts; only terms and amounts that were shown are accepted or charged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shop's series as charts: takings beside the schedule, weeks ahead, ages of what is overdue, rates by month."""
+"""The shop's series as charts: receipts beside the schedule, the weeks ahead, aging buckets, rates by month."""
 
 from __future__ import annotations
 

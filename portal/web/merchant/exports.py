@@ -43,7 +43,7 @@ FORMULA_START = re.compile(r"(^|[;\t\r\n])(?=[\s\"]*[=+\-@\uff1d\uff0b\uff0d\uff
 @requires(Role.MERCHANT)
 def download(what: str) -> Response:
     """One file, narrowed by ``search`` and ``plan_status`` like the list of plans; installments by ``status`` too,
-    payments by the days ``from`` and ``to``. What cannot be narrowed as asked is refused, never sent whole."""
+    payments by the days ``from`` and ``to``. An unsupported filter is an error, so that no unfiltered file is sent."""
     if what not in EXPORTS:
         raise NotFound()
     row_type, read, names = EXPORTS[what]

@@ -53,7 +53,7 @@ CARDS_OF_ALL_TIME = (
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """From what a number came: which way it went (``up``, ``down``, ``same``), and whether that is good news if either.
+    """The change of a number: its direction (``up``, ``down``, ``same``), and whether that is good, if either.
 
     ``by`` is the distance in words, empty where it went nowhere.
     """
@@ -85,7 +85,7 @@ class Choice:
 
 
 def chosen_period() -> Period:
-    """The period in the page's address; what is none is the usual one."""
+    """The period in the page's address, or the default."""
     asked = request.args.get("period")
     return Period(asked) if asked in list(Period) else USUAL
 
@@ -159,7 +159,7 @@ def _change(name: str, unit: Unit, value: Any, numbers: Dashboard) -> Change | N
 
 
 def _distance(unit: Unit, value: Any, before: Any, currency: str) -> str:
-    """How far a value is from what it was: rates in points, amounts in percent where both are above zero."""
+    """The difference from the previous period: rates in points, amounts in percent where both are above zero."""
     apart = abs(value - before)
     if unit is Unit.PERCENT:
         return _("%(points)s points", points=formats.decimal(apart, language()))
@@ -169,7 +169,7 @@ def _distance(unit: Unit, value: Any, before: Any, currency: str) -> str:
 
 
 def days_late(days: str) -> str:
-    """An age of what is overdue, such as "1-30", in words."""
+    """An aging bucket, such as "1-30", in words."""
     if days.endswith("+"):
         return _("%(days)s days or more", days=in_digits(int(days[:-1])))
     first, last = (in_digits(int(day)) for day in days.split("-"))

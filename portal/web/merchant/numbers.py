@@ -72,7 +72,7 @@ def show(name: str) -> str:
 
 
 def _series(name: str, numbers: Dashboard) -> tuple[Chart | None, Point | None]:
-    """How a series is drawn, and the point of it that is asked for. Raises ``NotFound`` for one that it has not."""
+    """A series' chart and the selected point. Raises ``NotFound`` for an unknown one."""
     part = request.args.get("part")
     if name not in charts.CHARTS:
         if part is not None:
@@ -95,7 +95,7 @@ def _rows(name: str, period: Period, point: Point | None) -> RowPage:
 
 
 def _cursor(way: str) -> Cursor | None:
-    """The place that ``_page`` wrote into an address; what is none begins at the first page."""
+    """The cursor that ``_page`` wrote into an address; None means the first page."""
     day, _separator, row = request.args.get(way, "").partition("_")
     try:
         return date.fromisoformat(day), UUID(row)

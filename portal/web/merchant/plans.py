@@ -76,7 +76,7 @@ class FilterForm(PageForm):
 @bp.get("/")
 @requires(Role.MERCHANT)
 def index() -> Response:
-    """The list, narrowed and put in order by what its address says; what it does not know narrows nothing."""
+    """The list's filters and order from its address; unknown values are ignored."""
     form = FilterForm(request.args)
     listing = _listing(form)
     filters = {"search": listing.search, "status": listing.status, "sort": "due" if listing.by_due else ""}
