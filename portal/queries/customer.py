@@ -105,7 +105,7 @@ class _Outline:
 def _outlines(session: Session, customer: Actor, now: datetime) -> list[_Outline]:
     """All plans of the customer, one row for each, with what is owed and what is late of it."""
     dates = sorted({business_date(now, zone) for zone in FARTHEST_ZONES})
-    owed = Installment.amount - Installment.paid - Installment.cancelled
+    owed = Installment.owed
     late_by = (
         func.sum(case((or_(Installment.late_on.is_not(None), Installment.due_on < day), owed), else_=0))
         for day in dates

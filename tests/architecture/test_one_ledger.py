@@ -45,6 +45,15 @@ def test_only_the_ledger_changes_a_sum():
     assert [change for change in found if change != REFUND] == []
 
 
+def test_only_the_ledger_spells_out_what_is_owed():
+    formula = re.compile(r"amount\s*-\s*[\w.]*paid\b|paid\s*\+\s*[\w.]*cancelled\b")
+    assert formula.search("line.amount - line.paid - line.cancelled")
+    assert formula.search("i.paid + i.cancelled < i.amount")
+    known = {LEDGER, ROOT / "portal/core/ledger.py"}
+    files = [*(ROOT / "portal").rglob("*.py"), *(ROOT / "templates").rglob("*.html")]
+    assert [path for path in files if path not in known and formula.search(path.read_text())] == []
+
+
 @pytest.mark.parametrize(
     "breach",
     [
