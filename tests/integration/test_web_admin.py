@@ -226,7 +226,8 @@ def test_the_audit_trail_has_words_for_everything_that_happened(client, visit, s
         assert words in page, words
 
 
-def test_the_self_check_turns_red(visit, session, plan_id):
+@pytest.mark.parametrize("database_role", ["owner"])
+def test_the_self_check_turns_red(visit, session, plan_id, database_role):
     assert "All checks passed" in visit("/admin/self-check")
     with unit_of_work(session):
         session.execute(text("DELETE FROM messages WHERE kind = 'payment_received'"))

@@ -21,10 +21,11 @@ def test_a_migrated_portal_is_ready(client):
     assert client.get("/healthz").json == {"status": "ok"}
 
 
+@pytest.mark.parametrize("database_role", ["owner"])
 @pytest.mark.parametrize(
     "change", ["UPDATE alembic_version SET version_num = 'x'", "DELETE FROM alembic_version"]
 )
-def test_an_older_database_is_not_ready(client, session, change):
+def test_an_older_database_is_not_ready(client, session, change, database_role):
     with unit_of_work(session):
         session.execute(text(change))
     answer = client.get("/readyz")

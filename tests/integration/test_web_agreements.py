@@ -40,7 +40,8 @@ def test_the_text_can_be_taken_away_and_hashed_by_anybody(session, client, shop,
     assert hashlib.sha256(taken.data).hexdigest() == session.scalars(select(Acceptance.terms_hash)).one()
 
 
-def test_a_text_that_was_tampered_with_is_not_said_to_hold(session, client, ada, plan):
+@pytest.mark.parametrize("database_role", ["owner"])
+def test_a_text_that_was_tampered_with_is_not_said_to_hold(session, client, ada, plan, database_role):
     sign_in(client, ada)
     # Only the owner of the tables can take the trigger away.
     on_table = " ON acceptances" if session.get_bind().dialect.name == "postgresql" else ""

@@ -119,9 +119,12 @@ def test_no_answer_breaks_the_form(client, field):
             assert field in ("name", "password"), (field, value)
             client.submit("/logout", {}, page="/account")
             continue
-        assert answer.status_code == 422 and faulty_fields(page) == {field}, (field, value)
+        # A password that is much too long is too long where it is repeated, too.
+        assert answer.status_code == 422 and faulty_fields(page) - {"password2"} == {field}, (field, value)
         if field in ("name", "email"):
-            assert f'value="{escape(value)}"' in page, (field, value)
+            # What is much too long is kept, cut.
+            kept = f'value="{escape(value)}"' if len(value) < 1000 else f'value="{escape(value[:100])}'
+            assert kept in page, (field, value)
 
 
 @pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
