@@ -22,9 +22,15 @@ from .transaction import insert_once
 KEPT = timedelta(days=30)
 
 
+# A kept key must find its request again after an upgrade: a class or field that was renamed is hashed by its first name.
+_FIRST_NAMES = {"PaymentRequest": "Order", "expected_amount": "shown"}
+
+
 def fingerprint(request: Any) -> str:
     """What makes two requests the same: the SHA-256 of a request's kind and fields (a dataclass)."""
-    fields = {"kind": type(request).__name__} | asdict(request)
+    kind = type(request).__name__
+    fields = {_FIRST_NAMES.get(name, name): value for name, value in asdict(request).items()}
+    fields = {"kind": _FIRST_NAMES.get(kind, kind)} | fields
     return hashlib.sha256(json.dumps(fields, default=str, sort_keys=True).encode()).hexdigest()
 
 
