@@ -22,7 +22,7 @@ from .transaction import insert_once
 KEPT = timedelta(days=30)
 
 
-# A kept key must find its request again after an upgrade: a class or field that was renamed is hashed by its first name.
+# A kept key must find its request after an upgrade: a renamed class or field is hashed by its first name.
 _FIRST_NAMES = {"PaymentRequest": "Order", "expected_amount": "shown"}
 
 
