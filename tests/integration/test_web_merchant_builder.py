@@ -202,7 +202,7 @@ def test_bad_input_names_its_field_and_keeps_what_was_typed(session, merchant):
         for name, kept in answers().items():
             if name not in (field, "frequency"):
                 assert f'value="{kept}"' in page, (case, name)
-        if value.isprintable() and field != "frequency":
+        if value.strip() and value.isprintable() and field != "frequency":
             # What is much too long comes back cut.
             kept = f'value="{html.escape(value)}"' if len(value) < 1000 else f'value="{value[:10]}'
             assert kept in page, case
