@@ -129,3 +129,10 @@ def test_the_newest_version_of_the_changelog_is_the_programs():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert versions[0][0] == project["version"]
     assert versions == sorted(versions, key=lambda version: version[1], reverse=True)
+
+
+def test_decisions_are_numbered_one_after_the_other():
+    records = sorted((ROOT / "docs/decisions").glob("*.md"))
+    for number, path in enumerate(records, start=1):
+        assert path.name.startswith(f"{number:04}-"), path.name
+        assert path.read_text().startswith(f"# {number}. "), path.name
