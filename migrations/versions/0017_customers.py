@@ -35,7 +35,7 @@ def upgrade() -> None:
     op.add_column("merchants", sa.Column("suspended_at", sa.DateTime(timezone=True), nullable=True))
     # Declared with the column, which SQLite takes without copying the table.
     op.execute(
-        "ALTER TABLE merchants ADD COLUMN offers_per_day INTEGER DEFAULT 50 "
+        "ALTER TABLE merchants ADD COLUMN offers_per_day BIGINT DEFAULT 50 "
         "CONSTRAINT ck_merchants_offers_per_day CHECK (offers_per_day >= 0)"
     )
     op.execute(

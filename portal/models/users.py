@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import datetime
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, Integer, String, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from .base import Base, new_id
@@ -85,7 +85,7 @@ class Merchant(Base):
     created_at: Mapped[datetime]
     suspended_at: Mapped[datetime | None]
     csv_separator: Mapped[str | None] = mapped_column(String(1))
-    offers_per_day: Mapped[int | None] = mapped_column(Integer, default=50, server_default="50")
+    offers_per_day: Mapped[int | None] = mapped_column(default=50, server_default="50")
 
     __table_args__ = (
         CheckConstraint("user_id = id OR user_id IS NULL", name="user"),
