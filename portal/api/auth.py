@@ -51,7 +51,7 @@ class Register(Body):
     }
 
     username: text(EMAIL_LONGEST) = Field(
-        description="EmailRenderer of one script, digits and . _ + -, or the email address itself."
+        description="Letters of one script, digits and . _ + -, or the email address itself."
     )
     email: Email
     password: text(passwords.LONGEST, minLength=passwords.SHORTEST)

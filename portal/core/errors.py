@@ -113,7 +113,7 @@ class KeyReused(PortalError):
 
 
 class TooMany(PortalError):
-    """Too many tries; ``retry_after`` is in seconds."""
+    """Too many attempts; ``retry_after`` is in seconds."""
 
     code = "too_many_requests"
 

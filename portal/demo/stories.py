@@ -154,7 +154,7 @@ BICYCLE_STORIES = (
     bicycle(INES, "Gravel bike, 54 cm", 1899_00, 10, MONTHLY, -380),
     bicycle(JONAS, "City bike, 8-speed hub", 949_00, 6, MONTHLY, -340, habit=SLOW),
     bicycle(ELIF, "Cargo e-bike, two child seats", 5490_00, 24, MONTHLY, -310),
-    bicycle(HASSAN, "ReportingPeriod lock and theft insurance", 95_00, 2, MONTHLY, -250, habit=SLOW),
+    bicycle(HASSAN, "Frame lock and theft insurance", 95_00, 2, MONTHLY, -250, habit=SLOW),
     bicycle(AMARA, "E-bike, low step-through", 3299_00, 12, MONTHLY, -210),
     bicycle(ELIF, "Racing bike, carbon, 52 cm", 2780_00, 12, MONTHLY, -172, answer=DECLINED),
     bicycle(CHLOE, "Folding bike, 16 inch", 1290_00, 8, MONTHLY, -165, skips=(4, 5)),

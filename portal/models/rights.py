@@ -13,6 +13,8 @@ REMOVE = "SELECT, INSERT, UPDATE, DELETE"
 RIGHTS = {
     "alembic_version": READ,
     "acceptances": ADD,
+    "customers": ADD,
+    "reminders": ADD,
     "events": ADD,
     "postings": ADD,
     "refund_allocations": ADD,

@@ -71,7 +71,7 @@ class RefundView:
 
 
 @dataclass(frozen=True, slots=True)
-class LetterView:
+class EmailView:
     """A message about a plan: what it was about, and whether it was sent; without the address."""
 
     kind: str
@@ -147,7 +147,7 @@ def refunds_of_plan(session: Session, merchant_id: UUID, plan_id: UUID) -> list[
     return [RefundView(*row) for row in session.execute(query)]
 
 
-def emails_of_plan(session: Session, merchant_id: UUID, plan_id: UUID, customer_id: UUID) -> list[LetterView]:
+def emails_of_plan(session: Session, merchant_id: UUID, plan_id: UUID, customer_id: UUID) -> list[EmailView]:
     """What was written to the customer about a plan whose ownership the caller has checked, newest first.
 
     A reminder email can be about several plans: each shows the steps of its own installments.
@@ -170,7 +170,7 @@ def emails_of_plan(session: Session, merchant_id: UUID, plan_id: UUID, customer_
         )
     )
     rows = session.execute(union_all(of_plan, steps).order_by(desc("id")))
-    return [LetterView(*row[1:]) for row in rows]
+    return [EmailView(*row[1:]) for row in rows]
 
 
 def receipt_lines(session: Session, payment_id: UUID) -> list[ReceiptLine]:

@@ -48,6 +48,10 @@ def list_undelivered(session: Session, merchant: Actor, now: datetime) -> list[U
 def _failed(merchant: Actor, now: datetime) -> Select[Any]:
     since = now - SHOWN_FOR
     query: Select[Any] = select(Message.id).where(
-        Message.merchant_id == merchant.id, Message.state == "failed", Message.created_at > since
+        Message.merchant_id == merchant.id,
+        Message.state == "failed",
+        # What the portal itself withheld is no fault of the address.
+        ~Message.error.startswith("Not sent:"),
+        Message.created_at > since,
     )
     return query

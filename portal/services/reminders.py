@@ -96,6 +96,7 @@ def _owed(merchant_id: UUID, today: date) -> Select[*tuple[Any, ...]]:
             Installment.owed > 0,
             ~Installment.processing,
             Plan.state == "active",
+            User.deactivated_at.is_(None),
             ~last_sent.exists(),
         )
     )

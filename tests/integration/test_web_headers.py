@@ -58,7 +58,7 @@ def test_every_answer_is_guarded(answers):
         directives = dict(part.split(" ", 1) for part in headers["Content-Security-Policy"].split("; "))
         assert directives == POLICY, name
         assert headers["X-Content-Type-Options"] == "nosniff", name
-        assert headers["X-ReportingPeriod-Options"] == "DENY", name
+        assert headers["X-Frame-Options"] == "DENY", name
         assert headers["Referrer-Policy"] == "same-origin", name
         assert headers["Cross-Origin-Opener-Policy"] == "same-origin", name
         assert headers["Cross-Origin-Resource-Policy"] == "same-origin", name

@@ -161,7 +161,7 @@ def test_there_are_no_other_files(merchant):
 
 # What a spreadsheet may take for the start of a formula, and what may stand before it.
 FORMULAS = [f"{start}HYPERLINK(1)" for start in ("=", "+", "-", "@", "＝", "＋", "－", "＠")]
-BEFORE = ["", " ", '"', "Ann;", "Ann; ", 'Ann;"', 'Ann;" ""', "a;b;;", "Ann;\u00a0"]
+BEFORE = ["", " ", '"', "Ann;", "Ann; ", 'Ann;"', 'Ann;" ""', "a;b;;", "Ann,", 'Ann, "', "Ann;\u00a0"]
 
 
 @pytest.mark.parametrize("before", BEFORE)

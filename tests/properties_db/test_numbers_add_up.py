@@ -162,7 +162,7 @@ def what_a_number_is_compared_with_is_as_defined(session, told, period):
 
 
 def what_was_marked_late_before_the_date_went_back_is_late(session, told):
-    """ResponseT in the west of what was due yesterday in the east, which is today here."""
+    """What was due yesterday in the east is due today in the west."""
     today = business_date(told.now, WEST)
     marked = session.scalars(select(Installment).where(Installment.late_on.is_not(None))).all()
     early = [line for line in marked if line.due_on >= today]

@@ -123,7 +123,7 @@ def deactivate(user_id: UUID) -> ResponseReturnValue:
         accounts.deactivate(db.session, actor(), user_id, now())
     return done(
         url_for(".user", user_id=user_id),
-        _("Deactivated: this user is signed out everywhere and cannot sign in. Reactivate undoes this."),
+        _("Deactivated: this user is signed out everywhere and cannot sign in."),
     )
 
 

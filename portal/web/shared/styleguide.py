@@ -40,7 +40,7 @@ WORDS = {
     "facts": "Facts",
     "reference": "Reference",
     "chart": "Chart",
-    "takings": "Takings and schedule",
+    "takings": "Received and schedule",
     "timeline": "Timeline",
     "dialog": "Dialog",
     "open": "Open dialog",
@@ -125,7 +125,7 @@ def _chart() -> Chart:
         Point(month, month, f"{month} 2026", (Value(got, _money(got)), Value(due, _money(due))), "#")
         for month, got, due in TAKINGS
     ]
-    series = (("Takings", None), ("Schedule", None))
+    series = (("Received", None), ("Schedule", None))
     return Chart(WORDS["takings"], "What came in beside what was due.", "Month", series, tuple(points))
 
 
