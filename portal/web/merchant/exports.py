@@ -34,8 +34,8 @@ EXPORTS: dict[str, tuple[type, Callable[..., Batches], set[str]]] = {
 YEARS = range(1900, 3000)
 
 BYTE_ORDER_MARK = "\ufeff"
-# A spreadsheet runs a cell that starts like this as a formula. One that splits at commas, semicolons or tabs, and does not
-# know these quotes, finds such a start in the middle of a text too.
+# A spreadsheet runs a cell that starts like this as a formula. One that splits at another separator and ignores the
+# quotes finds such a start in the middle of a text, too.
 FORMULA_START = re.compile(r"(^|[,;\t\r\n])(?=[\s\"]*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n])")
 
 
