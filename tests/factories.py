@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from portal.adapters.gateway import Gateway, Simulator
 from portal.adapters.passwords import Passwords
+from portal.core.payments import Method
 from portal.core.roles import Actor, Origin, Role
 from portal.core.schedule import Frequency
 from portal.core.sessions import PAGES_LAST
@@ -22,9 +23,10 @@ from portal.models.ledger import Posting
 from portal.queries import listing, self_check
 from portal.queries.accounts import find_actor, session_version
 from portal.queries.read_models import PlanView
-from portal.services import accounts, offers, payments, refunds, sessions
+from portal.services import accounts, offers, payments, recording, refunds, sessions
 from portal.services.payment_settlement import Answer
 from portal.services.payments import PaymentRequest, Scope
+from portal.services.recording import Recording
 from portal.services.refund_settlement import Answer as RefundAnswer
 from portal.services.transaction import unit_of_work
 
@@ -194,6 +196,24 @@ def pay(
     """Pay what the customer is shown now: one installment by its number, or everything that is left."""
     order = payment_for(plan_of(session, customer, plan_id, now), number)
     return payments.pay(session, gateway or Simulator(), customer, order, key, now)
+
+
+def record(
+    session: Session,
+    merchant: Actor,
+    plan_id: UUID,
+    amount: int,
+    *,
+    method: Method = Method.CASH,
+    received_on: date | None = None,
+    note: str = "",
+    again: bool = True,
+    now: datetime = NOW,
+) -> UUID:
+    """The shop records ``amount`` minor units, in cash and received today unless something else is said."""
+    wanted = Recording(plan_id, amount, method, received_on or now.date(), note, again=again)
+    with unit_of_work(session):
+        return recording.record(session, merchant, wanted, now)
 
 
 def refund(

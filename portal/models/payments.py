@@ -16,13 +16,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
+from portal.core.payments import Method
+
 from .base import Base, new_id
 
 
 class Payment(Base):
-    """One call to the provider: ``amount`` minor units for one or more installments of a plan.
+    """``amount`` minor units for one or more installments of a plan: one call to the provider, or recorded by the shop.
 
-    ``number`` counts the receipts of the plan; a payment has one once it succeeded.
+    ``number`` counts the receipts of the plan; a payment has one once it succeeded. What the shop recorded says when it
+    was received and who recorded it.
     """
 
     __tablename__ = "payments"
@@ -33,7 +36,11 @@ class Payment(Base):
     customer_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
     amount: Mapped[int]
     currency: Mapped[str] = mapped_column(String(3))
-    test_card: Mapped[str] = mapped_column(String(24))
+    method: Mapped[str] = mapped_column(String(16), server_default=Method.PROVIDER)
+    test_card: Mapped[str | None] = mapped_column(String(24))
+    received_on: Mapped[date | None]
+    note: Mapped[str] = mapped_column(String(200), server_default="")
+    recorded_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
     state: Mapped[str] = mapped_column(String(10))
     outcome: Mapped[str | None] = mapped_column(String(24))
     number: Mapped[int | None]
@@ -49,6 +56,14 @@ class Payment(Base):
         CheckConstraint("(state = 'succeeded') = (number IS NOT NULL)", name="number"),
         CheckConstraint("(state = 'processing') = (settled_at IS NULL)", name="settled_at"),
         CheckConstraint("(settled_at IS NULL) = (settled_on IS NULL)", name="settled_on"),
+        CheckConstraint(
+            "method IN ('provider', 'cash', 'bank_transfer', 'check', 'other')",
+            name="method",
+        ),
+        CheckConstraint("(method = 'provider') = (test_card IS NOT NULL)", name="card"),
+        CheckConstraint("(method = 'provider') = (received_on IS NULL)", name="received_on"),
+        CheckConstraint("(method = 'provider') = (recorded_by IS NULL)", name="recorded_by"),
+        CheckConstraint("method = 'provider' OR state = 'succeeded'", name="recorded"),
         Index("ix_payments_id", "id"),
         Index("ix_payments_customer_id_id", "customer_id", "id"),
         Index(

@@ -14,6 +14,7 @@ from portal.queries.timeline import EventView
 
 from . import formats
 from .i18n import amount_text, language
+from .methods import method_name
 from .outcomes import declined_refund_event, failed_payment_event
 
 log = logging.getLogger(__name__)
@@ -57,6 +58,16 @@ def _paid(facts: Facts, currency: str) -> str:
     return _("%(amount)s paid, receipt %(receipt)s", amount=amount, receipt=facts["receipt"])
 
 
+def _recorded(facts: Facts, currency: str) -> str:
+    return _(
+        "%(amount)s received by the shop: %(method)s, %(day)s, receipt %(receipt)s",
+        amount=amount_text(facts["amount"], currency),
+        method=method_name(facts["method"]),
+        day=formats.short_day(date.fromisoformat(facts["received_on"]), language()),
+        receipt=facts["receipt"],
+    )
+
+
 def _declined(facts: Facts, currency: str) -> str:
     return failed_payment_event(facts["outcome"], facts["amount"], currency)
 
@@ -94,6 +105,7 @@ EVENTS: dict[str, Callable[[Facts, str], str]] = {
     "plan_completed": lambda *_facts: _("Everything is paid"),
     "plan_cancelled": _cancelled,
     "payment_succeeded": _paid,
+    "payment_recorded": _recorded,
     "payment_declined": _declined,
     "refund_made": _refunded,
     "refund_returned": _returned,
@@ -140,6 +152,7 @@ EMAILS = {
     "overdue_7": N_("Reminder: late for a week"),
     "overdue_14": N_("Reminder: late for two weeks"),
     "payment_received": N_("A payment was received"),
+    "payment_recorded": N_("A payment was recorded"),
     "payment_declined": N_("A payment failed"),
     "refund_made": N_("A refund, with the new schedule"),
     "plan_accepted_shop": N_("To the shop: the offer was accepted"),

@@ -17,9 +17,11 @@ from portal.adapters import reset_tokens, unsubscribe_tokens
 from portal.adapters.mailer import Email
 from portal.core.accounts import shown_email
 from portal.core.languages import ENGLISH
+from portal.core.payments import Method
 from portal.core.reminders import COURTESIES
 
 from . import formats
+from .methods import METHODS
 
 ROOT = Path(__file__).parent.parent.parent
 # A shop's name (120), the sentence, 60 characters of what is bought, and the reference; the outbox keeps 300.
@@ -171,6 +173,8 @@ def environment(translations: Path, language: str) -> Environment:
         "compared": partial(compared, language=language),
         "refunded": partial(refunded, language=language),
         "reminded": partial(reminded, language=language),
+        "settled": partial(settled, language=language),
+        "method": lambda method: catalogue.gettext(METHODS[Method(method)]),
         "listed": lambda parts: formats.digits(formats.listed(parts, language), language),
         "number": lambda number: formats.digits(str(number), language),
     }
@@ -203,6 +207,19 @@ def refunded(changes: list[dict[str, Any]], currency: str, *, language: str) -> 
             formats.money(line["returned"], currency, language),
         )
         for line in changes
+    ]
+
+
+def settled(lines: list[dict[str, Any]], currency: str, *, language: str) -> list[tuple[str, ...]]:
+    """The rows of what a payment or its reversal changed: number, due day, by how much, and what is owed now."""
+    return [
+        (
+            formats.digits(str(line["number"]), language),
+            formats.short_day(date.fromisoformat(line["due_on"]), language),
+            formats.money(line["amount"], currency, language),
+            formats.money(line["owed"], currency, language),
+        )
+        for line in lines
     ]
 
 

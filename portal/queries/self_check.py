@@ -112,9 +112,10 @@ INVARIANTS: dict[str, tuple[str, str]] = {
     "payments_are_told": (
         N_("Every successful payment has its email and its event."),
         "SELECT m.id FROM payments m WHERE m.state = 'succeeded' AND (NOT EXISTS (SELECT 1 FROM messages t "
-        "WHERE t.merchant_id = m.merchant_id AND t.cause = m.id AND t.kind = 'payment_received') "
+        "WHERE t.merchant_id = m.merchant_id AND t.cause = m.id "
+        "AND t.kind = CASE m.method WHEN 'provider' THEN 'payment_received' ELSE 'payment_recorded' END) "
         "OR NOT EXISTS (SELECT 1 FROM events e WHERE e.merchant_id = m.merchant_id AND e.plan_id = m.plan_id "
-        "AND e.kind = 'payment_succeeded' "
+        "AND e.kind = CASE m.method WHEN 'provider' THEN 'payment_succeeded' ELSE 'payment_recorded' END "
         # An id is hexadecimal with dashes or, as SQLite keeps it, without.
         "AND REPLACE(e.facts ->> 'payment', '-', '') = REPLACE(CAST(m.id AS TEXT), '-', '')))",
     ),

@@ -226,6 +226,8 @@ _OF_INSTALLMENT = (
     Allocation.reversed < Allocation.amount,
     Payment.state == PaymentState.SUCCEEDED,
 )
+# A recorded payment counts on the day that the shop says, one of the provider on that of its answer.
+_RECEIVED_ON = func.coalesce(Payment.received_on, Payment.settled_on)
 _SAME_PAYMENT = (Payment.merchant_id == Allocation.merchant_id) & (Payment.id == Allocation.payment_id)
 
 
@@ -264,7 +266,7 @@ def _change(entry: Entry, count: int) -> Update:
         at, today = bindparam("at", type_=UtcDateTime), bindparam("today", type_=Date)
         values |= {
             "late_on": case((owed > 0, line.late_on)),
-            "paid_on": case((is_settled, func.coalesce(_latest(Payment.settled_on), today))),
+            "paid_on": case((is_settled, func.coalesce(_latest(_RECEIVED_ON), today))),
             "paid_at": case((is_settled, func.coalesce(_latest(Payment.settled_at), at))),
         }
     return (

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -73,16 +73,8 @@ def settle(
         amount, number, owed, allocated = settled
         if outcome is Outcome.SUCCEEDED:
             answer = Answer("paid", payment_id, plan_id, amount, plan.currency, outcome)
-            paid = ledger.record(
-                session,
-                plan,
-                Entry.PAYMENT_RECEIVED,
-                ledger.amounts(allocated),
-                ledger.Cause(payment_id),
-                now,
-                today,
-            )
-            answer = _complete(session, plan, answer, number, paid, now, last=owed == amount)
+            amounts = ledger.amounts(allocated)
+            answer = _complete(session, plan, answer, number, amounts, now, today, last=owed == amount)
         else:
             answer = Answer("declined", payment_id, plan_id, amount, plan.currency, outcome)
             _decline(session, plan, answer, now, later=later)
@@ -123,7 +115,7 @@ def settle_pending(
 # Built once: building a statement takes longer than running it.
 _EARLIER = aliased(Payment)
 # Receipts of a plan are numbered from one.
-_NUMBER = (
+RECEIPT_NUMBER = (
     select(func.count() + 1)
     .where(
         _EARLIER.merchant_id == bindparam("merchant"),
@@ -150,7 +142,7 @@ _SETTLE = (
     .returning(Payment.amount, Payment.number, _OWED, ledger.allocated())
     .execution_options(synchronize_session=False)
 )
-_SUCCEED = _SETTLE.values(state=PaymentState.SUCCEEDED, number=_NUMBER)
+_SUCCEED = _SETTLE.values(state=PaymentState.SUCCEEDED, number=RECEIPT_NUMBER)
 _DECLINE = _SETTLE.values(state=PaymentState.DECLINED)
 
 
@@ -171,29 +163,77 @@ def _complete(
     plan: Plan,
     answer: Answer,
     number: int | None,
-    paid: Sequence[Row[Any]],
+    amounts: Mapping[UUID, int],
     now: datetime,
+    today: date,
     *,
     last: bool,
 ) -> Answer:
-    """Event, email and answer of a payment that paid these installments; the ``last`` one completes the plan."""
+    """Ledger, event, email and answer of a payment that paid these amounts; the ``last`` one completes the plan."""
     facts = {
         "payment": str(answer.payment_id),
         "amount": answer.amount,
         "currency": plan.currency,
         "receipt": f"{plan.reference}-{number}",
-        "installments": sorted(row.number for row in paid),
     }
+    received = Received("payment_succeeded", "payment_received", plan.customer_id, facts)
+    paid = book(session, plan, answer.payment_id, amounts, received, now, today, last=last)
+    return replace(answer, installment=_facts_of(paid[0], now)) if len(paid) == 1 else answer
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """How a payment is told: its event, its email, who did it, and the facts of both but for the installments."""
+
+    event: str
+    email: str
+    actor_id: UUID
+    facts: dict[str, Any]
+
+
+def book(
+    session: Session,
+    plan: Plan,
+    payment_id: UUID,
+    amounts: Mapping[UUID, int],
+    received: Received,
+    now: datetime,
+    today: date,
+    *,
+    last: bool,
+) -> Sequence[Row[Any]]:
+    """Record a payment that has succeeded, with its event and email; returns the installments as they are now.
+
+    ``amounts`` are minor units by installment; the ``last`` payment completes the plan.
+    """
+    cause = ledger.Cause(payment_id)
+    paid = ledger.record(session, plan, Entry.PAYMENT_RECEIVED, amounts, cause, now, today)
+    facts = received.facts | {"installments": sorted(row.number for row in paid)}
     common = {"merchant_id": plan.merchant_id, "plan_id": plan.id, "at": now}
-    happened = [common | {"kind": "payment_succeeded", "actor_id": plan.customer_id, "facts": facts}]
+    happened = [common | {"kind": received.event, "actor_id": received.actor_id, "facts": facts}]
     if last:
         completed = transition(PlanState(plan.state), PlanState.COMPLETED)
         happened.append(common | {"kind": completed, "actor_id": None, "facts": {}})
         plan.state, plan.updated_at = PlanState.COMPLETED, now
         session.flush()
     events.record_many(session, happened)
-    queue_email(session, plan, "payment_received", plan.customer_id, now, answer.payment_id, **facts)
-    return replace(answer, installment=_facts_of(paid[0], now)) if len(paid) == 1 else answer
+    facts["changed"] = lines_facts(paid, amounts)
+    queue_email(session, plan, received.email, plan.customer_id, now, payment_id, **facts)
+    return paid
+
+
+def lines_facts(lines: Iterable[Row[Any]], amounts: Mapping[UUID, int]) -> list[dict[str, Any]]:
+    """What an email shows of installments: number and due day, the amount that changed them, and what is owed now."""
+    ordered = sorted(lines, key=lambda line: line.number)
+    return [
+        {
+            "number": line.number,
+            "due_on": line.due_on.isoformat(),
+            "amount": amounts[line.id],
+            "owed": Balance.of(line).owed,
+        }
+        for line in ordered
+    ]
 
 
 def _facts_of(row: Row[Any], now: datetime) -> dict[str, Any]:

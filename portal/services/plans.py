@@ -126,6 +126,16 @@ def lock_for_merchant(session: Session, merchant: Actor, plan_id: UUID, now: dat
     return _find_and_lock(session, Plan.merchant_id == merchant.id, plan_id, now)
 
 
+def get_for_merchant(session: Session, merchant: Actor, plan_id: UUID) -> Plan:
+    """The merchant's own plan as it is now, without a lock. Raises ``NotFound`` for another's."""
+    plan = session.scalars(
+        select(Plan).where(Plan.merchant_id == merchant.id, Plan.id == plan_id)
+    ).one_or_none()
+    if plan is None:
+        raise NotFound()
+    return plan
+
+
 def _find_and_lock(session: Session, owned: Any, plan_id: UUID, now: datetime) -> tuple[Plan, date]:
     merchant_id = session.scalars(select(Plan.merchant_id).where(Plan.id == plan_id, owned)).one_or_none()
     if merchant_id is None:

@@ -11,12 +11,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.adapters.gateway import Gateway, ProviderUnavailable
 from portal.core.allocation import OwedPart, PaidPart, Split, allocate_refund, refundable
-from portal.core.errors import N_, Busy, Conflict, NotFound
+from portal.core.errors import N_, Busy, Conflict
 from portal.core.ledger import Entry
 from portal.core.roles import Actor
 from portal.core.states import ACCEPTED, REFUSALS, PaymentState, PlanState, transition
@@ -24,7 +23,7 @@ from portal.models import Installment, Plan, Refund, new_id
 
 from . import events, idempotency, ledger
 from .notifications import queue_email
-from .plans import installments_of, lock_for_merchant, refuse_while_processing
+from .plans import get_for_merchant, installments_of, lock_for_merchant, refuse_while_processing
 from .refund_settlement import Answer, answer_of, ask_each, refund_requests, settle, split_facts
 from .transaction import insert_rows, unit_of_work
 
@@ -56,13 +55,13 @@ class Preview:
 
 def most_refundable(session: Session, merchant: Actor, plan_id: UUID) -> int:
     """What could be refunded at most, in minor units; 0 unless the plan was accepted. Raises ``NotFound``."""
-    plan = _find(session, merchant, plan_id)
+    plan = get_for_merchant(session, merchant, plan_id)
     return refundable(*_parts(session, plan)) if PlanState(plan.state) in ACCEPTED else 0
 
 
 def preview(session: Session, merchant: Actor, plan_id: UUID, amount: int) -> Preview:
     """Preview what ``refund`` would do now. Raises ``InvalidInput``, ``Conflict``, ``NotFound``."""
-    return _work_out(session, _find(session, merchant, plan_id), amount)
+    return _work_out(session, get_for_merchant(session, merchant, plan_id), amount)
 
 
 def refund(
@@ -227,12 +226,3 @@ def _changes(installments: Sequence[Installment], split: Split) -> list[dict[str
         for i in installments
         if i.id in cancelled or i.id in returned
     ]
-
-
-def _find(session: Session, merchant: Actor, plan_id: UUID) -> Plan:
-    plan = session.scalars(
-        select(Plan).where(Plan.merchant_id == merchant.id, Plan.id == plan_id)
-    ).one_or_none()
-    if plan is None:
-        raise NotFound()
-    return plan

@@ -39,6 +39,17 @@ OPEN = {"settled_at": None, "settled_on": None}
 ACCOUNTS = (*Account, "elsewhere")
 ENTRIES = {(entry.debit, entry.credit) for entry in Entry}
 
+
+def recorded(**more: Any) -> Changes:
+    """A payment that the shop recorded, with something about it changed."""
+
+    def changes(row: Row, shop: Shop) -> dict[str, Any]:
+        by_shop = {"method": "cash", "test_card": None, "received_on": TODAY, "recorded_by": shop.customer}
+        return by_shop | more
+
+    return changes
+
+
 HOSTILE: dict[str, list[Changes]] = {
     "ck_users_email_lower": [{"email": "ADA@example.com"}],
     "ck_users_role": [{"role": "owner"}],
@@ -126,6 +137,15 @@ HOSTILE: dict[str, list[Changes]] = {
     "ck_payments_number": [{"number": None}, {"state": "declined"}],
     "ck_payments_settled_at": [OPEN, {"state": "processing", "number": None}],
     "ck_payments_settled_on": [{"settled_on": None}],
+    "ck_payments_method": [recorded(method="barter")],
+    "ck_payments_card": [{"test_card": None}, recorded(test_card="succeeds")],
+    "ck_payments_received_on": [{"received_on": TODAY}, recorded(received_on=None)],
+    "ck_payments_recorded_by": [
+        lambda row, shop: {"recorded_by": shop.customer},
+        recorded(recorded_by=None),
+    ],
+    "ck_payments_recorded": [recorded(state="declined", number=None)],
+    "fk_payments_recorded_by": [recorded(recorded_by=uuid4())],
     "uq_payments_merchant_id_plan_id_number": TWICE,
     "fk_payments_merchant_id_plan_id": ASTRAY,
     "fk_payments_customer_id": ASTRAY,

@@ -87,6 +87,27 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
         PAYMENT | {"receipt": "7KQ2MW4X-1", "installments": [1, 2]},
         ["7KQ2MW4X-1", "$66.67", "1 and 2 of 3", PLAN_PAGE, f"{BASE}/customer/payments/{PAYMENT_ID}"],
     ),
+    "payment_recorded": (
+        PAYMENT
+        | {"receipt": "7KQ2MW4X-2", "installments": [1, 2], "method": "check", "received_on": "2026-12-03"}
+        | {
+            "note": "Cheque 0042",
+            "changed": [
+                {"number": 1, "due_on": "2026-12-04", "amount": 3333, "owed": 0},
+                {"number": 2, "due_on": "2027-01-04", "amount": 3334, "owed": 1234},
+            ],
+        },
+        [
+            "7KQ2MW4X-2",
+            "$66.67",
+            "Thursday 3 December 2026",
+            "Cheque 0042",
+            "Paid by: Cheque",
+            "$12.34",
+            "not right, write to help@example.com",
+            PLAN_PAGE,
+        ],
+    ),
     "payment_declined": (
         PAYMENT | {"outcome": "insufficient_funds"},
         ["$66.67", "not have enough money", "Nothing was charged", PLAN_PAGE],
@@ -296,7 +317,7 @@ def test_a_refund_says_only_what_happened(emails: EmailRenderer):
 
 def test_a_receipt_names_what_was_paid(emails: EmailRenderer):
     facts = CASES["payment_received"][0] | {"installments": [3]}
-    assert "Installments paid: 3 of 3\n" in emails.write(message("payment_received", facts=facts)).text
+    assert "Installments: 3 of 3\n" in emails.write(message("payment_received", facts=facts)).text
 
 
 def test_an_unknown_kind_is_refused(emails: EmailRenderer):
