@@ -17,11 +17,9 @@ from portal.adapters import reset_tokens, unsubscribe_tokens
 from portal.adapters.mailer import Email
 from portal.core.accounts import shown_email
 from portal.core.languages import ENGLISH
-from portal.core.payments import Method
 from portal.core.reminders import COURTESIES
 
 from . import formats
-from .methods import METHODS
 
 ROOT = Path(__file__).parent.parent.parent
 # A shop's name (120), the sentence, 60 characters of what is bought, and the reference; the outbox keeps 300.
@@ -174,7 +172,6 @@ def environment(translations: Path, language: str) -> Environment:
         "refunded": partial(refunded, language=language),
         "reminded": partial(reminded, language=language),
         "settled": partial(settled, language=language),
-        "method": lambda method: catalogue.gettext(METHODS[Method(method)]),
         "listed": lambda parts: formats.digits(formats.listed(parts, language), language),
         "number": lambda number: formats.digits(str(number), language),
     }

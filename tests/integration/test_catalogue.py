@@ -89,7 +89,12 @@ def test_ids_are_made_by_the_program(session, columns):
     }
     sums = [filled_in.pop(place) for place in list(filled_in) if place[1] in SUMS]
     assert set(sums) == {"0"}
-    assert set(filled_in) == {("merchants", "earlier_timezones"), ("merchants", "offers_per_day")}
+    assert set(filled_in) == {
+        ("merchants", "earlier_timezones"),
+        ("merchants", "offers_per_day"),
+        ("payments", "method"),
+        ("payments", "note"),
+    }
 
 
 def test_money_is_whole_minor_units_in_64_bits_and_nothing_is_a_float(columns):

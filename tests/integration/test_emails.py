@@ -89,9 +89,9 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "payment_recorded": (
         PAYMENT
-        | {"receipt": "7KQ2MW4X-2", "installments": [1, 2], "method": "check", "received_on": "2026-12-03"}
+        | {"receipt": "7KQ2MW4X-2", "installments": [1, 2], "method": "check", "received_on": "2026-12-04"}
         | {
-            "note": "Cheque 0042",
+            "note": "№ 0042",
             "changed": [
                 {"number": 1, "due_on": "2026-12-04", "amount": 3333, "owed": 0},
                 {"number": 2, "due_on": "2027-01-04", "amount": 3334, "owed": 1234},
@@ -100,8 +100,8 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
         [
             "7KQ2MW4X-2",
             "$66.67",
-            "Thursday 3 December 2026",
-            "Cheque 0042",
+            "Friday 4 December 2026",
+            "№ 0042",
             "Paid by: Cheque",
             "$12.34",
             "not right, write to help@example.com",
