@@ -22,7 +22,7 @@ from .web.account import auth, emails, security
 from .web.admin import pages as admin
 from .web.customer import calendar
 from .web.customer import plans as customer
-from .web.merchant import dashboard, exports, plans, refunds
+from .web.merchant import dashboard, exports, payments, plans, refunds
 from .web.shared import agreements, documents, health, landing, security_txt
 
 # The pages by audience; each module has its blueprint as ``bp``.
@@ -37,6 +37,7 @@ BLUEPRINTS = (
     calendar,
     dashboard,
     plans,
+    payments,
     refunds,
     exports,
     agreements,

@@ -8,11 +8,11 @@ from flask_cors import CORS
 
 from portal.extensions import csrf, limiter
 
-from . import analytics, auth, docs, guards, installments, plans, tokens
+from . import analytics, auth, docs, guards, installments, payments, plans, tokens
 from .requests import StrictJson
 
 CALLS = "6000 per minute"
-BLUEPRINTS = (auth, plans, installments, analytics, docs)
+BLUEPRINTS = (auth, plans, installments, payments, analytics, docs)
 EXPOSED = ["Link", "Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "X-Request-Id"]
 
 for module in BLUEPRINTS:
@@ -37,6 +37,7 @@ def init_app(app: APIFlask) -> None:
 @auth.bp.after_request
 @plans.bp.after_request
 @installments.bp.after_request
+@payments.bp.after_request
 @analytics.bp.after_request
 def keep_out_of_caches(response: Response) -> Response:
     """Responses are private to the holder of the token."""

@@ -9,9 +9,11 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from portal.core.money import decimal_text
+from portal.core.payments import Method
 from portal.core.roles import Actor
 from portal.core.schedule import Frequency
-from portal.core.states import InstallmentStatus
+from portal.core.states import InstallmentStatus, PaymentState
+from portal.queries.payments import ListedPayment
 from portal.queries.read_models import InstallmentView, PlanView
 from portal.services import payment_settlement, refund_settlement
 
@@ -118,6 +120,26 @@ class Refund(Answer):
     installments: list[RefundLine]
 
 
+class Allocation(Answer):
+    installment: Id = shown(INSTALLMENT_ID)
+    number: int = shown(1)
+    amount: Decimals = shown("25.00")
+
+
+class Payment(Answer):
+    id: Id = shown("01980000-0000-7000-8000-0000000000e1")
+    plan: Id = shown(PLAN_ID)
+    receipt: str | None = shown("7KQ2MW4X-1", "Null until the payment has succeeded.")
+    amount: Decimals = shown("25.00")
+    currency: str = shown("USD")
+    method: Method = shown("cash", "Card payments are made by the provider, the others recorded by the shop.")
+    status: PaymentState = shown("succeeded")
+    received_on: Day | None = shown("2026-12-30", "Null until the payment has succeeded.")
+    created_at: Instant = shown("2026-12-30T09:30:00Z")
+    reversed: Decimals = shown("0.00", "What turned out not to have come in.")
+    allocations: list[Allocation]
+
+
 class Problem(BaseModel):
     """RFC 9457. ``errors`` names fields with bad input; ``outcome`` says why a payment was refused."""
 
@@ -197,6 +219,7 @@ def paid_installment(answer: payment_settlement.Answer) -> dict[str, Any]:
         paid_at=datetime.fromisoformat(facts["paid_at"]),
         status=InstallmentStatus.PAID,
         processing=False,
+        settled=facts["paid"] - facts.get("reversed", 0),
     )
     return installment(view, answer.currency)
 
@@ -221,6 +244,30 @@ def refund(answer: refund_settlement.Answer) -> dict[str, Any]:
         "installments": [
             {"installment": i, "cancelled": decimal_text(c, currency), "returned": decimal_text(r, currency)}
             for i, (c, r) in lines.items()
+        ],
+    }
+
+
+def payment(view: ListedPayment) -> dict[str, Any]:
+    """A payment, with what it pays or paid of which installments."""
+    return {
+        "id": str(view.id),
+        "plan": str(view.plan_id),
+        "receipt": view.receipt,
+        "amount": decimal_text(view.amount, view.currency),
+        "currency": view.currency,
+        "method": view.method,
+        "status": view.state,
+        "received_on": view.received_on.isoformat() if view.received_on else None,
+        "created_at": instant(view.created_at),
+        "reversed": decimal_text(view.reversed, view.currency),
+        "allocations": [
+            {
+                "installment": str(part.installment_id),
+                "number": part.number,
+                "amount": decimal_text(part.amount, view.currency),
+            }
+            for part in view.allocations
         ],
     }
 

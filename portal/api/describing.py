@@ -26,6 +26,7 @@ MODELS: tuple[type[BaseModel], ...] = (
     answers.Tokens,
     answers.Plan,
     answers.Installment,
+    answers.Payment,
     answers.Refund,
     answers.Problem,
     figures.Dashboard,
@@ -148,5 +149,7 @@ PARAMETERS = {
     "installment_id": answers.INSTALLMENT_ID,
     "limit": PageQuery.model_fields["limit"].default,
     "Idempotency-Key": "order-1234",
+    "from": "2026-12-01",
+    "to": "2026-12-31",
     "cursor": "WyIwMTk4MDAwMCJd.signature",
 }

@@ -30,6 +30,12 @@ NEW_PLAN: Json = {
     "start_date": "2026-12-31",
     "frequency": "monthly",
 }
+NEW_PAYMENT: Json = {
+    "amount": "25.00",
+    "method": "cash",
+    "received_on": "2026-12-30",
+    "note": "At the counter",
+}
 NEW_REFUND: Json = {"amount": "80.00"}
 
 # What an action leaves of the worked example; see ``answers``.
@@ -100,6 +106,14 @@ TOO_MANY_OPEN_OFFERS = {
         "This customer has 20 offers of yours to answer. Wait for an answer, or revoke an offer that is not needed any "
         "more.",
         code="too_many_open_offers",
+    )
+}
+TOO_MUCH_PAID = invalid("amount", "At most 100.00 is owed.")
+LOOKS_RECORDED = {
+    409: problem(
+        409,
+        "This looks recorded already: receipt 7KQ2MW4X-1. Confirm that it is another payment.",
+        code="looks_recorded",
     )
 }
 TOO_MUCH = invalid("amount", "At most 100.00 can be refunded.")

@@ -69,7 +69,7 @@ def page(
     response = jsonify([write(one) for one in shown])
     if len(found) > len(shown):
         cursor = _signer(of).dumps(end(shown[-1]))
-        args = request.args.to_dict() | {"cursor": cursor}
+        args = (request.view_args or {}) | request.args.to_dict() | {"cursor": cursor}
         url = url_for(request.endpoint or "", _external=True, **args)
         response.headers["Link"] = f'<{url}>; rel="next"'
     return response

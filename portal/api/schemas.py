@@ -67,7 +67,8 @@ class Body(BaseModel):
         """Raises ``InvalidInput``, or leaves that to ``refuse`` where a service has more to say."""
         if not isinstance(obj, dict):
             raise InvalidInput.at(WHOLE_BODY, N_("Send a JSON object."))
-        sent = {name: value for name, value in obj.items() if name in cls.model_fields}
+        names = {field.alias or name for name, field in cls.model_fields.items()}
+        sent = {name: value for name, value in obj.items() if name in names}
         unknown = islice((name for name in obj if name not in sent), MOST_UNKNOWN)
         faults = {_legible(name): PortalError(UNKNOWN) for name in unknown}
         try:

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, literal, select, tuple_
+from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_
 from sqlalchemy.orm import Session
 
 from portal.core.calendar import business_date
@@ -92,7 +92,10 @@ class InstallmentRow:
 
 @dataclass(frozen=True, slots=True)
 class MovementRow:
-    """Money that moved: a payment, or a refund, which is negative; ``moved_on`` is the shop's date."""
+    """Money that moved: a payment, or a refund, which is negative; ``moved_on`` is the shop's date.
+
+    ``received_on`` is the day that the shop gave for a payment that it recorded, else that of the provider's answer.
+    """
 
     kind: str
     moved_on: date
@@ -104,6 +107,8 @@ class MovementRow:
     customer_email: str
     currency: str
     amount: Money
+    method: str
+    received_on: date | None
 
 
 Row = PlanRow | InstallmentRow | MovementRow
@@ -230,6 +235,8 @@ def _payments(merchant: Actor, wanted: ExportFilter) -> Select[Any]:
             Plan.description,
             User.name,
             Plan.customer_email,
+            Payment.method,
+            func.coalesce(Payment.received_on, Payment.settled_on).label("received_on"),
         )
         .join(Plan, (Plan.merchant_id == Payment.merchant_id) & (Plan.id == Payment.plan_id))
         .join(User, User.id == Plan.customer_id)
@@ -254,6 +261,8 @@ def _refunds(merchant: Actor, wanted: ExportFilter) -> Select[Any]:
             Plan.description,
             User.name,
             Plan.customer_email,
+            literal("").label("method"),
+            literal(None).label("received_on"),
         )
         .join(Plan, (Plan.merchant_id == Refund.merchant_id) & (Plan.id == Refund.plan_id))
         .join(User, User.id == Plan.customer_id)
@@ -305,7 +314,7 @@ def _installment_row(row: Any, today: date) -> InstallmentRow:
         status=str(seen.status),
         currency=row.currency,
         amount=money(seen.amount),
-        paid=money(seen.paid),
+        paid=money(seen.settled),
         cancelled=money(seen.cancelled),
         returned=money(seen.returned),
         owed=money(seen.owed if state is PlanState.ACTIVE else 0),
@@ -325,4 +334,6 @@ def _movement_row(row: Any) -> MovementRow:
         customer_email=row.customer_email,
         currency=row.currency,
         amount=Money(row.amount, row.currency),
+        method=row.method,
+        received_on=row.received_on,
     )

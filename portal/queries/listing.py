@@ -106,6 +106,14 @@ def merchant_of_plan(session: Session, actor: Actor, plan_id: UUID) -> UUID:
     return merchant_id
 
 
+def currency_of_plan(session: Session, actor: Actor, plan_id: UUID) -> str:
+    """The currency of an own plan's amounts. Raises ``NotFound`` for another's."""
+    currency = session.scalars(select(Plan.currency).where(Plan.id == plan_id, owned_by(actor))).one_or_none()
+    if currency is None:
+        raise NotFound()
+    return currency
+
+
 def owned_by(actor: Actor) -> ColumnElement[bool]:
     """A merchant's plans are those it offered, anybody else's those that were offered to that person."""
     return (Plan.merchant_id if actor.role is Role.MERCHANT else Plan.customer_id) == actor.id

@@ -17,7 +17,8 @@ from portal.models import Customer, Installment, Merchant, Plan, User
 
 
 class InstallmentView(NamedTuple):
-    """An installment today; amounts in minor units. ``processing``: a payment for it has no answer yet.
+    """An installment today; amounts in minor units. ``processing``: a payment for it has no answer yet. ``settled`` was
+    paid and has stayed paid, returned or not.
 
     A tuple, since lists hold hundreds, and it is made much quicker than a frozen dataclass.
     """
@@ -36,6 +37,7 @@ class InstallmentView(NamedTuple):
     paid_at: datetime | None
     status: InstallmentStatus
     processing: bool
+    settled: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ class PlanView:
 
     @property
     def paid(self) -> int:
-        return sum(i.paid for i in self.installments)
+        return sum(i.settled for i in self.installments)
 
     @property
     def owed(self) -> int:
@@ -238,6 +240,7 @@ def installment_view(line: Any, plan_id: UUID, state: PlanState, today: date) ->
     """An installment of a plan in this state; ``line`` begins with the columns of ``LINE``."""
     id_, number, amount, paid, reversed_, cancelled, returned, owed, paid_before, *days = line[:14]
     due_on, late_on, paid_on, paid_at, processing = days
-    status = installment_status(state, owed, paid - reversed_ + paid_before, due_on, late_on, today)
+    settled = paid - reversed_ + paid_before
+    status = installment_status(state, owed, settled, due_on, late_on, today)
     sums = (amount, paid, reversed_, cancelled, returned, owed)
-    return InstallmentView(id_, plan_id, number, *sums, due_on, paid_on, paid_at, status, processing)
+    return InstallmentView(id_, plan_id, number, *sums, due_on, paid_on, paid_at, status, processing, settled)

@@ -8,16 +8,20 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, desc, select, union_all
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from portal.core.ledger import Account
+from portal.core.payments import Method
 from portal.models import Event, Installment, Message, Payment, Plan, Refund, Reminder, User
 from portal.models.ledger import Posting
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentView:
-    """A payment with what it was for; ``amount`` in minor units, ``receipt`` once it succeeded (reference-1)."""
+    """A payment with what it was for; ``amount`` in minor units, ``receipt`` once it succeeded (reference-1).
+
+    ``received_on``, ``note`` and the name ``recorded_by`` are of those that the shop recorded.
+    """
 
     id: UUID
     plan_id: UUID
@@ -36,6 +40,14 @@ class PaymentView:
     created_at: datetime
     settled_at: datetime | None
     settled_on: date | None
+    method: str
+    received_on: date | None
+    note: str
+    recorded_by: str | None
+
+    @property
+    def is_recorded(self) -> bool:
+        return self.method != Method.PROVIDER
 
     @property
     def receipt(self) -> str | None:
@@ -89,6 +101,9 @@ class ReceiptLine:
     amount: int
 
 
+_RECORDER = aliased(User)
+
+
 def payments_query() -> Select[Any]:
     """Payments with their plan and parties, newest first; the caller says whose."""
     return (
@@ -110,9 +125,14 @@ def payments_query() -> Select[Any]:
             Payment.created_at,
             Payment.settled_at,
             Payment.settled_on,
+            Payment.method,
+            Payment.received_on,
+            Payment.note,
+            _RECORDER.name,
         )
         .join(Plan, (Plan.merchant_id == Payment.merchant_id) & (Plan.id == Payment.plan_id))
         .join(User, User.id == Payment.customer_id)
+        .outerjoin(_RECORDER, _RECORDER.id == Payment.recorded_by)
         .order_by(Payment.id.desc())
     )
 

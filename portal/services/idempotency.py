@@ -24,12 +24,17 @@ KEPT = timedelta(days=30)
 
 # A kept key must find its request after an upgrade: a renamed class or field is hashed by its first name.
 _FIRST_NAMES = {"PaymentRequest": "Order", "expected_amount": "shown"}
+# Fields that came later are left out where they are not used, so that what was asked before is still the same.
+_LATER = {"part"}
 
 
 def fingerprint(request: Any) -> str:
     """What makes two requests the same: the SHA-256 of a request's kind and fields (a dataclass)."""
     kind = type(request).__name__
-    fields = {_FIRST_NAMES.get(name, name): value for name, value in asdict(request).items()}
+    asked = {
+        name: value for name, value in asdict(request).items() if value is not None or name not in _LATER
+    }
+    fields = {_FIRST_NAMES.get(name, name): value for name, value in asked.items()}
     fields = {"kind": _FIRST_NAMES.get(kind, kind)} | fields
     return hashlib.sha256(json.dumps(fields, default=str, sort_keys=True).encode()).hexdigest()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -12,8 +12,8 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from portal.adapters.gateway import Charge, Gateway, ProviderUnavailable, call_provider
-from portal.core.allocation import OwedPart, allocate_payment
 from portal.core.errors import N_, Busy, Conflict, Forbidden, NotFound
+from portal.core.payments import Method, check_part, spread
 from portal.core.roles import Actor, Origin, Role
 from portal.core.states import REFUSALS, InstallmentStatus, PaymentState, PlanState, installment_status
 from portal.models import IdempotencyKey, Installment, Payment, Plan, User, new_id
@@ -28,6 +28,7 @@ class Scope(StrEnum):
     INSTALLMENT = "installment"
     OVERDUE = "overdue"
     ALL = "all"
+    AMOUNT = "amount"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +36,15 @@ class PaymentRequest:
     """What a customer asks to pay, and the amount in minor units that was shown beside the button.
 
     Without an amount (over the API) whatever is owed is paid; without a plan it is that of the installment.
+    ``part`` is the amount that the customer chose (``Scope.AMOUNT``): it pays what is due first, then forwards, and
+    ``expected_amount`` is then all that was shown as owed.
     """
 
     plan_id: UUID | None
     scope: Scope
     expected_amount: int | None
     installment_id: UUID | None = None
+    part: int | None = None
 
 
 def pay(
@@ -52,12 +56,12 @@ def pay(
     now: datetime,
     origin: Origin | None = None,
 ) -> Answer:
-    """Pay the whole of what the request covers with the customer's card, exactly once per key.
+    """Pay what the request covers with the customer's card, exactly once per key.
 
     With an ``origin`` (over the API) paying an open offer accepts it, together with the intent: if the payment is then
     declined, the plan is active and unpaid. Runs three units of work: the intent is committed before the provider is
     called, and the answer after. Raises ``NotFound``, ``Conflict`` (with the new figure if another amount is owed),
-    ``KeyReused``.
+    ``InvalidInput`` at ``amount`` for a part that cannot be paid, ``KeyReused``.
     """
     if customer.role is not Role.CUSTOMER:
         raise Forbidden(N_("Only the customer of a plan can do this."))
@@ -96,12 +100,8 @@ def _intend(
         offers.activate(session, plan, origin, "first payment", now, today)
     if plan.state != PlanState.ACTIVE:
         raise Conflict(REFUSALS[PlanState(plan.state)], code=f"plan_{plan.state}")
-    covered = _covered(installments_of(session, plan), request, today)
-    amount = sum(i.owed for i in covered)
-    if request.expected_amount is not None and amount != request.expected_amount:
-        raise Conflict(
-            N_("The amount owed has changed. Check it and pay again."), code="other_amount", figure=amount
-        )
+    allocated = _allocations(installments_of(session, plan), request, plan.currency, today)
+    amount = sum(allocated.values())
     payment = {
         "merchant_id": merchant_id,
         "id": payment_id,
@@ -109,12 +109,12 @@ def _intend(
         "customer_id": customer.id,
         "amount": amount,
         "currency": plan.currency,
+        "method": Method.PROVIDER,
         "test_card": test_card,
         "state": PaymentState.PROCESSING,
         "created_at": now,
     }
     insert_rows(session, Payment, [payment])
-    allocated = allocate_payment([OwedPart(i.id, i.number, i.owed) for i in covered], amount)
     ledger.allocate(session, plan, payment_id, allocated)
     return merchant_id, plan_id, Charge(payment_id, amount, plan.currency, test_card)
 
@@ -140,8 +140,32 @@ _OF_PLAN = _OWN.where(Plan.id == bindparam("wanted"))
 _OF_INSTALLMENT = _OWN.join(Installment).where(Installment.id == bindparam("wanted"))
 
 
+def _allocations(
+    installments: Sequence[Installment], request: PaymentRequest, currency: str, today: date
+) -> dict[UUID, int]:
+    """What the request pays of which installments, in minor units; none of them is being processed."""
+    covered = _covered(installments, request, today)
+    owed = sum(i.owed for i in covered)
+    if request.expected_amount is not None and owed != request.expected_amount:
+        raise Conflict(
+            N_("The amount owed has changed. Check it and pay again."), code="other_amount", figure=owed
+        )
+    if request.part is not None:
+        check_part(request.part, owed, currency)
+    allocated = spread(covered, owed if request.part is None else request.part)
+    _refuse_processing(i for i in covered if i.id in allocated)
+    return allocated
+
+
+def _refuse_processing(installments: Iterable[Installment]) -> None:
+    if any(i.processing for i in installments):
+        raise Conflict(
+            N_("This payment is already being processed. Nothing was charged again."), code="processing"
+        )
+
+
 def _covered(installments: Sequence[Installment], request: PaymentRequest, today: date) -> list[Installment]:
-    """The installments that the request pays, each owed and none being processed; else ``Conflict`` or ``NotFound``."""
+    """The installments that the request may pay, each owed; else ``Conflict`` or ``NotFound``."""
     if request.scope is Scope.INSTALLMENT:
         covered = [i for i in installments if i.id == request.installment_id]
         if not covered:
@@ -150,10 +174,8 @@ def _covered(installments: Sequence[Installment], request: PaymentRequest, today
         covered = [i for i in installments if i.owed]
     if request.scope is Scope.OVERDUE:
         covered = [i for i in covered if _status(i, today) is InstallmentStatus.LATE]
-    if any(i.processing for i in covered):
-        raise Conflict(
-            N_("This payment is already being processed. Nothing was charged again."), code="processing"
-        )
+    if request.scope is not Scope.AMOUNT:
+        _refuse_processing(covered)
     if not covered or any(not i.owed for i in covered):
         paid = not covered or covered[0].settled
         message = (

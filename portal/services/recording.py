@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.core.calendar import business_date
-from portal.core.errors import N_, Conflict, collecting
+from portal.core.errors import N_, Conflict, InvalidInput, collecting
 from portal.core.payments import (
     LOOKS_RECORDED_WITHIN,
     NOTE_LONGEST,
@@ -34,7 +34,7 @@ from .transaction import insert_rows
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What a shop says that it received: ``amount`` minor units, how, on which day, and a note.
+    """What a shop says that it received: ``amount`` minor units, how, on which day (today unless given), and a note.
 
     ``shown`` is what was owed when the form was shown, in minor units; None over the API. ``again`` says that it is
     another payment, although one like it was just recorded.
@@ -43,7 +43,7 @@ class Recording:
     plan_id: UUID
     amount: int
     method: Method
-    received_on: date
+    received_on: date | None = None
     note: str = ""
     shown: int | None = None
     again: bool = False
@@ -94,8 +94,9 @@ def record(session: Session, merchant: Actor, wanted: Recording, now: datetime) 
     if wanted.shown is not None and wanted.shown != worked_out.owed:
         message = N_("The amount owed has changed. Check the preview and confirm again.")
         raise Conflict(message, code="other_amount", figure=worked_out.owed)
+    wanted = replace(wanted, received_on=wanted.received_on or today, note=note)
     _refuse_what_looks_recorded(session, plan, wanted, now)
-    return _write(session, plan, merchant, wanted, worked_out, note, now, today)
+    return _write(session, plan, merchant, wanted, worked_out, now, today)
 
 
 def preview(session: Session, merchant: Actor, wanted: Recording, now: datetime) -> Preview:
@@ -106,19 +107,21 @@ def preview(session: Session, merchant: Actor, wanted: Recording, now: datetime)
 
 def _work_out(session: Session, plan: Plan, wanted: Recording, today: date) -> tuple[Preview, str]:
     """What recording does, and the note as it is stored. Names every field at fault in one ``InvalidInput``."""
-    if plan.state != PlanState.ACTIVE or plan.accepted_on is None:
-        raise Conflict(REFUSALS[PlanState(plan.state)], code=f"plan_{plan.state}")
-    installments = installments_of(session, plan)
-    refuse_while_processing(session, plan, installments)
-    owed = sum(i.owed for i in installments)
     note = ""
     with collecting() as faults:
         with faults.caught():
+            note = clean_line(wanted.note, "note", longest=NOTE_LONGEST, required=False)
+        if plan.state != PlanState.ACTIVE or plan.accepted_on is None:
+            if faults.errors:
+                raise InvalidInput(faults.errors)
+            raise Conflict(REFUSALS[PlanState(plan.state)], code=f"plan_{plan.state}")
+        installments = installments_of(session, plan)
+        refuse_while_processing(session, plan, installments)
+        owed = sum(i.owed for i in installments)
+        with faults.caught():
             check_part(wanted.amount, owed, plan.currency)
         with faults.caught():
-            check_received_on(wanted.received_on, plan.accepted_on, today)
-        with faults.caught():
-            note = clean_line(wanted.note, "note", longest=NOTE_LONGEST, required=False)
+            check_received_on(wanted.received_on or today, plan.accepted_on, today)
     return Preview(owed, spread(installments, wanted.amount)), note
 
 
@@ -148,7 +151,6 @@ def _write(
     merchant: Actor,
     wanted: Recording,
     worked_out: Preview,
-    note: str,
     now: datetime,
     today: date,
 ) -> UUID:
@@ -163,7 +165,7 @@ def _write(
         "currency": plan.currency,
         "method": wanted.method,
         "received_on": wanted.received_on,
-        "note": note,
+        "note": wanted.note,
         "recorded_by": merchant.id,
         "state": PaymentState.SUCCEEDED,
         "number": number,
@@ -179,8 +181,8 @@ def _write(
         "currency": plan.currency,
         "receipt": f"{plan.reference}-{number}",
         "method": wanted.method,
-        "received_on": wanted.received_on.isoformat(),
-        "note": note,
+        "received_on": str(wanted.received_on),
+        "note": wanted.note,
     }
     received = Received("payment_recorded", "payment_recorded", merchant.id, facts)
     book(session, plan, payment_id, worked_out.amounts, received, now, today, last=not worked_out.left)

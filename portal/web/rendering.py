@@ -20,6 +20,7 @@ from portal.core.roles import Role
 from portal.presentation import formats, i18n
 from portal.presentation.activity import email_name
 from portal.presentation.i18n import language
+from portal.presentation.methods import method_name
 
 from . import guards, languages
 
@@ -80,6 +81,7 @@ def init_app(app: Flask) -> None:
     app.add_template_filter(_distance, "distance")
     app.add_template_filter(_span, "span")
     app.add_template_filter(_state, "state")
+    app.add_template_filter(method_name, "method")
     app.add_template_filter(email_name, "email_name")
     app.context_processor(page_context)
 

@@ -96,13 +96,14 @@ def test_every_parameter_of_the_api_is_bounded_and_named(app, world):
     program.sign_in(world.shop.email)
     cases = 0
     for path, methods in program.get("/openapi.json").json["paths"].items():
+        address = path.replace("{plan_id}", str(world.ids["plan_id"][0]))
         for parameter in methods.get("get", {}).get("parameters", []):
             if parameter["in"] != "query":
                 continue
             for text in ("\u0301" * 600, "9" * 3900, "\u202e", CARDS[0]):
                 query = urlencode({parameter["name"]: text})
                 answer = within_limit(
-                    partial(program.get, path.removeprefix("/api"), query_string=query), query[:20]
+                    partial(program.get, address.removeprefix("/api"), query_string=query), query[:20]
                 )
                 cases += 1
                 assert answer.status_code == 422 and parameter["name"] in answer.json["errors"], (

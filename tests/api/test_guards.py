@@ -19,6 +19,7 @@ BODIES = {
         "num_installments": 1,
         "start_date": in_days(1),
     },
+    "payments": {"amount": "1.00"},
     "refunds": {"amount": "1.00"},
 }
 

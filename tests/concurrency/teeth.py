@@ -97,7 +97,7 @@ CUTS = (
     ),
     Cut(
         "what is owed, read under the lock",
-        "    if any(i.processing for i in covered):\n",
+        "    if any(i.processing for i in installments):\n",
         "    if False:\n",
         (PAYING.format("paying on sqlite"), PAYING.format("paying on postgres")),
     ),

@@ -13,6 +13,7 @@ from portal.core.roles import Role
 from portal.extensions import db, now
 from portal.presentation import formats, pdf
 from portal.presentation.i18n import amount_text, language, number
+from portal.presentation.methods import method_name
 from portal.presentation.pdf import Document, Table
 from portal.queries import customer, listing, merchant, timeline
 from portal.queries.read_models import InstallmentView, PlanView
@@ -63,10 +64,24 @@ def _receipt(payment: PaymentView) -> Response:
             (_("Paid by"), f"{payment.customer_name}, {shown_email(payment.customer_email)}"),
             (_("For"), f"{payment.description}, {payment.reference}"),
             (_("When"), formats.moment(payment.settled_at, payment.timezone, language())),
+            *_recorded(payment),
         ),
         tables=(_receipt_table(payment, lines),),
     )
     return _answer(document, f"receipt-{payment.receipt}")
+
+
+def _recorded(payment: PaymentView) -> tuple[tuple[str, str], ...]:
+    """How a payment that the shop recorded was made, and who says so."""
+    if payment.received_on is None:
+        return ()
+    note = ((_("Note"), payment.note),) if payment.note else ()
+    return (
+        (_("How it was paid"), method_name(payment.method)),
+        (_("Received on"), formats.day(payment.received_on, language())),
+        (_("Recorded by"), payment.recorded_by or ""),
+        *note,
+    )
 
 
 def _statement(plan: PlanView) -> Response:
@@ -118,7 +133,7 @@ def _schedule(plan: PlanView) -> Table:
                 str(number(i.number)),
                 formats.short_day(i.due_on, language()),
                 money(i.amount),
-                money(i.paid),
+                money(i.settled),
                 money(i.cancelled),
                 money(i.owed),
                 state(i),
@@ -142,11 +157,14 @@ def _movements(plan: PlanView) -> list[Table]:
     tables = [
         Table(
             _("Payments"),
-            (_("Receipt"), _("When"), _("Amount")),
-            tuple((p.receipt or "", _moment(p, plan), money(p.amount)) for p in reversed(paid)),
-            (0.3, 0.45, 0.25),
-            frozenset({2}),
-            ("", _("Total"), money(sum(p.amount for p in paid))),
+            (_("Receipt"), _("When"), _("How it was paid"), _("Amount")),
+            tuple(
+                (p.receipt or "", _moment(p, plan), method_name(p.method), money(p.amount))
+                for p in reversed(paid)
+            ),
+            (0.22, 0.34, 0.22, 0.22),
+            frozenset({3}),
+            ("", _("Total"), "", money(sum(p.amount for p in paid))),
         ),
         Table(
             _("Refunds"),
