@@ -12,22 +12,21 @@ import time
 from collections.abc import Callable, Iterator
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import hypothesis
-import jinja2
 import pytest
 import redis
 import sqlalchemy
 from aiosmtpd.controller import Controller
 from flask import Flask
-from jinja2.bccache import Bucket
 from sqlalchemy.orm import Session
 
 from config import load_settings
 from portal import create_app
-from portal.extensions import db
+from portal.extensions import db, limiter
 from tests import browserlike, servers
 from tests.databases import PostgresDatabase, SqliteDatabases, environment
 
@@ -91,52 +90,67 @@ def database_role() -> str:
     return "portal"
 
 
+@pytest.fixture(scope="session")
+def instance(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The portal's own folder: the same for every test, so that one portal can serve them all."""
+    return tmp_path_factory.mktemp("instance")
+
+
 @pytest.fixture
-def database_url(engine_name: str, database_role: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def database_url(engine_name: str, database_role: str, request: pytest.FixtureRequest, instance: Path) -> str:
     """The address of a migrated database that holds nothing yet."""
     made_by = {"sqlite": "sqlite_databases", "postgres": "postgres_database"}[engine_name]
     databases = request.getfixturevalue(made_by)
-    url = databases.fresh(tmp_path)
+    url = databases.fresh(instance)
     return databases.owner_url if engine_name == "postgres" and database_role == "owner" else url
 
 
 @pytest.fixture
 def environ(
-    database_url: str, engine_name: str, request: pytest.FixtureRequest, tmp_path: Path
+    database_url: str, engine_name: str, request: pytest.FixtureRequest, instance: Path
 ) -> dict[str, str]:
     """The environment variables of this test's portal; a test module may override this fixture to add some."""
     owner = {}
     if engine_name == "postgres":
         owner["MIGRATION_DATABASE_URL"] = request.getfixturevalue("postgres_database").owner_url
-    return environment(tmp_path, DATABASE_URL=database_url, **owner)
+    return environment(instance, DATABASE_URL=database_url, **owner)
 
 
-class CompiledTemplates(jinja2.BytecodeCache):
-    """Templates compiled by an earlier test: every test has a portal of its own, and compiling is most of its cost."""
-
-    def __init__(self) -> None:
-        self.compiled: dict[str, bytes] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        if bucket.key in self.compiled:
-            bucket.bytecode_from_string(self.compiled[bucket.key])
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        self.compiled[bucket.key] = bucket.bytecode_to_string()
-
-
-TEMPLATES = CompiledTemplates()
+@lru_cache(maxsize=4)
+def portal_of(settings: tuple[tuple[str, str], ...]) -> Flask:
+    """The real portal with these environment variables: made once, since making it costs as much as an average test."""
+    app = create_app(load_settings(dict(settings)) | {"TESTING": True})
+    app.test_client_class = browserlike.Client
+    return app
 
 
 @pytest.fixture
 def app(environ: dict[str, str]) -> Iterator[Flask]:
-    """The real portal on a fresh database."""
-    app = create_app(load_settings(environ) | {"TESTING": True})
-    app.test_client_class = browserlike.Client
-    app.jinja_env.bytecode_cache = TEMPLATES
+    """The real portal on a fresh database. What a test changes of its settings or adapters is set back."""
+    app = portal_of(tuple(sorted(environ.items())))
+    config, adapters = dict(app.config), app.extensions["adapters"]
+    limiter.reset()
+    adapters.queue.flush()
     yield app
+    app.config.clear()
+    app.config.update(config)
+    app.extensions["adapters"] = adapters
+    close(app)
+
+
+@pytest.fixture
+def own_app(environ: dict[str, str]) -> Iterator[Flask]:
+    """A portal of this test alone, which may add routes to it."""
+    app = portal_of.__wrapped__(tuple(sorted(environ.items())))
+    yield app
+    close(app)
+
+
+def close(app: Flask) -> None:
+    """Give back the connections to its database and its queue."""
     with app.app_context():
         db.engine.dispose()
+    app.extensions["adapters"].queue.storage.close()
 
 
 @pytest.fixture

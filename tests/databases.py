@@ -52,8 +52,10 @@ class SqliteDatabases:
             raise RuntimeError("the migrations left a connection open: the template is not in one file")
 
     def fresh(self, folder: Path) -> str:
-        """The address of an unused database in this folder."""
+        """The address of an unused database in this folder, in place of the one that an earlier test used."""
         path = folder / "portal.sqlite3"
+        for used in folder.glob(f"{path.name}*"):
+            used.unlink()
         shutil.copyfile(self.template, path)
         return f"sqlite:///{path}"
 

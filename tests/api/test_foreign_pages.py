@@ -43,9 +43,9 @@ WELCOME = [
 
 
 @pytest.fixture
-def environ(database_url, tmp_path):
+def environ(database_url, instance):
     settings = {"PORTAL_URL": f"{PORTAL}/", "CORS_ORIGINS": FRONT_END, "DATABASE_URL": database_url}
-    return environment(tmp_path, **settings, PORTAL_PASSWORDS="")
+    return environment(instance, **settings, PORTAL_PASSWORDS="")
 
 
 @pytest.fixture

@@ -103,9 +103,9 @@ def test_lists_hold_ones_own_only(people, strangers, plan):
         assert [program.get(path).json for program in strangers.values()] == [[], []]
 
 
-def test_a_view_without_a_stamp_does_not_answer(app):
-    app.add_url_rule("/api/unguarded", view_func=lambda: "seen")
-    assert Program(app).get("/unguarded").status_code == 404
+def test_a_view_without_a_stamp_does_not_answer(own_app):
+    own_app.add_url_rule("/api/unguarded", view_func=lambda: "seen")
+    assert Program(own_app).get("/unguarded").status_code == 404
 
 
 def test_an_unsafe_method_needs_no_form_token_but_a_bearer(app, client, shop, plan):

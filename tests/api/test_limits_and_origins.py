@@ -74,10 +74,10 @@ def test_the_six_thousand_and_first_is_refused(app, shop, ada):
 
 
 @pytest.fixture
-def environ(database_url, tmp_path, request):
+def environ(database_url, instance, request):
     """A portal that lets a front end in, unless the test says otherwise."""
     origins = getattr(request, "param", f"{FRONT_END}, https://shop.example.com/")
-    return environment(tmp_path, DATABASE_URL=database_url, **({"CORS_ORIGINS": origins} if origins else {}))
+    return environment(instance, DATABASE_URL=database_url, **({"CORS_ORIGINS": origins} if origins else {}))
 
 
 def preflight(program: Program, origin: str):

@@ -144,9 +144,9 @@ def test_each_room_is_for_its_role(app):
 
 
 @ON_SQLITE
-def test_a_view_without_a_stamp_does_not_answer(app, client):
-    app.add_url_rule("/unguarded", view_func=lambda: "seen")
-    assert client.get("/unguarded").status_code == 404
+def test_a_view_without_a_stamp_does_not_answer(own_app):
+    own_app.add_url_rule("/unguarded", view_func=lambda: "seen")
+    assert own_app.test_client().get("/unguarded").status_code == 404
 
 
 @ON_SQLITE

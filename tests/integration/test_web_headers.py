@@ -25,6 +25,12 @@ POLICY = {
 
 
 @pytest.fixture
+def app(own_app):
+    """Has a page that breaks."""
+    return own_app
+
+
+@pytest.fixture
 def answers(app, client, session):
     """One answer of every kind that the portal gives, by its status or name."""
 
