@@ -1,13 +1,20 @@
-"""The dashboard over the API: its model for the description, and its figures, which alone are JSON numbers."""
+"""The dashboard over the API: its model for the description, and its figures, which alone are JSON numbers.
+
+Both follow the registry of numbers, so that a new number is told here as soon as it is defined there.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+
+from pydantic import create_model
 
 from portal.core.money import to_decimal
 from portal.core.periods import Period
+from portal.queries.metrics import NUMBERS, Point, RatePoint, Unit
+from portal.queries.metrics import AgeGroup as Aged
 from portal.queries.metrics import Dashboard as Numbers
-from portal.queries.metrics import RatePoint
 
 from .answers import Answer, Day, shown
 
@@ -37,88 +44,113 @@ class MonthRate(Answer):
     rate: Rate = shown(50.0)
 
 
-class Dashboard(Answer):
+TYPES: dict[Unit, Any] = {
+    Unit.MONEY: float,
+    Unit.COUNT: int,
+    Unit.PERCENT: Rate,
+    Unit.MONEY_BY_AGE: list[AgeGroup],
+    Unit.MONEY_BY_WEEK: list[WeekFigure],
+    Unit.MONEY_BY_MONTH: list[MonthFigure],
+    Unit.PERCENT_BY_MONTH: list[MonthRate],
+}
+
+# The values of the worked example, where 25.00 of 100.00 were paid and 25.00 are late; series show one point each.
+EXAMPLES: dict[str, Any] = {
+    "total_revenue": 25.0,
+    "revenue": 25.0,
+    "revenue_before": 0.0,
+    "outstanding": 75.0,
+    "outstanding_before": 100.0,
+    "overdue": 25.0,
+    "overdue_installments": 1,
+    "overdue_new": 25.0,
+    "success_rate": 50.0,
+    "success_rate_due": 50.0,
+    "success_rate_due_before": None,
+    "on_time_rate": 50.0,
+    "on_time_rate_due": 50.0,
+    "on_time_rate_due_before": None,
+}
+
+
+def _fields() -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for number in NUMBERS.values():
+        kind = TYPES[number.unit]
+        if number.is_series:
+            fields[number.name] = (kind, shown([kind.__args__[0].example()], number.definition))
+            continue
+        # Programs have always read the success rate as a number: of nothing at all it is 0.
+        plain = float if number.name == "success_rate" else kind
+        fields[number.name] = (plain, shown(EXAMPLES[number.name], number.definition))
+        if number.compared:
+            before = shown(
+                EXAMPLES[f"{number.name}_before"], "What it is compared with; null for the period all."
+            )
+            fields[f"{number.name}_before"] = (kind | None, before)
+    return fields
+
+
+class Reported(Answer):
     """The merchant's numbers, the only figures that are JSON numbers; what they mean is in docs/numbers.md.
 
-    Rates are percents, and null where there is nothing to count. What ends in _before is what a number is compared
-    with, null for the period all.
+    Rates are percents, and null where there is nothing to count.
     """
 
-    total_revenue: float = shown(25.0)
-    overdue_installments: int = shown(1)
-    success_rate: float = shown(50.0, "Percent; 0 when there are none.")
     currency: str = shown("USD")
     period: Period = shown("30d")
     period_begins: Day | None = shown("2026-12-02", "Null for the period all.")
-    revenue: float = shown(25.0)
-    revenue_before: float | None = shown(0.0)
-    outstanding: float = shown(75.0)
-    outstanding_before: float | None = shown(100.0)
-    overdue: float = shown(25.0)
-    overdue_new: float = shown(25.0)
-    success_rate_due: Rate = shown(50.0)
-    success_rate_due_before: Rate = shown(None)
-    on_time_rate: Rate = shown(50.0)
-    on_time_rate_due: Rate = shown(50.0)
-    on_time_rate_due_before: Rate = shown(None)
-    aging: list[AgeGroup]
-    expected: list[WeekFigure]
-    schedule: list[MonthFigure]
-    takings: list[MonthFigure]
-    on_time_by_month: list[MonthRate]
+
+
+Dashboard: type[Answer] = create_model("Dashboard", __base__=Reported, __doc__=Reported.__doc__, **_fields())
 
 
 def dashboard(numbers: Numbers) -> dict[str, Any]:
     """The figures as JSON numbers; the success rate of nothing at all is 0."""
 
-    def money(amount: int) -> float:
-        return float(to_decimal(amount, numbers.currency))
+    def money(amount: int | None) -> float | None:
+        return None if amount is None else float(to_decimal(amount, numbers.currency))
 
-    def money_before(amount: int | None) -> float | None:
-        return None if amount is None else money(amount)
+    def age(group: Aged) -> dict[str, Any]:
+        return {"days": group.days, "amount": money(group.amount), "installments": group.installments}
 
-    return {
-        "total_revenue": money(numbers.total_revenue),
-        "overdue_installments": numbers.overdue_installments,
-        "success_rate": float(numbers.success_rate or 0),
+    def week(point: Point) -> dict[str, Any]:
+        return {"week": point.on.isoformat(), "amount": money(point.amount)}
+
+    def month(point: Point) -> dict[str, Any]:
+        return {"month": point.on.isoformat(), "amount": money(point.amount)}
+
+    told: dict[Unit, Callable[[Any], Any]] = {
+        Unit.MONEY: money,
+        Unit.COUNT: int,
+        Unit.PERCENT: _rate,
+        Unit.MONEY_BY_AGE: age,
+        Unit.MONEY_BY_WEEK: week,
+        Unit.MONEY_BY_MONTH: month,
+        Unit.PERCENT_BY_MONTH: _rate_of_month,
+    }
+    figures: dict[str, Any] = {
         "currency": numbers.currency,
         "period": numbers.period,
         "period_begins": numbers.span.first.isoformat() if numbers.previous else None,
-        "revenue": money(numbers.revenue),
-        "revenue_before": money_before(numbers.revenue_before),
-        "outstanding": money(numbers.outstanding),
-        "outstanding_before": money_before(numbers.outstanding_before),
-        "overdue": money(numbers.overdue),
-        "overdue_new": money(numbers.overdue_new),
-        **{name: rate(getattr(numbers, name)) for name in RATES},
-        "aging": [
-            {"days": group.days, "amount": money(group.amount), "installments": group.installments}
-            for group in numbers.aging
-        ],
-        "expected": [{"week": p.on.isoformat(), "amount": money(p.amount)} for p in numbers.expected],
-        "schedule": [{"month": p.on.isoformat(), "amount": money(p.amount)} for p in numbers.schedule],
-        "takings": [{"month": p.on.isoformat(), "amount": money(p.amount)} for p in numbers.takings],
-        "on_time_by_month": [month_rate(point) for point in numbers.on_time_by_month],
     }
+    for number in NUMBERS.values():
+        tell, value = told[number.unit], getattr(numbers, number.name)
+        figures[number.name] = [tell(point) for point in value] if number.is_series else tell(value)
+        if number.compared:
+            figures[f"{number.name}_before"] = tell(getattr(numbers, f"{number.name}_before"))
+    figures["success_rate"] = figures["success_rate"] or 0.0
+    return figures
 
 
-RATES = [
-    "success_rate_due",
-    "success_rate_due_before",
-    "on_time_rate",
-    "on_time_rate_due",
-    "on_time_rate_due_before",
-]
-
-
-def month_rate(point: RatePoint) -> dict[str, Any]:
+def _rate_of_month(point: RatePoint) -> dict[str, Any]:
     return {
         "month": point.on.isoformat(),
         "on_time": point.part,
         "due": point.whole,
-        "rate": rate(point.rate),
+        "rate": _rate(point.rate),
     }
 
 
-def rate(percent: Any) -> float | None:
+def _rate(percent: Any) -> float | None:
     return None if percent is None else float(percent)

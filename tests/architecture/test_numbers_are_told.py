@@ -17,6 +17,8 @@ def test_the_documentation_has_each_definition_and_no_other():
     ]
 
 
-def test_the_dashboard_holds_each_number_and_the_api_tells_it():
-    assert set(NUMBERS) <= {field.name for field in fields(Dashboard)}
-    assert set(NUMBERS) <= set(figures.Dashboard.model_fields)
+def test_the_dashboard_and_the_api_tell_the_numbers_with_what_they_are_compared_with_and_nothing_else():
+    compared = {f"{number.name}_before" for number in NUMBERS.values() if number.compared}
+    frame = {"currency", "period", "span", "previous"}
+    assert {field.name for field in fields(Dashboard)} == {*NUMBERS} | compared | frame
+    assert set(figures.Dashboard.model_fields) == {*NUMBERS} | compared | set(figures.Reported.model_fields)

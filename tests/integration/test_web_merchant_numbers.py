@@ -20,7 +20,7 @@ from portal.services import refunds
 from tests import factories
 from tests.browserlike import sign_in, text
 
-SERIES = [name for name, number in NUMBERS.items() if number.unit is Unit.SERIES]
+SERIES = [name for name, number in NUMBERS.items() if number.is_series]
 SINGLE = [name for name in NUMBERS if name not in SERIES]
 LINK = re.compile(r'href="(/merchant/[^"]*)"')
 

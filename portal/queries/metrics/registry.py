@@ -19,14 +19,25 @@ class Unit(StrEnum):
     MONEY = "money"
     COUNT = "count"
     PERCENT = "percent"
-    SERIES = "series"
+    MONEY_BY_AGE = "money by age"
+    MONEY_BY_WEEK = "money by week"
+    MONEY_BY_MONTH = "money by month"
+    PERCENT_BY_MONTH = "percent by month"
+
+
+# How the pages name a row that counts in a rate, and one that does not.
+PAID = (N_("Paid"), N_("Late"))
+ON_TIME = (N_("On time"), N_("Not on time"))
 
 
 @dataclass(frozen=True, slots=True)
 class Number:
     """``select`` chooses the rows behind it, whose values add up to an amount, a count or a series.
 
-    A percent is the sum of the values out of the number of the rows.
+    The rows are money that moved where it is ``of_cash``, else installments. A percent is the sum of their values out
+    of their number, and each has one of the two ``outcomes``.
+    What depends on the period that is chosen is ``of_period``; what is ``compared`` has a value ``..._before``, and
+    ``rise_is_good`` tells how a change is coloured, if at all.
     """
 
     name: str
@@ -34,6 +45,15 @@ class Number:
     definition: str
     unit: Unit
     select: Callable[[ReportingPeriod], Selection]
+    outcomes: tuple[str, str] | None = None
+    of_cash: bool = False
+    of_period: bool = False
+    compared: bool = False
+    rise_is_good: bool | None = None
+
+    @property
+    def is_series(self) -> bool:
+        return " by " in self.unit
 
 
 NUMBERS = {
@@ -45,6 +65,7 @@ NUMBERS = {
             N_("Cash received less cash returned, all time."),
             Unit.MONEY,
             selections.revenue,
+            of_cash=True,
         ),
         Number(
             "revenue",
@@ -55,6 +76,10 @@ NUMBERS = {
             ),
             Unit.MONEY,
             selections.revenue_of_period,
+            of_period=True,
+            compared=True,
+            rise_is_good=True,
+            of_cash=True,
         ),
         Number(
             "outstanding",
@@ -64,6 +89,8 @@ NUMBERS = {
             ),
             Unit.MONEY,
             selections.owed,
+            of_period=True,
+            compared=True,
         ),
         Number(
             "overdue",
@@ -85,6 +112,7 @@ NUMBERS = {
             N_("The part of what is overdue that fell due in the period."),
             Unit.MONEY,
             selections.overdue_of_period,
+            of_period=True,
         ),
         Number(
             "success_rate",
@@ -92,6 +120,7 @@ NUMBERS = {
             N_("Installments paid, out of those paid or late, of accepted plans."),
             Unit.PERCENT,
             selections.success,
+            outcomes=PAID,
         ),
         Number(
             "success_rate_due",
@@ -102,6 +131,10 @@ NUMBERS = {
             ),
             Unit.PERCENT,
             selections.success_of_period,
+            outcomes=PAID,
+            of_period=True,
+            compared=True,
+            rise_is_good=True,
         ),
         Number(
             "on_time_rate",
@@ -112,6 +145,7 @@ NUMBERS = {
             ),
             Unit.PERCENT,
             selections.on_time,
+            outcomes=ON_TIME,
         ),
         Number(
             "on_time_rate_due",
@@ -122,6 +156,10 @@ NUMBERS = {
             ),
             Unit.PERCENT,
             selections.on_time_of_period,
+            outcomes=ON_TIME,
+            of_period=True,
+            compared=True,
+            rise_is_good=True,
         ),
         Number(
             "aging",
@@ -130,7 +168,7 @@ NUMBERS = {
                 "What is overdue, by how many days ago it was due. What was marked late before the shop's date went "
                 "back counts among the newest."
             ),
-            Unit.SERIES,
+            Unit.MONEY_BY_AGE,
             selections.aging,
         ),
         Number(
@@ -140,7 +178,7 @@ NUMBERS = {
                 "What is owed, by the week in which it is due, for eight weeks that begin on Mondays. This week counts "
                 "from today on."
             ),
-            Unit.SERIES,
+            Unit.MONEY_BY_WEEK,
             selections.expected,
         ),
         Number(
@@ -150,7 +188,7 @@ NUMBERS = {
                 "What is due under accepted plans, less what was cancelled, by month of the due date, for twelve "
                 "months up to this one."
             ),
-            Unit.SERIES,
+            Unit.MONEY_BY_MONTH,
             selections.schedule,
         ),
         Number(
@@ -159,15 +197,17 @@ NUMBERS = {
             N_(
                 "Cash received less cash returned, by the month in which it moved, for twelve months up to this one."
             ),
-            Unit.SERIES,
+            Unit.MONEY_BY_MONTH,
             selections.takings,
+            of_cash=True,
         ),
         Number(
             "on_time_by_month",
             N_("On-time rate by month of acceptance"),
             N_("The on-time rate of the plans accepted in each of the twelve months up to this one."),
-            Unit.SERIES,
+            Unit.PERCENT_BY_MONTH,
             selections.on_time_by_month,
+            outcomes=ON_TIME,
         ),
     )
 }

@@ -15,7 +15,7 @@ from portal.core.periods import DateRange, Period
 from portal.presentation import formats
 from portal.presentation.i18n import language
 from portal.presentation.i18n import number as in_digits
-from portal.queries.metrics import NUMBERS, Dashboard, Unit
+from portal.queries.metrics import NUMBERS, Dashboard, Number, Unit
 
 PERIODS = {
     Period.DAYS_30: _l("30 days"),
@@ -25,14 +25,6 @@ PERIODS = {
 }
 USUAL = Period.DAYS_30
 NOTHING = "-"
-
-# The comparison of a number, and whether an increase is good; an increase of what is owed is neither.
-BEFORE = {
-    "revenue": ("revenue_before", True),
-    "outstanding": ("outstanding_before", None),
-    "success_rate_due": ("success_rate_due_before", True),
-    "on_time_rate_due": ("on_time_rate_due_before", True),
-}
 
 # The figures of a dashboard, each with those in its small print.
 CARDS = (
@@ -121,7 +113,7 @@ def figure(name: str, numbers: Dashboard, asides: tuple[Figure, ...] = ()) -> Fi
     value = getattr(numbers, name)
     shown = in_words(number.unit, value, numbers.currency)
     url = number_url(name, numbers.period)
-    return Figure(_(number.title), url, shown, _change(name, number.unit, value, numbers), asides)
+    return Figure(_(number.title), url, shown, _change(number, value, numbers), asides)
 
 
 def in_words(unit: Unit, value: Any, currency: str) -> str:
@@ -142,20 +134,17 @@ def _day(day: date) -> str:
     return formats.short_day(day, language())
 
 
-def _change(name: str, unit: Unit, value: Any, numbers: Dashboard) -> Change | None:
-    if name not in BEFORE:
-        return None
-    field, more_is_good = BEFORE[name]
-    before = getattr(numbers, field)
+def _change(number: Number, value: Any, numbers: Dashboard) -> Change | None:
+    before = getattr(numbers, f"{number.name}_before") if number.compared else None
     if before is None or value is None or not (value or before):
         return None
-    then = in_words(unit, before, numbers.currency)
+    then = in_words(number.unit, before, numbers.currency)
     if value == before:
         return Change("same", None, "", _("Unchanged from %(before)s", before=then))
     way = "up" if value > before else "down"
     words = _("Up from %(before)s", before=then) if way == "up" else _("Down from %(before)s", before=then)
-    good = None if more_is_good is None else more_is_good is (way == "up")
-    return Change(way, good, _distance(unit, value, before, numbers.currency), words)
+    good = None if number.rise_is_good is None else number.rise_is_good is (way == "up")
+    return Change(way, good, _distance(number.unit, value, before, numbers.currency), words)
 
 
 def _distance(unit: Unit, value: Any, before: Any, currency: str) -> str:

@@ -8,34 +8,18 @@ from uuid import UUID
 
 from flask import render_template, request, url_for
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 
 from portal.core.errors import NotFound
 from portal.core.periods import Period
 from portal.core.roles import Role
 from portal.extensions import db, now
 from portal.queries import metrics
-from portal.queries.metrics import NUMBERS, Cursor, Dashboard, RowPage, Unit
+from portal.queries.metrics import NUMBERS, Cursor, Dashboard, Number, RowPage, Unit
 from portal.web.charts import Chart, Point
 from portal.web.guards import actor, requires
 
 from . import charts
 from .figures import choices, chosen_period, figure, number_url, span_in_words
-
-# These depend on the period that is chosen.
-OF_PERIOD = ("revenue", "outstanding", "overdue_new", "success_rate_due", "on_time_rate_due")
-# The rows of these are of money that moved; of all others, of installments that are due.
-OF_CASH = ("total_revenue", "revenue", "takings")
-# The labels of rows that count in a rate, and of those that do not.
-ON_TIME = (_l("On time"), _l("Not on time"))
-PAID = (_l("Paid"), _l("Late"))
-RATES = {
-    "success_rate": PAID,
-    "success_rate_due": PAID,
-    "on_time_rate": ON_TIME,
-    "on_time_rate_due": ON_TIME,
-    "on_time_by_month": ON_TIME,
-}
 
 
 @requires(Role.MERCHANT)
@@ -53,17 +37,17 @@ def show(name: str) -> str:
         name=name,
         number=number,
         numbers=numbers,
-        unit=_unit(name),
+        unit=_unit(number),
         figure=None if chart else figure(name, numbers),
         chart=chart,
         point=point,
         found=found,
-        choices=choices(period, "merchant.number", name=name) if name in OF_PERIOD else [],
+        choices=choices(period, "merchant.number", name=name) if number.of_period else [],
         span=span_in_words(numbers),
         period=period,
-        rate=RATES.get(name),
-        in_money=name not in RATES and number.unit is not Unit.COUNT,
-        of_cash=name in OF_CASH,
+        outcomes=[_(outcome) for outcome in number.outcomes or ()],
+        in_money=not number.outcomes and number.unit is not Unit.COUNT,
+        of_cash=number.of_cash,
         all_parts=number_url(name, period) if point else None,
         next_url=_page(name, period, where, "after", found and found.next_after),
         previous_url=_page(name, period, where, "before", found and found.previous_before),
@@ -107,12 +91,11 @@ def _page(name: str, period: Period, where: dict[str, Any], way: str, place: Cur
     return number_url(name, period, **where, **{way: f"{place[0]}_{place[1]}"}) if place else None
 
 
-def _unit(name: str) -> str:
-    unit = Unit.PERCENT if name in RATES else NUMBERS[name].unit
-    words = {
-        Unit.MONEY: _("Amount in %(currency)s", currency=actor().currency),
-        Unit.COUNT: _("Number of installments"),
-        Unit.PERCENT: _("Percentage of installments"),
-        Unit.SERIES: _("Amounts in %(currency)s", currency=actor().currency),
-    }
-    return words[unit]
+def _unit(number: Number) -> str:
+    if number.outcomes:
+        return _("Percentage of installments")
+    if number.unit is Unit.COUNT:
+        return _("Number of installments")
+    if number.is_series:
+        return _("Amounts in %(currency)s", currency=actor().currency)
+    return _("Amount in %(currency)s", currency=actor().currency)
