@@ -8,7 +8,18 @@ from apiflask import APIFlask
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from . import api, cli, guards, http_bodies, http_errors, http_headers, http_hosts, http_origins, logs
+from . import (
+    api,
+    cli,
+    guards,
+    http_bodies,
+    http_compression,
+    http_errors,
+    http_headers,
+    http_hosts,
+    http_origins,
+    logs,
+)
 from .adapters.gateway import Simulator
 from .adapters.mailer import LoggingMailer, SmtpMailer
 from .adapters.passwords import Passwords
@@ -17,7 +28,7 @@ from .database import engine_options
 from .extensions import Adapters, babel, csrf, db, htmx, limiter, login_manager, migrate
 from .presentation.emails import EmailRenderer
 from .tasks import jobs, queue
-from .web import languages, rendering
+from .web import languages, rendering, static_files
 from .web.account import auth, emails, security
 from .web.admin import pages as admin
 from .web.customer import calendar
@@ -64,6 +75,8 @@ def create_app(settings: dict[str, Any]) -> Flask:
     logs.start()
     if proxies := settings["TRUSTED_PROXIES"]:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
+    # The last to see an answer.
+    http_compression.init_app(app)
     # First, so that every request has an id, even one that is rejected later.
     http_headers.init_app(app)
     http_hosts.init_app(app)
@@ -77,16 +90,13 @@ def create_app(settings: dict[str, Any]) -> Flask:
     app.extensions["adapters"] = _adapters(app)
     guards.init_app(app)
     rendering.init_app(app)
+    static_files.init_app(app)
     http_errors.init_app(app)
     for module in BLUEPRINTS:
         app.register_blueprint(module.bp)
     api.init_app(app)
-    app.cli.add_command(cli.create_admin)
-    app.cli.add_command(cli.reset_link)
-    app.cli.add_command(cli.demo)
-    app.cli.add_command(cli.run_day)
-    app.cli.add_command(cli.self_check)
-    app.cli.add_command(cli.recount)
+    for command in cli.COMMANDS:
+        app.cli.add_command(command)
     return app
 
 

@@ -103,3 +103,6 @@ def recount() -> None:
     with Session(owner_engine()) as session, unit_of_work(session):
         rollups.rebuild_rollups(session)
     click.echo("The sums are counted afresh.")
+
+
+COMMANDS = (create_admin, reset_link, demo, run_day, self_check, recount)

@@ -12,7 +12,6 @@ from flask_limiter import Limiter
 from flask_login import LoginManager
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
-from flask_wtf import CSRFProtect
 from htmx_flask import Htmx
 from huey import Huey
 from sqlalchemy import Engine, create_engine
@@ -24,6 +23,7 @@ from .adapters.mailer import Mailer
 from .adapters.passwords import Passwords
 from .core.networks import subscriber_of
 from .database import engine_options
+from .http_compression import MaskedCSRFProtect
 from .models import Base
 from .presentation.emails import EmailRenderer
 
@@ -37,7 +37,7 @@ class Database(SQLAlchemy):
 db = Database(metadata=Base.metadata, session_options={"expire_on_commit": False})
 migrate = Migrate(render_as_batch=True)
 login_manager = LoginManager()
-csrf = CSRFProtect()
+csrf = MaskedCSRFProtect()
 htmx = Htmx()
 babel = Babel()
 limiter = Limiter(lambda: subscriber_of(request.remote_addr or ""), storage_uri=rate_limits.URI)

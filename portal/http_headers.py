@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from flask import Flask, Response, g, request
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from flask_login import current_user
 from uuid_utils.compat import uuid7
 
@@ -19,7 +20,17 @@ POLICY = (
 PERMISSIONS = "camera=(), display-capture=(), geolocation=(), microphone=(), midi=(), payment=(), usb=()"
 
 
+class PageSessions(SecureCookieSessionInterface):
+    """The cookie is of pages only: static files and the API are the same whatever cookie is sent."""
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        if request.endpoint != "static" and not request.path.startswith("/api/"):
+            super().save_session(app, session, response)
+
+
 def init_app(app: Flask) -> None:
+    app.session_interface = PageSessions()
+
     @app.before_request
     def number_the_request() -> None:
         g.request_id = str(uuid7())

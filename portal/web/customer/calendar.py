@@ -14,6 +14,7 @@ from portal.adapters import calendar_tokens
 from portal.core.errors import NotFound
 from portal.core.roles import Role
 from portal.extensions import db, limiter, now
+from portal.http_compression import leave_uncompressed
 from portal.presentation import calendar_feed as feeds
 from portal.presentation.i18n import amount_text
 from portal.queries import calendars
@@ -72,6 +73,7 @@ def _entry(plan: PlanView, part: InstallmentView, since: datetime | None) -> fee
 @bp.get("/customer/calendar")
 @requires(Role.CUSTOMER)
 def show() -> str:
+    leave_uncompressed()
     key = calendars.find_key(db.session, actor())
     address = None if key is None else _address(key)
     return render_template("customer/calendar.html", address=address, webcal=address and _webcal(address))
