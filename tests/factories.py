@@ -23,11 +23,12 @@ from portal.models.ledger import Posting
 from portal.queries import listing, self_check
 from portal.queries.accounts import find_actor, session_version
 from portal.queries.read_models import PlanView
-from portal.services import accounts, offers, payments, recording, refunds, sessions
+from portal.services import accounts, offers, payments, recording, refunds, reversals, sessions
 from portal.services.payment_settlement import Answer
 from portal.services.payments import PaymentRequest, Scope
 from portal.services.recording import Recording
 from portal.services.refund_settlement import Answer as RefundAnswer
+from portal.services.reversals import ReversalRequest
 from portal.services.transaction import unit_of_work
 
 # A Monday, noon in UTC; whoever tests pages against the real clock passes ``now``.
@@ -216,6 +217,22 @@ def record(
         return recording.record(session, merchant, wanted, now)
 
 
+def reverse(
+    session: Session,
+    merchant: Actor,
+    plan_id: UUID,
+    payment_id: UUID,
+    reason: str = "Bounced",
+    *,
+    shown: int | None = None,
+    now: datetime = NOW,
+) -> None:
+    """The shop reverses what it recorded."""
+    wanted = ReversalRequest(plan_id, payment_id, reason, shown)
+    with unit_of_work(session):
+        reversals.reverse(session, merchant, wanted, now)
+
+
 def refund(
     session: Session,
     merchant: Actor,
@@ -225,10 +242,12 @@ def refund(
     key: str | None = None,
     gateway: Gateway | None = None,
     shown: str | None = None,
+    handed_back: bool | None = True,
+    reason: str | None = None,
     now: datetime = NOW,
 ) -> RefundAnswer:
-    """Refund ``amount`` minor units, as the preview ``shown`` says if there was one."""
-    request = refunds.Request(plan_id, amount, shown)
+    """Refund ``amount`` minor units, as the preview ``shown`` says if there was one; what has to be is handed back."""
+    request = refunds.Request(plan_id, amount, shown, handed_back, reason)
     return refunds.refund(session, gateway or Simulator(), merchant, request, key, now)
 
 

@@ -15,6 +15,7 @@ from portal.core.schedule import Frequency
 from portal.core.states import InstallmentStatus, PaymentState
 from portal.queries.payments import ListedPayment
 from portal.queries.read_models import InstallmentView, PlanView
+from portal.queries.refunds import ListedRefund
 from portal.services import payment_settlement, refund_settlement
 
 Id = Annotated[str, WithJsonSchema({"type": "string", "description": "Opaque."})]
@@ -117,6 +118,8 @@ class Refund(Answer):
     status: Literal["succeeded", "processing", "declined"] = shown("succeeded")
     cancelled: Decimals = shown("75.00")
     returned: Decimals = shown("5.00", "What goes back in cash; on its way while processing.")
+    reason: str = shown("One chair was broken")
+    created_at: Instant | None = shown("2026-12-30T09:30:00Z")
     installments: list[RefundLine]
 
 
@@ -224,7 +227,7 @@ def paid_installment(answer: payment_settlement.Answer) -> dict[str, Any]:
     return installment(view, answer.currency)
 
 
-def refund(answer: refund_settlement.Answer) -> dict[str, Any]:
+def refund(answer: refund_settlement.Answer | ListedRefund) -> dict[str, Any]:
     """What was asked to be cancelled and returned, per installment in the order in which it is done."""
     lines: dict[str, tuple[int, int]] = {}
     for installment_id, amount in answer.split["cancelled"]:
@@ -241,6 +244,8 @@ def refund(answer: refund_settlement.Answer) -> dict[str, Any]:
         "status": answer.status,
         "cancelled": decimal_text(answer.cancelled, currency),
         "returned": decimal_text(answer.returned if declined else answer.to_return, currency),
+        "reason": answer.reason,
+        "created_at": instant(datetime.fromisoformat(answer.created_at)) if answer.created_at else None,
         "installments": [
             {"installment": i, "cancelled": decimal_text(c, currency), "returned": decimal_text(r, currency)}
             for i, (c, r) in lines.items()

@@ -149,6 +149,7 @@ PARAMETERS = {
     "installment_id": answers.INSTALLMENT_ID,
     "limit": PageQuery.model_fields["limit"].default,
     "Idempotency-Key": "order-1234",
+    "payment_id": "01980000-0000-7000-8000-0000000000e1",
     "from": "2026-12-01",
     "to": "2026-12-31",
     "cursor": "WyIwMTk4MDAwMCJd.signature",

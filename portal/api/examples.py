@@ -36,7 +36,8 @@ NEW_PAYMENT: Json = {
     "received_on": "2026-12-30",
     "note": "At the counter",
 }
-NEW_REFUND: Json = {"amount": "80.00"}
+NEW_REVERSAL: Json = {"reason": "The cheque bounced"}
+NEW_REFUND: Json = {"amount": "80.00", "reason": "One chair was broken"}
 
 # What an action leaves of the worked example; see ``answers``.
 PAID = {"status": "paid", "paid": "25.00", "owed": "0.00", "paid_at": "2026-12-30T09:30:00Z"}
@@ -115,6 +116,9 @@ LOOKS_RECORDED = {
         "This looks recorded already: receipt 7KQ2MW4X-1. Confirm that it is another payment.",
         code="looks_recorded",
     )
+}
+NOT_RECORDED = {
+    409: problem(409, "A card payment cannot be reversed here. Refund it instead.", code="not_recorded")
 }
 TOO_MUCH = invalid("amount", "At most 100.00 can be refunded.")
 NOT_SENT_BACK = {

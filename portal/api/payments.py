@@ -12,7 +12,7 @@ from pydantic import Field
 
 from portal.core.errors import PortalError, collecting
 from portal.core.money import parse_amount
-from portal.core.payments import NOTE_LONGEST, RECORDED, Method
+from portal.core.payments import NOTE_LONGEST, REASON_LONGEST, RECORDED, Method
 from portal.core.roles import Role
 from portal.extensions import adapters, db, now
 from portal.http_errors import problem
@@ -20,9 +20,10 @@ from portal.presentation.outcomes import payment_failed
 from portal.queries import listing, payments
 from portal.queries.payments import ListedPayment, PaymentFilter
 from portal.services import payments as paying
-from portal.services import recording
+from portal.services import recording, reversals
 from portal.services.payments import PaymentRequest, Scope
 from portal.services.recording import Recording
+from portal.services.reversals import ReversalRequest
 from portal.services.transaction import unit_of_work
 
 from . import answers, examples
@@ -70,6 +71,27 @@ def create(plan_id: UUID, json_data: NewPayment) -> ResponseReturnValue:
         with faults.caught():
             amount = parse_amount(json_data.amount, currency, "amount")
     return _pay(PaymentRequest(plan_id, Scope.AMOUNT, None, part=amount))
+
+
+class NewReversal(Body):
+    reason: text(REASON_LONGEST)
+
+
+@bp.post("/plans/<uuid:plan_id>/payments/<uuid:payment_id>/reverse/")
+@documented(
+    bp, answers.Payment, {"reversed": "25.00"}, refusals=(404,), instead=examples.NOT_RECORDED, keyed=True
+)
+@bp.input(NewReversal, example=examples.NEW_REVERSAL)
+@requires(Role.MERCHANT)
+def reverse(plan_id: UUID, payment_id: UUID, json_data: NewReversal) -> ResponseReturnValue:
+    """Reverse a payment that you recorded: what did not come in is owed again"""
+    wanted = ReversalRequest(plan_id, payment_id, json_data.reason)
+
+    def answer() -> dict[str, Any]:
+        return answers.payment(payments.get_payment(db.session, actor(), payment_id))
+
+    with unit_of_work(db.session):
+        return reversals.reverse_once(db.session, actor(), wanted, idempotency_key(), now(), answer)
 
 
 def _pay(request: PaymentRequest) -> ResponseReturnValue:

@@ -15,6 +15,7 @@ from pydantic import Field
 
 from portal.core.errors import Faults
 from portal.core.money import parse_amount
+from portal.core.payments import REASON_LONGEST
 from portal.core.roles import Role
 from portal.core.schedule import Frequency
 from portal.core.states import PlanState
@@ -220,6 +221,10 @@ def cancel(plan_id: UUID, json_data: Nothing) -> ResponseReturnValue:
 
 class NewRefund(Body):
     amount: Amount
+    handed_back: bool = Field(
+        False, description="You have handed back what is to be returned of payments that you recorded."
+    )
+    reason: text(REASON_LONGEST) = Field("", description="The customer reads it.")
 
 
 @bp.post("/<uuid:plan_id>/refunds/")
@@ -241,7 +246,7 @@ def refund(plan_id: UUID, json_data: NewRefund) -> ResponseReturnValue:
         db.session,
         adapters().gateway,
         actor(),
-        refunds.Request(plan_id, amount),
+        refunds.Request(plan_id, amount, None, json_data.handed_back or None, json_data.reason or None),
         idempotency_key(),
         now(),
     )

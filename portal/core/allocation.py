@@ -23,7 +23,8 @@ class OwedPart:
 class PaidPart:
     """What a payment paid of an installment and can still return, in minor units.
 
-    ``payment_number`` counts the plan's payments, so that a greater one is newer.
+    ``payment_number`` counts the plan's payments, so that a greater one is newer. ``by_hand``: the shop recorded the
+    payment, so it is for the shop to hand back what is returned of it.
     """
 
     payment_id: UUID
@@ -31,15 +32,17 @@ class PaidPart:
     installment_id: UUID
     number: int
     amount: int
+    by_hand: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Return:
-    """``amount`` minor units that go back on a payment for one of its installments."""
+    """``amount`` minor units that go back on a payment for one of its installments, perhaps by hand."""
 
     payment_id: UUID
     installment_id: UUID
     amount: int
+    by_hand: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,11 @@ class Split:
     @property
     def returned_amount(self) -> int:
         return sum(part.amount for part in self.returned)
+
+    @property
+    def handed_back(self) -> int:
+        """What the shop hands back itself, in minor units."""
+        return sum(part.amount for part in self.returned if part.by_hand)
 
 
 def allocate_payment(owed: Iterable[OwedPart], amount: int) -> dict[UUID, int]:
@@ -100,6 +108,6 @@ def allocate_refund(owed: Sequence[OwedPart], paid: Sequence[PaidPart], amount: 
     returned = []
     for part in sorted(paid, key=lambda part: (part.payment_number, part.number), reverse=True):
         if take := min(part.amount, rest):
-            returned.append(Return(part.payment_id, part.installment_id, take))
+            returned.append(Return(part.payment_id, part.installment_id, take, part.by_hand))
             rest -= take
     return Split(tuple(cancelled), tuple(returned))

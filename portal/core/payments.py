@@ -12,7 +12,7 @@ from .allocation import OwedPart, allocate_payment
 from .errors import N_, InvalidInput
 from .money import EXPONENTS, decimal_text
 
-NOTE_LONGEST = 200
+NOTE_LONGEST = REASON_LONGEST = 200
 # Within this time, the same amount of the same plan received on the same day may be one payment recorded twice.
 LOOKS_RECORDED_WITHIN = timedelta(minutes=10)
 

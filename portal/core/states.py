@@ -39,6 +39,9 @@ TRANSITIONS = {
     (PlanState.OFFERED, PlanState.EXPIRED): "plan_expired",
     (PlanState.ACTIVE, PlanState.COMPLETED): "plan_completed",
     (PlanState.ACTIVE, PlanState.CANCELLED): "plan_cancelled",
+    # Only by a reversal that leaves something owed.
+    (PlanState.COMPLETED, PlanState.ACTIVE): "plan_reopened",
+    (PlanState.CANCELLED, PlanState.ACTIVE): "plan_reopened",
 }
 
 UNACCEPTED_ENDS = frozenset({PlanState.DECLINED, PlanState.REVOKED, PlanState.EXPIRED})

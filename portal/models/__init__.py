@@ -2,7 +2,7 @@
 
 from . import ledger as ledger
 from .base import Base, new_id
-from .payments import Payment, Refund
+from .payments import Payment, Refund, Reversal
 from .plans import Acceptance, Installment, Plan
 from .records import Event, EventOrigin, IdempotencyKey, JobRun, Message, Reminder
 from .rollups import CohortRollup, DueRollup, PostedRollup
@@ -27,6 +27,7 @@ __all__ = [
     "PostedRollup",
     "Refund",
     "Reminder",
+    "Reversal",
     "User",
     "UserSession",
     "new_id",

@@ -77,6 +77,29 @@ class Payment(Base):
     )
 
 
+class Reversal(Base):
+    """What turned out not to have come in of a recorded payment, in minor units, and why. Never changed or removed.
+
+    It is all that was left of the payment, so a payment has one at most.
+    """
+
+    __tablename__ = "reversals"
+
+    merchant_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    payment_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    amount: Mapped[int]
+    reason: Mapped[str] = mapped_column(String(200))
+    reversed_by: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    reversed_at: Mapped[datetime]
+    reversed_on: Mapped[date]
+
+    __table_args__ = (
+        ForeignKeyConstraint(["merchant_id", "payment_id"], ["payments.merchant_id", "payments.id"]),
+        CheckConstraint("amount > 0", name="amount"),
+        CheckConstraint("reason <> ''", name="reason"),
+    )
+
+
 class Refund(Base):
     """A refund of ``amount`` minor units: ``cancelled`` of what was owed, ``to_return`` in cash.
 
@@ -94,6 +117,7 @@ class Refund(Base):
     to_return: Mapped[int]
     returned: Mapped[int] = mapped_column(default=0)
     currency: Mapped[str] = mapped_column(String(3))
+    reason: Mapped[str] = mapped_column(String(200), server_default="")
     state: Mapped[str] = mapped_column(String(10))
     created_at: Mapped[datetime]
     settled_at: Mapped[datetime | None]

@@ -18,6 +18,7 @@ RIGHTS = {
     "events": ADD,
     "postings": ADD,
     "refund_allocations": ADD,
+    "reversals": ADD,
     # Rows that are rolled up, or kept for a while only.
     "event_origins": REMOVE,
     "idempotency_keys": REMOVE,

@@ -68,6 +68,15 @@ def _recorded(facts: Facts, currency: str) -> str:
     )
 
 
+def _reversed(facts: Facts, currency: str) -> str:
+    return _(
+        "%(amount)s of receipt %(receipt)s reversed: %(reason)s",
+        amount=amount_text(facts["amount"], currency),
+        receipt=facts["receipt"],
+        reason=facts["reason"],
+    )
+
+
 def _declined(facts: Facts, currency: str) -> str:
     return failed_payment_event(facts["outcome"], facts["amount"], currency)
 
@@ -106,6 +115,8 @@ EVENTS: dict[str, Callable[[Facts, str], str]] = {
     "plan_cancelled": _cancelled,
     "payment_succeeded": _paid,
     "payment_recorded": _recorded,
+    "payment_reversed": _reversed,
+    "plan_reopened": lambda *_facts: _("Plan active again: something is owed"),
     "payment_declined": _declined,
     "refund_made": _refunded,
     "refund_returned": _returned,
@@ -153,6 +164,7 @@ EMAILS = {
     "overdue_14": N_("Reminder: late for two weeks"),
     "payment_received": N_("A payment was received"),
     "payment_recorded": N_("A payment was recorded"),
+    "payment_reversed": N_("A payment was reversed"),
     "payment_declined": N_("A payment failed"),
     "refund_made": N_("A refund, with the new schedule"),
     "plan_accepted_shop": N_("To the shop: the offer was accepted"),

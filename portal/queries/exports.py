@@ -19,7 +19,7 @@ from portal.core.ledger import Account
 from portal.core.money import Money
 from portal.core.roles import Actor
 from portal.core.states import InstallmentStatus, PlanState, shown_state
-from portal.models import Installment, Payment, Plan, Refund, User
+from portal.models import Installment, Payment, Plan, Refund, Reversal, User
 from portal.models.ledger import Posting
 
 from .merchant import narrowed
@@ -92,7 +92,7 @@ class InstallmentRow:
 
 @dataclass(frozen=True, slots=True)
 class MovementRow:
-    """Money that moved: a payment, or a refund, which is negative; ``moved_on`` is the shop's date.
+    """Money that moved: a payment, or its reversal or a refund, which are negative; ``moved_on`` is the shop's date.
 
     ``received_on`` is the day that the shop gave for a payment that it recorded, else that of the provider's answer.
     """
@@ -160,12 +160,17 @@ def installments(
 def movements(
     session: Session, merchant: Actor, now: datetime, wanted: ExportFilter
 ) -> Iterator[list[MovementRow]]:
-    """Payments that succeeded, then refunds that returned money: one statement a batch.
+    """Payments that succeeded, then reversals, then refunds that returned money: one statement a batch.
 
     The amounts add up to the total revenue, and within days to that of these days.
     """
     chosen = _chosen(merchant, now, wanted)
-    for query, key in ((_payments(merchant, wanted), Payment.id), (_refunds(merchant, wanted), Refund.id)):
+    kinds: tuple[tuple[Select[Any], Any], ...] = (
+        (_payments(merchant, wanted), Payment.id),
+        (_reversals(merchant, wanted), Reversal.payment_id),
+        (_refunds(merchant, wanted), Refund.id),
+    )
+    for query, key in kinds:
         ordered = query.where(*chosen).order_by(key).limit(BATCH)
 
         def read(after: UUID | None, ordered: Any = ordered, key: Any = key) -> list[Any]:
@@ -241,6 +246,32 @@ def _payments(merchant: Actor, wanted: ExportFilter) -> Select[Any]:
         .join(Plan, (Plan.merchant_id == Payment.merchant_id) & (Plan.id == Payment.plan_id))
         .join(User, User.id == Plan.customer_id)
         .where(Payment.merchant_id == merchant.id, Payment.state == "succeeded", *days)
+    )
+
+
+def _reversals(merchant: Actor, wanted: ExportFilter) -> Select[Any]:
+    days = [Reversal.reversed_on >= wanted.first] if wanted.first else []
+    days += [Reversal.reversed_on <= wanted.last] if wanted.last else []
+    return (
+        select(
+            Reversal.payment_id.label("id"),
+            literal("reversal").label("kind"),
+            (-Reversal.amount).label("amount"),
+            Reversal.reversed_at.label("settled_at"),
+            Reversal.reversed_on.label("settled_on"),
+            Payment.number,
+            Payment.currency,
+            Plan.reference,
+            Plan.description,
+            User.name,
+            Plan.customer_email,
+            Payment.method,
+            Payment.received_on,
+        )
+        .join(Payment, (Payment.merchant_id == Reversal.merchant_id) & (Payment.id == Reversal.payment_id))
+        .join(Plan, (Plan.merchant_id == Payment.merchant_id) & (Plan.id == Payment.plan_id))
+        .join(User, User.id == Plan.customer_id)
+        .where(Reversal.merchant_id == merchant.id, *days)
     )
 
 

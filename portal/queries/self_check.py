@@ -119,6 +119,25 @@ INVARIANTS: dict[str, tuple[str, str]] = {
         # An id is hexadecimal with dashes or, as SQLite keeps it, without.
         "AND REPLACE(e.facts ->> 'payment', '-', '') = REPLACE(CAST(m.id AS TEXT), '-', '')))",
     ),
+    "reversals_are_booked": (
+        N_("Every reversal has its postings, its email and its event."),
+        "SELECT m.id FROM payments m LEFT JOIN reversals r ON r.merchant_id = m.merchant_id AND r.payment_id = m.id "
+        "LEFT JOIN postings o ON o.merchant_id = m.merchant_id AND o.payment_id = m.id "
+        "AND o.credit = 'cash' AND o.debit <> 'refunds' GROUP BY m.merchant_id, m.id, r.amount "
+        "HAVING COALESCE(SUM(o.amount), 0) <> COALESCE(r.amount, 0) OR (r.amount IS NOT NULL AND (NOT EXISTS "
+        "(SELECT 1 FROM messages t WHERE t.merchant_id = m.merchant_id AND t.cause = m.id "
+        "AND t.kind = 'payment_reversed') OR NOT EXISTS (SELECT 1 FROM events e WHERE e.merchant_id = m.merchant_id "
+        "AND e.kind = 'payment_reversed' "
+        "AND REPLACE(e.facts ->> 'payment', '-', '') = REPLACE(CAST(m.id AS TEXT), '-', ''))))",
+    ),
+    "paid_on_is_received": (
+        N_("An installment is paid on the day on which the last of its payments was received."),
+        "SELECT i.id FROM installments i "
+        "JOIN allocations a ON a.merchant_id = i.merchant_id AND a.installment_id = i.id AND a.reversed < a.amount "
+        "JOIN payments m ON m.merchant_id = a.merchant_id AND m.id = a.payment_id AND m.state = 'succeeded' "
+        "WHERE i.paid_on IS NOT NULL GROUP BY i.merchant_id, i.id, i.paid_on "
+        "HAVING MAX(COALESCE(m.received_on, m.settled_on)) <> i.paid_on",
+    ),
     "one_plan_one_customer": (
         N_("Payments and their postings belong to the plan and the customer that they name."),
         "SELECT m.id FROM payments m JOIN plans p ON p.merchant_id = m.merchant_id AND p.id = m.plan_id "

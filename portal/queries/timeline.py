@@ -7,20 +7,21 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, desc, select, union_all
+from sqlalchemy import Select, desc, func, select, union_all
 from sqlalchemy.orm import Session, aliased
 
 from portal.core.ledger import Account
 from portal.core.payments import Method
-from portal.models import Event, Installment, Message, Payment, Plan, Refund, Reminder, User
-from portal.models.ledger import Posting
+from portal.models import Event, Installment, Message, Payment, Plan, Refund, Reminder, Reversal, User
+from portal.models.ledger import Allocation, Posting
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentView:
     """A payment with what it was for; ``amount`` in minor units, ``receipt`` once it succeeded (reference-1).
 
-    ``received_on``, ``note`` and the name ``recorded_by`` are of those that the shop recorded.
+    ``received_on``, ``note`` and the name ``recorded_by`` are of those that the shop recorded; ``reversed`` is what of
+    it did not come in, with the ``reason``, and ``returned`` what a refund gave back.
     """
 
     id: UUID
@@ -44,6 +45,16 @@ class PaymentView:
     received_on: date | None
     note: str
     recorded_by: str | None
+    returned: int
+    reversed: int
+    reason: str | None
+    reversed_at: datetime | None
+    reversed_on: date | None
+
+    @property
+    def reversible(self) -> bool:
+        """Whether the shop can say that some of it did not come in."""
+        return self.is_recorded and self.number is not None and self.reversed + self.returned < self.amount
 
     @property
     def is_recorded(self) -> bool:
@@ -102,6 +113,12 @@ class ReceiptLine:
 
 
 _RECORDER = aliased(User)
+_RETURNED = (
+    select(func.coalesce(func.sum(Allocation.returned), 0))
+    .where(Allocation.merchant_id == Payment.merchant_id, Allocation.payment_id == Payment.id)
+    .correlate(Payment)
+    .scalar_subquery()
+)
 
 
 def payments_query() -> Select[Any]:
@@ -129,10 +146,18 @@ def payments_query() -> Select[Any]:
             Payment.received_on,
             Payment.note,
             _RECORDER.name,
+            _RETURNED,
+            func.coalesce(Reversal.amount, 0),
+            Reversal.reason,
+            Reversal.reversed_at,
+            Reversal.reversed_on,
         )
         .join(Plan, (Plan.merchant_id == Payment.merchant_id) & (Plan.id == Payment.plan_id))
         .join(User, User.id == Payment.customer_id)
         .outerjoin(_RECORDER, _RECORDER.id == Payment.recorded_by)
+        .outerjoin(
+            Reversal, (Reversal.merchant_id == Payment.merchant_id) & (Reversal.payment_id == Payment.id)
+        )
         .order_by(Payment.id.desc())
     )
 

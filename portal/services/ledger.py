@@ -30,6 +30,7 @@ from sqlalchemy.orm import Session
 
 from portal.core.allocation import Return
 from portal.core.ledger import SUMS, Account, Balance, Entry, apply, metrics_for
+from portal.core.payments import Method
 from portal.core.periods import month_of
 from portal.core.states import PaymentState
 from portal.models import Installment, Payment, Plan, new_id
@@ -103,7 +104,11 @@ def allocate(session: Session, plan: Plan, payment_id: UUID, amounts: Mapping[UU
 
 def allocate_returns(session: Session, plan: Plan, refund_id: UUID, returns: Iterable[Return]) -> None:
     """Say what a refund is to return along which payments' allocations."""
-    rows = [{"merchant_id": plan.merchant_id, "refund_id": refund_id} | asdict(part) for part in returns]
+    refund = {"merchant_id": plan.merchant_id, "refund_id": refund_id}
+    rows = [
+        refund | {"payment_id": part.payment_id, "installment_id": part.installment_id, "amount": part.amount}
+        for part in returns
+    ]
     insert_rows(session, RefundAllocation, rows)
 
 
@@ -128,8 +133,9 @@ def lines_paid_by(session: Session, merchant_id: UUID, payment_id: UUID) -> Sequ
     return session.execute(_PAID_BY, {"merchant": merchant_id, "payment": payment_id}).all()
 
 
-def returnable(session: Session, plan: Plan) -> Sequence[Row[UUID, int | None, UUID, int]]:
-    """The returnable rest of each allocation of the plan's payments: payment, its number, installment, minor units."""
+def returnable(session: Session, plan: Plan) -> Sequence[Row[UUID, int | None, UUID, int, bool]]:
+    """The returnable rest of each allocation of the plan's payments: payment, its number, installment, minor units, and
+    whether the shop recorded it."""
     return session.execute(_RETURNABLE, {"merchant": plan.merchant_id, "plan": plan.id}).all()
 
 
@@ -228,6 +234,8 @@ _OF_INSTALLMENT = (
 )
 # A recorded payment counts on the day that the shop says, one of the provider on that of its answer.
 _RECEIVED_ON = func.coalesce(Payment.received_on, Payment.settled_on)
+# What the shop recorded goes back by hand.
+_BY_HAND = (Payment.method != Method.PROVIDER).label("by_hand")
 _SAME_PAYMENT = (Payment.merchant_id == Allocation.merchant_id) & (Payment.id == Allocation.payment_id)
 
 
@@ -307,6 +315,7 @@ _RETURNABLE = (
         Payment.number,
         Allocation.installment_id,
         (Allocation.amount - Allocation.reversed - Allocation.returned).label("amount"),
+        _BY_HAND,
     )
     .join(Payment, _SAME_PAYMENT)
     .where(
@@ -316,7 +325,7 @@ _RETURNABLE = (
     )
 )
 _RETURNS = (
-    select(RefundAllocation.payment_id, RefundAllocation.installment_id, RefundAllocation.amount)
+    select(RefundAllocation.payment_id, RefundAllocation.installment_id, RefundAllocation.amount, _BY_HAND)
     .join(
         Payment,
         (Payment.merchant_id == RefundAllocation.merchant_id) & (Payment.id == RefundAllocation.payment_id),

@@ -28,7 +28,7 @@ from .transaction import unit_of_work
 class Answer:
     """The status of a refund: ``succeeded``, ``processing`` or ``declined``; amounts in minor units.
 
-    ``split`` names what is cancelled and returned: JSON values, as made by ``split_facts``.
+    ``split`` names what is cancelled and returned: JSON values, as made by ``split_facts``. ``created_at`` is in ISO.
     """
 
     status: str
@@ -40,6 +40,8 @@ class Answer:
     returned: int
     currency: str
     split: dict[str, Any]
+    reason: str = ""
+    created_at: str = ""
 
     def stored(self) -> dict[str, Any]:
         return asdict(self) | {"refund_id": str(self.refund_id), "plan_id": str(self.plan_id)}
@@ -63,15 +65,20 @@ def answer_of(session: Session, row: Refund) -> Answer:
     returned = ledger.returns_of(session, row.merchant_id, row.id)
     split = split_facts(Split(tuple(cancelled), tuple(returned)))
     sums = (row.amount, row.cancelled, row.to_return, row.returned)
-    return Answer(row.state, row.id, row.plan_id, *sums, row.currency, split)
+    more = (split, row.reason, row.created_at.isoformat())
+    return Answer(row.state, row.id, row.plan_id, *sums, row.currency, *more)
 
 
 def refund_requests(session: Session, merchant_id: UUID, refund_id: UUID) -> dict[UUID, RefundRequest]:
-    """What the provider is to be asked, by payment; the reference follows from refund and payment, ever the same."""
+    """What the provider is to be asked, by payment; the reference follows from refund and payment, ever the same.
+
+    What goes back by hand is not the provider's.
+    """
     row = session.get_one(Refund, (merchant_id, refund_id))
     amounts: dict[UUID, int] = {}
     for part in ledger.returns_of(session, merchant_id, refund_id):
-        amounts[part.payment_id] = amounts.get(part.payment_id, 0) + part.amount
+        if not part.by_hand:
+            amounts[part.payment_id] = amounts.get(part.payment_id, 0) + part.amount
     rows = session.execute(
         select(Payment.id, Payment.test_card).where(
             Payment.merchant_id == merchant_id, Payment.id.in_(amounts)
@@ -116,7 +123,7 @@ def settle(
         returns = ledger.returns_of(session, merchant_id, refund_id)
         for payment_id, outcome in outcomes.items():
             if outcome is Outcome.SUCCEEDED:
-                row.returned += _record(session, plan, row, payment_id, returns, now, today)
+                row.returned += record_return(session, plan, row.id, payment_id, returns, now, today)
         complete = row.returned == row.to_return
         row.state = PaymentState.SUCCEEDED if complete else PaymentState.DECLINED
         row.settled_at = plan.updated_at = now
@@ -136,10 +143,10 @@ def settle(
         return answer
 
 
-def _record(
+def record_return(
     session: Session,
     plan: Plan,
-    row: Refund,
+    refund_id: UUID,
     payment_id: UUID,
     returns: Iterable[Return],
     now: datetime,
@@ -147,7 +154,9 @@ def _record(
 ) -> int:
     """Record what went back on one payment; returns how much, in minor units."""
     amounts = {part.installment_id: part.amount for part in returns if part.payment_id == payment_id}
-    ledger.record(session, plan, Entry.CASH_RETURNED, amounts, ledger.Cause(payment_id, row.id), now, today)
+    ledger.record(
+        session, plan, Entry.CASH_RETURNED, amounts, ledger.Cause(payment_id, refund_id), now, today
+    )
     return sum(amounts.values())
 
 

@@ -15,16 +15,27 @@ from sqlalchemy.orm import Session
 
 from portal.adapters.gateway import Gateway, ProviderUnavailable
 from portal.core.allocation import OwedPart, PaidPart, Split, allocate_refund, refundable
-from portal.core.errors import N_, Busy, Conflict
+from portal.core.errors import N_, Busy, Conflict, InvalidInput
 from portal.core.ledger import Entry
+from portal.core.money import decimal_text
+from portal.core.payments import REASON_LONGEST
 from portal.core.roles import Actor
 from portal.core.states import ACCEPTED, REFUSALS, PaymentState, PlanState, transition
+from portal.core.text import clean_line
 from portal.models import Installment, Plan, Refund, new_id
 
 from . import events, idempotency, ledger
 from .notifications import queue_email
 from .plans import get_for_merchant, installments_of, lock_for_merchant, refuse_while_processing
-from .refund_settlement import Answer, answer_of, ask_each, refund_requests, settle, split_facts
+from .refund_settlement import (
+    Answer,
+    answer_of,
+    ask_each,
+    record_return,
+    refund_requests,
+    settle,
+    split_facts,
+)
 from .transaction import insert_rows, unit_of_work
 
 # What is owed of a plan's installments, and what its payments can still return.
@@ -35,12 +46,15 @@ Parts = tuple[list[OwedPart], list[PaidPart]]
 class Request:
     """What a merchant asks to refund: ``amount`` minor units, and the fingerprint of the preview that was shown.
 
-    Without a fingerprint (over the API) the amount alone decides.
+    Without a fingerprint (over the API) the amount alone decides. ``handed_back`` says that the shop has returned by
+    hand what it had recorded; the customer reads the ``reason``.
     """
 
     plan_id: UUID
     amount: int
     shown: str | None = None
+    handed_back: bool | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +83,9 @@ def refund(
 ) -> Answer:
     """Refund ``amount``: cancel what is owed from the end at once, and return the rest when the provider answers.
 
-    Raises ``InvalidInput`` at ``amount``, ``Conflict`` (also when the preview that was shown no longer holds),
-    ``NotFound``, ``KeyReused``.
+    What the shop had recorded is returned by hand, at once. Raises ``InvalidInput`` at ``amount``, ``reason`` and
+    ``handed_back`` (if the shop has to hand something back and did not say that it did), ``Conflict`` (also when the
+    preview that was shown no longer holds), ``NotFound``, ``KeyReused``.
     """
     with unit_of_work(session):
         answer, is_new = _intend(session, merchant, request, key, now)
@@ -96,18 +111,31 @@ def _intend(
         )
         if seen:
             return _replay(session, plan, seen.answer, seen.refund_id), False
+    reason = clean_line(request.reason or "", "reason", longest=REASON_LONGEST, required=False)
     worked_out = _work_out(session, plan, request.amount)
     if request.shown is not None and request.shown != worked_out.fingerprint:
         message = N_("Something changed since this preview. Check the new preview and confirm again.")
         raise Conflict(message, code="other_preview")
+    if worked_out.split.handed_back and not request.handed_back:
+        raise _not_handed_back(worked_out.split.handed_back, plan.currency)
     split, cause = worked_out.split, ledger.Cause(refund_id=refund_id)
-    answer = _write(session, plan, refund_id, request.amount, split, now)
+    answer = _write(session, plan, refund_id, request.amount, split, reason, now)
     installments = installments_of(session, plan)
     ledger.record(session, plan, Entry.DEBT_CANCELLED, dict(split.cancelled), cause, now, today)
+    for payment_id in dict.fromkeys(part.payment_id for part in split.returned if part.by_hand):
+        record_return(session, plan, refund_id, payment_id, split.returned, now, today)
     _notify(session, plan, answer, worked_out, installments, merchant, now)
     if answer.status != PaymentState.PROCESSING:
         idempotency.answer(session, plan.merchant_id, answer.stored(), refund_id=refund_id)
     return answer, True
+
+
+def _not_handed_back(amount: int, currency: str) -> InvalidInput:
+    return InvalidInput.at(
+        "handed_back",
+        N_("Hand back %(amount)s in cash, then confirm."),
+        amount=decimal_text(amount, currency),
+    )
 
 
 def _replay(session: Session, plan: Plan, stored: dict[str, Any] | None, refund_id: UUID | None) -> Answer:
@@ -153,14 +181,24 @@ def _parts(session: Session, plan: Plan) -> Parts:
     numbers = {i.id: i.number for i in installments}
     owed = [OwedPart(i.id, i.number, i.owed) for i in installments]
     paid = [
-        PaidPart(row.payment_id, row.number, row.installment_id, numbers[row.installment_id], row.amount)
+        PaidPart(
+            row.payment_id,
+            row.number,
+            row.installment_id,
+            numbers[row.installment_id],
+            row.amount,
+            row.by_hand,
+        )
         for row in ledger.returnable(session, plan)
     ]
     return owed, sorted(paid, key=lambda part: (part.number, part.payment_number))
 
 
-def _write(session: Session, plan: Plan, refund_id: UUID, amount: int, split: Split, now: datetime) -> Answer:
-    done = not split.returned
+def _write(
+    session: Session, plan: Plan, refund_id: UUID, amount: int, split: Split, reason: str, now: datetime
+) -> Answer:
+    """What goes back by hand is returned at once; what the provider returns waits for its answer."""
+    done = split.returned_amount == split.handed_back
     state = PaymentState.SUCCEEDED if done else PaymentState.PROCESSING
     values = {
         "merchant_id": plan.merchant_id,
@@ -169,16 +207,19 @@ def _write(session: Session, plan: Plan, refund_id: UUID, amount: int, split: Sp
         "amount": amount,
         "cancelled": split.cancelled_amount,
         "to_return": split.returned_amount,
-        "returned": 0,
+        "returned": split.handed_back,
         "currency": plan.currency,
+        "reason": reason,
         "created_at": now,
         "state": state,
         "settled_at": now if done else None,
     }
     insert_rows(session, Refund, [values])
     ledger.allocate_returns(session, plan, refund_id, split.returned)
-    sums = (amount, split.cancelled_amount, split.returned_amount, 0)
-    return Answer(state, refund_id, plan.id, *sums, plan.currency, split_facts(split))
+    sums = (amount, split.cancelled_amount, split.returned_amount, split.handed_back)
+    return Answer(
+        state, refund_id, plan.id, *sums, plan.currency, split_facts(split), reason, now.isoformat()
+    )
 
 
 def _notify(
@@ -206,7 +247,11 @@ def _notify(
         plan.state = state
     plan.updated_at = now
     session.flush()
+    if answer.to_return and answer.status == PaymentState.SUCCEEDED:
+        returned = {name: facts[name] for name in ("refund", "to_return", "currency")}
+        events.record(session, "refund_returned", **about, **returned, returned=answer.returned)
     facts["changes"] = _changes(installments, worked_out.split)
+    facts |= {"handed_back": worked_out.split.handed_back, "reason": answer.reason}
     queue_email(session, plan, "refund_made", plan.customer_id, now, answer.refund_id, **facts)
 
 

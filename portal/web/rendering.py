@@ -62,6 +62,7 @@ STATES = {
     "paid": ("good", N_("Paid")),
     "processing": ("warn", N_("Processing")),
     "succeeded": ("good", N_("Succeeded")),
+    "reversed": ("bad", N_("Reversed")),
     "failed": ("bad", N_("Failed")),
     "queued": ("info", N_("Queued")),
     "sent": ("good", N_("Sent")),

@@ -186,3 +186,77 @@ def test_payments_come_page_by_page(shop, path):
             link = answer.headers.get("Link")
             url = link and link.partition(">")[0].partition("/api")[2]
         assert seen == ["10.04", "10.03", "10.02", "10.01", "10.00"]
+
+
+@pytest.fixture
+def recorded(shop, path) -> dict:
+    """40.00 in cash: the first installment and 15.00 of the second."""
+    return shop.post(path, json=CASH).json
+
+
+def test_a_shop_reverses_what_it_recorded(shop, ada, active, path, recorded):
+    answer = shop.post(f"{path}{recorded['id']}/reverse/", json={"reason": "The notes were false"}, key="k")
+    assert (answer.status_code, answer.json) == (200, recorded | {"reversed": "40.00"})
+    again = shop.post(f"{path}{recorded['id']}/reverse/", json={"reason": "The notes were false"}, key="k")
+    assert (again.status_code, again.data) == (200, answer.data)
+    assert owed(ada, active) == ["25.00"] * 4
+    assert ada.get(path).json == [answer.json]
+
+
+def test_a_reversal_that_cannot_be_is_refused(shop, ada, path, recorded, session):
+    card = ada.post(path, json={"amount": "5.00"}).json
+    before = factories.row_counts(session)
+    refusals = [
+        shop.post(f"{path}{card['id']}/reverse/", json={"reason": "Disputed"}),
+        ada.post(f"{path}{recorded['id']}/reverse/", json={"reason": "Disputed"}),
+        shop.post(f"{path}{recorded['id']}/reverse/", json={"reason": " "}),
+        shop.post(f"{path}{recorded['id']}/reverse/"),
+    ]
+    assert [(r.status_code, r.json["code"]) for r in refusals] == [
+        (409, "not_recorded"),
+        (403, "forbidden"),
+        (422, "invalid"),
+        (422, "invalid"),
+    ]
+    assert set(refusals[2].json["errors"]) == set(refusals[3].json["errors"]) == {"reason"}
+    assert factories.row_counts(session) == before
+
+
+def test_refunding_what_was_recorded_asks_whether_it_was_handed_back(shop, active, path, session):
+    shop.post(path, json=CASH | {"amount": "100.00"})
+    before = factories.row_counts(session)
+    refused = shop.post(f"/plans/{active['id']}/refunds/", json={"amount": "30.00"})
+    assert (refused.status_code, refused.json["errors"]) == (
+        422,
+        {"handed_back": ["Hand back 30.00 in cash, then confirm."]},
+    )
+    assert factories.row_counts(session) == before
+    body = {"amount": "30.00", "handed_back": True, "reason": "One chair was broken"}
+    made = shop.post(f"/plans/{active['id']}/refunds/", json=body)
+    assert (made.status_code, made.json["status"], made.json["returned"]) == (201, "succeeded", "30.00")
+    assert shop.get("/refunds/").json == [made.json]
+
+
+def test_both_parties_list_refunds_as_they_were_answered(shop, ada, active, path):
+    ada.post(path, json={"amount": "40.00"})
+    made = [
+        shop.post(f"/plans/{active['id']}/refunds/", json={"amount": amount}).json
+        for amount in ("10.00", "60.00")
+    ]
+    assert shop.get("/refunds/").json == ada.get("/refunds/").json == made[::-1]
+    first = shop.get("/refunds/?limit=1")
+    assert first.json == made[1:]
+    link = first.headers["Link"].partition(">")[0].partition("/api")[2]
+    assert shop.get(link).json == made[:1]
+
+
+def test_both_payments_of_an_installment_give_back_the_newer_first(shop, ada, active, path, session):
+    ada.post(path, json={"amount": "10.00"})
+    shop.post(path, json=CASH | {"amount": "90.00"})
+    made = shop.post(f"/plans/{active['id']}/refunds/", json={"amount": "95.00", "handed_back": True})
+    assert (made.status_code, made.json["status"]) == (201, "succeeded")
+    returned = {p["method"]: p["amount"] for p in shop.get(path).json}
+    assert returned == {"cash": "90.00", "provider": "10.00"}
+    session.rollback()
+    again = shop.post(f"/plans/{active['id']}/refunds/", json={"amount": "5.00"})
+    assert (again.status_code, again.json["returned"]) == (201, "5.00")

@@ -58,6 +58,8 @@ def make_shop(session: Session, name: str) -> Shop:
     factories.pay(session, customer, plan, 1, key="once")
     factories.pay(session, customer, plan, 2)
     factories.pay(session, customer, factories.accepted_plan(session, shop, customer))
+    bounced = factories.accepted_plan(session, shop, customer)
+    factories.reverse(session, shop, bounced, factories.record(session, shop, bounced, 500))
     refunds.refund(session, Simulator(), shop, refunds.Request(plan, 5000), None, NOW)
     session.rollback()
     rows = {
@@ -164,6 +166,15 @@ SOUND: dict[str, Callable[[Shop], Row]] = {
         settled_at=NOW,
         settled_on=TODAY,
     ),
+    "reversals": lambda shop: {
+        "merchant_id": shop.id,
+        "payment_id": shop.ids["payments"],
+        "amount": 100,
+        "reason": "Bounced",
+        "reversed_by": shop.customer,
+        "reversed_at": NOW,
+        "reversed_on": TODAY,
+    },
     "refunds": lambda shop: _of(
         shop,
         plan_id=shop.plan,

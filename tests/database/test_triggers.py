@@ -24,7 +24,7 @@ from .test_constraints import undone
 # Carries out one hostile statement; returns how many rows it met.
 Attempt = Callable[[Session, Shop], int]
 
-APPEND_ONLY = ("postings", "acceptances", "events", "payments")
+APPEND_ONLY = ("postings", "acceptances", "events", "payments", "reversals")
 
 # The columns that an UPDATE may name at all; to name another is refused, even to set it to what it is.
 MAY_CHANGE = {
@@ -96,6 +96,8 @@ def this(table: str, row: Row) -> ColumnElement[bool]:
 REFUSED: dict[str, list[Attempt]] = {
     "postings_refuse_update": sets("postings", all_of("postings")),
     "postings_refuse_delete": removes("postings"),
+    "reversals_refuse_update": sets("reversals", all_of("reversals")),
+    "reversals_refuse_delete": removes("reversals"),
     "acceptances_refuse_update": sets("acceptances", all_of("acceptances")),
     "acceptances_refuse_delete": removes("acceptances"),
     "events_refuse_update": sets("events", all_of("events")),
@@ -109,7 +111,8 @@ REFUSED: dict[str, list[Attempt]] = {
         *turns("plans", {"state": "revoked"}, {"state": "offered"}),
         *turns("plans", {"state": "expired"}, {"state": "declined"}),
         *turns("plans", {"state": "declined"}, {"state": "offered"}),
-        runs("UPDATE plans SET state = 'active' WHERE state = 'completed'"),
+        runs("UPDATE plans SET state = 'cancelled' WHERE state = 'completed'"),
+        runs("UPDATE plans SET state = 'written_off' WHERE state = 'completed'"),
     ],
     "installments_keep_terms": sets("installments", frozen("installments")),
     "installments_stay": removes("installments"),

@@ -94,6 +94,7 @@ def test_ids_are_made_by_the_program(session, columns):
         ("merchants", "offers_per_day"),
         ("payments", "method"),
         ("payments", "note"),
+        ("refunds", "reason"),
     }
 
 
@@ -112,11 +113,12 @@ def test_money_is_whole_minor_units_in_64_bits_and_nothing_is_a_float(columns):
 
 
 def test_money_stands_beside_its_currency(catalogue, columns):
-    # An installment's currency is its plan's, a rollup's is its merchant's, which stays.
+    # An installment's currency is its plan's, a reversal's its payment's, a rollup's is its merchant's, which stays.
     borrowing = {
         "installments",
         "allocations",
         "refund_allocations",
+        "reversals",
         "metric_deltas",
         "due_rollups",
         "posted_rollups",

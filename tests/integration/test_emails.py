@@ -108,6 +108,12 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
             PLAN_PAGE,
         ],
     ),
+    "payment_reversed": (
+        PAYMENT
+        | {"receipt": "7KQ2MW4X-2", "method": "check", "received_on": "2026-12-04", "reason": "№ 0042"}
+        | {"changed": [{"number": 2, "due_on": "2027-01-04", "amount": 6667, "owed": 7000}]},
+        ["7KQ2MW4X-2", "$66.67", "$70.00", "Reason: № 0042", "owed again", "Paid by: Cheque", PLAN_PAGE],
+    ),
     "payment_declined": (
         PAYMENT | {"outcome": "insufficient_funds"},
         ["$66.67", "not have enough money", "Nothing was charged", PLAN_PAGE],

@@ -1,5 +1,6 @@
 """The self-check sees what somebody changed who took the database's own rules away first: each change by its name."""
 
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -7,7 +8,7 @@ from sqlalchemy import delete, select, text, update
 from sqlalchemy.orm import Session
 
 from portal.adapters.gateway import Simulator
-from portal.models import Acceptance, Event, Installment, Message, Payment, Plan, Refund
+from portal.models import Acceptance, Event, Installment, Message, Payment, Plan, Refund, Reversal
 from portal.models.ledger import Allocation, Posting, RefundAllocation
 from portal.models.rollups import ROLLUP_TABLES
 from portal.queries import self_check
@@ -32,6 +33,8 @@ def books(session, shop, ada):
     for amount in (5000, 100):
         refunds.refund(session, Simulator(), shop, refunds.Request(plan_id, amount), None, NOW)
     accepted_plan(session, factories.make_merchant(session, "Other Shop"), ada)
+    bounced = accepted_plan(session, shop, ada)
+    factories.reverse(session, shop, bounced, factories.record(session, shop, bounced, 500))
     waiting = accepted_plan(session, shop, ada)
     choose_card(session, ada, "times_out")
     pay(session, ada, waiting, 1)
@@ -152,6 +155,19 @@ TAMPERING = {
         delete(Message).where(Message.kind == "payment_received"),
     ),
     "a payment that never happened": ({"payments_are_told"}, delete(Event).where(Event.id == ONE_EVENT)),
+    "a reversal that nobody wrote down": ({"reversals_are_booked"}, delete(Reversal)),
+    "a reversal nobody was told of": (
+        {"reversals_are_booked"},
+        delete(Message).where(Message.kind == "payment_reversed"),
+    ),
+    "a recorded payment nobody was told of": (
+        {"payments_are_told"},
+        delete(Message).where(Message.kind == "payment_recorded"),
+    ),
+    "a payment received on another day": (
+        {"paid_on_is_received"},
+        update(Installment).where(Installment.paid_on.is_not(None)).values(paid_on=TODAY - timedelta(days=1)),
+    ),
     "a payment by somebody else": ({"one_plan_one_customer"}, update(Payment).values(customer_id=uuid4())),
     "more returned than a payment brought": (
         {"returned_within_received", "returned_is_posted"},

@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 
 from portal.extensions import now
+from portal.queries import metrics
 from tests import factories
 from tests.browserlike import Forms, form_at, sign_in, text
 
@@ -176,3 +177,96 @@ def test_the_file_of_payments_says_how_and_when_they_were_received(session, ada,
         ("bank_transfer", str(yesterday.date()), str(now().date())),
         ("provider", str(now().date()), str(now().date())),
     ]
+
+
+# --- Reversing, and refunding what was recorded
+
+
+@pytest.fixture
+def recorded(session, shop, plan):
+    """40.00 in cash, receipt 1."""
+    return factories.record(session, shop, plan.id, 4000, now=now())
+
+
+@pytest.fixture
+def reverse_page(plan, recorded):
+    return f"/merchant/plans/{plan.id}/payments/{recorded}/reverse"
+
+
+def test_a_payment_is_reversed_from_the_plans_page(session, ada, app, merchant, plan, reverse_page):
+    assert f'href="{reverse_page}"' in text(merchant.get(f"/merchant/plans/{plan.id}"))
+    shown = words_of(merchant.get(reverse_page))
+    for words in ("Reverse payment", "$40.00", "$33.34", "$6.66", "Active"):
+        assert words in shown, words
+    fields = form_at(merchant, reverse_page, reverse_page) | {"reason": "The cheque bounced"}
+    answers = [merchant.post(reverse_page, data=fields) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [303, 303]
+    assert owed(session, ada, plan) == [3334, 3333, 3333]
+    page_of_plan = merchant.get(f"/merchant/plans/{plan.id}")
+    for words in ("Reversed: The cheque bounced", "-$40.00", "of receipt"):
+        assert words in words_of(page_of_plan).replace("\u2212", "-"), words
+    assert reverse_page not in text(page_of_plan)
+    customer = app.test_client()
+    sign_in(customer, ada)
+    theirs = customer.get(f"/customer/plans/{plan.id}")
+    assert "The cheque bounced" in words_of(theirs)
+    receipt = text(theirs).partition("/customer/payments/")[2].partition('"')[0]
+    assert "That amount is owed again." in text(customer.get(f"/customer/payments/{receipt}"))
+    assert customer.get(f"/customer/payments/{receipt}.pdf").status_code == 200
+    assert customer.get(f"/customer/plans/{plan.id}/statement.pdf").status_code == 200
+
+
+def test_a_reversal_without_a_reason_keeps_the_page(session, merchant, reverse_page):
+    before = factories.row_counts(session)
+    refused = merchant.post(
+        reverse_page, data=form_at(merchant, reverse_page, reverse_page) | {"reason": " "}
+    )
+    assert (refused.status_code, 'id="reason-error"' in text(refused)) == (422, True)
+    assert factories.row_counts(session) == before
+
+
+def test_a_card_payment_has_no_such_page(session, ada, merchant, plan):
+    paid = factories.pay(session, ada, plan.id, 1, now=now()).payment_id
+    url = f"/merchant/plans/{plan.id}/payments/{paid}/reverse"
+    assert "Refund it instead" in text(merchant.get(url))
+    answer = merchant.post(
+        url, data={"reason": "Disputed", "amount": "3334"} | {"csrf_token": csrf(merchant)}
+    )
+    assert answer.status_code == 409
+    assert url not in text(merchant.get(f"/merchant/plans/{plan.id}"))
+
+
+def csrf(client):
+    return form_at(client, "/merchant/plans/new", "/merchant/plans/new")["csrf_token"]
+
+
+def test_a_refund_of_recorded_money_is_ticked_as_handed_back(session, ada, merchant, plan, recorded):
+    url = f"/merchant/plans/{plan.id}/refund"
+    preview = merchant.get(f"{url}?amount=90")
+    assert "hand back $30.00 in cash" in text(preview)
+    fields = next(f.fields for f in Forms(text(preview)).all if "key" in f.fields) | {"reason": "Too big"}
+    before = factories.row_counts(session)
+    refused = merchant.post(url, data=fields)
+    assert (refused.status_code, "Hand back 30.00 in cash, then confirm." in text(refused)) == (422, True)
+    assert "Too big" in text(refused)
+    assert factories.row_counts(session) == before
+    assert merchant.post(url, data=fields | {"handed_back": "y"}).status_code == 303
+    found = factories.plan_of(session, ada, plan.id, now()).installments
+    assert [(i.paid, i.cancelled, i.returned) for i in found] == [
+        (3334, 0, 2334),
+        (666, 2667, 666),
+        (0, 3333, 0),
+    ]
+
+
+def test_the_file_of_payments_adds_up_to_the_revenue(session, ada, shop, merchant, plan, recorded):
+    factories.pay(session, ada, plan.id, 3, now=now())
+    factories.reverse(session, shop, plan.id, recorded, now=now())
+    content = merchant.get("/merchant/exports/payments.csv").get_data().decode("utf-8-sig")
+    rows = list(csv.DictReader(io.StringIO(content, newline="")))
+    assert [(row["kind"], row["amount"]) for row in rows] == [
+        ("payment", "40.00"),
+        ("payment", "33.33"),
+        ("reversal", "-40.00"),
+    ]
+    assert metrics.dashboard(session, shop, now()).total_revenue == 3333

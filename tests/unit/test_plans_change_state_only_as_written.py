@@ -1,4 +1,4 @@
-"""Six ways lead from one state of a plan to another; every other way is refused."""
+"""Eight ways lead from one state of a plan to another; every other way is refused."""
 
 from datetime import date, timedelta
 
@@ -14,6 +14,8 @@ ALLOWED = {
     ("offered", "expired"): "plan_expired",
     ("active", "completed"): "plan_completed",
     ("active", "cancelled"): "plan_cancelled",
+    ("completed", "active"): "plan_reopened",
+    ("cancelled", "active"): "plan_reopened",
 }
 ALL = [(start, end) for start in PlanState for end in PlanState]
 

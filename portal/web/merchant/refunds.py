@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from uuid import UUID
 
 from flask import Blueprint, Response, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from wtforms import BooleanField
 
 from portal.core.errors import Conflict
 from portal.core.money import decimal_text
+from portal.core.payments import REASON_LONGEST
 from portal.core.roles import Role
 from portal.extensions import adapters, db, now
 from portal.presentation.i18n import amount_text, error_text
@@ -19,7 +22,7 @@ from portal.queries.read_models import PlanView
 from portal.services import refunds
 from portal.services.refund_settlement import Answer
 from portal.web import form_drafts
-from portal.web.fields import AmountField, KeyField
+from portal.web.fields import AmountField, KeyField, TextField
 from portal.web.forms import KeyedForm
 from portal.web.guards import actor, requires
 from portal.web.rendering import done, respond
@@ -31,6 +34,8 @@ class RefundForm(KeyedForm):
     """The amount as typed, and the fingerprint of the preview that was shown."""
 
     amount = AmountField(_l("Amount to refund"))
+    reason = TextField(_l("Reason"), longest=REASON_LONGEST)
+    handed_back = BooleanField()
     preview = KeyField()
 
     def __init__(self, currency: str, **given: object) -> None:
@@ -52,13 +57,15 @@ def show(plan_id: UUID) -> Response:
 
 @bp.post("")
 @requires(Role.MERCHANT)
-@form_drafts.preserve("amount")
+@form_drafts.preserve("amount", "reason")
 def refund(plan_id: UUID) -> Response:
     plan = listing.get_plan(db.session, actor(), plan_id, now())
     form = RefundForm(plan.currency)
     if not form.validate():
         return _page(plan, form, 422)
-    asked = refunds.Request(plan_id, form.amount.minor, form.preview.data)
+    asked = refunds.Request(
+        plan_id, form.amount.minor, form.preview.data, form.handed_back.data or None, form.reason.data or None
+    )
     gateway = adapters().gateway
     try:
         with form.collecting():
@@ -67,7 +74,7 @@ def refund(plan_id: UUID) -> Response:
     except Conflict as conflict:
         plan = listing.get_plan(db.session, actor(), plan_id, now())
         return _page(plan, form, 409, error_text(conflict), asked=True)
-    return _page(plan, form, 422)
+    return _page(plan, form, 422, asked="amount" not in form.errors)
 
 
 def _page(
@@ -103,9 +110,11 @@ def _rows(plan: PlanView, preview: refunds.Preview | None) -> list[tuple[object,
     if preview is None:
         return []
     cancelled = dict(preview.split.cancelled)
-    returned = {part.installment_id: part.amount for part in preview.split.returned}
+    returned = Counter[UUID]()
+    for part in preview.split.returned:
+        returned[part.installment_id] += part.amount
     changed = [i for i in plan.installments if i.id in cancelled or i.id in returned]
-    return [(i, cancelled.get(i.id, 0), returned.get(i.id, 0)) for i in changed]
+    return [(i, cancelled.get(i.id, 0), returned[i.id]) for i in changed]
 
 
 def _typed(form: RefundForm, currency: str) -> str:

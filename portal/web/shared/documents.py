@@ -81,6 +81,19 @@ def _recorded(payment: PaymentView) -> tuple[tuple[str, str], ...]:
         (_("Received on"), formats.day(payment.received_on, language())),
         (_("Recorded by"), payment.recorded_by or ""),
         *note,
+        *_reversed(payment),
+    )
+
+
+def _reversed(payment: PaymentView) -> tuple[tuple[str, str], ...]:
+    """What turned out not to have come in, since when and why."""
+    if payment.reversed_on is None:
+        return ()
+    day = formats.day(payment.reversed_on, language())
+    return (
+        (_("Reversed"), amount_text(payment.reversed, payment.currency)),
+        (_("Reversed on"), day),
+        (_("Reason"), payment.reason or ""),
     )
 
 
@@ -166,6 +179,7 @@ def _movements(plan: PlanView) -> list[Table]:
             frozenset({3}),
             ("", _("Total"), "", money(sum(p.amount for p in paid))),
         ),
+        _reversals(plan, paid),
         Table(
             _("Refunds"),
             (_("When"), _("Refunded"), _("Cancelled"), _("Returned")),
@@ -178,6 +192,26 @@ def _movements(plan: PlanView) -> list[Table]:
         ),
     ]
     return [table for table in tables if table.rows]
+
+
+def _reversals(plan: PlanView, paid: list[PaymentView]) -> Table:
+    """What of the payments turned out not to have come in."""
+    return Table(
+        _("Reversed"),
+        (_("Receipt"), _("When"), _("Reason"), _("Amount")),
+        tuple(
+            (
+                p.receipt or "",
+                formats.moment(p.reversed_at, plan.timezone, language()),
+                p.reason or "",
+                amount_text(p.reversed, plan.currency),
+            )
+            for p in reversed(paid)
+            if p.reversed_at
+        ),
+        (0.22, 0.3, 0.26, 0.22),
+        frozenset({3}),
+    )
 
 
 def _moment(moved: PaymentView | RefundView, plan: PlanView) -> str:

@@ -1,0 +1,36 @@
+"""Refunds over the API, as both parties read them; a plan's shop makes them at the plan."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from apiflask import APIBlueprint
+from flask import Response
+
+from portal.extensions import db
+from portal.queries import refunds
+from portal.queries.refunds import ListedRefund
+
+from . import answers, examples
+from .describing import documented
+from .guards import actor, signed_in
+from .pages import PageQuery, page, position
+
+bp = APIBlueprint("api_refunds", __name__, url_prefix="/api/refunds", tag="Payments")
+
+
+@bp.get("/")
+@documented(bp, answers.Refund, page=True, instead=examples.NO_PAGE)
+@bp.input(PageQuery, location="query")
+@signed_in
+def index(query_data: PageQuery) -> Response:
+    """Refunds of your plans, newest first"""
+    last = position("refunds", query_data)
+    found = refunds.refunds(
+        db.session, actor(), before=UUID(last[0]) if last else None, limit=query_data.limit + 1
+    )
+    return page("refunds", query_data, found, answers.refund, _end)
+
+
+def _end(refund: ListedRefund) -> list[str]:
+    return [str(refund.refund_id)]
