@@ -72,8 +72,8 @@ def reverse(session: Session, merchant: Actor, wanted: ReversalRequest, now: dat
     for one of which nothing is left and when another amount is left than was shown; ``NotFound``.
     """
     plan, today = lock_for_merchant(session, merchant, wanted.plan_id, now)
-    payment = _find(session, plan, wanted.payment_id)
     reason = clean_line(wanted.reason, "reason", longest=REASON_LONGEST)
+    payment = _find(session, plan, wanted.payment_id)
     worked_out = _work_out(session, plan, payment)
     if wanted.shown is not None and wanted.shown != worked_out.amount:
         message = N_("Something changed since this preview. Check the new preview and confirm again.")

@@ -21,6 +21,7 @@ BODIES = {
     },
     "payments": {"amount": "1.00"},
     "refunds": {"amount": "1.00"},
+    "reverse": {"reason": "Bounced"},
 }
 
 
@@ -50,7 +51,9 @@ def strangers(app) -> dict[Role, Program]:
 
 
 def send(program: Program, method: str, rule: Rule, plan: dict):
-    values = {"plan_id": plan["id"], "installment_id": plan["installments"][0]["id"]}
+    ids = {"plan_id": plan["id"], "installment_id": plan["installments"][0]["id"]}
+    # An offer has no payments: one of this id is as good as another's.
+    values = ids | {"payment_id": plan["id"]}
     path = rule.rule
     for name in rule.arguments:
         path = path.replace(f"<uuid:{name}>", values[name])
