@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import os
 import re
 import secrets
@@ -52,7 +53,7 @@ def load_settings(environ: Mapping[str, str]) -> dict[str, Any]:
         "SECURITY_CONTACT": _security_contact(environ),
         "TRUSTED_PROXIES": _count(environ, "TRUSTED_PROXIES"),
         "STYLEGUIDE": environ.get("PORTAL_STYLEGUIDE") == "1",
-        "CHEAP_PASSWORDS": _cheap_passwords(environ, secure),
+        "CHEAP_PASSWORDS": _cheap_passwords(environ, portal_url),
         "SESSION_COOKIE_NAME": "__Host-session" if secure else "session",
         "SESSION_COOKIE_SECURE": secure,
         "SESSION_COOKIE_SAMESITE": "Lax",
@@ -144,11 +145,26 @@ def _url(environ: Mapping[str, str], name: str, schemes: tuple[str, ...]) -> str
     return text
 
 
-def _cheap_passwords(environ: Mapping[str, str], secure: bool) -> bool:
+def _cheap_passwords(environ: Mapping[str, str], portal_url: str) -> bool:
+    """Whether passwords are hashed cheaply: for tests, so only where nobody but this machine is served."""
     cheap = environ.get("PORTAL_PASSWORDS") == "cheap"
-    if cheap and secure:
-        raise ConfigError("PORTAL_PASSWORDS=cheap is for tests only, not for a PORTAL_URL with https.")
+    listens_at = f"http://{environ.get('HOST') or '127.0.0.1'}"
+    if cheap and not (is_loopback(portal_url) and is_loopback(listens_at)):
+        raise ConfigError(
+            "PORTAL_PASSWORDS=cheap is for tests only: PORTAL_URL and HOST must be of this machine alone, "
+            "such as http://127.0.0.1:8000."
+        )
     return cheap
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the address is plain http on this machine itself."""
+    parts = urlsplit(url)
+    if parts.scheme != "http" or parts.hostname is None:
+        return False
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(parts.hostname).is_loopback
+    return parts.hostname == "localhost"
 
 
 def _origin(url: str) -> str:

@@ -63,13 +63,13 @@ def _begin(connection: Connection) -> None:
 
 
 def _begin_immediate(connection: Connection) -> None:
-    """Take SQLite's write lock, trying every millisecond for ``SQLITE_TIMEOUT`` seconds.
+    """Take SQLite's write lock, trying every millisecond for ``SQLITE_TIMEOUT`` seconds, or once if it cannot wait.
 
     SQLite's own busy handler backs off to ten tries a second and would miss its turn between a job's batches.
     """
     driver: Any = connection.connection.dbapi_connection
     driver.execute("PRAGMA busy_timeout = 0")
-    until = time.monotonic() + SQLITE_TIMEOUT
+    until = time.monotonic() + (SQLITE_TIMEOUT if _waits(connection) else 0)
     try:
         while time.monotonic() < until:
             try:
@@ -101,6 +101,10 @@ def _reject_writes_outside_unit_of_work(
 
 def _writes(connection: Connection) -> bool:
     return connection.get_execution_options().get("write", False)
+
+
+def _waits(connection: Connection) -> bool:
+    return connection.get_execution_options().get("waits", True)
 
 
 def engine_name(session: Session) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import unicodedata
 
 import idna
@@ -78,3 +79,8 @@ def sign_in_key(text: str, field: str = "email") -> str:
 def _script(letter: str) -> str:
     script = unicodedata.name(letter, "UNKNOWN").split()[0]
     return "JAPANESE" if script in _JAPANESE else script
+
+
+def attempts_key(text: str) -> str:
+    """How attempts name an account or a browser without telling which."""
+    return hashlib.sha256(text.encode()).hexdigest()

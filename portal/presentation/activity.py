@@ -122,12 +122,6 @@ EVENTS: dict[str, Callable[[Facts, str], str]] = {
     "refund_returned": _returned,
     "refund_declined": _not_returned,
     "installment_late": _late,
-    "reset_requested": lambda facts, _currency: _(
-        "Link for a new password requested from %(address)s", address=facts["address"]
-    ),
-    "reset_link_used": lambda facts, _currency: _(
-        "New password set by a link from %(address)s", address=facts["address"]
-    ),
 }
 
 # What happens to accounts and shops; only admins read it.
@@ -140,7 +134,11 @@ ACCOUNT_EVENTS = {
     "password_changed": N_("Password changed"),
     "profile_changed": N_("Profile changed"),
     "offers_per_day_changed": N_("Limit of offers changed"),
+    "exported": N_("File exported"),
+    "person_read": N_("Account opened by an admin"),
     "reset_link_made": N_("Link for a new password made on the command line"),
+    "reset_link_used": N_("New password set by a link"),
+    "reset_requested": N_("Link for a new password requested"),
     "session_ended": N_("Session ended"),
     "shop_changed": N_("Shop settings changed"),
     "shop_suspended": N_("Shop suspended"),
@@ -148,6 +146,7 @@ ACCOUNT_EVENTS = {
     "signed_in": N_("Signed in"),
     "user_deactivated": N_("User deactivated"),
     "user_reactivated": N_("User reactivated"),
+    "wrong_password": N_("Wrong password"),
 }
 
 EMAILS = {
@@ -171,4 +170,6 @@ EMAILS = {
     "offer_declined": N_("To the shop: the offer was declined"),
     "refund_declined": N_("To the shop: a refund failed"),
     "password_reset": N_("Reset your password"),
+    "password_changed": N_("The password was changed"),
+    "new_device": N_("Sign-in from a new device"),
 }

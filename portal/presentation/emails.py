@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -127,6 +127,8 @@ class EmailRenderer:
             "sign_up_page": f"{self._base_url}/signup",
             "payments": f"{self._base_url}/customer/payments",
             "customer_home": f"{self._base_url}/customer/",
+            "security_page": f"{self._base_url}/account/security",
+            "forgot_page": f"{self._base_url}/forgot",
         }
         if message.plan_id:
             known["customer_plan"] = f"{self._base_url}/customer/plans/{message.plan_id}"
@@ -168,6 +170,7 @@ def environment(translations: Path, language: str) -> Environment:
         "money": lambda minor, currency: formats.money(minor, currency, language),
         "day": lambda day: formats.day(date.fromisoformat(day), language),
         "shortday": lambda day: formats.short_day(date.fromisoformat(day), language),
+        "moment": lambda instant: formats.moment(datetime.fromisoformat(str(instant)), "UTC", language),
         "compared": partial(compared, language=language),
         "refunded": partial(refunded, language=language),
         "reminded": partial(reminded, language=language),

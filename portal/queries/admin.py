@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from portal.core.errors import NotFound
 from portal.core.jobs import EVERY, overdue_by
 from portal.core.terms import hash_text
-from portal.models import Acceptance, Event, JobRun, Merchant, Message, Payment, Plan, User
+from portal.models import Acceptance, Event, EventOrigin, JobRun, Merchant, Message, Payment, Plan, User
 
 from .read_models import PlanView, load_plans
 from .searching import email_holds, holds
@@ -101,10 +101,12 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class AuditRow:
-    """An event, and the currency of its plan if it has one."""
+    """An event, the currency of its plan if it has one, and from where it came while that is kept."""
 
     event: EventView
     currency: str
+    network: str | None
+    browser: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,8 +332,15 @@ def find_evidence(session: Session, plan: PlanView) -> Evidence | None:
 
 def list_events(session: Session, *, before: UUID | None = None) -> list[AuditRow]:
     """The audit trail of every shop, newest first, at most one page and one more."""
-    query = events_query().add_columns(func.coalesce(Plan.currency, ""))
+    query = (
+        events_query()
+        .add_columns(func.coalesce(Plan.currency, ""), EventOrigin.network, EventOrigin.browser)
+        .outerjoin(
+            EventOrigin, (EventOrigin.merchant_id == Event.merchant_id) & (EventOrigin.event_id == Event.id)
+        )
+    )
     query = query.order_by(Event.id.desc()).limit(PAGE + 1)
     if before:
         query = query.where(Event.id < before)
-    return [AuditRow(EventView(*event), currency) for *event, currency in session.execute(query)]
+    rows = session.execute(query)
+    return [AuditRow(EventView(*event), *more) for *event, more in ((*row[:-3], row[-3:]) for row in rows)]

@@ -9,9 +9,10 @@ from uuid import UUID
 from sqlalchemy import and_, bindparam, or_, select
 from sqlalchemy.orm import Session
 
+from portal.core.accounts import attempts_key
 from portal.core.roles import PORTAL_ID, Actor, Role
 from portal.core.sessions import ADMIN_IDLE
-from portal.models import Event, EventOrigin, User, UserSession
+from portal.models import Event, EventOrigin, LoginAttempt, User, UserSession
 
 from .accounts import actor_of, select_actor
 
@@ -100,3 +101,14 @@ def last_sign_ins(session: Session, actor: Actor) -> list[SignInView]:
         .limit(LAST_SIGN_INS)
     )
     return [SignInView(*row) for row in rows]
+
+
+def wrong_passwords(session: Session, actor: Actor) -> list[tuple[datetime, str]]:
+    """When wrong passwords were typed for the person's account and from which network; kept for a day, newest first."""
+    attempts = (
+        select(LoginAttempt.at, LoginAttempt.network)
+        .where(LoginAttempt.account == attempts_key(str(actor.id)))
+        .order_by(LoginAttempt.at.desc())
+        .limit(LAST_SIGN_INS)
+    )
+    return [(at, network) for at, network in session.execute(attempts)]

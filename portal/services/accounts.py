@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 from uuid import UUID, uuid5
 
 from sqlalchemy import select, update
@@ -18,11 +17,12 @@ from portal.core.errors import N_, Conflict, InvalidInput, NotFound, collecting
 from portal.core.languages import ENGLISH, check_language
 from portal.core.money import EXPONENTS
 from portal.core.passwords import check_password
-from portal.core.roles import PORTAL_ID, Actor, Role
+from portal.core.roles import PORTAL_ID, Actor, Origin, Role
 from portal.core.text import clean_name, fold
 from portal.models import Merchant, User, new_id
 
-from . import events, outbox, sessions, shops
+from . import events, sessions, shops
+from .notifications import notify_person
 from .transaction import insert_once
 
 
@@ -163,20 +163,21 @@ def change_password(
     user.password_hash = password_hash
     _end_access(session, user, keep)
     events.record(session, "password_changed", merchant_id=PORTAL_ID, actor_id=user_id, at=now)
+    notify_person(session, "password_changed", user_id, now, changed_at=now.isoformat())
 
 
-def request_reset(session: Session, email: str, address: str, now: datetime) -> None:
+def request_reset(session: Session, email: str, origin: Origin, now: datetime) -> None:
     """Queue an email with a link to a new password, at most one a minute, for the active user of this address.
 
-    It says nothing about whether there is such a user. ``address`` is the network address of the request. Raises
+    It says nothing about whether there is such a user. The request is recorded if it queued an email. Raises
     ``InvalidInput`` for what is no email address at all.
     """
     user_id = _find_who_can_sign_in(session, email)
     if user_id:
         # The same minute has the same cause, of which the outbox takes one email only.
         cause = uuid5(user_id, f"{now:%Y-%m-%d %H:%M}")
-        outbox.queue(session, "password_reset", merchant_id=PORTAL_ID, cause=cause, user_id=user_id, at=now)
-        _record_reset(session, "reset_requested", user_id, now, address=address)
+        if notify_person(session, "password_reset", user_id, now, cause):
+            _record_reset(session, "reset_requested", user_id, now, origin)
 
 
 def make_reset_link(session: Session, email: str, now: datetime) -> tuple[UUID, int]:
@@ -198,13 +199,15 @@ def _find_who_can_sign_in(session: Session, email: str) -> UUID | None:
     ).first()
 
 
-def _record_reset(session: Session, event: str, user_id: UUID, now: datetime, **facts: Any) -> None:
+def _record_reset(
+    session: Session, event: str, user_id: UUID, now: datetime, origin: Origin | None = None
+) -> None:
     """The holder of a link is not proven to be the user, so no actor is recorded."""
-    events.record(session, event, merchant_id=PORTAL_ID, at=now, user=str(user_id), **facts)
+    events.record(session, event, merchant_id=PORTAL_ID, at=now, origin=origin, user=str(user_id))
 
 
 def reset_password(
-    session: Session, user_id: UUID, session_version: int, password_hash: str, address: str, now: datetime
+    session: Session, user_id: UUID, session_version: int, password_hash: str, origin: Origin, now: datetime
 ) -> None:
     """Set a new password with a link, which is valid for one ``session_version``.
 
@@ -213,7 +216,7 @@ def reset_password(
     user = _lock_user(session, user_id)
     if user.session_version != session_version or user.deactivated_at is not None:
         raise Conflict(N_("This link has been used or replaced. Ask for a new one."), code="link_spent")
-    _record_reset(session, "reset_link_used", user_id, now, address=address)
+    _record_reset(session, "reset_link_used", user_id, now, origin)
     change_password(session, user_id, password_hash, now)
 
 

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from portal.core.roles import Origin
+from portal.core.roles import PORTAL_ID, Actor, Origin
 from portal.database import is_postgresql
 from portal.models import Event, EventOrigin, new_id
 
@@ -56,6 +56,18 @@ def record(
         key = {"merchant_id": merchant_id, "event_id": event_id, "created_at": at}
         kept = {"network": origin.network, "browser": origin.browser}
         insert_rows(session, EventOrigin, [key | kept])
+
+
+def record_export(session: Session, actor: Actor, file: str, origin: Origin, now: datetime) -> None:
+    """Record that somebody took a file of a shop's data."""
+    shop = actor.id
+    record(session, "exported", merchant_id=shop, actor_id=actor.id, at=now, origin=origin, file=file)
+
+
+def record_reading(session: Session, admin: Actor, user_id: UUID, origin: Origin, now: datetime) -> None:
+    """Record that an admin opened a person's page."""
+    user = str(user_id)
+    record(session, "person_read", merchant_id=PORTAL_ID, actor_id=admin.id, at=now, origin=origin, user=user)
 
 
 def forget_origins(session: Session, now: datetime) -> None:

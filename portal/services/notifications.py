@@ -1,4 +1,4 @@
-"""Notifications about a plan: the event, and the email that goes with it."""
+"""Notifications about a plan: the event, and the email that goes with it; and emails about a person's account."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from portal.core.ledger import Balance
-from portal.models import Plan
+from portal.core.roles import PORTAL_ID
+from portal.models import Plan, new_id
 
 from . import events, outbox
 
@@ -51,6 +52,15 @@ def queue_email(
         at=now,
         plan_id=plan.id,
         **(plan_facts(plan) | facts),
+    )
+
+
+def notify_person(
+    session: Session, kind: str, user_id: UUID, now: datetime, cause: UUID | None = None, **facts: Any
+) -> bool:
+    """Queue one email about the person's account, once per kind and cause if one is named; whether it was new."""
+    return outbox.queue(
+        session, kind, merchant_id=PORTAL_ID, cause=cause or new_id(), user_id=user_id, at=now, **facts
     )
 
 

@@ -69,10 +69,10 @@ def queue(
     plan_id: UUID | None = None,
     send_after: datetime | None = None,
     **facts: object,
-) -> None:
-    """Write one message for ``user_id``, unless the same cause already has one of this kind."""
+) -> bool:
+    """Write one message for ``user_id``; False if the same cause already has one of this kind."""
     row = {"merchant_id": merchant_id, "cause": cause, "user_id": user_id, "plan_id": plan_id, "facts": facts}
-    queue_many(session, [row | {"kind": kind, "created_at": at, "send_after": send_after or at}])
+    return bool(queue_many(session, [row | {"kind": kind, "created_at": at, "send_after": send_after or at}]))
 
 
 def queue_many(session: Session, rows: list[dict[str, Any]]) -> list[UUID]:

@@ -12,16 +12,24 @@ from sqlalchemy.orm import Session
 from portal.core.errors import Busy, NotFound
 from portal.core.roles import PORTAL_ID, Actor, Origin
 from portal.core.sessions import SEEN_EVERY
-from portal.models import User, UserSession
+from portal.models import Event, EventOrigin, User, UserSession
 
 from . import events
+from .notifications import notify_person
 from .transaction import insert_rows, unit_of_work
 
 
 def open_session(
-    session: Session, user_id: UUID, version: int, origin: Origin, now: datetime, lasts: timedelta
+    session: Session,
+    user_id: UUID,
+    version: int,
+    origin: Origin,
+    now: datetime,
+    lasts: timedelta,
+    *,
+    known_device: bool = False,
 ) -> UUID | None:
-    """A new session's id, and the event that it began.
+    """A new session's id, the event that it began, and an email if the device is a new one.
 
     None if the password was changed or the user deactivated since ``version`` was read with it: a session must not
     outlive the password that opened it, so a password change waits for this row or is seen here.
@@ -37,20 +45,34 @@ def open_session(
     session_id = uuid4()
     about = {"id": session_id, "user_id": user_id, "browser": origin.browser, "network": origin.network}
     times = {"created_at": now, "last_seen_at": now, "ends_at": now + lasts}
+    if not known_device and _is_new_device(session, user_id, origin):
+        facts = {"browser": origin.browser, "network": origin.network, "signed_in_at": now.isoformat()}
+        notify_person(session, "new_device", user_id, now, session_id, **facts)
     insert_rows(session, UserSession, [about | times])
     events.record(session, "signed_in", merchant_id=PORTAL_ID, actor_id=user_id, at=now, origin=origin)
     return session_id
 
 
+def _is_new_device(session: Session, user_id: UUID, origin: Origin) -> bool:
+    """Whether the person has signed in before, and never from this browser and network as far as that is kept."""
+    before = select(Event.id).where(
+        Event.merchant_id == PORTAL_ID, Event.actor_id == user_id, Event.kind == "signed_in"
+    )
+    from_here = before.join(
+        EventOrigin, (EventOrigin.merchant_id == Event.merchant_id) & (EventOrigin.event_id == Event.id)
+    ).where(EventOrigin.network == origin.network, EventOrigin.browser == origin.browser)
+    return bool(session.scalar(select(before.exists() & ~from_here.exists())))
+
+
 def see(session: Session, session_id: UUID, last_seen_at: datetime, now: datetime) -> None:
     """Update the session's last use, every five minutes at most, in a unit of work of its own.
 
-    It can wait for the next request: when the database is busy, or in the middle of other work.
+    It is left to the next request when the database is busy, which is not waited for, and in the middle of other work.
     """
     if now - last_seen_at < SEEN_EVERY or session.info.get("in_unit_of_work"):
         return
     seen = update(UserSession).where(UserSession.id == session_id, UserSession.last_seen_at < now)
-    with suppress(Busy), unit_of_work(session):
+    with suppress(Busy), unit_of_work(session, waits=False):
         session.execute(seen.values(last_seen_at=now))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -13,10 +12,10 @@ from sqlalchemy.orm import Session
 from portal.adapters.passwords import Passwords
 from portal.core import accounts as rules
 from portal.core.errors import N_, TooMany
-from portal.core.roles import Origin
+from portal.core.roles import PORTAL_ID, Origin
 from portal.models import LoginAttempt, User, new_id
 
-from . import sessions
+from . import events, sessions
 from .transaction import unit_of_work
 
 WINDOW = timedelta(minutes=5)
@@ -56,8 +55,11 @@ def sign_in(
     found = authenticate(session, passwords, identifier, password, origin, now, browser=browser)
     if found is None:
         return None
+    known = browser is not None and found.user_id in browser.users
     with unit_of_work(session):
-        return sessions.open_session(session, found.user_id, found.version, origin, now, lasts)
+        return sessions.open_session(
+            session, found.user_id, found.version, origin, now, lasts, known_device=known
+        )
 
 
 def authenticate(
@@ -83,8 +85,8 @@ def authenticate(
         )
     ).first()
     # One account has one count, whether its address or its username is typed.
-    account = _hashed(str(found.id) if found else typed)
-    known = _hashed(browser.name) if browser and found and found.id in browser.users else None
+    account = rules.attempts_key(str(found.id) if found else typed)
+    known = rules.attempts_key(browser.name) if browser and found and found.id in browser.users else None
     if known:
         _refuse_guessing(session, account, LoginAttempt.browser == known, now)
     else:
@@ -95,6 +97,10 @@ def authenticate(
         return Authenticated(found.id, found.session_version)
     with unit_of_work(session):
         session.add(LoginAttempt(id=new_id(), account=account, network=origin.network, browser=known, at=now))
+        if found:
+            # Who typed it is not proven to be the user, so no actor is recorded.
+            user = str(found.id)
+            events.record(session, "wrong_password", merchant_id=PORTAL_ID, at=now, origin=origin, user=user)
     return None
 
 
@@ -131,7 +137,3 @@ def _refuse_until(opens_at: datetime, now: datetime) -> None:
     if now < opens_at:
         wait = int((opens_at - now).total_seconds()) + 1
         raise TooMany(N_("Too many wrong passwords. Wait a few minutes and try again."), wait)
-
-
-def _hashed(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

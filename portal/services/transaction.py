@@ -22,19 +22,19 @@ SQLITE_YIELD_SECONDS = 0.005
 
 
 @contextmanager
-def unit_of_work(session: Session) -> Iterator[Session]:
+def unit_of_work(session: Session, *, waits: bool = True) -> Iterator[Session]:
     """Commit at the end of the block, roll back on any error.
 
     What was read before belongs to another snapshot and is forgotten, and so is what the block read: others may
     change it from then on. On SQLite the write lock is taken at once. Raises ``Busy`` when the database cannot be
-    locked or reached in time.
+    locked or reached in time; without ``waits``, as soon as another writes to SQLite.
     """
     if session.info.get("in_unit_of_work"):
         raise RuntimeError("a unit of work cannot hold another")
     rollback_safely(session)
     session.info["in_unit_of_work"] = True
     try:
-        session.connection(execution_options={"write": True})
+        session.connection(execution_options={"write": True, "waits": waits})
         yield session
         session.commit()
         session.expunge_all()

@@ -23,6 +23,7 @@ PLAN_ID = UUID("01930000-0000-7000-8000-000000000001")
 USER_ID = UUID("01930000-0000-7000-8000-000000000002")
 PAYMENT_ID = UUID("01930000-0000-7000-8000-000000000003")
 TO_SHOPS = {"plan_accepted_shop", "offer_declined", "offer_expired", "refund_declined"}
+OF_ACCOUNTS = {"password_changed", "new_device"}
 BASE = "https://pay.example.com"
 
 PLAN = {
@@ -154,6 +155,18 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
         ],
     ),
     "password_reset": ({}, [f"{BASE}/reset/", "one hour", "rosa@example.com"]),
+    "password_changed": (
+        {"changed_at": "2026-12-04T09:05:00+00:00"},
+        ["4 Dec 2026", "09:05", f"{BASE}/account/security", f"{BASE}/forgot"],
+    ),
+    "new_device": (
+        {
+            "browser": "Firefox, Linux",
+            "network": "192.0.2.0/24",
+            "signed_in_at": "2026-12-04T21:05:00+00:00",
+        },
+        ["Firefox, Linux", "192.0.2.0/24", "21:05", f"{BASE}/account/security"],
+    ),
 } | {
     step: (
         REMINDER,
@@ -333,11 +346,14 @@ def test_an_unknown_kind_is_refused(emails: EmailRenderer):
 
 @pytest.mark.parametrize("kind", sorted(set(KINDS) - {"password_reset", "reminder"}))
 def test_a_missing_fact_or_plan_is_refused(emails: EmailRenderer, kind: str):
-    facts = {name: value for name, value in CASES[kind][0].items() if name != "currency"}
-    with pytest.raises(UndefinedError):
-        emails.write(message(kind, facts=facts))
-    with pytest.raises(UndefinedError):
-        emails.write(message(kind, plan_id=None))
+    needed = CASES[kind][0].keys() if kind in OF_ACCOUNTS else {"currency"}
+    for name in needed:
+        left = {other: value for other, value in CASES[kind][0].items() if other != name}
+        with pytest.raises(UndefinedError):
+            emails.write(message(kind, facts=left))
+    if kind not in OF_ACCOUNTS:
+        with pytest.raises(UndefinedError):
+            emails.write(message(kind, plan_id=None))
 
 
 def test_a_fact_does_not_take_the_place_of_the_addressee(emails: EmailRenderer):

@@ -28,8 +28,6 @@ FACTS = {
     "refund_returned": {"returned": 100},
     "refund_declined": {"returned": 100, "to_return": 300},
     "installment_late": {"number": 1, "due_on": "2026-03-02"},
-    "reset_requested": {"address": "192.0.2.1"},
-    "reset_link_used": {"address": "192.0.2.1"},
 }
 EVENTS = {kind: FACTS.get(kind, {}) for kind in [*SENTENCES, *ACCOUNT_EVENTS, "made_by_a_later_version"]}
 NO_FACTS = [None, [], "facts", 7, {}]

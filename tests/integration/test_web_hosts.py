@@ -77,7 +77,22 @@ def test_an_untrusted_proxy_is_told_of_once(environ, caplog):
         logging.getLogger("portal").propagate = False
 
 
-def test_cheap_passwords_do_not_start_in_production(environ):
+@pytest.mark.parametrize(
+    "serves",
+    [
+        {"PORTAL_URL": PUBLIC},
+        {"PORTAL_URL": "http://shop.example.com"},
+        {"PORTAL_URL": "http://192.0.2.1:8000"},
+        {"PORTAL_URL": "http://127.0.0.1.example.com"},
+        {"PORTAL_URL": "https://localhost"},
+        {"HOST": "0.0.0.0"},
+    ],
+)
+def test_cheap_passwords_do_not_start_in_production(environ, serves):
     with pytest.raises(ConfigError, match="PORTAL_PASSWORDS"):
-        load_settings(environ | {"PORTAL_URL": PUBLIC, "PORTAL_PASSWORDS": "cheap"})
-    assert load_settings(environment(environ["PORTAL_INSTANCE"]) | {"PORTAL_URL": LOCAL})["CHEAP_PASSWORDS"]
+        load_settings(environ | serves | {"PORTAL_PASSWORDS": "cheap"})
+
+
+@pytest.mark.parametrize("url", [LOCAL, "http://localhost:8000", "http://[::1]:8000", "http://127.0.0.2"])
+def test_cheap_passwords_start_where_only_this_machine_is_served(environ, url):
+    assert load_settings(environment(environ["PORTAL_INSTANCE"]) | {"PORTAL_URL": url})["CHEAP_PASSWORDS"]

@@ -174,7 +174,7 @@ def forgot() -> ResponseReturnValue:
     if form.validate_on_submit():
         with form.collecting():
             with unit_of_work(db.session):
-                accounts.request_reset(db.session, form.email.data, request.remote_addr or "", now())
+                accounts.request_reset(db.session, form.email.data, origin(), now())
             return done(
                 url_for("auth.forgot"),
                 _("If an account exists for that address, we have sent it a link."),
@@ -213,7 +213,7 @@ def reset(token: str) -> ResponseReturnValue:
             hashed = _hash(form.password.data)
             with unit_of_work(db.session):
                 accounts.reset_password(
-                    db.session, person.id, person.session_version, hashed, request.remote_addr or "", now()
+                    db.session, person.id, person.session_version, hashed, origin(), now()
                 )
             return done(url_for("auth.login"), _("Your new password is set. Sign in with it."))
     return render_template("auth/reset.html", form=form, email=person.email), 422 if form.errors else 200

@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from portal.extensions import db, now
-from portal.queries.sessions import last_sign_ins, list_sessions
+from portal.queries.sessions import last_sign_ins, list_sessions, wrong_passwords
 from portal.services import sessions
 from portal.services.transaction import unit_of_work
 from portal.web.guards import actor, origin, session_id, signed_in
@@ -26,6 +26,7 @@ def show() -> str:
         sessions=list_sessions(db.session, actor(), now()),
         this_session=session_id(),
         sign_ins=last_sign_ins(db.session, actor()),
+        wrong=wrong_passwords(db.session, actor()),
     )
 
 

@@ -25,11 +25,11 @@ from portal.queries import self_check as checks
 from portal.queries.admin import MessageView
 from portal.queries.shops import find_shop
 from portal.queries.timeline import events_of_plan, payments_of_plan
-from portal.services import accounts, outbox, shops
+from portal.services import accounts, events, outbox, shops
 from portal.services.transaction import unit_of_work
 from portal.web.fields import WholeNumberField
 from portal.web.forms import PageForm, searched
-from portal.web.guards import actor, requires
+from portal.web.guards import actor, origin, requires
 from portal.web.rendering import done
 from portal.web.shared import health
 
@@ -66,7 +66,10 @@ def users() -> ResponseReturnValue:
 @bp.get("/users/<uuid:user_id>")
 @only_admins
 def user(user_id: UUID) -> ResponseReturnValue:
-    return user_page(user_id)
+    page = user_page(user_id)
+    with unit_of_work(db.session):
+        events.record_reading(db.session, actor(), user_id, origin(), now())
+    return page
 
 
 def user_page(user_id: UUID, form: LimitForm | None = None) -> ResponseReturnValue:
@@ -213,7 +216,7 @@ def jobs() -> ResponseReturnValue:
 @only_admins
 def audit() -> ResponseReturnValue:
     rows, next_url = _page(admin.list_events(db.session, before=_before()), attrgetter("event.id"))
-    entries = [(row.event, event_words(row.event, row.currency)) for row in rows]
+    entries = [(row, event_words(row.event, row.currency)) for row in rows]
     return render_template("admin/audit.html", entries=entries, next_url=next_url)
 
 

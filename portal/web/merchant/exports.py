@@ -19,8 +19,10 @@ from portal.core.money import Money, decimal_text
 from portal.core.roles import Role
 from portal.extensions import db, now
 from portal.queries import exports
+from portal.services import events
+from portal.services.transaction import unit_of_work
 from portal.web.forms import searched
-from portal.web.guards import actor, requires
+from portal.web.guards import actor, origin, requires
 
 bp = Blueprint("merchant_exports", __name__, url_prefix="/merchant/exports")
 
@@ -57,6 +59,8 @@ def download(what: str) -> Response:
         last=_day("to"),
     )
     today = business_date(now(), actor().timezone)
+    with unit_of_work(db.session):
+        events.record_export(db.session, actor(), f"{what}.csv", origin(), now())
     batches = read(db.session, actor(), now(), wanted)
     response = Response(
         stream_with_context(_file(row_type, batches, actor().csv_separator)), mimetype="text/csv"
