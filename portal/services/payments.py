@@ -12,6 +12,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from portal.adapters.gateway import Charge, Gateway, ProviderUnavailable, call_provider
+from portal.core.calendar import business_date
 from portal.core.errors import N_, Busy, Conflict, Forbidden, NotFound
 from portal.core.payments import Method, check_part, spread
 from portal.core.roles import Actor, Origin, Role
@@ -76,6 +77,19 @@ def pay(
     except (ProviderUnavailable, Busy):
         # The settling job finishes the payment.
         return Answer("processing", charge.reference, plan_id, charge.amount, charge.currency)
+
+
+def preview(session: Session, customer: Actor, request: PaymentRequest, now: datetime) -> dict[UUID, int]:
+    """What paying would pay of which installments now, in minor units by their ids; writes nothing.
+
+    Raises ``NotFound``, ``Conflict``, ``InvalidInput`` at ``amount`` as paying would.
+    """
+    merchant_id, plan_id, _ = _find(session, customer, request)
+    plan = session.get_one(Plan, (merchant_id, plan_id))
+    if plan.state != PlanState.ACTIVE:
+        raise Conflict(REFUSALS[PlanState(plan.state)], code=f"plan_{plan.state}")
+    today = business_date(now, plan.timezone)
+    return _allocations(installments_of(session, plan), request, plan.currency, today)
 
 
 def _intend(

@@ -10,6 +10,7 @@ from portal.queries import listing, metrics
 from portal.queries import merchant as merchant_queries
 from portal.queries.merchant import PlanListQuery
 from portal.services import payments
+from portal.services.payments import PaymentRequest, Scope
 from tests import factories
 from tests.factories import NOW, accepted_plan, payment_for, plan_of
 
@@ -35,6 +36,12 @@ def test_a_payment_in_all_its_steps_sends_at_most_16(session, shop, ada, stateme
     order = payment_for(plan_of(session, ada, plan_id), 1)
     sent = statements_of(lambda: payments.pay(session, Simulator(), ada, order, key, NOW))
     assert sent <= 16
+
+
+@pytest.mark.parametrize("key", [None, "a-key"])
+def test_a_part_payment_sends_at_most_16_too(session, shop, ada, statements_of, key):
+    request = PaymentRequest(accepted_plan(session, shop, ada), Scope.AMOUNT, 10000, part=5000)
+    assert statements_of(lambda: payments.pay(session, Simulator(), ada, request, key, NOW)) <= 16
 
 
 def test_paying_sixty_installments_sends_as_many_as_paying_one(session, shop, ada, statements_of):

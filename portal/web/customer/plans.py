@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from htmx_flask import request
 from wtforms import BooleanField
-from wtforms.validators import DataRequired
+from wtforms.validators import DataRequired, InputRequired
 
 from portal.core.errors import Conflict
 from portal.core.roles import Role
@@ -20,13 +21,15 @@ from portal.presentation.i18n import amount_text, error_text
 from portal.presentation.outcomes import payment_failed, payment_processing
 from portal.queries import customer, listing, timeline
 from portal.queries.agreements import find_agreement
+from portal.queries.read_models import PlanView
 from portal.queries.timeline import PaymentView
 from portal.services import offers, payments
 from portal.services.payment_settlement import Answer
 from portal.services.payments import PaymentRequest, Scope
 from portal.services.transaction import unit_of_work
-from portal.web.fields import KeyField
-from portal.web.forms import MoneyForm, PageForm
+from portal.web import form_drafts
+from portal.web.fields import AmountField, KeyField, WholeNumberField
+from portal.web.forms import KeyedForm, MoneyForm, PageForm
 from portal.web.guards import actor, origin, requires
 from portal.web.rendering import announce, done, respond
 from portal.web.shared.agreements import agreed_terms
@@ -184,6 +187,75 @@ def pay_off(plan_id: UUID) -> Response:
     return _pay(plan_id, Scope.ALL)
 
 
+class AmountForm(KeyedForm):
+    """An amount that the customer chose; ``owed`` is all that the page showed as owed, in minor units."""
+
+    amount = AmountField(_l("Amount to pay"))
+    owed = WholeNumberField(validators=[InputRequired()])
+
+    def __init__(self, plan: PlanView, formdata: Mapping[str, str] | None = None) -> None:
+        super().__init__(formdata, owed=plan.owed)
+        self.plan = plan
+        self.currency = plan.currency
+
+    def request(self) -> PaymentRequest:
+        """What a valid form asks for."""
+        return PaymentRequest(self.plan.id, Scope.AMOUNT, self.owed.data, part=self.amount.minor)
+
+
+@bp.route("/plans/<uuid:plan_id>/amount", methods=["GET", "POST"])
+@requires(Role.CUSTOMER)
+@form_drafts.preserve("amount")
+def pay_amount(plan_id: UUID) -> Response:
+    """Pay any amount of what is owed: what is due first is paid first."""
+    form = AmountForm(listing.get_plan(db.session, actor(), plan_id, now()), form_drafts.restore())
+    if not form.is_submitted():
+        return _amount_page(form)
+    if not form.validate():
+        return _amount_page(form, 422)
+    try:
+        with form.collecting():
+            gateway = adapters().gateway
+            answer = payments.pay(db.session, gateway, actor(), form.request(), form.idempotency_key, now())
+            return _answered(answer)
+    except Conflict as conflict:
+        db.session.expire_all()
+        form.plan = listing.get_plan(db.session, actor(), plan_id, now())
+        form.form_errors = [error_text(conflict)]
+        return _amount_page(form, 409)
+    return _amount_page(form, 422)
+
+
+@bp.post("/plans/<uuid:plan_id>/amount/preview")
+@requires(Role.CUSTOMER)
+@form_drafts.preserve("amount", page="customer.pay_amount")
+def preview_amount(plan_id: UUID) -> Response:
+    """What the amount would pay, as far as it is typed; writes nothing."""
+    form = AmountForm(listing.get_plan(db.session, actor(), plan_id, now()))
+    if not form.validate():
+        return _amount_page(form, 200 if request.htmx and not form.amount.data else 422)
+    try:
+        with form.collecting():
+            return _amount_page(form, amounts=payments.preview(db.session, actor(), form.request(), now()))
+    except Conflict as conflict:
+        form.form_errors = [error_text(conflict)]
+        return _amount_page(form, 409)
+    return _amount_page(form, 422)
+
+
+def _amount_page(form: AmountForm, status: int = 200, amounts: dict[UUID, int] | None = None) -> Response:
+    paid = amounts or {}
+    return respond(
+        "customer/amount.html",
+        "customer/_amount_preview.html",
+        status=status,
+        plan=form.plan,
+        form=form,
+        rows=[(i, paid[i.id]) for i in form.plan.installments if i.id in paid],
+        on_plan_page=_on_plan_page(),
+    )
+
+
 def _pay(plan_id: UUID, scope: Scope, installment_id: UUID | None = None) -> Response:
     form = MoneyForm()
     if not form.validate():
@@ -193,11 +265,16 @@ def _pay(plan_id: UUID, scope: Scope, installment_id: UUID | None = None) -> Res
         answer = payments.pay(db.session, adapters().gateway, actor(), wanted, form.idempotency_key, now())
     except Conflict as conflict:
         return _back(plan_id, 409, Notice(error_text(conflict), "warning"))
+    return _answered(answer)
+
+
+def _answered(answer: Answer) -> Response:
+    """The page of the form, with what became of the payment."""
     if answer.status == "paid":
         return _paid(answer)
     if answer.status == "processing":
-        return _back(plan_id, 202, Notice(payment_processing(), "info"))
-    return _back(plan_id, 402, _failed(answer))
+        return _back(answer.plan_id, 202, Notice(payment_processing(), "info"))
+    return _back(answer.plan_id, 402, _failed(answer))
 
 
 def _paid(answer: Answer) -> Response:
