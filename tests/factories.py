@@ -23,13 +23,14 @@ from portal.models.ledger import Posting
 from portal.queries import listing, self_check
 from portal.queries.accounts import find_actor, session_version
 from portal.queries.read_models import PlanView
-from portal.services import accounts, offers, payments, recording, refunds, reversals, sessions
+from portal.services import accounts, offers, payments, recording, refunds, reversals, sessions, write_offs
 from portal.services.payment_settlement import Answer
 from portal.services.payments import PaymentRequest, Scope
 from portal.services.recording import Recording
 from portal.services.refund_settlement import Answer as RefundAnswer
 from portal.services.reversals import ReversalRequest
 from portal.services.transaction import unit_of_work
+from portal.services.write_offs import WriteOff
 
 # A Monday, noon in UTC; whoever tests pages against the real clock passes ``now``.
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -249,6 +250,14 @@ def refund(
     """Refund ``amount`` minor units, as the preview ``shown`` says if there was one; what has to be is handed back."""
     request = refunds.Request(plan_id, amount, shown, handed_back, reason)
     return refunds.refund(session, gateway or Simulator(), merchant, request, key, now)
+
+
+def write_off(
+    session: Session, merchant: Actor, plan_id: UUID, *, reason: str = "", now: datetime = NOW
+) -> None:
+    """The shop stops collecting what is owed."""
+    with unit_of_work(session):
+        write_offs.write_off(session, merchant, WriteOff(plan_id, reason), now)
 
 
 def returned(session: Session, customer: Actor, plan_id: UUID) -> list[int]:

@@ -23,7 +23,7 @@ Decimals = Annotated[str, WithJsonSchema({"type": "string", "pattern": r"^[0-9]+
 Day = Annotated[str, WithJsonSchema({"type": "string", "format": "date"})]
 Instant = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
 PlanStatus = Literal[
-    "offered", "active", "overdue", "completed", "declined", "revoked", "expired", "cancelled"
+    "offered", "active", "overdue", "completed", "declined", "revoked", "expired", "cancelled", "written_off"
 ]
 
 MERCHANT_ID = "01980000-0000-7000-8000-000000000001"
@@ -81,7 +81,11 @@ class Installment(Answer):
     paid: Decimals = shown("0.00")
     cancelled: Decimals = shown("0.00")
     returned: Decimals = shown("0.00")
-    owed: Decimals = shown("25.00", "What is left of the amount: less what was paid and cancelled.")
+    written_off: Decimals = shown("0.00", "What the shop has stopped collecting.")
+    recovered: Decimals = shown("0.00", "What was received of it afterwards.")
+    owed: Decimals = shown(
+        "25.00", "What is left of the amount: less what was paid, cancelled and written off."
+    )
     paid_at: Instant | None = shown(None)
 
 
@@ -199,6 +203,8 @@ def installment(view: InstallmentView, currency: str) -> dict[str, Any]:
         "paid": decimal_text(view.paid, currency),
         "cancelled": decimal_text(view.cancelled, currency),
         "returned": decimal_text(view.returned, currency),
+        "written_off": decimal_text(view.written_off, currency),
+        "recovered": decimal_text(view.recovered, currency),
         "owed": decimal_text(0 if ended_unpaid else view.owed, currency),
         "paid_at": instant(view.paid_at) if view.paid_at else None,
     }
@@ -216,6 +222,8 @@ def paid_installment(answer: payment_settlement.Answer) -> dict[str, Any]:
         reversed=facts.get("reversed", 0),
         cancelled=facts["cancelled"],
         returned=facts["returned"],
+        written_off=facts.get("written_off", 0),
+        recovered=0,
         owed=facts.get("owed", 0),
         due_on=date.fromisoformat(facts["due_on"]),
         paid_on=None,

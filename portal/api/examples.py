@@ -38,6 +38,7 @@ NEW_PAYMENT: Json = {
 }
 NEW_REVERSAL: Json = {"reason": "The cheque bounced"}
 NEW_REFUND: Json = {"amount": "80.00", "reason": "One chair was broken"}
+NEW_WRITE_OFF: Json = {"reason": "Not found after three visits"}
 
 # What an action leaves of the worked example; see ``answers``.
 PAID = {"status": "paid", "paid": "25.00", "owed": "0.00", "paid_at": "2026-12-30T09:30:00Z"}
@@ -100,6 +101,7 @@ NO_PASSWORD = invalid("password", "This field is required.")
 NO_TOKEN = invalid("refresh", "This field is required.")
 ACCEPTED = {409: problem(409, "This plan was already accepted.", code="plan_active")}
 CANCELLED = {409: problem(409, "This plan was cancelled.", code="plan_cancelled")}
+WRITTEN_OFF = {409: problem(409, "The shop has stopped collecting this plan.", code="plan_written_off")}
 OFFERED = {409: problem(409, "This plan is an offer that nobody has accepted yet.", code="plan_offered")}
 TOO_MANY_OPEN_OFFERS = {
     409: problem(

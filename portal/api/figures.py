@@ -70,6 +70,8 @@ EXAMPLES: dict[str, Any] = {
     "on_time_rate": 50.0,
     "on_time_rate_due": 50.0,
     "on_time_rate_due_before": None,
+    "written_off": 0.0,
+    "recovered": 0.0,
 }
 
 

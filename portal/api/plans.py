@@ -24,7 +24,7 @@ from portal.http_errors import problem
 from portal.presentation.outcomes import refund_declined
 from portal.queries import listing
 from portal.queries.read_models import PlanView
-from portal.services import idempotency, offers, plans, refunds
+from portal.services import idempotency, offers, plans, refunds, write_offs
 from portal.services.transaction import unit_of_work
 
 from . import answers, examples
@@ -219,6 +219,32 @@ def cancel(plan_id: UUID, json_data: Nothing) -> ResponseReturnValue:
     return _once_on(plans.Cancellation(plan_id, None), act)
 
 
+class NewWriteOff(Body):
+    reason: text(write_offs.REASON_LONGEST) = Field("", description="The customer sees it, in the email too.")
+
+
+@bp.post("/<uuid:plan_id>/write-off/")
+@documented(
+    bp,
+    answers.Plan,
+    {"status": "written_off"},
+    refusals=(404,),
+    instead=examples.WRITTEN_OFF,
+    keyed=True,
+)
+@bp.input(NewWriteOff, example=examples.NEW_WRITE_OFF)
+@requires(Role.MERCHANT)
+def write_off(plan_id: UUID, json_data: NewWriteOff) -> ResponseReturnValue:
+    """Stop collecting what is owed on an active plan"""
+    request = write_offs.WriteOff(plan_id, json_data.reason)
+
+    def act() -> UUID:
+        write_offs.write_off(db.session, actor(), request, now())
+        return plan_id
+
+    return _once_on(request, act)
+
+
 class NewRefund(Body):
     amount: Amount
     handed_back: bool = Field(
@@ -257,7 +283,9 @@ def refund(plan_id: UUID, json_data: NewRefund) -> ResponseReturnValue:
     return made, 202 if answer.status == "processing" else 201
 
 
-def _once_on(request: Accepting | Declining | plans.Cancellation, act: Callable[[], UUID]) -> dict[str, Any]:
+def _once_on(
+    request: Accepting | Declining | plans.Cancellation | write_offs.WriteOff, act: Callable[[], UUID]
+) -> dict[str, Any]:
     """The own plan that the request names, after the act."""
     merchant_id = listing.merchant_of_plan(db.session, actor(), request.plan_id)
     return _once(merchant_id, request, act, locked=request.plan_id)

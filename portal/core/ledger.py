@@ -139,6 +139,8 @@ class Metrics:
     revenue: int = 0
     scheduled: int = 0
     owed: int = 0
+    written_off: int = 0
+    recovered: int = 0
     owed_count: int = 0
     paid_count: int = 0
     written_off_count: int = 0
@@ -165,6 +167,8 @@ def amounts_of(line: Any) -> dict[str, Any]:
         "revenue": line.paid - line.reversed - line.returned + line.recovered,
         "scheduled": line.amount - line.cancelled - line.moved,
         "owed": line.owed,
+        "written_off": line.written_off,
+        "recovered": line.recovered,
     }
 
 
@@ -173,7 +177,7 @@ def counts_of(line: Any, accepted_on: Any) -> dict[str, Any]:
     return {
         "owed_count": line.owed > 0,
         "paid_count": is_paid(line),
-        "written_off_count": (line.owed == 0) & (line.written_off > 0),
+        "written_off_count": is_written_off(line),
         "rated_count": is_rated(line, accepted_on),
         "on_time_count": is_rated(line, accepted_on) & is_on_time(line),
     }
@@ -182,6 +186,11 @@ def counts_of(line: Any, accepted_on: Any) -> dict[str, Any]:
 def is_paid(line: Any) -> Any:
     """Nothing is owed because it was paid; what was written off or moved away was not."""
     return (line.owed == 0) & (line.settled > 0) & (line.written_off == 0) & (line.moved == 0)
+
+
+def is_written_off(line: Any) -> Any:
+    """Nothing is owed because the shop stopped collecting the rest."""
+    return (line.owed == 0) & (line.written_off > 0)
 
 
 def is_rated(line: Any, accepted_on: Any) -> Any:

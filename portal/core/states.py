@@ -16,6 +16,7 @@ class PlanState(StrEnum):
     REVOKED = "revoked"
     EXPIRED = "expired"
     CANCELLED = "cancelled"
+    WRITTEN_OFF = "written_off"
 
 
 class InstallmentStatus(StrEnum):
@@ -23,6 +24,7 @@ class InstallmentStatus(StrEnum):
     LATE = "late"
     PAID = "paid"
     CANCELLED = "cancelled"
+    WRITTEN_OFF = "written_off"
 
 
 class PaymentState(StrEnum):
@@ -39,13 +41,15 @@ TRANSITIONS = {
     (PlanState.OFFERED, PlanState.EXPIRED): "plan_expired",
     (PlanState.ACTIVE, PlanState.COMPLETED): "plan_completed",
     (PlanState.ACTIVE, PlanState.CANCELLED): "plan_cancelled",
+    (PlanState.ACTIVE, PlanState.WRITTEN_OFF): "plan_written_off",
     # Only by a reversal that leaves something owed.
     (PlanState.COMPLETED, PlanState.ACTIVE): "plan_reopened",
     (PlanState.CANCELLED, PlanState.ACTIVE): "plan_reopened",
+    (PlanState.WRITTEN_OFF, PlanState.ACTIVE): "plan_reopened",
 }
 
 UNACCEPTED_ENDS = frozenset({PlanState.DECLINED, PlanState.REVOKED, PlanState.EXPIRED})
-ACCEPTED = frozenset({PlanState.ACTIVE, PlanState.COMPLETED, PlanState.CANCELLED})
+ACCEPTED = frozenset({PlanState.ACTIVE, PlanState.COMPLETED, PlanState.CANCELLED, PlanState.WRITTEN_OFF})
 
 REFUSALS = {
     PlanState.OFFERED: N_("This plan is an offer that nobody has accepted yet."),
@@ -55,6 +59,7 @@ REFUSALS = {
     PlanState.REVOKED: N_("This offer was revoked by the shop."),
     PlanState.EXPIRED: N_("This offer has expired. Ask the shop for a new one."),
     PlanState.CANCELLED: N_("This plan was cancelled."),
+    PlanState.WRITTEN_OFF: N_("The shop has stopped collecting this plan."),
 }
 
 
@@ -72,9 +77,15 @@ def transition(state: PlanState, to: PlanState) -> str:
 
 
 def installment_status(
-    plan: PlanState, owed: int, settled: int, due_on: date, late_on: date | None, today: date
+    plan: PlanState,
+    owed: int,
+    settled: int,
+    written_off: int,
+    due_on: date,
+    late_on: date | None,
+    today: date,
 ) -> InstallmentStatus:
-    """The status of an installment on ``today``, from its owed and paid amounts in minor units.
+    """The status of an installment on ``today``, from its owed, paid and written-off amounts in minor units.
 
     ``plan`` is as given by ``shown_state``.
     """
@@ -82,6 +93,8 @@ def installment_status(
         return InstallmentStatus.CANCELLED
     if plan is PlanState.OFFERED:
         return InstallmentStatus.PENDING
+    if owed == 0 and written_off:
+        return InstallmentStatus.WRITTEN_OFF
     if owed == 0:
         return InstallmentStatus.PAID if settled else InstallmentStatus.CANCELLED
     if late_on is not None or due_on < today:

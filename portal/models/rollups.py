@@ -6,10 +6,10 @@ import uuid
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Date, ForeignKey, Select, case, cast, func, literal_column, select
+from sqlalchemy import ColumnElement, Date, ForeignKey, Select, case, cast, func, literal_column, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from portal.core.ledger import Account, amounts_of, counts_of
+from portal.core.ledger import Account, Entry, amounts_of, counts_of
 
 from .base import Base, new_id
 from .ledger import Posting
@@ -32,6 +32,8 @@ class MetricDelta(Base):
     revenue: Mapped[int]
     scheduled: Mapped[int]
     owed: Mapped[int]
+    written_off: Mapped[int] = mapped_column(server_default=text("0"))
+    recovered: Mapped[int] = mapped_column(server_default=text("0"))
     owed_count: Mapped[int]
     paid_count: Mapped[int]
     written_off_count: Mapped[int]
@@ -56,7 +58,7 @@ class DueRollup(Base):
 
 
 class PostedRollup(Base):
-    """By how much a day's postings moved cash and what is owed, without deltas not rolled up yet."""
+    """What a day's postings moved: cash, what is owed, what was written off and recovered; without pending deltas."""
 
     __tablename__ = "posted_rollups"
 
@@ -64,6 +66,8 @@ class PostedRollup(Base):
     posted_on: Mapped[date] = mapped_column(primary_key=True)
     revenue: Mapped[int]
     owed: Mapped[int]
+    written_off: Mapped[int] = mapped_column(server_default=text("0"))
+    recovered: Mapped[int] = mapped_column(server_default=text("0"))
 
 
 class CohortRollup(Base):
@@ -85,7 +89,12 @@ def recount(table: type[Base], engine_name: str) -> Select[Any]:
     """A rollup's rows rebuilt from plans, installments and postings, with its columns in order."""
     if table is PostedRollup:
         keys: list[Any] = [Posting.merchant_id, Posting.posted_on]
-        sums = {"revenue": _net(Account.CASH), "owed": _net(Account.RECEIVABLE)}
+        sums = {
+            "revenue": _net(Account.CASH),
+            "owed": _net(Account.RECEIVABLE),
+            "written_off": _moved(Entry.DEBT_WRITTEN_OFF),
+            "recovered": _moved(Entry.DEBT_RECOVERED) - _moved(Entry.RECOVERY_REVERSED),
+        }
         return select(*keys, *(sums[name].label(name) for name in _sums(table))).group_by(*keys)
     keys = [Installment.merchant_id, Installment.due_on]
     if table is CohortRollup:
@@ -114,6 +123,12 @@ def _net(account: Account) -> ColumnElement[int]:
             (Posting.debit == account, Posting.amount), (Posting.credit == account, -Posting.amount), else_=0
         )
     )
+
+
+def _moved(entry: Entry) -> ColumnElement[int]:
+    """What postings of one entry come to, in minor units."""
+    is_entry = (Posting.debit == entry.debit) & (Posting.credit == entry.credit)
+    return func.sum(case((is_entry, Posting.amount), else_=0))
 
 
 def _month_of_acceptance(engine_name: str) -> ColumnElement[date]:

@@ -53,6 +53,13 @@ def _cancelled(facts: Facts, currency: str) -> str:
     return _("Plan cancelled: %(owed)s is no longer owed", owed=amount_text(facts["owed"], currency))
 
 
+def _written_off(facts: Facts, currency: str) -> str:
+    written_off = amount_text(facts["owed"], currency)
+    if facts["reason"]:
+        return _("Plan written off: %(owed)s, %(reason)s", owed=written_off, reason=facts["reason"])
+    return _("Plan written off: %(owed)s", owed=written_off)
+
+
 def _paid(facts: Facts, currency: str) -> str:
     amount = amount_text(facts["amount"], currency)
     return _("%(amount)s paid, receipt %(receipt)s", amount=amount, receipt=facts["receipt"])
@@ -113,6 +120,7 @@ EVENTS: dict[str, Callable[[Facts, str], str]] = {
     "plan_expired": lambda *_facts: _("Offer expired"),
     "plan_completed": lambda *_facts: _("Everything is paid"),
     "plan_cancelled": _cancelled,
+    "plan_written_off": _written_off,
     "payment_succeeded": _paid,
     "payment_recorded": _recorded,
     "payment_reversed": _reversed,
@@ -155,6 +163,7 @@ EMAILS = {
     "offer_expired": N_("The offer expired"),
     "plan_accepted": N_("The terms as accepted"),
     "plan_cancelled": N_("The plan was cancelled"),
+    "plan_written_off": N_("The plan was written off"),
     "reminder": N_("Reminder"),
     "due_soon": N_("Reminder: due soon"),
     "due_today": N_("Reminder: due today"),

@@ -60,6 +60,8 @@ class PlanRow:
     paid: Money
     cancelled: Money
     returned: Money
+    written_off: Money
+    recovered: Money
     owed: Money
     overdue: Money
     installments: int
@@ -86,6 +88,8 @@ class InstallmentRow:
     paid: Money
     cancelled: Money
     returned: Money
+    written_off: Money
+    recovered: Money
     owed: Money
     paid_on: date | None
 
@@ -317,6 +321,8 @@ def _plan_row(plan: PlanView) -> PlanRow:
         paid=money(plan.paid),
         cancelled=money(sum(i.cancelled for i in plan.installments)),
         returned=money(sum(i.returned for i in plan.installments)),
+        written_off=money(plan.written_off),
+        recovered=money(plan.recovered),
         owed=money(plan.owed),
         overdue=money(plan.overdue_amount),
         installments=plan.num_installments,
@@ -348,6 +354,8 @@ def _installment_row(row: Any, today: date) -> InstallmentRow:
         paid=money(seen.settled),
         cancelled=money(seen.cancelled),
         returned=money(seen.returned),
+        written_off=money(seen.written_off),
+        recovered=money(seen.recovered),
         owed=money(seen.owed if state is PlanState.ACTIVE else 0),
         paid_on=seen.paid_on,
     )

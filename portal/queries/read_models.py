@@ -31,6 +31,8 @@ class InstallmentView(NamedTuple):
     reversed: int
     cancelled: int
     returned: int
+    written_off: int
+    recovered: int
     owed: int
     due_on: date
     paid_on: date | None
@@ -105,6 +107,14 @@ class PlanView:
         return sum(i.owed for i in self.installments if i.status is InstallmentStatus.LATE)
 
     @property
+    def written_off(self) -> int:
+        return sum(i.written_off for i in self.installments)
+
+    @property
+    def recovered(self) -> int:
+        return sum(i.recovered for i in self.installments)
+
+    @property
     def paid_count(self) -> int:
         return sum(i.status is InstallmentStatus.PAID for i in self.installments)
 
@@ -147,6 +157,8 @@ LINE = (
     _I.reversed,
     _I.cancelled,
     _I.returned,
+    _I.written_off,
+    _I.recovered,
     _I.owed,
     _I.paid_before,
     _I.due_on,
@@ -238,9 +250,9 @@ def _plan_view(plan: Any, lines: list[Any], now: datetime) -> PlanView:
 
 def installment_view(line: Any, plan_id: UUID, state: PlanState, today: date) -> InstallmentView:
     """An installment of a plan in this state; ``line`` begins with the columns of ``LINE``."""
-    id_, number, amount, paid, reversed_, cancelled, returned, owed, paid_before, *days = line[:14]
-    due_on, late_on, paid_on, paid_at, processing = days
+    id_, number, amount, paid, reversed_, cancelled, returned, written_off, recovered, *rest = line[:16]
+    owed, paid_before, due_on, late_on, paid_on, paid_at, processing = rest
     settled = paid - reversed_ + paid_before
-    status = installment_status(state, owed, settled, due_on, late_on, today)
-    sums = (amount, paid, reversed_, cancelled, returned, owed)
+    status = installment_status(state, owed, settled, written_off, due_on, late_on, today)
+    sums = (amount, paid, reversed_, cancelled, returned, written_off, recovered, owed)
     return InstallmentView(id_, plan_id, number, *sums, due_on, paid_on, paid_at, status, processing, settled)

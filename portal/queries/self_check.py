@@ -103,6 +103,11 @@ INVARIANTS: dict[str, tuple[str, str]] = {
         "WHERE p.acceptance_id IS NOT NULL GROUP BY p.merchant_id, p.id, p.state "
         "HAVING (SUM(i.owed) > 0) <> (p.state = 'active')",
     ),
+    "written_off_is_a_loss": (
+        N_("A plan is written off only with an amount that was not paid."),
+        "SELECT p.id FROM plans p JOIN installments i ON i.merchant_id = p.merchant_id AND i.plan_id = p.id "
+        "WHERE p.state = 'written_off' GROUP BY p.merchant_id, p.id HAVING SUM(i.written_off) = 0",
+    ),
     "payments_are_booked": (
         N_("Every successful payment has its postings, and no other payment has any."),
         "SELECT m.id FROM payments m LEFT JOIN postings o ON o.merchant_id = m.merchant_id AND o.payment_id = m.id "

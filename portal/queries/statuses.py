@@ -49,16 +49,19 @@ def plan_status(status: str, today: Today) -> ColumnElement[bool]:
 
 
 def installment_status(status: str, today: Today) -> ColumnElement[bool]:
-    """Installments that show ``status``: pending, late, paid or cancelled; joined with their plans."""
+    """Installments that show ``status``: pending, late, paid, cancelled or written off; joined with their plans."""
     if status == "late":
         return and_(Plan.state == "active", _OWED, _due(today))
     if status == "pending":
         return or_(plan_status("offered", today), and_(Plan.state == "active", _OWED, ~_due(today)))
     accepted = Plan.acceptance_id.is_not(None)
+    settled = and_(accepted, Installment.owed == 0, Installment.written_off == 0)
     if status == "paid":
-        return and_(accepted, Installment.owed == 0, Installment.settled > 0)
+        return and_(settled, Installment.settled > 0)
+    if status == "written_off":
+        return and_(accepted, Installment.owed == 0, Installment.written_off > 0)
     ended = or_(Plan.state.in_(["declined", "revoked"]), plan_status("expired", today))
-    return or_(ended, and_(accepted, Installment.owed == 0, Installment.settled == 0))
+    return or_(ended, and_(settled, Installment.settled == 0))
 
 
 def _due(today: Today, line: Any = Installment) -> Any:

@@ -200,7 +200,7 @@ def _covered(installments: Sequence[Installment], request: PaymentRequest, today
 
 
 def _status(i: Installment, today: date) -> InstallmentStatus:
-    return installment_status(PlanState.ACTIVE, i.owed, i.settled, i.due_on, i.late_on, today)
+    return installment_status(PlanState.ACTIVE, i.owed, i.settled, i.written_off, i.due_on, i.late_on, today)
 
 
 def _replay(session: Session, seen: IdempotencyKey, plan: Plan) -> Answer:

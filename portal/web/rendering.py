@@ -57,6 +57,7 @@ STATES = {
     "revoked": ("plain", N_("Revoked")),
     "expired": ("plain", N_("Expired")),
     "cancelled": ("plain", N_("Cancelled")),
+    "written_off": ("bad", N_("Written off")),
     "pending": ("plain", N_("Pending")),
     "late": ("bad", N_("Late")),
     "paid": ("good", N_("Paid")),

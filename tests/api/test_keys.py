@@ -32,6 +32,12 @@ KEYED = {
         {"path": "/plans/{plan}/refunds/", "json": {"amount": "1"}},
     ),
     "/api/plans/{plan}/refunds/": ("shop", FIRST, {"amount": "80.00"}, {"json": {"amount": "80.01"}}),
+    "/api/plans/{plan}/write-off/": (
+        "shop",
+        FIRST,
+        {"reason": "Moved away"},
+        {"json": {"reason": "Bankrupt"}},
+    ),
     "/api/plans/installments/{line}/pay/": ("ada", None, None, {"path": "/plans/installments/{other}/pay/"}),
 }
 

@@ -44,6 +44,8 @@ LINE_FIELDS = {
     "paid",
     "cancelled",
     "returned",
+    "written_off",
+    "recovered",
     "owed",
     "paid_at",
 }

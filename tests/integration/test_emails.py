@@ -84,6 +84,12 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
         PLAN | SCHEDULES | {"owed": 3333},
         ["$33.33", "$16.66", "$100.00", "nothing more to pay", PLAN_PAGE],
     ),
+    "plan_written_off": (
+        PLAN
+        | {"owed": 4567, "reason": "Moved away"}
+        | {"changed": [{"number": 2, "due_on": "2027-01-04", "amount": 4567, "owed": 0}]},
+        ["$45.67 were not paid", "Moved away", "no more reminders", "4 Jan 2027", PLAN_PAGE],
+    ),
     "payment_received": (
         PAYMENT | {"receipt": "7KQ2MW4X-1", "installments": [1, 2]},
         ["7KQ2MW4X-1", "$66.67", "1 and 2 of 3", PLAN_PAGE, f"{BASE}/customer/payments/{PAYMENT_ID}"],

@@ -87,6 +87,10 @@ TAMPERING = {
         {"written_off_is_posted"},
         update(Installment).where(Installment.number == 3).values(written_off=1, cancelled=0),
     ),
+    "a write-off of nothing": (
+        {"written_off_is_a_loss"},
+        update(Plan).values(state="written_off"),
+    ),
     "a recovery invented": (
         {"recovered_is_posted"},
         update(Installment).where(Installment.number == 3).values(written_off=1, recovered=1, cancelled=0),

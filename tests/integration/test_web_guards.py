@@ -62,6 +62,8 @@ def world(session) -> World:
         "filename": ["css/tokens.css"],
         "what": ["plans", "installments", "payments"],
         "name": list(metrics.NUMBERS),
+        "month": [f"{moment:%Y-%m}"],
+        "figure": list(metrics.FIGURES),
     }
     session.rollback()
     return made

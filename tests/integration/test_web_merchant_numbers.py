@@ -33,7 +33,7 @@ def merchant(client, shop):
 
 @pytest.fixture
 def past(session, shop, ada):
-    """Two plans of some months: one half paid and then partly given back, one of which much is late."""
+    """Three plans of some months: one half paid and then partly refunded, one mostly late, and one written off."""
     since = now() - timedelta(days=100)
     first = factories.accepted_plan(session, shop, ada, now=since, first=since.date(), parts=6, total=60000)
     factories.pay(session, ada, first, 1, now=since)
@@ -42,6 +42,8 @@ def past(session, shop, ada):
     session.rollback()
     refunds.refund(session, Simulator(), shop, refunds.Request(first, 35000), None, now())
     second = factories.accepted_plan(session, shop, ada, now=since, first=since.date(), parts=7, total=7001)
+    third = factories.accepted_plan(session, shop, ada, now=since, first=since.date(), parts=4, total=2222)
+    factories.write_off(session, shop, third, now=now())
     return SimpleNamespace(first=first, second=second)
 
 

@@ -1,4 +1,4 @@
-"""A shop's past made up from a seed: plans, payments, refunds, cancellations on random days, by the real services."""
+"""A shop's past made up from a seed: plans, payments, refunds, losses and so on, on random days, by the real services."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ class Story:
                 if before in offered or not self.plans:
                     self.make_plan(at)
                 else:
-                    self.random.choice([self.pay, self.pay, self.pay, self.pay, self.refund, self.cancel])(at)
+                    acts = [*[self.pay] * 4, self.record, self.refund, self.cancel, self.write_off]
+                    self.random.choice(acts)(at)
             except PortalError:
                 continue
             if self.random.random() < 0.1:
@@ -105,6 +106,16 @@ class Story:
         self.session.rollback()
         request = refunds.Request(plan_id, self.random.randint(0, most))
         refunds.refund(self.session, Simulator(), self.shop, request, None, at)
+
+    def record(self, at: datetime) -> None:
+        plan_id = self.random.choice(self.plans)
+        owed = factories.plan_of(self.session, self.customer, plan_id, at).owed
+        if owed:
+            amount, day = self.random.randint(1, owed), business_date(at, EAST)
+            factories.record(self.session, self.shop, plan_id, amount, now=at, received_on=day)
+
+    def write_off(self, at: datetime) -> None:
+        factories.write_off(self.session, self.shop, self.random.choice(self.plans), now=at)
 
     def cancel(self, at: datetime) -> None:
         act = partial(plans.cancel, self.session, self.shop, self.random.choice(self.plans), None, at)

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from portal.core.calendar import business_date
 from portal.core.money import to_decimal
-from portal.core.periods import Period
+from portal.core.periods import MONTH, Period
 from portal.extensions import now
 from portal.models import Installment, Plan
 from portal.models.ledger import Posting
@@ -73,6 +73,7 @@ def test_every_number_is_the_sum_of_its_rows_what_the_api_tells_and_as_defined(s
         if period is not Period.ALL:
             what_a_number_is_compared_with_is_as_defined(session, told, period)
     each_point_of_a_series_is_the_sum_of_its_rows_and_what_the_api_tells(session, told)
+    each_month_reconciles_with_the_ledger_and_the_dashboard(session, told)
     what_was_marked_late_before_the_date_went_back_is_late(session, told)
     folding_moves_no_number(session, told)
 
@@ -121,6 +122,31 @@ def each_point_of_a_series_is_the_sum_of_its_rows_and_what_the_api_tells(session
         assert any(row.value for row in every), name
 
 
+def each_month_reconciles_with_the_ledger_and_the_dashboard(session, told):
+    """Counted one by one from the postings; what one month ends with the next begins with."""
+    session.rollback()
+    postings = session.execute(select(Posting.debit, Posting.credit, Posting.amount, Posting.posted_on)).all()
+    today = business_date(told.now, WEST)
+    takings = {point.on: point.amount for point in metrics.dashboard(session, told.shop, told.now).takings}
+    first, before = today.replace(day=1) - 20 * MONTH, 0
+    while first <= today:
+        month = metrics.month(session, told.shop, first)
+        until = [p for p in postings if p.posted_on < first + MONTH]
+        within = [p for p in until if p.posted_on >= first]
+        assert (month.opening, month.closing) == (before, net(until, "receivable"))
+        assert month.cash == net(within, "cash") == takings.get(first, month.cash)
+        for name, amount in month.figures.items():
+            entries = metrics.FIGURES[name].entries.items()
+            signs = {(entry.debit, entry.credit): sign for entry, sign in entries}
+            assert amount == sum(p.amount * signs.get((p.debit, p.credit), 0) for p in within), name
+        first, before = first + MONTH, month.closing
+    assert before == metrics.dashboard(session, told.shop, told.now).outstanding > 0
+
+
+def net(postings, account):
+    return sum(p.amount * ((p.debit == account) - (p.credit == account)) for p in postings)
+
+
 def folding_moves_no_number(session, told):
     before = metrics.dashboard(session, told.shop, told.now, Period.DAYS_90)
     assert rollups.roll_up(session)["folded"] > 0
@@ -153,11 +179,11 @@ def what_a_number_is_compared_with_is_as_defined(session, told, period):
     assert shown.outstanding_before == moved("receivable", date.min, first)
     assert before.last == first - timedelta(days=1)
     due = [(line, accepted) for line, accepted in lines if before.first <= line.due_on <= before.last]
-    paid = [line for line, _ in due if line.paid]
+    paid = [line for line, _ in due if line.paid and not line.owed and not line.written_off]
     kept = [line for line, _ in due if line.cancelled < line.amount]
     assert shown.success_rate_due_before == percent(len(paid), len(kept))
     judged = [line for line, accepted in due if line.cancelled < line.amount and line.due_on >= accepted]
-    on_time = [line for line in judged if line.paid_on and line.paid_on <= line.due_on]
+    on_time = [line for line in judged if line in paid and line.paid_on <= line.due_on]
     assert shown.on_time_rate_due_before == percent(len(on_time), len(judged))
 
 
@@ -167,7 +193,7 @@ def what_was_marked_late_before_the_date_went_back_is_late(session, told):
     marked = session.scalars(select(Installment).where(Installment.late_on.is_not(None))).all()
     early = [line for line in marked if line.due_on >= today]
     shown = metrics.dashboard(session, told.shop, told.now)
-    late = sum(line.amount - line.paid - line.cancelled for line in marked)
+    late = sum(line.amount - line.paid - line.cancelled - line.written_off for line in marked)
     assert (shown.overdue, shown.overdue_installments) == (late, len(marked))
     assert sum(group.amount for group in shown.aging) == late
     assert early

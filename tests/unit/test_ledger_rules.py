@@ -47,7 +47,9 @@ DUE = date(2026, 4, 1)
         ),
         (
             Balance(100, DUE, paid=40, written_off=60, recovered=25, paid_on=DUE),
-            Metrics(revenue=65, scheduled=100, written_off_count=1, rated_count=1),
+            Metrics(
+                revenue=65, scheduled=100, written_off=60, recovered=25, written_off_count=1, rated_count=1
+            ),
         ),
         (Balance(100, DUE, paid=40, moved=60, paid_on=DUE), Metrics(revenue=40, scheduled=40)),
         (

@@ -1,4 +1,4 @@
-"""Eight ways lead from one state of a plan to another; every other way is refused."""
+"""Ten ways lead from one state of a plan to another; every other way is refused."""
 
 from datetime import date, timedelta
 
@@ -14,8 +14,10 @@ ALLOWED = {
     ("offered", "expired"): "plan_expired",
     ("active", "completed"): "plan_completed",
     ("active", "cancelled"): "plan_cancelled",
+    ("active", "written_off"): "plan_written_off",
     ("completed", "active"): "plan_reopened",
     ("cancelled", "active"): "plan_reopened",
+    ("written_off", "active"): "plan_reopened",
 }
 ALL = [(start, end) for start in PlanState for end in PlanState]
 
@@ -33,7 +35,7 @@ def test_every_other_way_is_a_conflict_that_says_where_the_plan_stands(start, en
 
 
 def test_the_table_of_this_test_covers_every_state():
-    assert len(ALL) == 49
+    assert len(ALL) == 64
     assert set(PlanState) == {PlanState.OFFERED} | UNACCEPTED_ENDS | ACCEPTED
 
 

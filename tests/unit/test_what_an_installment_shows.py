@@ -1,4 +1,4 @@
-"""An installment shows pending, late, paid or cancelled, from its row and today alone."""
+"""An installment shows pending, late, paid, cancelled or written off, from its row and today alone."""
 
 from datetime import date, timedelta
 
@@ -10,8 +10,9 @@ DUE = date(2026, 3, 31)
 DAY = timedelta(days=1)
 
 
-def shows(plan="active", paid=0, cancelled=0, late_on=None, today=DUE):
-    return installment_status(PlanState(plan), 3333 - paid - cancelled, paid, DUE, late_on, today)
+def shows(plan="active", paid=0, cancelled=0, written_off=0, late_on=None, today=DUE):
+    owed = 3333 - paid - cancelled - written_off
+    return installment_status(PlanState(plan), owed, paid, written_off, DUE, late_on, today)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,12 @@ def shows(plan="active", paid=0, cancelled=0, late_on=None, today=DUE):
         ({"plan": "completed", "paid": 3333, "today": DUE + DAY}, "paid"),
         ({"plan": "cancelled", "cancelled": 3333, "today": DUE + DAY}, "cancelled"),
         ({"plan": "cancelled", "paid": 3333, "today": DUE + DAY}, "paid"),
+        ({"plan": "written_off", "written_off": 3333, "today": DUE + DAY}, "written_off"),
+        ({"plan": "written_off", "paid": 1000, "written_off": 2333, "today": DUE - DAY}, "written_off"),
+        ({"plan": "written_off", "cancelled": 1000, "written_off": 2333}, "written_off"),
+        ({"plan": "written_off", "paid": 3333}, "paid"),
+        ({"written_off": 1000}, "pending"),
+        ({"written_off": 1000, "today": DUE + DAY}, "late"),
     ],
 )
 def test_an_accepted_plans_installment_shows(row, status):

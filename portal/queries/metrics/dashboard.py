@@ -67,6 +67,8 @@ class Dashboard:
     on_time_rate: Decimal | None
     on_time_rate_due: Decimal | None
     on_time_rate_due_before: Decimal | None
+    written_off: int
+    recovered: int
     aging: tuple[AgeGroup, ...]
     expected: tuple[Point, ...]
     schedule: tuple[Point, ...]
@@ -103,12 +105,14 @@ def dashboard(session: Session, merchant: Actor, now: datetime, period: str = Pe
         overdue=late.amount,
         overdue_installments=late.count,
         overdue_new=due.total("owed", span.first, frame.today) + newest.amount,
-        success_rate=percent(paid, paid + late.count),
+        success_rate=percent(paid, paid + late.count + due.total("written_off_count")),
         success_rate_due=_success(due, DateRange(span.first, past.last)),
         success_rate_due_before=before and _success(due, before),
         on_time_rate=_on_time(due, past),
         on_time_rate_due=_on_time(due, DateRange(span.first, past.last)),
         on_time_rate_due_before=before and _on_time(due, before),
+        written_off=posted.total("written_off", span.first),
+        recovered=posted.total("recovered", span.first),
         aging=_aging(due, newest, frame),
         expected=_points(due, "owed", frame.weeks),
         schedule=_points(due, "scheduled", frame.months),
@@ -118,8 +122,8 @@ def dashboard(session: Session, merchant: Actor, now: datetime, period: str = Pe
 
 
 def _success(due: Sums, span: DateRange) -> Decimal | None:
-    paid = due.within("paid_count", span)
-    return percent(paid, paid + due.within("owed_count", span))
+    paid, owed, written_off = (due.within(f"{name}_count", span) for name in ("paid", "owed", "written_off"))
+    return percent(paid, paid + owed + written_off)
 
 
 def _on_time(due: Sums, span: DateRange) -> Decimal | None:

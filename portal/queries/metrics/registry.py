@@ -26,7 +26,7 @@ class Unit(StrEnum):
 
 
 # How the pages name a row that counts in a rate, and one that does not.
-PAID = (N_("Paid"), N_("Late"))
+PAID = (N_("Paid"), N_("Not paid"))
 ON_TIME = (N_("On time"), N_("Not on time"))
 
 
@@ -34,7 +34,7 @@ ON_TIME = (N_("On time"), N_("Not on time"))
 class Number:
     """``select`` chooses the rows behind it, whose values add up to an amount, a count or a series.
 
-    The rows are money that moved where it is ``of_cash``, else installments. A percent is the sum of their values out
+    The rows are money that moved where it is ``of_cash``, other postings where it is ``posted``, else installments. A percent is the sum of their values out
     of their number, and each has one of the two ``outcomes``.
     What depends on the period that is chosen is ``of_period``; what is ``compared`` has a value ``..._before``, and
     ``rise_is_good`` tells how a change is coloured, if at all.
@@ -47,6 +47,7 @@ class Number:
     select: Callable[[ReportingPeriod], Selection]
     outcomes: tuple[str, str] | None = None
     of_cash: bool = False
+    posted: bool = False
     of_period: bool = False
     compared: bool = False
     rise_is_good: bool | None = None
@@ -117,7 +118,7 @@ NUMBERS = {
         Number(
             "success_rate",
             N_("Success rate"),
-            N_("Installments paid, out of those paid or late, of accepted plans."),
+            N_("Installments paid, out of those paid, late or written off, of accepted plans."),
             Unit.PERCENT,
             selections.success,
             outcomes=PAID,
@@ -126,8 +127,8 @@ NUMBERS = {
             "success_rate_due",
             N_("Success rate in the period"),
             N_(
-                "Installments paid by now, out of those paid or late that fell due in the period, before today. It is "
-                "compared with those that fell due in the period before, as they stand now."
+                "Installments paid by now, out of those paid, late or written off that fell due in the period, before "
+                "today. It is compared with those that fell due in the period before, as they stand now."
             ),
             Unit.PERCENT,
             selections.success_of_period,
@@ -141,7 +142,7 @@ NUMBERS = {
             N_("On-time rate"),
             N_(
                 "Installments paid on or before their due date, out of those due before today. Cancelled ones, and "
-                "those already due when the plan was accepted, are left out."
+                "those already due when the plan was accepted, are left out. Written-off ones count as not paid."
             ),
             Unit.PERCENT,
             selections.on_time,
@@ -160,6 +161,26 @@ NUMBERS = {
             of_period=True,
             compared=True,
             rise_is_good=True,
+        ),
+        Number(
+            "written_off",
+            N_("Written off"),
+            N_("What the shop has stopped collecting since the first day of the period."),
+            Unit.MONEY,
+            selections.written_off,
+            of_period=True,
+            posted=True,
+        ),
+        Number(
+            "recovered",
+            N_("Recovered"),
+            N_(
+                "Cash received on written-off plans since the first day of the period, less what was reversed of it."
+            ),
+            Unit.MONEY,
+            selections.recovered,
+            of_period=True,
+            of_cash=True,
         ),
         Number(
             "aging",

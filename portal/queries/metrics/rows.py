@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -80,11 +80,24 @@ def rows(
     if name not in NUMBERS:
         raise NotFound()
     chosen = NUMBERS[name].select(frame)
-    query = _query(chosen)
     if part is not None:
         if part not in chosen.parts:
             raise NotFound()
-        query = query.where(chosen.parts[part])
+        chosen = replace(chosen, where=chosen.where & chosen.parts[part])
+    return rows_of(session, merchant, chosen, after=after, before=before, limit=limit)
+
+
+def rows_of(
+    session: Session,
+    merchant: Actor,
+    chosen: Selection,
+    *,
+    after: Cursor | None = None,
+    before: Cursor | None = None,
+    limit: int = PAGE,
+) -> RowPage:
+    """One page of the rows that a selection chooses: one statement."""
+    query = _query(chosen)
     on, row_id = _day(chosen), chosen.table.id
     edge, backwards = after or before, after is None and before is not None
     falling = (chosen.table is Posting) != backwards

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Uuid, and_, bindparam, case, func, literal, literal_column, or_, select
 from sqlalchemy.orm import aliased
 
-from portal.core.ledger import Account, amounts_of, is_on_time, is_paid, is_rated
+from portal.core.ledger import Account, Entry, amounts_of, is_on_time, is_paid, is_rated, is_written_off
 from portal.core.periods import DateRange, ReportingPeriod
 from portal.models import Installment, Plan
 from portal.models.ledger import Posting
@@ -23,6 +23,7 @@ MERCHANT = bindparam("merchant", type_=Uuid)
 _OWED = Installment.owed
 _IS_OWED = Installment.owed > 0
 _IS_PAID: Condition = is_paid(Installment)
+_IS_WRITTEN_OFF: Condition = is_written_off(Installment)
 _ON_TIME: Condition = is_on_time(Installment)
 _ONE: ColumnElement[int] = literal_column("1")
 _CASH = case((Posting.debit == Account.CASH, Posting.amount), else_=-Posting.amount)
@@ -47,6 +48,20 @@ def revenue_of_period(frame: ReportingPeriod) -> Selection:
     return Selection(Posting, _MOVES_CASH & (Posting.posted_on >= frame.span.first), _CASH)
 
 
+def written_off(frame: ReportingPeriod) -> Selection:
+    where = _is_entry(Entry.DEBT_WRITTEN_OFF) & (Posting.posted_on >= frame.span.first)
+    return Selection(Posting, where, Posting.amount)
+
+
+def recovered(frame: ReportingPeriod) -> Selection:
+    where = _is_entry(Entry.DEBT_RECOVERED) | _is_entry(Entry.RECOVERY_REVERSED)
+    return Selection(Posting, where & (Posting.posted_on >= frame.span.first), _CASH)
+
+
+def _is_entry(entry: Entry) -> Condition:
+    return and_(Posting.debit == entry.debit, Posting.credit == entry.credit)
+
+
 def takings(frame: ReportingPeriod) -> Selection:
     parts = {str(month): _within(Posting.posted_on, span) for month, span in frame.months.items()}
     return Selection(Posting, _MOVES_CASH & _all_of(Posting.posted_on, frame.months), _CASH, parts)
@@ -69,11 +84,12 @@ def overdue_of_period(frame: ReportingPeriod) -> Selection:
 
 
 def success(frame: ReportingPeriod) -> Selection:
-    return Selection(Installment, _IS_PAID | _late(frame), _one_if(_IS_PAID))
+    return Selection(Installment, _IS_PAID | _IS_WRITTEN_OFF | _late(frame), _one_if(_IS_PAID))
 
 
 def success_of_period(frame: ReportingPeriod) -> Selection:
-    return Selection(Installment, _fell_due(frame) & (_IS_PAID | _IS_OWED), _one_if(_IS_PAID))
+    counted = _IS_PAID | _IS_WRITTEN_OFF | _IS_OWED
+    return Selection(Installment, _fell_due(frame) & counted, _one_if(_IS_PAID))
 
 
 def on_time(frame: ReportingPeriod) -> Selection:

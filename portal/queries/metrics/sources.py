@@ -70,6 +70,12 @@ def by_posting_day(session: Session, merchant_id: UUID, frame: ReportingPeriod) 
     return _sums(session, PostedRollup, "posted_on", merchant_id, spans)
 
 
+def receivable_before(session: Session, merchant_id: UUID, day: date) -> int:
+    """What customers owed on accepted plans before a day, in minor units: one statement."""
+    sums = _sums(session, PostedRollup, "posted_on", merchant_id, [DateRange(day, day)])
+    return sums.total("owed", end=day)
+
+
 @dataclass(frozen=True, slots=True)
 class Late:
     """Minor units that are late, of so many installments."""

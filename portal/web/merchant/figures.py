@@ -34,6 +34,8 @@ CARDS = (
     ("success_rate_due", "success_rate"),
     ("on_time_rate_due", "on_time_rate"),
 )
+# Shown only where there was a loss.
+LOSSES = ("written_off", "recovered")
 CARDS_OF_ALL_TIME = (
     ("total_revenue",),
     ("outstanding",),
@@ -103,6 +105,8 @@ def span_in_words(numbers: Dashboard) -> str:
 def cards(numbers: Dashboard, started: bool) -> list[Figure]:
     """The dashboard's figures in their order; a shop that has not ``started`` has no periods."""
     groups = CARDS if numbers.previous and started else CARDS_OF_ALL_TIME
+    if numbers.written_off or numbers.recovered:
+        groups = (*groups, LOSSES)
     return [
         figure(first, numbers, tuple(figure(other, numbers) for other in asides)) for first, *asides in groups
     ]

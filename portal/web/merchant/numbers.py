@@ -48,6 +48,7 @@ def show(name: str) -> str:
         outcomes=[_(outcome) for outcome in number.outcomes or ()],
         in_money=not number.outcomes and number.unit is not Unit.COUNT,
         of_cash=number.of_cash,
+        posted=number.of_cash or number.posted,
         all_parts=number_url(name, period) if point else None,
         next_url=_page(name, period, where, "after", found and found.next_after),
         previous_url=_page(name, period, where, "before", found and found.previous_before),
@@ -72,14 +73,14 @@ def _series(name: str, numbers: Dashboard) -> tuple[Chart | None, Point | None]:
 
 
 def _rows(name: str, period: Period, point: Point | None) -> RowPage:
-    after, before = _cursor("after"), _cursor("before")
+    after, before = cursor("after"), cursor("before")
     return metrics.rows(
         db.session, actor(), now(), name, period, part=point and point.name, after=after, before=before
     )
 
 
-def _cursor(way: str) -> Cursor | None:
-    """The cursor that ``_page`` wrote into an address; None means the first page."""
+def cursor(way: str) -> Cursor | None:
+    """The cursor that ``cursor_text`` wrote into an address; None means the first page."""
     day, _separator, row = request.args.get(way, "").partition("_")
     try:
         return date.fromisoformat(day), UUID(row)
@@ -88,7 +89,11 @@ def _cursor(way: str) -> Cursor | None:
 
 
 def _page(name: str, period: Period, where: dict[str, Any], way: str, place: Cursor | None) -> str | None:
-    return number_url(name, period, **where, **{way: f"{place[0]}_{place[1]}"}) if place else None
+    return number_url(name, period, **where, **{way: cursor_text(place)}) if place else None
+
+
+def cursor_text(place: Cursor) -> str:
+    return f"{place[0]}_{place[1]}"
 
 
 def _unit(number: Number) -> str:

@@ -45,6 +45,7 @@ STATES = {
     "overdue": _l("Overdue"),
     "completed": _l("Completed"),
     "cancelled": _l("Cancelled"),
+    "written_off": _l("Written off"),
     "declined": _l("Declined"),
     "revoked": _l("Revoked"),
     "expired": _l("Expired"),

@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 from portal.core.accounts import shown_email
 from portal.core.errors import NotFound
 from portal.core.roles import Role
+from portal.core.states import InstallmentStatus
 from portal.extensions import db, now
 from portal.presentation import formats, pdf
 from portal.presentation.i18n import amount_text, language, number
@@ -123,6 +124,7 @@ def _plan_facts(plan: PlanView) -> tuple[tuple[str, str], ...]:
         (_("Total"), amount_text(plan.total, plan.currency)),
         (_("Paid"), amount_text(plan.paid, plan.currency)),
         (_("Late"), amount_text(plan.overdue_amount, plan.currency)),
+        *([(_("Written off"), amount_text(plan.written_off, plan.currency))] if plan.written_off else []),
     )
 
 
@@ -132,7 +134,7 @@ def _schedule(plan: PlanView) -> Table:
 
     def state(line: InstallmentView) -> str:
         word = _(STATES["processing" if line.processing else line.status][1])
-        if not line.paid_on:
+        if not line.paid_on or line.status is not InstallmentStatus.PAID:
             return word
         return _("%(state)s, %(day)s", state=word, day=formats.short_day(line.paid_on, language()))
 
