@@ -1,4 +1,4 @@
-"""The bookkeeper's month: from what was owed at its start to what is owed at its end, and cash; each figure opens."""
+"""The bookkeeper's month: from what was owed at its start to what is owed at its end, and cash; with its rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A shop's past made up from a seed: plans, payments, refunds, losses and so on, on random days, by the real services."""
+"""A shop's past made up from a seed: plans, payments, refunds, losses on random days, by the real services."""
 
 from __future__ import annotations
 

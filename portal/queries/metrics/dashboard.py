@@ -85,13 +85,11 @@ def dashboard(session: Session, merchant: Actor, now: datetime, period: str = Pe
     frame = sources.frame_of(merchant, now, period)
     due = sources.by_due_date(session, merchant.id, frame)
     posted = sources.by_posting_day(session, merchant.id, frame)
-    early = sources.late_before_due(session, merchant.id, frame)
     cohorts = sources.by_month_of_acceptance(session, merchant.id, frame)
     span, before = frame.span, frame.previous
-    newest = sum(sources.late_elsewhere(session, merchant.id, frame), early)
+    newest = sources.newest_late(session, merchant.id, frame)
     late = Late(due.total("owed", end=frame.today), due.total("owed_count", end=frame.today)) + newest
-    paid = due.total("paid_count")
-    past = DateRange(date.min, frame.yesterday)
+    fell_due = DateRange(span.first, frame.yesterday)
     return Dashboard(
         currency=merchant.currency,
         period=frame.period,
@@ -105,11 +103,11 @@ def dashboard(session: Session, merchant: Actor, now: datetime, period: str = Pe
         overdue=late.amount,
         overdue_installments=late.count,
         overdue_new=due.total("owed", span.first, frame.today) + newest.amount,
-        success_rate=percent(paid, paid + late.count + due.total("written_off_count")),
-        success_rate_due=_success(due, DateRange(span.first, past.last)),
+        success_rate=_rate_of_paid(due.total("paid_count"), late.count + due.total("written_off_count")),
+        success_rate_due=_success(due, fell_due),
         success_rate_due_before=before and _success(due, before),
-        on_time_rate=_on_time(due, past),
-        on_time_rate_due=_on_time(due, DateRange(span.first, past.last)),
+        on_time_rate=_on_time(due, DateRange(date.min, frame.yesterday)),
+        on_time_rate_due=_on_time(due, fell_due),
         on_time_rate_due_before=before and _on_time(due, before),
         written_off=posted.total("written_off", span.first),
         recovered=posted.total("recovered", span.first),
@@ -122,8 +120,13 @@ def dashboard(session: Session, merchant: Actor, now: datetime, period: str = Pe
 
 
 def _success(due: Sums, span: DateRange) -> Decimal | None:
-    paid, owed, written_off = (due.within(f"{name}_count", span) for name in ("paid", "owed", "written_off"))
-    return percent(paid, paid + owed + written_off)
+    names = ("paid_count", "owed_count", "written_off_count")
+    paid, owed, written_off = (due.within(name, span) for name in names)
+    return _rate_of_paid(paid, owed + written_off)
+
+
+def _rate_of_paid(paid: int, not_paid: int) -> Decimal | None:
+    return percent(paid, paid + not_paid)
 
 
 def _on_time(due: Sums, span: DateRange) -> Decimal | None:

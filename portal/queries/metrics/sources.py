@@ -87,6 +87,12 @@ class Late:
         return Late(self.amount + other.amount, self.count + other.count)
 
 
+def newest_late(session: Session, merchant_id: UUID, frame: ReportingPeriod) -> Late:
+    """What is late although it is not due yet at the shop's date, by a mark or by the date in the plan's zone."""
+    early = late_before_due(session, merchant_id, frame)
+    return sum(late_elsewhere(session, merchant_id, frame), early)
+
+
 def late_before_due(session: Session, merchant_id: UUID, frame: ReportingPeriod) -> Late:
     """Installments marked late that are due today or later, because the merchant moved to an earlier time zone; rare.
 
