@@ -34,8 +34,8 @@ ON_TIME = (N_("On time"), N_("Not on time"))
 class Number:
     """``select`` chooses the rows behind it, whose values add up to an amount, a count or a series.
 
-    The rows are money that moved where it is ``of_cash``, other postings where it is ``posted``, else installments. A percent is the sum of their values out
-    of their number, and each has one of the two ``outcomes``.
+    The rows are money that moved where it is ``of_cash``, other postings where it is ``posted``, else installments. A
+    percent is the sum of their values out of their number, and each has one of the two ``outcomes``.
     What depends on the period that is chosen is ``of_period``; what is ``compared`` has a value ``..._before``, and
     ``rise_is_good`` tells how a change is coloured, if at all.
     """
