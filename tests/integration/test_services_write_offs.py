@@ -172,3 +172,17 @@ def test_each_number_of_it_is_the_sum_of_its_rows(session, shop, ada, period):
     assert sum(row.value for row in rows) == numbers.written_off == {"30d": 135}.get(period, 235)
     rates = metrics.rows(session, shop, later, "success_rate", period).rows
     assert (len(rates), sum(row.value for row in rates), numbers.success_rate) == (4, 0, 0)
+
+
+def test_a_reversal_opens_it_again_and_it_can_be_written_off_once_more(session, shop, ada):
+    plan_id = accepted_plan(session, shop, ada, parts=1)
+    payment_id = factories.record(session, shop, plan_id, 4000)
+    write_off(session, shop, plan_id)
+    factories.reverse(session, shop, plan_id, payment_id)
+    plan = plan_of(session, ada, plan_id)
+    assert (plan.state, plan.owed, plan.installments[0].status) == ("active", 4000, "pending")
+    write_off(session, shop, plan_id, 4000)
+    plan = plan_of(session, ada, plan_id)
+    assert (plan.state, plan.written_off, plan.paid) == ("written_off", 10000, 0)
+    emails = select(Message.facts).where(Message.kind == "plan_written_off").order_by(Message.id)
+    assert [facts["owed"] for facts in session.scalars(emails)] == [6000, 4000]
