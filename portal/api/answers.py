@@ -81,10 +81,14 @@ class Installment(Answer):
     paid: Decimals = shown("0.00")
     cancelled: Decimals = shown("0.00")
     returned: Decimals = shown("0.00")
+    reversed: Decimals = shown("0.00", "What turned out not to have come in of what was paid.")
     written_off: Decimals = shown("0.00", "What the shop has stopped collecting.")
     recovered: Decimals = shown("0.00", "What was received of it afterwards.")
+    moved: Decimals = shown("0.00", "What was moved to other installments.")
+    paid_before: Decimals = shown("0.00", "What was paid before the plan was brought over.")
     owed: Decimals = shown(
-        "25.00", "What is left of the amount: less what was paid, cancelled and written off."
+        "25.00",
+        "What is left of the amount: less what was paid and stayed paid, cancelled, written off and moved.",
     )
     paid_at: Instant | None = shown(None)
 
@@ -203,8 +207,11 @@ def installment(view: InstallmentView, currency: str) -> dict[str, Any]:
         "paid": decimal_text(view.paid, currency),
         "cancelled": decimal_text(view.cancelled, currency),
         "returned": decimal_text(view.returned, currency),
+        "reversed": decimal_text(view.reversed, currency),
         "written_off": decimal_text(view.written_off, currency),
         "recovered": decimal_text(view.recovered, currency),
+        "moved": decimal_text(view.moved, currency),
+        "paid_before": decimal_text(view.paid_before, currency),
         "owed": decimal_text(0 if ended_unpaid else view.owed, currency),
         "paid_at": instant(view.paid_at) if view.paid_at else None,
     }
@@ -230,7 +237,7 @@ def paid_installment(answer: payment_settlement.Answer) -> dict[str, Any]:
         paid_at=datetime.fromisoformat(facts["paid_at"]),
         status=InstallmentStatus.PAID,
         processing=False,
-        settled=facts["paid"] - facts.get("reversed", 0),
+        settled=facts["paid"] - facts.get("reversed", 0) + facts.get("paid_before", 0),
     )
     return installment(view, answer.currency)
 

@@ -112,13 +112,6 @@ TOO_MANY_OPEN_OFFERS = {
     )
 }
 TOO_MUCH_PAID = invalid("amount", "At most 100.00 is owed.")
-LOOKS_RECORDED = {
-    409: problem(
-        409,
-        "This looks recorded already: receipt 7KQ2MW4X-1. Confirm that it is another payment.",
-        code="looks_recorded",
-    )
-}
 NOT_RECORDED = {
     409: problem(409, "A card payment cannot be reversed here. Refund it instead.", code="not_recorded")
 }

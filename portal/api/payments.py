@@ -54,7 +54,7 @@ class NewPayment(Body):
     answers.Payment,
     status=201,
     refusals=(402, 404),
-    instead=examples.LOOKS_RECORDED | examples.TOO_MUCH_PAID,
+    instead=examples.OFFERED | examples.TOO_MUCH_PAID,
     keyed=True,
     also={202: {"status": "processing", "receipt": None, "received_on": None}},
 )

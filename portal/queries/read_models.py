@@ -41,6 +41,16 @@ class InstallmentView(NamedTuple):
     processing: bool
     settled: int
 
+    @property
+    def paid_before(self) -> int:
+        """What was paid before the plan was brought over."""
+        return self.settled - self.paid + self.reversed
+
+    @property
+    def moved(self) -> int:
+        """What a re-spread moved to other installments."""
+        return self.amount - self.settled - self.cancelled - self.written_off - self.owed
+
 
 @dataclass(frozen=True, slots=True)
 class PlanView:

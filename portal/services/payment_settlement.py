@@ -236,11 +236,15 @@ def lines_facts(lines: Iterable[Row[Any]], amounts: Mapping[UUID, int]) -> list[
     ]
 
 
+# Answers that were kept before these sums lack them.
+LATER_SUMS = ("reversed", "written_off", "paid_before")
+
+
 def _facts_of(row: Row[Any], now: datetime) -> dict[str, Any]:
     """A paid installment as JSON values: ids as text, amounts in minor units, the due day and the instant in ISO."""
     amounts = {
         name: getattr(row, name)
-        for name in ("number", "amount", "paid", "cancelled", "returned", "written_off")
+        for name in ("number", "amount", "paid", "cancelled", "returned", *LATER_SUMS)
     }
     texts = {"id": str(row.id), "plan_id": str(row.plan_id), "due_on": row.due_on.isoformat()}
     return amounts | texts | {"owed": Balance.of(row).owed, "paid_at": now.isoformat()}

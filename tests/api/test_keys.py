@@ -20,6 +20,7 @@ from tests.browserlike import form_at
 from tests.factories import PASSWORD, email_of
 
 FIRST = "/plans/installments/{line}/pay/"
+RECORDED = "/plans/{plan}/payments/"
 # Every call that takes a key: who sends it, what it needs to have happened before, its body and another's body or path.
 KEYED = {
     "/api/plans/": ("shop", None, new_plan(), {"json": new_plan(total_amount="99.00")}),
@@ -30,6 +31,18 @@ KEYED = {
         None,
         None,
         {"path": "/plans/{plan}/refunds/", "json": {"amount": "1"}},
+    ),
+    "/api/plans/{plan}/payments/": (
+        "shop",
+        FIRST,
+        {"amount": "40.00", "method": "cash"},
+        {"json": {"amount": "40.01", "method": "cash"}},
+    ),
+    "/api/plans/{plan}/payments/{recorded}/reverse/": (
+        "shop",
+        RECORDED,
+        {"reason": "Bounced"},
+        {"json": {"reason": "Typed twice"}},
     ),
     "/api/plans/{plan}/refunds/": ("shop", FIRST, {"amount": "80.00"}, {"json": {"amount": "80.01"}}),
     "/api/plans/{plan}/write-off/": (
@@ -48,7 +61,11 @@ def test_the_same_again_is_told_the_same_and_another_request_is_refused(app, sho
     ids = {"plan": plan["id"], "line": plan["installments"][0]["id"], "other": plan["installments"][1]["id"]}
     program = {"shop": shop, "ada": ada}[who]
     if before:
-        ada.post(before.format(**ids))
+        ada.post(FIRST.format(**ids))
+    if before == RECORDED:
+        ids["recorded"] = shop.post(RECORDED.format(**ids), json={"amount": "5.00", "method": "cash"}).json[
+            "id"
+        ]
     sent = {"path": path.removeprefix("/api"), **({"json": body} if body else {})}
 
     def send(**changed):
@@ -74,7 +91,7 @@ def test_no_call_that_takes_a_key_is_left_out(app, program):
         for operation in operations.values()
         if any(sent["name"] == "Idempotency-Key" for sent in operation.get("parameters", []))
     }
-    names = {"plan": "{plan_id}", "line": "{installment_id}"}
+    names = {"plan": "{plan_id}", "line": "{installment_id}", "recorded": "{payment_id}"}
     assert keyed == {path.format(**names) for path in KEYED}
 
 

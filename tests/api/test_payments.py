@@ -260,3 +260,25 @@ def test_both_payments_of_an_installment_give_back_the_newer_first(shop, ada, ac
     session.rollback()
     again = shop.post(f"/plans/{active['id']}/refunds/", json={"amount": "5.00"})
     assert (again.status_code, again.json["returned"]) == (201, "5.00")
+
+
+def test_an_installment_tells_what_was_reversed_and_the_sums_add_up(shop, ada, active, path, recorded):
+    shop.post(f"{path}{recorded['id']}/reverse/", json={"reason": "Bounced"})
+    ada.post(path, json={"amount": "10.00"})
+    line = ada.get(f"/plans/{active['id']}/installments/").json[0]
+    sums = (
+        "paid",
+        "reversed",
+        "cancelled",
+        "returned",
+        "written_off",
+        "recovered",
+        "moved",
+        "paid_before",
+        "owed",
+    )
+    assert [line[name] for name in sums] == [
+        *("35.00", "25.00", "0.00", "0.00", "0.00", "0.00", "0.00", "0.00"),
+        "15.00",
+    ]
+    assert (line["status"], line["paid_at"]) == ("pending", None)

@@ -44,8 +44,11 @@ LINE_FIELDS = {
     "paid",
     "cancelled",
     "returned",
+    "reversed",
     "written_off",
     "recovered",
+    "moved",
+    "paid_before",
     "owed",
     "paid_at",
 }
@@ -157,10 +160,13 @@ def test_an_expired_offer_cannot_be_answered_whether_or_not_the_job_has_run(shop
 def test_a_refund_of_80_after_one_of_four_cancels_three_and_returns_5(shop, ada, plan):
     lines = [line["id"] for line in plan["installments"]]
     ada.post(f"/plans/installments/{lines[0]}/pay/")
-    made = shop.post(f"/plans/{plan['id']}/refunds/", json={"amount": "80.00"}, key="back")
+    body = {"amount": "80.00", "reason": "Out of stock"}
+    made = shop.post(f"/plans/{plan['id']}/refunds/", json=body, key="back")
     assert made.status_code == 201
-    assert made.json | {"id": ""} == {
+    assert made.json | {"id": "", "created_at": ""} == {
         "id": "",
+        "created_at": "",
+        "reason": "Out of stock",
         "plan": plan["id"],
         "amount": "80.00",
         "currency": "USD",
@@ -175,7 +181,7 @@ def test_a_refund_of_80_after_one_of_four_cancels_three_and_returns_5(shop, ada,
             {"installment": lines[0], "cancelled": "0.00", "returned": "5.00"},
         ],
     }
-    again = shop.post(f"/plans/{plan['id']}/refunds/", json={"amount": "80.00"}, key="back")
+    again = shop.post(f"/plans/{plan['id']}/refunds/", json=body, key="back")
     assert (again.status_code, again.data) == (201, made.data)
     after = shop.get(f"/plans/{plan['id']}/").json
     assert (after["status"], statuses(after)) == (

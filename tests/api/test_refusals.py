@@ -33,6 +33,8 @@ FAULTS = {
     "/refresh/": {"json": {}},
     "/plans/": {"json": new_plan(num_installments=61)},
     "/refunds/": {"json": {"amount": "100.01"}},
+    "/payments/": {"json": {"amount": "100.01", "method": "cash"}},
+    "/reverse/": {"json": {"reason": "Bounced"}, "headers": {"Idempotency-Key": " "}},
     "/analytics/": {"query_string": {"period": "7d"}},
     "list": {"query_string": {"limit": "0"}},
     "key": {"headers": {"Idempotency-Key": " "}},
@@ -43,6 +45,14 @@ def fault(method: str, path: str) -> dict:
     if method == "get":
         return FAULTS["/analytics/" if "analytics" in path else "list"]
     return next((sent for end, sent in FAULTS.items() if path.endswith(end)), FAULTS["key"])
+
+
+# What a request says that is sound in itself, by the end of its address.
+BODIES = {
+    "/refunds/": {"amount": "1.00"},
+    "/payments/": {"amount": "1.00", "method": "cash"},
+    "/reverse/": {"reason": "Bounced"},
+}
 
 
 class Declining(Simulator):
@@ -62,10 +72,17 @@ class Operation:
     ada: Program
     boss: Program
     plan: dict
+    paid: str = ""
+
+    @property
+    def body(self) -> dict | None:
+        sound = (sent for end, sent in BODIES.items() if self.path.endswith(end))
+        return next(sound, None) if self.method == "post" else None
 
     def call(self, program: Program, plan: dict | None = None, **more):
         plan = plan or self.plan
         ids = {"plan_id": plan["id"], "installment_id": plan["installments"][0]["id"]}
+        ids["payment_id"] = self.paid or plan["id"]
         return program.call(self.method, self.path.removeprefix("/api").format(**ids), **more)
 
     @property
@@ -81,6 +98,9 @@ class Operation:
         return self.call(Program(self.shop.client.application), json=sent)
 
     def is_402(self):
+        if self.path.endswith("/payments/"):
+            self.ada.post(f"/plans/{self.plan['id']}/accept/")
+            return self.call(self.ada, json={"amount": "25.00"})
         return self.call(self.ada)
 
     def is_403(self):
@@ -90,18 +110,21 @@ class Operation:
 
     def is_404(self):
         nowhere = {"id": uuid4(), "installments": [{"id": uuid4()}]}
-        return self.call(self.own, nowhere, json={"amount": "1.00"} if "refunds" in self.path else None)
+        return self.call(self.own, nowhere, json=self.body)
 
     def is_409(self):
-        """What was done is not done again, nothing is refunded of an offer, and nobody is sent offers without end."""
+        """What was done is not done again, no money of an offer moves, and nobody is sent offers without end."""
         if self.path == "/api/plans/":
             offer = new_plan(customer_email="busy@example.com")
             return [self.call(self.shop, json=offer) for _ in range(21)][-1]
-        body = {"amount": "1.00"} if self.path.endswith("/refunds/") else None
-        if not body:
+        if not self.body or "/reverse/" in self.path:
             self.ada.post(f"/plans/{self.plan['id']}/accept/")
+        if "/reverse/" in self.path:
+            by_card = self.ada.post(f"/plans/{self.plan['id']}/payments/", json={"amount": "25.00"})
+            self.paid = by_card.json["id"]
+        elif not self.body:
             self.call(self.own)
-        return self.call(self.own, json=body)
+        return self.call(self.own, json=self.body)
 
     def is_413(self):
         return self.call(self.own, data=b" " * 1_000_001)

@@ -15,7 +15,7 @@ from pathlib import Path
 from tests import servers
 from tests.databases import PostgresDatabase, SqliteDatabases
 
-from . import paying, refunding
+from . import paying, recording, refunding
 from .driving import Pace, Report
 from .paying import Size
 from .web import ROOT
@@ -52,7 +52,9 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="torture", description=__doc__)
     parser.add_argument("--installments", type=int, default=FULL.installments)
     parser.add_argument("--requests", type=int, default=FULL.requests)
-    parser.add_argument("--plans", type=int, default=REFUNDED_PLANS, help="how many are refunded")
+    parser.add_argument(
+        "--plans", type=int, default=REFUNDED_PLANS, help="how many are refunded, recorded on"
+    )
     parser.add_argument("--only", default="", help="scenarios whose name holds this")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--no-machine", action="store_true", help="leave the state machine out")
@@ -74,11 +76,12 @@ def reports(asked: argparse.Namespace, fresh: Callable[[str, Path], str], folder
         if asked.only in scenario.id:
             place = new(folder, scenario.id)
             yield paying.run(scenario, size, fresh(scenario.engine, place), place, asked.seed)
-    for scenario in refunding.SCENARIOS:
-        if asked.only in scenario.id:
-            place = new(folder, scenario.id)
-            url = fresh(scenario.engine, place)
-            yield refunding.run(scenario, asked.plans, url, place, REFUND_PACE, asked.seed)
+    for story in (refunding, recording):
+        for scenario in story.SCENARIOS:
+            if asked.only in scenario.id:
+                place = new(folder, scenario.id)
+                url = fresh(scenario.engine, place)
+                yield story.run(scenario, asked.plans, url, place, REFUND_PACE, asked.seed)
 
 
 def new(folder: Path, name: str) -> Path:
