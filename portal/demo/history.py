@@ -18,13 +18,27 @@ from portal.core.roles import Actor, Origin, Role
 from portal.queries import listing
 from portal.queries.accounts import find_actor
 from portal.queries.read_models import PlanView
-from portal.services import accounts, job_runs, offers, outbox, overdue, payments, plans, reminders, shops
+from portal.services import (
+    accounts,
+    job_runs,
+    offers,
+    outbox,
+    overdue,
+    payments,
+    plans,
+    recording,
+    reminders,
+    reversals,
+    shops,
+)
 from portal.services.payments import PaymentRequest, Scope
+from portal.services.recording import Recording
+from portal.services.reversals import ReversalRequest
 from portal.services.transaction import unit_of_work
 
 from .outbox import DELIVERY, deliver_the_past
 from .people import ADMIN, CUSTOMERS, OPENING, PASSWORD, PEOPLE, SHOPS, Person
-from .stories import HANGING, STORIES, Answer, Story
+from .stories import HANGING, STORIES, Answer, Received, Story
 
 Step = tuple[datetime, Callable[[datetime], None]]
 
@@ -52,6 +66,7 @@ class History:
         self._session, self._write, self._password_hash, self._now = session, write, password_hash, now
         self._actors: dict[Person, Actor] = {}
         self._plans: dict[Story, UUID] = {}
+        self._received: dict[Received, UUID] = {}
         self._runs: list[tuple[datetime, str, date, dict[str, int]]] = []
         self._dice = Random("tally")  # noqa: S311 - times of day, not secrets
 
@@ -60,6 +75,7 @@ class History:
         for story in STORIES:
             steps += self._offering(story)
             steps += self._paying(story)
+            steps += self._receiving(story)
         for at, do in sorted(steps, key=itemgetter(0)):
             do(at)
         self._deliver()
@@ -120,6 +136,15 @@ class History:
                 at += NEXT_TRY
                 yield at, partial(self._choose_card, story.customer, TestCard.SUCCEEDS)
             yield at, partial(self._pay, story, scope, number)
+
+    def _receiving(self, story: Story) -> Iterator[Step]:
+        """What the shop received elsewhere, what of it bounced, and the amounts of their own that customers paid."""
+        for received in story.received:
+            yield self._sometime(story.shop, received.day), partial(self._record, story, received)
+            if received.bounced is not None:
+                yield self._sometime(story.shop, received.bounced), partial(self._reverse, story, received)
+        for day, amount in story.parts:
+            yield self._sometime(story.shop, day), partial(self._pay_part, story, amount)
 
     def _now_at_last(self) -> Iterator[Step]:
         """A payment just now, which the provider leaves without an answer: the worker will settle it."""
@@ -230,6 +255,22 @@ class History:
             amount, installment = shown.installments[number - 1].owed, shown.installments[number - 1].id
         request = PaymentRequest(shown.id, scope, amount, installment)
         payments.pay(self._session, Simulator(), self._actors[story.customer], request, None, at)
+
+    def _pay_part(self, story: Story, amount: int, at: datetime) -> None:
+        shown = self._plan(story, story.customer, at)
+        request = PaymentRequest(shown.id, Scope.AMOUNT, shown.owed, part=amount)
+        payments.pay(self._session, Simulator(), self._actors[story.customer], request, None, at)
+
+    def _record(self, story: Story, received: Received, at: datetime) -> None:
+        day = business_date(at, story.shop.timezone)
+        wanted = Recording(self._plans[story], received.amount, received.method, day, received.note)
+        with unit_of_work(self._session):
+            self._received[received] = recording.record(self._session, self._actors[story.shop], wanted, at)
+
+    def _reverse(self, story: Story, received: Received, at: datetime) -> None:
+        wanted = ReversalRequest(self._plans[story], self._received[received], "The cheque bounced")
+        with unit_of_work(self._session):
+            reversals.reverse(self._session, self._actors[story.shop], wanted, at)
 
     def _plan(self, story: Story, reader: Person, at: datetime) -> PlanView:
         self._session.expunge_all()

@@ -10,6 +10,7 @@ from functools import partial
 from random import Random
 
 from portal.core.calendar import offer_last_day
+from portal.core.payments import Method
 from portal.core.reminders import STEPS
 from portal.core.schedule import Frequency, due_dates
 from portal.services.payments import Scope
@@ -52,12 +53,24 @@ SLOW = (0, 2, 4, 0, 8)
 
 
 @dataclass(frozen=True, slots=True)
+class Received:
+    """What the shop recorded: the day, counted from its today, minor units and how; and the day on which it bounced."""
+
+    day: int
+    amount: int
+    method: Method
+    note: str = ""
+    bounced: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Story:
     """A plan: ``first`` is the day of the first due date, counted from the shop's today; ``total`` in minor units.
 
     The offer is sent ``ahead`` days before that and answered ``after`` days later. Installments after ``until`` are
     not paid, those in ``skips`` are paid as overdue together with the next, and ``pays_off`` pays all that is left.
     The card is declined the first time that ``fails`` is paid; ``cancelled`` is the day on which the shop gives up.
+    ``received`` is what the shop recorded, ``parts`` the amounts of their own that the customer paid, by their days.
     """
 
     shop: Person
@@ -76,6 +89,8 @@ class Story:
     pays_off: int = 0
     fails: int = 0
     cancelled: int | None = None
+    received: tuple[Received, ...] = ()
+    parts: tuple[tuple[int, int], ...] = ()
 
     @property
     def sent(self) -> int:
@@ -138,6 +153,21 @@ FURNITURE_STORIES = (
     furniture(AMARA, "Reading chair with footstool", 690_00, 6, MONTHLY, -150),
     furniture(MARIA, "Restoration of an antique dresser", 730_00, 5, MONTHLY, -140, until=2, cancelled=-90),
     furniture(FARAH, "Wardrobe, three doors", 1150_00, 5, MONTHLY, -128, until=4),
+    furniture(
+        BEN,
+        "Farmhouse table, old oak",
+        600_00,
+        6,
+        MONTHLY,
+        -100,
+        until=0,
+        received=(
+            Received(-100, 150_00, Method.CASH, "At the counter"),
+            Received(-68, 100_00, Method.BANK_TRANSFER, "Transfer 20931"),
+            Received(-60, 100_00, Method.CHECK, "Cheque 0042", bounced=-54),
+        ),
+        parts=((-25, 80_00),),
+    ),
     furniture(GRACE, "Six dining chairs, re-upholstered", 780_00, 3, MONTHLY, -110, pays_off=2),
     furniture(FARAH, "Leather recliner", 1420_00, 10, MONTHLY, -85, after=2, answer=DECLINED),
     furniture(GRACE, "Corner desk, birch", 615_00, 5, MONTHLY, -50, after=3, answer=REVOKED),

@@ -33,6 +33,7 @@ from portal.models import (
     Payment,
     Plan,
     Reminder,
+    Reversal,
     User,
 )
 from portal.models.ledger import Posting
@@ -131,6 +132,14 @@ def test_every_state_is_shown(year):
     assert any(line.paid and line.paid_on > line.due_on for line in lines)
     assert any(line.paid and line.paid_on < line.due_on for line in lines)
     assert Counter(year.scalars(select(Payment.outcome))).keys() == {"succeeded", "declined", None}
+
+
+def test_a_shop_takes_cash_and_transfers_and_a_cheque_bounced(year):
+    assert set(year.scalars(select(Payment.method))) == {"provider", "cash", "bank_transfer", "check"}
+    bounced = year.scalars(select(Reversal)).one()
+    (plan,) = (plan for plan in plans_of(year, SHOPS[0].email) if plan.description.startswith("Farmhouse"))
+    assert (bounced.amount, plan.paid, plan.status) == (10000, 33000, "overdue")
+    assert [line.settled for line in plan.installments] == [10000, 10000, 10000, 3000, 0, 0]
 
 
 def test_one_payment_has_no_answer_yet(year):
@@ -239,7 +248,7 @@ def test_a_leap_year_finds_the_same_things_to_show():
 
 def unpaid(story: Story, today: date) -> list[date]:
     """Due dates of what is still owed; stories that pay several at once are not asked here."""
-    if story.pays_off or story.skips:
+    if story.pays_off or story.skips or story.received:
         return []
     return list(story.due_dates(today))[len(list(story.payments(today))) :]
 
