@@ -176,6 +176,9 @@ def activate(session: Session, plan: Plan, origin: Origin, how: str, now: dateti
     The caller has made sure that it is the customer who acts. Raises ``Conflict`` for an offer that is not open.
     """
     state = states.shown_state(PlanState(plan.state), plan.last_day, today)
+    # An ended plan becomes active again by a reversal, never by an answer to its offer.
+    if state is not PlanState.OFFERED:
+        raise Conflict(states.REFUSALS[state], code=f"plan_{state}")
     event = states.transition(state, PlanState.ACTIVE)
     if plan.shop_suspended_at:
         raise Conflict(N_("This shop is suspended, so its offers cannot be accepted."), code="shop_suspended")

@@ -164,3 +164,14 @@ def test_the_rest_of_five_cents_and_of_a_yen_goes_the_same_way_back(session, ada
         reverse(session, shop, plan_id, payment)
         assert plan_of(session, ada, plan_id).owed == total
     assert factories.broken_invariants(session) == []
+
+
+@pytest.mark.parametrize("ending", ["completed", "cancelled"])
+def test_an_ended_plan_is_not_opened_by_accepting_it_again(session, shop, ada, plan_id, ending):
+    if ending == "completed":
+        record(session, shop, plan_id, 10000)
+    else:
+        with unit_of_work(session):
+            plans.cancel(session, shop, plan_id, None, NOW)
+    error = refused(session, shop, lambda: factories.accept(session, ada, plan_id), Conflict)
+    assert error.code == f"plan_{ending}"

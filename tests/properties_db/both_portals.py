@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from portal.adapters.gateway import Outcome
+from portal.core.payments import Method
 from portal.core.roles import Actor
 from portal.services import (
     daily_run,
@@ -18,15 +20,19 @@ from portal.services import (
     payment_settlement,
     payments,
     plans,
+    recording,
     refunds,
+    reversals,
     rollups,
 )
 from portal.services import refund_settlement as refund_settling
+from portal.services.recording import Recording
+from portal.services.reversals import ReversalRequest
 from portal.services.transaction import unit_of_work
 from tests import factories
 from tests.properties_db import comparison, model
 from tests.properties_db.comparison import outcome, same_payment, same_refund
-from tests.properties_db.model_rows import Line, Plan, Provider, Shop, schedule
+from tests.properties_db.model_rows import Line, Payment, Plan, Provider, Shop, schedule
 from tests.properties_db.outside import FakeSmtp, Ledger, write
 
 
@@ -59,7 +65,7 @@ class BothPortals:
     def open_shop(self, zone: str, currency: str) -> None:
         name = f"Shop {len(self.shops)}"
         actor = factories.make_merchant(self.session, name, timezone=zone, currency=currency)
-        self.shops.append(Shop(actor, zone))
+        self.shops.append(Shop(actor, zone, {"USD": 100, "JPY": 1, "KWD": 1000}[currency]))
 
     def sign_up(self, name: str) -> None:
         customer = factories.make_customer(self.session, name)
@@ -111,22 +117,46 @@ class BothPortals:
         shown: int | None,
         key: str | None,
         provider: Provider,
+        part: int | None = None,
     ) -> None:
-        """Without an amount it is a program that pays, over the API, where paying an offer accepts it."""
+        """Without an amount it is a program that pays, over the API, where paying an offer accepts it.
+
+        A ``part`` is an amount of the customer's own.
+        """
         customer, now = self.people[plan.email], self.now
         lines = factories.plan_of(self.session, customer, plan.id, now).installments
         order = payments.PaymentRequest(
-            plan.id, payments.Scope(scope), shown, line and lines[line.number - 1].id
+            plan.id, payments.Scope(scope), shown, line and lines[line.number - 1].id, part
         )
-        origin = factories.ORIGIN if shown is None else None
+        origin = factories.ORIGIN if shown is None and part is None else None
         card, known = self.cards[plan.email], key and (plan.shop, plan.email, key)
         gateway = self.ledger.as_gateway(provider)
         predicted, answer = self.both(
-            lambda: self.model.pay(plan, scope, line, shown, known, provider, card, now),
+            lambda: self.model.pay(plan, scope, line, shown, known, provider, card, now, part),
             lambda: payments.pay(self.session, gateway, customer, order, key, now, origin),
         )
         if predicted:
             same_payment(predicted, answer)
+
+    def record(
+        self, plan: Plan, amount: int, days_ago: int, shown: int | None, again: bool, key: str | None
+    ) -> None:
+        now, known = self.now, key and (plan.shop, "the shop", key)
+        on = plan.shop.today(now) - timedelta(days=days_ago)
+        wanted = Recording(plan.id, amount, Method.CASH, on, shown=shown, again=again)
+        act = self.unit(recording.record_once, plan.shop.actor, wanted, key, now, lambda id: {"id": str(id)})
+        predicted, answer = self.both(
+            lambda: self.model.record(plan, amount, days_ago, shown, again, known, now), act
+        )
+        if predicted:
+            predicted.id = predicted.id or UUID(answer["id"])
+            assert answer == {"id": str(predicted.id)}
+
+    def reverse(self, payment: Payment, key: str | None) -> None:
+        shop = payment.plan.shop
+        wanted = ReversalRequest(payment.plan.id, payment.id, "Bounced")
+        act = self.unit(reversals.reverse_once, shop.actor, wanted, key, self.now, dict)
+        self.both(lambda: self.model.reverse(payment, key and (shop, "the shop", key), self.now), act)
 
     def preview(self, plan: Plan, amount: int) -> Any:
         """(the preview's fingerprint, what the model previewed, the plan's state afterwards), None if refused."""
@@ -140,12 +170,20 @@ class BothPortals:
         assert comparison.split_in_numbers(self.session, shown.split) == comparison.expected_split(expected)
         return shown.fingerprint, expected, shown.state
 
-    def refund(self, plan: Plan, amount: int, shown: Any, key: str | None, provider: Provider) -> None:
+    def refund(
+        self,
+        plan: Plan,
+        amount: int,
+        shown: Any,
+        key: str | None,
+        provider: Provider,
+        handed_back: bool = True,
+    ) -> None:
         made, known = len(plan.refunds), key and (plan.shop, "the shop", key)
-        request = refunds.Request(plan.id, amount, shown and shown[0])
+        request = refunds.Request(plan.id, amount, shown and shown[0], handed_back or None)
         gateway = self.ledger.as_gateway(provider)
         predicted, answer = self.both(
-            lambda: self.model.refund(plan, amount, shown, known, provider, self.now),
+            lambda: self.model.refund(plan, amount, shown, known, provider, self.now, handed_back),
             lambda: refunds.refund(self.session, gateway, plan.shop.actor, request, key, self.now),
         )
         if predicted:
@@ -173,6 +211,8 @@ class BothPortals:
             lambda: payments.pay(session, ledger, self.stranger, order, None, now),
             lambda: refunds.preview(session, self.other_shop, plan.id, 1),
             lambda: refunds.refund(session, ledger, self.other_shop, request, None, now),
+            self.unit(recording.record, self.other_shop, Recording(plan.id, 1, Method.CASH), now),
+            self.unit(reversals.reverse, self.other_shop, ReversalRequest(plan.id, plan.id, "No"), now),
         ]
         assert {outcome(act)[0] for act in acts} == {("not_found",)}
 
@@ -184,7 +224,8 @@ class BothPortals:
 
     def replay_provider_response(self, place: int, outcome: Outcome) -> None:
         """The provider's answer comes once more, and even another one: what is settled stays as it is."""
-        paid = [p for plan in self.model.plans for p in plan.payments if p.id and p.state != "processing"]
+        plans_paid = [p for plan in self.model.plans for p in plan.payments if p.id and p.card]
+        paid = [p for p in plans_paid if p.state != "processing"]
         for payment in paid[place:][:1]:
             plan = payment.plan
             again = payment_settlement.settle(

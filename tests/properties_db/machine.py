@@ -143,6 +143,54 @@ class LifeOfPlans(RuleBasedStateMachine):
         shown = None if off is None else sum(each.owed for each in covered) + off
         self.send(lambda: self.portals.pay(plan, scope, line, shown, key, provider))
 
+    @rule(which=WHICH, percent=PERCENT, off=OFF, card=CARDS, key=KEYS, provider=PROVIDERS)
+    def pay_a_part(
+        self,
+        which: tuple[int, bool],
+        percent: int,
+        off: int | None,
+        card: str,
+        key: str | None,
+        provider: Provider,
+    ) -> None:
+        plan = self.plan(which, lambda plan: plan.state == "active" and not plan.processing)
+        if plan.email not in self.portals.people:
+            return
+        self.portals.choose_card(plan.email, card)
+        part, shown = plan.part_of_owed(percent), None if off is None else plan.owed + off
+        self.send(lambda: self.portals.pay(plan, "amount", None, shown, key, provider, part))
+
+    @rule(
+        which=WHICH,
+        percent=PERCENT,
+        days_ago=st.sampled_from([0, 0, 0, 0, 1, 3]),
+        off=OFF,
+        again=st.booleans(),
+        key=KEYS,
+    )
+    def record(
+        self,
+        which: tuple[int, bool],
+        percent: int,
+        days_ago: int,
+        off: int | None,
+        again: bool,
+        key: str | None,
+    ) -> None:
+        """The shop was paid in cash."""
+        plan = self.plan(which, lambda plan: plan.state == "active" and not plan.processing)
+        amount, shown = plan.part_of_owed(percent), None if off is None else plan.owed + off
+        self.send(lambda: self.portals.record(plan, amount, days_ago, shown, again, key))
+
+    @rule(place=st.integers(0, 7), recorded=st.sampled_from([True, True, True, False]), key=KEYS)
+    def reverse(self, place: int, recorded: bool, key: str | None) -> None:
+        """Mostly of what was recorded; once in a while of a card payment, which is refused."""
+        paid = [p for plan in self.portals.model.plans for p in plan.payments if p.id and p.number]
+        chosen = [p for p in paid if not p.card] * recorded or paid
+        if chosen:
+            payment = chosen[place % len(chosen)]
+            self.send(lambda: self.portals.reverse(payment, key))
+
     @rule(which=WHICH, percent=PERCENT)
     def preview(self, which: tuple[int, bool], percent: int) -> None:
         plan = self.refundable(which)
@@ -157,17 +205,17 @@ class LifeOfPlans(RuleBasedStateMachine):
         plan, amount, shown = self.previews[-min(back, len(self.previews))]
         self.send(lambda: self.portals.refund(plan, amount, shown, key, provider))
 
-    @rule(which=WHICH, percent=PERCENT, key=KEYS, provider=PROVIDERS)
+    @rule(which=WHICH, percent=PERCENT, key=KEYS, provider=PROVIDERS, handed_back=st.booleans())
     def refund_by_amount(
-        self, which: tuple[int, bool], percent: int, key: str | None, provider: Provider
+        self, which: tuple[int, bool], percent: int, key: str | None, provider: Provider, handed_back: bool
     ) -> None:
         plan = self.refundable(which)
         amount = plan.part_of_refundable(percent)
-        self.send(lambda: self.portals.refund(plan, amount, None, key, provider))
+        self.send(lambda: self.portals.refund(plan, amount, None, key, provider, handed_back))
 
     def refundable(self, which: tuple[int, bool]) -> Plan:
         def fits(plan: Plan) -> bool:
-            paid = any(line.paid > line.returned for line in plan.lines)
+            paid = any(line.settled > line.returned for line in plan.lines)
             return not plan.processing and (plan.state == "active" or paid)
 
         return self.plan(which, fits)

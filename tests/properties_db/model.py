@@ -49,7 +49,7 @@ class Portal:
         reasons = [f"plan_{state}"] * (state != "offered") + ["other_terms"] * (not the_terms_shown)
         if reasons:
             raise Refused(*reasons)
-        plan.state = "active"
+        plan.state, plan.accepted_on = "active", plan.shop.today(now)
         for line in plan.lines:
             self.post(plan, "receivable", "sales", line.amount)
         self.tell("plan_accepted", "plan_accepted", "plan_accepted_shop")
@@ -82,8 +82,29 @@ class Portal:
         if any(each.held for each in lines):
             raise Refused("processing")
         if not all(each.owed for each in lines) or not lines:
-            raise Refused("already_paid" if not lines or lines[0].paid else "cancelled")
+            raise Refused("already_paid" if not lines or lines[0].settled else "cancelled")
         return lines
+
+    def parts(
+        self, plan: Plan, scope: str, line: Line | None, shown: int | None, part: int | None, today: date
+    ) -> dict[Line, int]:
+        """What is paid of which lines: the whole of those covered, or an amount of the customer's own."""
+        if part is None:
+            lines = self.covered(plan, scope, line, today)
+            if shown not in (None, sum(each.owed for each in lines)):
+                raise Refused("other_amount")
+            return {each: each.owed for each in lines}
+        if shown not in (None, plan.owed):
+            raise Refused("other_amount")
+        self.check_part(plan, part)
+        parts = plan.spread(part)
+        if any(each.held for each in parts):
+            raise Refused("processing")
+        return parts
+
+    def check_part(self, plan: Plan, part: int) -> None:
+        if not min(plan.owed, plan.shop.unit) <= part <= plan.owed:
+            raise Refused("invalid")
 
     def pay(
         self,
@@ -95,24 +116,24 @@ class Portal:
         provider: Provider,
         card: str,
         now: datetime,
+        part: int | None = None,
     ) -> Payment:
-        """``shown`` is None over the API, where whatever is owed is paid, and paying an open offer accepts it."""
-        request, today = ("pay", plan, scope, line, shown), plan.shop.today(now)
+        """``shown`` is None over the API, where whatever is owed is paid, and paying an open offer accepts it.
+
+        A ``part`` is an amount of the customer's own, which never accepts anything.
+        """
+        request, today = ("pay", plan, scope, line, shown, part), plan.shop.today(now)
         if seen := self.claim(key, request):
             return seen
-        state = plan.shown_state(today) if shown is None else plan.state
-        if state != "active" and not (state == "offered" and shown is None):
+        accepts = shown is None and part is None
+        state = plan.shown_state(today) if accepts else plan.state
+        if state != "active" and not (state == "offered" and accepts):
             raise Refused(f"plan_{state}")
-        lines = self.covered(plan, scope, line, today)
-        payment = Payment(plan, lines, card, now)
-        if shown not in (None, payment.amount):
-            raise Refused("other_amount")
+        payment = Payment(plan, self.parts(plan, scope, line, shown, part, today), card, now)
         if state == "offered":
             self.accept(plan, True, now)
         self.keep(key, request, payment, now)
         plan.payments.append(payment)
-        for each in lines:
-            each.payment = payment
         self.charge(payment, provider, now)
         return payment
 
@@ -132,19 +153,80 @@ class Portal:
         plan = payment.plan
         if payment.card in ("declined", "insufficient_funds"):
             payment.state = "declined"
-            for line in payment.lines:
-                line.payment = None
             self.tell("payment_declined", *["payment_declined"] * later)
             return
-        payment.number = 1 + max(each.number for each in plan.payments)
-        payment.state = "succeeded"
-        for line in payment.lines:
-            self.post(plan, "cash", "receivable", line.owed)
-            line.paid, line.paid_on, line.stamped = line.owed, plan.shop.today(now), False
+        self.receive(payment, plan.shop.today(now))
         self.tell("payment_succeeded", "payment_received")
+
+    def receive(self, payment: Payment, on: date) -> None:
+        """The money is there; the last of it completes the plan."""
+        plan = payment.plan
+        payment.number = 1 + max((each.number for each in plan.payments), default=0)
+        payment.state, payment.on = "succeeded", on
+        for line, amount in payment.parts.items():
+            self.post(plan, "cash", "receivable", amount)
+            line.paid += amount
+            line.stamped = line.stamped and line.owed > 0
         if not plan.owed:
             plan.state = "completed"
             self.tell("plan_completed")
+
+    def record(
+        self,
+        plan: Plan,
+        amount: int,
+        days_ago: int,
+        shown: int | None,
+        again: bool,
+        key: tuple | None,
+        now: datetime,
+    ) -> Payment:
+        """The shop received cash; ``shown`` is what its page showed as owed."""
+        on = plan.shop.today(now) - timedelta(days=days_ago)
+        request = "record", plan, amount, on, shown, again
+        if seen := self.claim(key, request):
+            return seen
+        if plan.state != "active":
+            raise Refused(f"plan_{plan.state}")
+        if plan.processing:
+            raise Refused("processing")
+        self.check_part(plan, amount)
+        if plan.accepted_on and on < plan.accepted_on:
+            raise Refused("invalid")
+        if shown not in (None, plan.owed):
+            raise Refused("other_amount")
+        lately = [p for p in plan.payments if not p.card and p.made_at > now - timedelta(minutes=10)]
+        if not again and any((p.amount, p.on) == (amount, on) for p in lately):
+            raise Refused("looks_recorded")
+        payment = Payment(plan, plan.spread(amount), "", now)
+        self.keep(key, request, payment, now)
+        self.receive(payment, on)
+        plan.payments.append(payment)
+        self.tell("payment_recorded", "payment_recorded")
+        return payment
+
+    def reverse(self, payment: Payment, key: tuple | None, now: datetime) -> None:
+        """All that is left of what was recorded did not come in: it is owed again."""
+        plan, request = payment.plan, ("reverse", payment)
+        if self.claim(key, request):
+            return
+        if payment.card:
+            raise Refused("not_recorded")
+        if plan.processing:
+            raise Refused("processing")
+        left = {line: payment.left(line) for line in payment.parts}
+        if not any(left.values()):
+            raise Refused("nothing_left")
+        self.keep(key, request, "reversed", now)
+        for line, amount in left.items():
+            if amount:
+                line.reversed += amount
+                payment.reversed[line] += amount
+                self.post(plan, "receivable", "cash", amount)
+        self.tell("payment_reversed", "payment_reversed")
+        if plan.state != "active":
+            plan.state = "active"
+            self.tell("plan_reopened")
 
     def split(self, plan: Plan, amount: int) -> tuple:
         """(what is shown beside it, cancelled, returned): what is owed from the end, then what was paid last."""
@@ -152,45 +234,58 @@ class Portal:
             raise Refused(f"plan_{plan.state}")
         if plan.processing:
             raise Refused("processing")
-        paid = [line for line in plan.lines if line.paid]
-        paid.sort(key=lambda line: (-line.payment.number, -line.number))
-        slots = [(False, line, line.owed) for line in plan.lines[::-1]]
-        slots += [(True, line, line.paid - line.returned) for line in paid]
+        paid = [(p, line) for p in plan.payments if p.state == "succeeded" for line in p.parts]
+        paid.sort(key=lambda pair: (-pair[0].number, -pair[1].number))
+        slots: list[tuple[Payment | None, Line, int]] = [(None, line, line.owed) for line in plan.lines[::-1]]
+        slots += [(payment, line, payment.left(line)) for payment, line in paid]
         rest, taken = amount, []
-        for goes_back, line, room in slots:
-            taken.append((goes_back, line, min(room, max(rest, 0))))
+        for payment, line, room in slots:
+            taken.append((payment, line, min(room, max(rest, 0)), room))
             rest -= room
         if amount <= 0 or rest > 0:
             raise Refused("invalid")
-        parts = [
-            [(line, take) for back, line, take in taken if take and back is way] for way in (False, True)
-        ]
-        stood = [(line.owed, line.paid - line.returned) for _, line, take in taken if take]
-        left = plan.owed - sum(take for _, take in parts[0])
-        kept = sum(line.paid - line.returned for line in paid) - sum(take for _, take in parts[1])
+        cancelled = [(line, take) for payment, line, take, _ in taken if take and not payment]
+        returned = [(payment, line, take) for payment, line, take, _ in taken if take and payment]
+        parts = [cancelled, returned]
+        stood = [room for _, _, take, room in taken if take]
+        left = plan.owed - sum(take for _, take in cancelled)
+        kept = sum(payment.left(line) for payment, line in paid) - sum(take for _, _, take in returned)
         ended = "completed" if kept else "cancelled"
         after = ended if plan.state == "active" and not left else plan.state
         return (plan.state, after, stood), *map(tuple, parts)
 
     def refund(
-        self, plan: Plan, amount: int, shown: Any, key: tuple | None, provider: Provider, now: datetime
+        self,
+        plan: Plan,
+        amount: int,
+        shown: Any,
+        key: tuple | None,
+        provider: Provider,
+        now: datetime,
+        handed_back: bool = True,
     ) -> Refund:
         """``shown`` is (the preview's fingerprint, what the model previewed), or None."""
-        request = "refund", plan, amount, shown and shown[0]
+        request = "refund", plan, amount, shown and shown[0], handed_back
         if seen := self.claim(key, request):
             return seen
         split = self.split(plan, amount)
         if shown and shown[1] != split:
             raise Refused("other_preview")
         (_, after, _), cancelled, returned = split
+        by_hand = [part for part in returned if not part[0].card]
+        if by_hand and not handed_back:
+            raise Refused("invalid")
         back: dict[Payment, list[tuple[Line, int]]] = {}
-        for line, take in returned:
-            back.setdefault(line.payment, []).append((line, take))
+        for payment, line, take in returned:
+            if payment.card:
+                back.setdefault(payment, []).append((line, take))
         refund = Refund(plan, amount, sum(take for _, take in cancelled), back, now)
         self.keep(key, request, refund, now)
         plan.refunds.append(refund)
         self.give_up(plan, cancelled)
         self.tell("refund_made", "refund_made")
+        for payment, line, take in by_hand:
+            self.give_back(refund, payment, line, take)
         if after != plan.state:
             plan.state = after
             self.tell(f"plan_{after}")
@@ -198,7 +293,14 @@ class Portal:
             self.return_cash(refund, provider)
         else:
             refund.state = "succeeded"
+            self.tell(*["refund_returned"] * bool(by_hand))
         return refund
+
+    def give_back(self, refund: Refund, payment: Payment, line: Line, take: int) -> None:
+        line.returned += take
+        payment.returned[line] += take
+        refund.returned += take
+        self.post(refund.plan, "refunds", "cash", take)
 
     def give_up(self, plan: Plan, cancelled: Any) -> None:
         for line, take in cancelled:
@@ -224,9 +326,7 @@ class Portal:
         for payment, parts in refund.back.items():
             if refund.heard[payment] == "succeeded":
                 for line, take in parts:
-                    line.returned += take
-                    refund.returned += take
-                    self.post(refund.plan, "refunds", "cash", take)
+                    self.give_back(refund, payment, line, take)
         whole = refund.returned == refund.amount - refund.cancelled
         refund.state = "succeeded" if whole else "declined"
         self.tell("refund_returned" if whole else "refund_declined", *["refund_declined"] * (not whole))
@@ -275,6 +375,6 @@ class Portal:
     def post(self, plan: Plan, debit: str, credit: str, amount: int) -> None:
         plan.shop.books[debit, credit] += amount
 
-    def tell(self, event: str, *emails: str) -> None:
-        self.events[event] += 1
+    def tell(self, event: str = "", *emails: str) -> None:
+        self.events[event] += bool(event)
         self.emails.update(emails)

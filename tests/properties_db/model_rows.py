@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 class Shop:
     actor: Any
     zone: str
+    unit: int = 100  # minor units of one unit of its currency
     books: Counter = field(default_factory=Counter)
 
     def today(self, now: datetime) -> date:
@@ -26,19 +27,29 @@ class Line:
     amount: int
     due_on: date
     paid: int = 0
+    reversed: int = 0
     cancelled: int = 0
     returned: int = 0
-    paid_on: date | None = None
     stamped: bool = False
-    payment: Payment | None = None
+    payments: list[Payment] = field(default_factory=list)
 
     @property
     def owed(self) -> int:
-        return self.amount - self.paid - self.cancelled
+        return self.amount - self.paid + self.reversed - self.cancelled
+
+    @property
+    def settled(self) -> int:
+        return self.paid - self.reversed
+
+    @property
+    def paid_on(self) -> date | None:
+        """The day on which the last money came that stayed, once nothing is owed any more."""
+        stayed = [p.on for p in self.payments if p.on and p.reversed[self] < p.parts[self]]
+        return max(stayed) if stayed and not self.owed and self.settled else None
 
     @property
     def held(self) -> bool:
-        return self.payment is not None and self.payment.state == "processing"
+        return any(payment.state == "processing" for payment in self.payments)
 
     def late(self, today: date) -> bool:
         return self.owed > 0 and (self.stamped or self.due_on < today)
@@ -46,17 +57,28 @@ class Line:
 
 @dataclass(eq=False)
 class Payment:
+    """``parts`` is what it pays of which lines; ``card`` is empty for one that the shop recorded."""
+
     plan: Plan
-    lines: list[Line]
+    parts: dict[Line, int]
     card: str
     made_at: datetime
     state: str = "processing"
     number: int = 0
     heard: bool = False
+    on: date | None = None
     id: Any = None
+    returned: Counter[Line] = field(default_factory=Counter)
+    reversed: Counter[Line] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        self.amount = sum(line.owed for line in self.lines)
+        self.amount = sum(self.parts.values())
+        for line in self.parts:
+            line.payments.append(self)
+
+    def left(self, line: Line) -> int:
+        """What has neither been returned nor reversed of its part of the line, once it has succeeded."""
+        return self.parts[line] - self.returned[line] - self.reversed[line]
 
 
 @dataclass(eq=False)
@@ -82,6 +104,7 @@ class Plan:
     lines: list[Line]
     last_day: date
     state: str = "offered"
+    accepted_on: date | None = None
     payments: list[Payment] = field(default_factory=list)
     refunds: list[Refund] = field(default_factory=list)
 
@@ -95,8 +118,21 @@ class Plan:
 
     def part_of_refundable(self, percent: int) -> int:
         """That part of what is refundable; 0 is nothing and 101 is more than there is."""
-        most = self.owed + sum(line.paid - line.returned for line in self.lines)
+        most = self.owed + sum(line.settled - line.returned for line in self.lines)
         return most + 1 if percent == 101 else -(-most * percent // 100)
+
+    def part_of_owed(self, percent: int) -> int:
+        """That part of what is owed, in the same way."""
+        return self.owed + 1 if percent == 101 else -(-self.owed * percent // 100)
+
+    def spread(self, amount: int) -> dict[Line, int]:
+        """What an amount pays: what is due first, then forwards."""
+        parts = {}
+        for line in sorted(self.lines, key=lambda line: (line.due_on, line.number)):
+            if take := min(line.owed, amount):
+                parts[line] = take
+                amount -= take
+        return parts
 
     def shown_state(self, today: date) -> str:
         return "expired" if self.state == "offered" and today > self.last_day else self.state
@@ -109,7 +145,7 @@ class Plan:
             return "pending"
         if line.owed:
             return "late" if line.late(today) else "pending"
-        return "paid" if line.paid else "cancelled"
+        return "paid" if line.settled else "cancelled"
 
 
 @dataclass
