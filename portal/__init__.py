@@ -33,7 +33,7 @@ from .web.account import auth, emails, security
 from .web.admin import pages as admin
 from .web.customer import calendar
 from .web.customer import plans as customer
-from .web.merchant import dashboard, exports, payments, plans, refunds, reversals, write_offs
+from .web.merchant import dashboard, exports, journal, payments, plans, refunds, reversals, write_offs
 from .web.shared import agreements, documents, health, landing, security_txt
 
 # The pages by audience; each module has its blueprint as ``bp``.
@@ -53,6 +53,7 @@ BLUEPRINTS = (
     reversals,
     write_offs,
     exports,
+    journal,
     agreements,
     documents,
     security_txt,

@@ -13,6 +13,7 @@ from .text import check_length, clean_line, fold
 
 NAME_LONGEST = 120
 CSV_SEPARATORS = (",", ";")
+ACCOUNT_NUMBER_LONGEST = 20
 EMAIL_LONGEST = 254
 USERNAME_LONGEST = 150
 

@@ -69,7 +69,7 @@ class Merchant(Base):
 
     Offers of a suspended shop cannot be accepted. ``offers_per_day`` bounds those to addresses that never accepted one;
     None is no bound. Plans keep the zone of their terms; ``earlier_timezones`` are those in which the
-    shop may have some.
+    shop may have some. ``account_numbers`` are its own, by the names of the ledger's accounts.
     Its id is its user's id: one shop a user, without a second unique key beside the tenant's.
     """
 
@@ -85,6 +85,7 @@ class Merchant(Base):
     created_at: Mapped[datetime]
     suspended_at: Mapped[datetime | None]
     csv_separator: Mapped[str | None] = mapped_column(String(1))
+    account_numbers: Mapped[dict[str, str]] = mapped_column(JSON, default=dict, server_default="{}")
     offers_per_day: Mapped[int | None] = mapped_column(default=50, server_default="50")
 
     __table_args__ = (

@@ -18,7 +18,7 @@ from portal.core.languages import ENGLISH, check_language
 from portal.core.money import EXPONENTS
 from portal.core.passwords import check_password
 from portal.core.roles import PORTAL_ID, Actor, Origin, Role
-from portal.core.text import clean_name, fold
+from portal.core.text import clean_line, clean_name, fold
 from portal.models import Merchant, User, new_id
 
 from . import events, sessions, shops
@@ -246,6 +246,20 @@ def choose_csv_separator(session: Session, merchant: Actor, separator: str) -> N
     if separator not in rules.CSV_SEPARATORS:
         raise InvalidInput.at("csv_separator", N_("Choose a separator from the list."))
     session.execute(update(Merchant).where(Merchant.id == merchant.id).values(csv_separator=separator))
+
+
+def name_accounts(session: Session, merchant: Actor, numbers: dict[str, str], now: datetime) -> None:
+    """Set a shop's own numbers of the ledger's accounts; empty ones have none. Raises ``InvalidInput``."""
+    named = {}
+    with collecting() as faults:
+        for account, number in numbers.items():
+            with faults.caught():
+                named[account] = clean_line(
+                    number, account, longest=rules.ACCOUNT_NUMBER_LONGEST, required=False
+                )
+    kept = {account: number for account, number in named.items() if number}
+    session.execute(update(Merchant).where(Merchant.id == merchant.id).values(account_numbers=kept))
+    events.record(session, "shop_changed", merchant_id=merchant.id, at=now, actor_id=merchant.id)
 
 
 def create_admin(session: Session, email: str, password_hash: str, now: datetime) -> UUID:

@@ -39,6 +39,7 @@ MAY_CHANGE = {
         "suspended_at",
         "offers_per_day",
         "csv_separator",
+        "account_numbers",
         "created_at",
     },
 }

@@ -63,7 +63,7 @@ def download(what: str) -> Response:
         events.record_export(db.session, actor(), f"{what}.csv", origin(), now())
     batches = read(db.session, actor(), now(), wanted)
     response = Response(
-        stream_with_context(_file(row_type, batches, actor().csv_separator)), mimetype="text/csv"
+        stream_with_context(csv_lines(row_type, batches, actor().csv_separator)), mimetype="text/csv"
     )
     response.headers["Content-Disposition"] = f'attachment; filename="{what}-{today}.csv"'
     # Tell proxies not to buffer the file.
@@ -90,7 +90,7 @@ def _day(name: str) -> date | None:
     raise InvalidInput.at(name, N_("Enter a date, such as 2026-12-31."))
 
 
-def _file(row_type: type, batches: Batches, separator: str) -> Iterator[str]:
+def csv_lines(row_type: type, batches: Batches, separator: str) -> Iterator[str]:
     """The names of the columns at once, then batch after batch as text."""
     yield BYTE_ORDER_MARK + _text([[field.name for field in fields(row_type)]], separator)
     for batch in batches:
