@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from flask import Blueprint, Response, render_template, request, stream_with_context, url_for
@@ -106,7 +106,7 @@ def _month() -> datetime.date:
         ) from None
 
 
-def _file(text: Iterable[str], first: datetime.date, ending: str, mimetype: str) -> Response:
+def _file(text: Iterator[str], first: datetime.date, ending: str, mimetype: str) -> Response:
     name = f"journal-{first:%Y-%m}.{ending}"
     with unit_of_work(db.session):
         events.record_export(db.session, actor(), f"journal.{ending}", origin(), now())
