@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
-from sqlalchemy import literal, select, tuple_
+from sqlalchemy import Select, literal, select, tuple_
 from sqlalchemy.orm import Session
 
 from portal.core.ledger import Account, Entry
@@ -35,7 +36,30 @@ class JournalEntry:
 
 def entries(session: Session, merchant: Actor, days: DateRange) -> Iterator[list[JournalEntry]]:
     """The postings of these days: one statement a batch."""
-    query = (
+    query = _postings(merchant, days)
+    batch = query
+    while found := session.execute(batch).all():
+        yield [
+            JournalEntry(
+                row.posted_on,
+                ENTRIES[Account(row.debit), Account(row.credit)],
+                Money(row.amount, row.currency),
+                row.description,
+                row.number,
+                row.reference,
+                f"{row.reference}-{row.receipt}" if row.receipt else "",
+            )
+            for row in found
+        ]
+        if len(found) < BATCH:
+            return
+        last = found[-1]
+        place = tuple_(literal(last.posted_on, Posting.posted_on.type), literal(last.id, Posting.id.type))
+        batch = query.where(tuple_(Posting.posted_on, Posting.id) > place)
+
+
+def _postings(merchant: Actor, days: DateRange) -> Select[Any]:
+    return (
         select(
             Posting.id,
             Posting.posted_on,
@@ -58,25 +82,6 @@ def entries(session: Session, merchant: Actor, days: DateRange) -> Iterator[list
         .order_by(Posting.posted_on, Posting.id)
         .limit(BATCH)
     )
-    batch = query
-    while found := session.execute(batch).all():
-        yield [
-            JournalEntry(
-                row.posted_on,
-                ENTRIES[Account(row.debit), Account(row.credit)],
-                Money(row.amount, row.currency),
-                row.description,
-                row.number,
-                row.reference,
-                f"{row.reference}-{row.receipt}" if row.receipt else "",
-            )
-            for row in found
-        ]
-        if len(found) < BATCH:
-            return
-        last = found[-1]
-        place = tuple_(literal(last.posted_on, Posting.posted_on.type), literal(last.id, Posting.id.type))
-        batch = query.where(tuple_(Posting.posted_on, Posting.id) > place)
 
 
 def account_numbers(session: Session, merchant: Actor) -> dict[str, str]:
