@@ -42,6 +42,7 @@ def load_settings(environ: Mapping[str, str]) -> dict[str, Any]:
         "CORS_ORIGINS": _origins(environ),
         "REDIS_URL": _url(environ, "REDIS_URL", ("redis", "rediss")),
         "MAIL_URL": _url(environ, "MAIL_URL", ("smtp", "smtps")),
+        "VERIFY_EMAIL": _verify_email(environ),
         "PORTAL_URL": portal_url.rstrip("/"),
         "PORTAL_ORIGIN": _origin(portal_url),
         "PORTAL_CURRENCY": _one_of(
@@ -143,6 +144,16 @@ def _url(environ: Mapping[str, str], name: str, schemes: tuple[str, ...]) -> str
             f"{name} must start with {' or '.join(s + '://' for s in schemes)} and name a host, not {text!r}."
         )
     return text
+
+
+def _verify_email(environ: Mapping[str, str]) -> bool:
+    """Whether people prove that an address is theirs; only a mail server can ask them to."""
+    text = environ.get("PORTAL_VERIFY_EMAIL") or ""
+    if text not in ("", "0", "1"):
+        raise ConfigError(f"PORTAL_VERIFY_EMAIL must be 1 or 0, not {text!r}.")
+    if text == "1" and not environ.get("MAIL_URL"):
+        raise ConfigError("PORTAL_VERIFY_EMAIL=1 needs a mail server: set MAIL_URL.")
+    return bool(environ.get("MAIL_URL")) and text != "0"
 
 
 def _cheap_passwords(environ: Mapping[str, str], portal_url: str) -> bool:

@@ -66,25 +66,32 @@ def stop(number: int, frame: FrameType | None) -> None:
 
 
 def run() -> None:
-    port = checked_port()
+    port, verify_email = checked_settings()
     flask("db", "upgrade")
     sign_ins = "" if os.environ.get("PORTAL_DEMO") == "0" else flask("demo")
     web = [*WEB, "--bind", f"127.0.0.1:{port}"]
     with together({"web": web, "worker": WORKER}) as children:
         wait_for_answer(port, children)
-        print(f"Tallystick is at http://127.0.0.1:{port} until Ctrl-C\n{sign_ins}", end="", flush=True)
+        unverified = (
+            "" if verify_email else "Email addresses are not verified: see MAIL_URL in docs/operations.md\n"
+        )
+        print(
+            f"Tallystick is at http://127.0.0.1:{port} until Ctrl-C\n{unverified}{sign_ins}",
+            end="",
+            flush=True,
+        )
         while True:
             check_alive(children)
             time.sleep(0.2)
 
 
-def checked_port() -> int:
-    """The port to serve on. Raises Failed for a bad setting and for a port that is taken."""
+def checked_settings() -> tuple[int, bool]:
+    """The port to serve on, and whether addresses are verified. Raises Failed for a bad setting or a taken port."""
     sys.path.insert(0, str(ROOT))
     from config import ConfigError, load_settings
 
     try:
-        load_settings(os.environ)
+        settings = load_settings(os.environ)
         port = int(os.environ.get("PORT") or 8000)
     except (ConfigError, ValueError) as error:
         raise Failed(str(error)) from error
@@ -95,7 +102,7 @@ def checked_port() -> int:
         except OSError as error:
             reason = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be had ({error.strerror})"
             raise Failed(f"Port {port} {reason}: choose another, as in PORT=8001 make run") from error
-    return port
+    return port, settings["VERIFY_EMAIL"]
 
 
 def flask(*arguments: str) -> str:

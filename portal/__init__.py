@@ -29,7 +29,7 @@ from .extensions import Adapters, babel, csrf, db, htmx, limiter, login_manager,
 from .presentation.emails import EmailRenderer
 from .tasks import jobs, queue
 from .web import languages, rendering, static_files
-from .web.account import auth, emails, security
+from .web.account import auth, emails, invitations, security, verification
 from .web.admin import pages as admin
 from .web.customer import calendar
 from .web.customer import plans as customer
@@ -44,6 +44,8 @@ BLUEPRINTS = (
     auth,
     emails,
     security,
+    verification,
+    invitations,
     customer,
     calendar,
     dashboard,
@@ -111,7 +113,9 @@ def _adapters(app: Flask) -> Adapters:
     return Adapters(
         gateway=Simulator(),
         mailer=SmtpMailer(mail_url) if mail_url else LoggingMailer(),
-        emails=EmailRenderer(app.config["PORTAL_URL"], app.config["SECRET_KEY"]),
+        emails=EmailRenderer(
+            app.config["PORTAL_URL"], app.config["SECRET_KEY"], verify=app.config["VERIFY_EMAIL"]
+        ),
         passwords=Passwords(cheap=app.config["CHEAP_PASSWORDS"]),
         queue=huey,
         wake_delivery=jobs.register(huey, app),

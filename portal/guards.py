@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from flask import Flask, abort, current_app, request
 from flask.typing import ResponseReturnValue
 
-from .core.roles import Origin, Role
+from .core.roles import Actor, Origin, Role
 from .extensions import db, now
 from .queries import sessions
 from .queries.sessions import OpenSession
@@ -43,9 +44,16 @@ def find_session(session_id: UUID) -> OpenSession | None:
     """The session that a cookie or token names, asked of the database each time; that it is in use is noted."""
     moment = now()
     found = sessions.find_session(db.session, session_id, moment)
-    if found:
-        see(db.session, found.id, found.last_seen_at, moment)
-    return found
+    if found is None:
+        return None
+    see(db.session, found.id, found.last_seen_at, moment)
+    return replace(found, actor=verified_or_not(found.actor))
+
+
+def verified_or_not(person: Actor) -> Actor:
+    """The person, marked if this portal verifies addresses and theirs is not verified yet; admins need none."""
+    exempt = person.email_verified or person.role is Role.ADMIN
+    return replace(person, must_verify=current_app.config["VERIFY_EMAIL"] and not exempt)
 
 
 def origin() -> Origin:

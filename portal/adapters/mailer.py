@@ -36,7 +36,8 @@ UTF_8.body_encoding = QP
 class Email:
     """An email's content: the subject, the body as text and as HTML, and the language (a BCP 47 tag).
 
-    Courtesy reminders name the https address where one click ends them (RFC 8058).
+    Courtesy reminders name the https address where one click ends them (RFC 8058). A ``secret`` email holds a link with
+    which a reader could act as the recipient.
     """
 
     subject: str
@@ -44,6 +45,7 @@ class Email:
     html: str
     language: str = "en"
     unsubscribe: str | None = None
+    secret: bool = False
 
 
 @dataclass(frozen=True, slots=True)

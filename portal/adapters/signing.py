@@ -14,6 +14,8 @@ PURPOSES = frozenset(
         "known browsers",
         "links to set a password",
         "links to unsubscribe",
+        "links of offers",
+        "links of users",
         "calendar addresses",
     }
 )

@@ -51,11 +51,15 @@ class Answer(BaseModel):
         return values | changes
 
 
-class Account(Answer):
+class NewAccount(Answer):
     id: Id = shown(MERCHANT_ID)
     username: str = shown("corner-shop")
     email: str = shown("shop@example.com")
     role: Literal["merchant", "customer", "admin"] = shown("merchant")
+
+
+class Account(NewAccount):
+    email_verified: bool = shown(False, "A link that was sent to the address was used.")
 
 
 class Access(Answer):
@@ -168,7 +172,13 @@ class Problem(BaseModel):
 
 
 def account(person: Actor) -> dict[str, Any]:
-    return {"id": str(person.id), "username": person.username, "email": person.email, "role": person.role}
+    return {
+        "id": str(person.id),
+        "username": person.username,
+        "email": person.email,
+        "role": person.role,
+        "email_verified": person.email_verified,
+    }
 
 
 def plan(view: PlanView, reader: Actor) -> dict[str, Any]:

@@ -10,16 +10,18 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from pydantic import Field
 
+from portal.adapters import link_tokens
 from portal.core import passwords
 from portal.core.accounts import EMAIL_LONGEST, NAME_LONGEST
 from portal.core.calendar import is_time_zone
 from portal.core.errors import N_, InvalidInput
+from portal.core.links import Purpose
 from portal.core.money import EXPONENTS
 from portal.core.roles import Role
 from portal.core.sessions import API_LASTS
 from portal.extensions import adapters, db, limiter, now
 from portal.guards import find_session
-from portal.services import accounts
+from portal.services import accounts, verification
 from portal.services.sign_in import sign_in
 from portal.services.transaction import unit_of_work
 
@@ -91,7 +93,7 @@ class Register(Body):
 
 
 @bp.post("/auth/register/")
-@documented(bp, answers.Account, status=201, instead=examples.NO_ADDRESS)
+@documented(bp, answers.NewAccount, status=201, instead=examples.NO_ADDRESS)
 @limiter.limit(SIGN_UPS)
 @bp.input(Register, example=examples.REGISTER)
 @public
@@ -104,8 +106,44 @@ def register(json_data: Register) -> ResponseReturnValue:
     db.session.rollback()
     hashed = adapters().passwords.hash(new.password)
     with unit_of_work(db.session):
-        user_id = accounts.sign_up(db.session, new, hashed, now())
+        verify = current_app.config["VERIFY_EMAIL"]
+        user_id = accounts.sign_up(db.session, new, hashed, now(), verify=verify)
+        if verify:
+            verification.send(db.session, user_id, new.email, now())
     return {"id": str(user_id), "username": new.username, "email": new.email, "role": new.role}, 201
+
+
+class VerifyEmail(Body):
+    token: text(400, minLength=1) = Field(description="What follows /verify/ in the link of the email.")
+
+
+@bp.post("/auth/verify-email/")
+@documented(
+    bp,
+    answers.Account,
+    {"email_verified": True},
+    refusals=(404,),
+    instead=examples.LINK_SPENT | examples.NO_LINK,
+)
+@bp.input(VerifyEmail, example=examples.VERIFY_EMAIL)
+@signed_in
+def verify_email(json_data: VerifyEmail) -> ResponseReturnValue:
+    """Verify your address by the link that was sent to it"""
+    link_id = link_tokens.read(current_app.config["SECRET_KEY"], Purpose.VERIFY_EMAIL, json_data.token)
+    with unit_of_work(db.session):
+        verification.confirm(db.session, link_id, actor().id, now())
+    return answers.account(actor()) | {"email_verified": True}
+
+
+@bp.post("/auth/verify-email/resend/")
+@documented(bp, answers.Account)
+@signed_in
+def resend_verification() -> ResponseReturnValue:
+    """Send the link that verifies your address again, once a minute at most"""
+    if current_app.config["VERIFY_EMAIL"]:
+        with unit_of_work(db.session):
+            verification.send_again(db.session, actor(), now())
+    return answers.account(actor())
 
 
 class SignIn(Body):

@@ -21,6 +21,7 @@ from .pages import PageQuery
 View = Callable[..., Any]
 
 MODELS: tuple[type[BaseModel], ...] = (
+    answers.NewAccount,
     answers.Account,
     answers.Access,
     answers.Tokens,
@@ -77,7 +78,9 @@ def documented(
         roles = getattr(view, "guard", ())
         inputs = getattr(view, "_spec", {})
         codes = {429, 503, *refusals, *(instead or {}), *_of_the_guard(roles), *_of_the_inputs(inputs, keyed)}
-        problems = examples.PROBLEMS | ({} if roles else examples.FOREIGN_PAGE) | (instead or {})
+        problems = (
+            examples.PROBLEMS | ({} if _refuses_roles(roles) else examples.FOREIGN_PAGE) | (instead or {})
+        )
         responses.update({code: _problem(code, problems[code]) for code in sorted(codes - set(responses))})
         extensions = {"x-keyed": True} if keyed else {}
         return bp.doc(responses=responses, security="bearer" if roles else None, extensions=extensions)(view)
@@ -88,7 +91,11 @@ def documented(
 def _of_the_guard(roles: tuple[Role, ...]) -> set[int]:
     if not roles:
         return set()
-    return {401} if set(roles) == set(SIGNED_IN) else {401, 403}
+    return {401, 403} if _refuses_roles(roles) else {401}
+
+
+def _refuses_roles(roles: tuple[Role, ...]) -> bool:
+    return bool(roles) and set(roles) != set(SIGNED_IN)
 
 
 def _of_the_inputs(inputs: dict[str, Any], keyed: bool) -> set[int]:

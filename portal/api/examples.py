@@ -20,6 +20,7 @@ REGISTER: Json = {
     "role": "merchant",
     "currency": "USD",
 }
+VERIFY_EMAIL: Json = {"token": "IjAxOTgwMDAwMDAwMDcwMDA4MDAwMDAwMDAwMDAwMDAxIg.signature"}
 SIGN_IN: Json = {"username": "corner-shop", "password": "correct horse battery"}
 REFRESH: Json = {"refresh": Tokens.example()["refresh"]}
 NEW_PLAN: Json = {
@@ -93,12 +94,14 @@ TOO_OFTEN = {
 }
 NO_SUCH_PAIR = {401: problem(401, "Wrong email or password.")}
 NO_REFRESH = {401: problem(401, "This is not a valid refresh token. Sign in again.")}
+LINK_SPENT = {409: problem(409, "This link has been used or replaced. Ask for a new one.", code="link_spent")}
 NO_PART = invalid("num_installments", "Choose 1 to 60 installments.")
 NO_PAGE = invalid("limit", "Ask for 1 to 200 at a time.")
 NO_PERIOD = invalid("period", "This is not one of the values that this field takes.")
 NO_ADDRESS = invalid("email", "Enter an email address, such as name@example.com.")
 NO_PASSWORD = invalid("password", "This field is required.")
 NO_TOKEN = invalid("refresh", "This field is required.")
+NO_LINK = invalid("token", "This field is required.")
 ACCEPTED = {409: problem(409, "This plan was already accepted.", code="plan_active")}
 CANCELLED = {409: problem(409, "This plan was cancelled.", code="plan_cancelled")}
 WRITTEN_OFF = {409: problem(409, "The shop has stopped collecting this plan.", code="plan_written_off")}

@@ -24,7 +24,7 @@ from portal.http_errors import problem
 from portal.presentation.outcomes import refund_declined
 from portal.queries import listing
 from portal.queries.read_models import PlanView
-from portal.services import idempotency, offers, plans, refunds, write_offs
+from portal.services import idempotency, offers, plans, refunds, verification, write_offs
 from portal.services.transaction import unit_of_work
 
 from . import answers, examples
@@ -161,6 +161,9 @@ class Accepting:
 def accept(plan_id: UUID, json_data: Nothing) -> ResponseReturnValue:
     """Agree to an offer, to exactly its terms"""
 
+    # Before the plan is looked for: an offer to an address that nobody proved is not shown.
+    verification.require_verified(actor())
+
     def act() -> UUID:
         offers.accept(db.session, actor(), plan_id, None, origin(), now())
         return plan_id
@@ -186,6 +189,8 @@ class Declining:
 @requires(Role.CUSTOMER)
 def decline(plan_id: UUID, json_data: Nothing) -> ResponseReturnValue:
     """Say no to an offer"""
+
+    verification.require_verified(actor())
 
     def act() -> UUID:
         offers.decline(db.session, actor(), plan_id, now())

@@ -22,7 +22,8 @@ class Role(StrEnum):
 class Actor:
     """A signed-in person. ``currency``, ``timezone`` and ``csv_separator`` are a merchant's; others: empty, UTC, comma.
 
-    A merchant's id is also the id of its row in ``merchants``.
+    A merchant's id is also the id of its row in ``merchants``. ``must_verify``: this portal verifies
+    addresses, and this person's is not verified yet.
     """
 
     id: UUID
@@ -36,6 +37,8 @@ class Actor:
     timezone: str = "UTC"
     csv_separator: str = ","
     earlier_timezones: tuple[str, ...] = ()
+    email_verified: bool = False
+    must_verify: bool = False
 
     @property
     def timezones(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from .payments import Payment, Refund, Reversal
 from .plans import Acceptance, Installment, Plan
 from .records import Event, EventOrigin, IdempotencyKey, JobRun, Message, Reminder
 from .rollups import CohortRollup, DueRollup, PostedRollup
-from .users import Customer, LoginAttempt, Merchant, User, UserSession
+from .users import Customer, LoginAttempt, Merchant, User, UserSession, UserToken
 
 __all__ = [
     "Acceptance",
@@ -30,5 +30,6 @@ __all__ = [
     "Reversal",
     "User",
     "UserSession",
+    "UserToken",
     "new_id",
 ]

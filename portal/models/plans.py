@@ -16,6 +16,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.ext.compiler import compiles
@@ -114,7 +115,10 @@ class Plan(Base):
 
 
 class Acceptance(Base):
-    """The evidence that the customer agreed: to which text, when, from where and how. Never changed or removed."""
+    """The evidence that the customer agreed: to which text, when, from where and how. Never changed or removed.
+
+    ``address_verified``: a link sent to the customer's address had been used before.
+    """
 
     __tablename__ = "acceptances"
 
@@ -127,6 +131,7 @@ class Acceptance(Base):
     address: Mapped[str] = mapped_column(String(64))
     user_agent: Mapped[str] = mapped_column(String(400))
     how: Mapped[str] = mapped_column(String(16))
+    address_verified: Mapped[bool] = mapped_column(default=False, server_default=false())
 
     __table_args__ = (
         ForeignKeyConstraint(["merchant_id", "plan_id"], ["plans.merchant_id", "plans.id"]),

@@ -13,7 +13,6 @@ REMOVE = "SELECT, INSERT, UPDATE, DELETE"
 RIGHTS = {
     "alembic_version": READ,
     "acceptances": ADD,
-    "customers": ADD,
     "reminders": ADD,
     "events": ADD,
     "postings": ADD,
@@ -26,6 +25,7 @@ RIGHTS = {
     "login_attempts": REMOVE,
     "metric_deltas": REMOVE,
     "sessions": REMOVE,
+    "user_tokens": REMOVE,
 }
 
 

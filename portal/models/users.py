@@ -1,4 +1,4 @@
-"""People and shops: users, their sessions and merchants, and the sign-ins that were tried."""
+"""People and shops: users, their sessions, links and merchants, and the sign-ins that were tried."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ class User(Base):
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
     email: Mapped[str] = mapped_column(String(254), unique=True)
+    # When a link that was sent to the address was last used to prove it.
+    email_verified_at: Mapped[datetime | None]
     username: Mapped[str] = mapped_column(String(254))
     # As it is compared: folded by Python, since SQLite folds ASCII alone.
     username_key: Mapped[str] = mapped_column(String(254))
@@ -64,6 +66,31 @@ class UserSession(Base):
     )
 
 
+class UserToken(Base):
+    """What a link sent to ``email`` may do for its user, once, until ``expires_at``.
+
+    The link holds the random ``id`` under a signature of its purpose, so a reader of this table can make no link.
+    """
+
+    __tablename__ = "user_tokens"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    purpose: Mapped[str] = mapped_column(String(16))
+    email: Mapped[str] = mapped_column(String(254))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        CheckConstraint("purpose IN ('verify_email', 'change_email', 'undo_email')", name="purpose"),
+        CheckConstraint("email = lower(email)", name="email_lower"),
+        CheckConstraint("expires_at > created_at", name="expires_at"),
+        Index("ix_user_tokens_user_id", "user_id"),
+        Index("ix_user_tokens_expires_at", "expires_at"),
+    )
+
+
 class Merchant(Base):
     """A shop, or the portal itself (id 0, no user), to which messages of no shop belong.
 
@@ -96,7 +123,10 @@ class Merchant(Base):
 
 
 class Customer(Base):
-    """A person as one shop knows it, from the first offer on; ``id`` is random and reveals nothing about the person."""
+    """A person as one shop knows it, from the first offer on; ``id`` is random and reveals nothing about the person.
+
+    ``offers_stopped_at``: the shop can offer nothing more to them, as they asked.
+    """
 
     __tablename__ = "customers"
 
@@ -104,6 +134,7 @@ class Customer(Base):
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[datetime]
+    offers_stopped_at: Mapped[datetime | None]
 
     __table_args__ = (UniqueConstraint("merchant_id", "user_id"),)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from flask_babel import gettext as _
 
+from portal.core.accounts import shown_email
 from portal.core.errors import N_
 from portal.queries.timeline import EventView
 
@@ -117,6 +118,10 @@ EVENTS: dict[str, Callable[[Facts, str], str]] = {
     "plan_accepted": lambda *_facts: _("Terms accepted"),
     "plan_declined": lambda *_facts: _("Offer declined"),
     "plan_revoked": lambda *_facts: _("Offer revoked"),
+    "offer_not_for_me": lambda *_facts: _("Offer ended: sent to a wrong address"),
+    "offer_address_corrected": lambda facts, _currency: _(
+        "Offer sent to %(email)s instead", email=shown_email(facts["email"])
+    ),
     "plan_expired": lambda *_facts: _("Offer expired"),
     "plan_completed": lambda *_facts: _("Everything is paid"),
     "plan_cancelled": _cancelled,
@@ -135,9 +140,11 @@ EVENTS: dict[str, Callable[[Facts, str], str]] = {
 # What happens to accounts and shops; only admins read it.
 ACCOUNT_EVENTS = {
     "account_opened": N_("Account opened"),
+    "account_rejected": N_("Account removed by the owner of its address"),
     "admin_created": N_("Admin created on the command line"),
     "calendar_closed": N_("Calendar link removed"),
     "calendar_opened": N_("Calendar link created"),
+    "email_verified": N_("Email address verified"),
     "message_sent_again": N_("Email queued again"),
     "password_changed": N_("Password changed"),
     "profile_changed": N_("Profile changed"),
@@ -177,8 +184,11 @@ EMAILS = {
     "refund_made": N_("A refund, with the new schedule"),
     "plan_accepted_shop": N_("To the shop: the offer was accepted"),
     "offer_declined": N_("To the shop: the offer was declined"),
+    "offer_not_for_me": N_("To the shop: the address was wrong"),
     "refund_declined": N_("To the shop: a refund failed"),
     "password_reset": N_("Reset your password"),
     "password_changed": N_("The password was changed"),
     "new_device": N_("Sign-in from a new device"),
+    "verify_email": N_("Verify your email address"),
+    "account_exists": N_("You already have an account"),
 }

@@ -13,10 +13,12 @@ from uuid import UUID
 from babel.support import Translations
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from portal.adapters import reset_tokens, unsubscribe_tokens
+from portal.adapters import link_tokens, offer_tokens, reset_tokens, unsubscribe_tokens
 from portal.adapters.mailer import Email
 from portal.core.accounts import shown_email
+from portal.core.emails import SECRET
 from portal.core.languages import ENGLISH
+from portal.core.links import Purpose
 from portal.core.reminders import COURTESIES
 
 from . import formats
@@ -25,6 +27,8 @@ ROOT = Path(__file__).parent.parent.parent
 # A shop's name (120), the sentence, 60 characters of what is bought, and the reference; the outbox keeps 300.
 LONGEST_SUBJECT = 250
 REMINDER = "reminder"
+# The kinds with a link for one of a user's tokens: where it leads, and what it is for.
+LINKS = {"verify_email": ("/verify/", Purpose.VERIFY_EMAIL)}
 
 
 class Written(Protocol):
@@ -44,6 +48,8 @@ class Written(Protocol):
     def user_id(self) -> UUID: ...
     @property
     def session_version(self) -> int: ...
+    @property
+    def verified(self) -> bool: ...
     @property
     def plan_id(self) -> UUID | None: ...
     @property
@@ -80,14 +86,22 @@ class Words:
 
 
 class EmailRenderer:
-    """Renders emails with links under ``base_url``; ``secret_key`` signs those that set a password.
+    """Renders emails with links under ``base_url``; ``secret_key`` signs those that hold a secret.
 
-    ``translations`` is a folder of Babel catalogues; a language without one is written in English.
+    With ``verify`` an offer's link proves the address that it was sent to, and who has not proved an address is not
+    called by the name that somebody gave. ``translations`` is a folder of Babel catalogues; a language without one is
+    written in English.
     """
 
     def __init__(
-        self, base_url: str, secret_key: str, translations: Path = ROOT / "portal/translations"
+        self,
+        base_url: str,
+        secret_key: str,
+        translations: Path = ROOT / "portal/translations",
+        *,
+        verify: bool = False,
     ) -> None:
+        self._verify = verify
         self._base_url = base_url.rstrip("/")
         self._secret_key = secret_key
         self._environment = lru_cache(partial(environment, translations))
@@ -99,14 +113,20 @@ class EmailRenderer:
         """
         templates = self._environment(message.language)
         kind, facts = _kind_and_facts(message)
-        module = templates.get_template(f"{kind}.j2").make_module(facts | self._known(message, hidden))
+        known = self._known(message, hidden)
+        module = templates.get_template(f"{kind}.j2").make_module(facts | known)
         words = Words.of(module, mark(facts))
         text, html = (
             templates.get_template(layout).render(words=words, sender=message.sender)
             for layout in ("layout.txt.j2", "layout.html.j2")
         )
         return Email(
-            words.subject, text, html, str(templates.globals["language"]), self._unsubscribe_page(message)
+            words.subject,
+            text,
+            html,
+            str(templates.globals["language"]),
+            self._unsubscribe_page(message),
+            secret=message.kind in SECRET or known.get("offer_page") is not None,
         )
 
     def _unsubscribe_page(self, message: Written) -> str | None:
@@ -121,22 +141,37 @@ class EmailRenderer:
         """All that a template can name. A fact never takes the place of what is known about the message itself."""
         known: dict[str, Any] = {
             "to": message.to,
-            "name": message.name,
+            "name": message.name if message.verified or not self._verify else message.to,
             "sender": message.sender,
             "support": message.support,
             "sign_up_page": f"{self._base_url}/signup",
+            "sign_in_page": f"{self._base_url}/login",
+            "forgot_page": f"{self._base_url}/forgot",
             "payments": f"{self._base_url}/customer/payments",
             "customer_home": f"{self._base_url}/customer/",
             "security_page": f"{self._base_url}/account/security",
-            "forgot_page": f"{self._base_url}/forgot",
         }
         if message.plan_id:
             known["customer_plan"] = f"{self._base_url}/customer/plans/{message.plan_id}"
             known["shop_plan"] = f"{self._base_url}/merchant/plans/{message.plan_id}"
+        if message.plan_id and message.kind == "offer_sent":
+            known["offer_page"] = self._offer_page(message, hidden)
+            known["not_for_me_page"] = hidden or f"{known['offer_page']}/not-for-me"
         if message.kind == "password_reset":
             token = reset_tokens.make(self._secret_key, message.user_id, message.session_version)
             known["reset_page"] = hidden or f"{self._base_url}/reset/{token}"
+        if message.kind in LINKS:
+            path, purpose = LINKS[message.kind]
+            token = link_tokens.make(self._secret_key, purpose, UUID(message.facts["link"]))
+            known["link_page"] = hidden or f"{self._base_url}{path}{token}"
         return known | {name: shown_email(known[name]) for name in ("to", "name", "support")}
+
+    def _offer_page(self, message: Written, hidden: str | None) -> str | None:
+        """The link that proves the address to which the offer is sent; None where addresses are not verified."""
+        if not self._verify or message.plan_id is None:
+            return None
+        token = offer_tokens.make(self._secret_key, message.plan_id, message.user_id)
+        return hidden or f"{self._base_url}/offers/{token}"
 
 
 def _kind_and_facts(message: Written) -> tuple[str, dict[str, Any]]:

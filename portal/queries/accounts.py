@@ -39,6 +39,7 @@ def select_actor(*more: Any) -> Select[Any]:
             func.coalesce(Merchant.currency, ""),
             func.coalesce(Merchant.timezone, "UTC").label("timezone"),
             func.coalesce(Merchant.csv_separator, ","),
+            User.email_verified_at.is_not(None).label("email_verified"),
             Merchant.earlier_timezones,
             *more,
         )
@@ -50,8 +51,9 @@ def select_actor(*more: Any) -> Select[Any]:
 
 def actor_of(row: Sequence[Any]) -> Actor:
     """The actor from the first columns of ``select_actor``."""
-    user_id, role, *rest, earlier_timezones = row
-    return Actor(user_id, Role(role), *rest, earlier_timezones=tuple(earlier_timezones or ()))
+    user_id, role, *rest, verified, earlier_timezones = row
+    zones = tuple(earlier_timezones or ())
+    return Actor(user_id, Role(role), *rest, earlier_timezones=zones, email_verified=bool(verified))
 
 
 _ACTOR = select_actor().where(User.id == bindparam("id"), User.session_version == bindparam("version"))

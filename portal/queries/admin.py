@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Select, func, literal, or_, select, true, union_all
 from sqlalchemy.orm import Session
 
+from portal.core.emails import SEND_TO
 from portal.core.errors import NotFound
 from portal.core.jobs import EVERY, overdue_by
 from portal.core.terms import hash_text
@@ -76,6 +77,7 @@ class MessageView(MessageRow):
     user_id: UUID
     session_version: int
     support: str
+    verified: bool
 
     @property
     def sender(self) -> str:
@@ -88,6 +90,7 @@ class Evidence:
 
     accepted_at: datetime
     customer: str
+    address_verified: bool
     how: str
     address: str
     user_agent: str
@@ -245,7 +248,13 @@ def list_messages(session: Session, *, state: str = "", before: UUID | None = No
 
 def get_message(session: Session, message_id: UUID) -> MessageView:
     query = _messages().add_columns(
-        Message.facts, User.name, User.language, User.id, User.session_version, Merchant.support_email
+        Message.facts,
+        User.name,
+        User.language,
+        User.id,
+        User.session_version,
+        Merchant.support_email,
+        User.email_verified_at.is_not(None),
     )
     row = session.execute(query.where(Message.id == message_id)).one_or_none()
     if row is None:
@@ -258,7 +267,7 @@ def _messages() -> Any:
         select(
             Message.id,
             Message.kind,
-            User.email,
+            func.coalesce(Message.facts[SEND_TO].as_string(), User.email),
             Merchant.name,
             Message.state,
             Message.tries,
@@ -318,6 +327,7 @@ def find_evidence(session: Session, plan: PlanView) -> Evidence | None:
         select(
             Acceptance.accepted_at,
             User.email,
+            Acceptance.address_verified,
             Acceptance.how,
             Acceptance.address,
             Acceptance.user_agent,

@@ -31,6 +31,7 @@ class Agreement:
     terms_hash: str
     accepted_at: datetime
     how: str
+    address_verified: bool
 
     @property
     def holds(self) -> bool:
@@ -60,6 +61,7 @@ def find_agreement(session: Session, party: Actor, plan_id: UUID) -> Agreement |
             Acceptance.terms_hash,
             Acceptance.accepted_at,
             Acceptance.how,
+            Acceptance.address_verified,
         )
         .join(Acceptance, (Acceptance.merchant_id == Plan.merchant_id) & (Acceptance.plan_id == Plan.id))
         .join(User, User.id == Acceptance.customer_id)

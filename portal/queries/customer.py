@@ -16,6 +16,7 @@ from portal.core.roles import Actor
 from portal.core.states import PlanState, shown_state
 from portal.models import Installment, Payment, Plan
 
+from .listing import offered_to
 from .read_models import PlanView, plan_views, with_view_columns
 from .timeline import PaymentView, payments, payments_query
 
@@ -122,7 +123,7 @@ def _outlines(session: Session, customer: Actor, now: datetime) -> list[_Outline
         .group_by(Installment.plan_id)
         .subquery()
     )
-    plans = with_view_columns(select(Plan).where(Plan.customer_id == customer.id), terms=False)
+    plans = with_view_columns(select(Plan).where(offered_to(customer)), terms=False)
     found = []
     for row in session.execute(plans.outerjoin(sums, sums.c.plan_id == Plan.id).add_columns(*sums.c)):
         today = business_date(now, row.timezone)

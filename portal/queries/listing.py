@@ -82,18 +82,19 @@ def get_installment(session: Session, actor: Actor, installment_id: UUID, now: d
 
 def get_plan(session: Session, actor: Actor, plan_id: UUID, now: datetime) -> PlanView:
     """The plan for either of its two parties. Raises ``NotFound`` for another's."""
-    found = load_plan_views(
-        session, _one_plan(actor.role is Role.MERCHANT), {"plan": plan_id, "party": actor.id}, now
-    )
+    of_merchant = actor.role is Role.MERCHANT
+    statement = _one_plan(of_merchant, only_accepted=actor.must_verify and not of_merchant)
+    found = load_plan_views(session, statement, {"plan": plan_id, "party": actor.id}, now)
     if not found:
         raise NotFound()
     return found[0]
 
 
 @cache
-def _one_plan(of_merchant: bool) -> Select[Any]:
+def _one_plan(of_merchant: bool, only_accepted: bool) -> Select[Any]:
     party = Plan.merchant_id if of_merchant else Plan.customer_id
-    return with_view_columns(select(Plan).where(Plan.id == bindparam("plan"), party == bindparam("party")))
+    query = select(Plan).where(Plan.id == bindparam("plan"), party == bindparam("party"))
+    return with_view_columns(query.where(Plan.acceptance_id.is_not(None)) if only_accepted else query)
 
 
 def merchant_of_plan(session: Session, actor: Actor, plan_id: UUID) -> UUID:
@@ -116,7 +117,13 @@ def currency_of_plan(session: Session, actor: Actor, plan_id: UUID) -> str:
 
 def owned_by(actor: Actor) -> ColumnElement[bool]:
     """A merchant's plans are those it offered, anybody else's those that were offered to that person."""
-    return (Plan.merchant_id if actor.role is Role.MERCHANT else Plan.customer_id) == actor.id
+    return Plan.merchant_id == actor.id if actor.role is Role.MERCHANT else offered_to(actor)
+
+
+def offered_to(customer: Actor) -> ColumnElement[bool]:
+    """The customer's plans. Who has not verified the address sees no offer to it, but what was accepted before."""
+    own = Plan.customer_id == customer.id
+    return own & Plan.acceptance_id.is_not(None) if customer.must_verify else own
 
 
 def _today(session: Session, actor: Actor, now: datetime) -> Today:

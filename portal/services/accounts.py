@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID, uuid5
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -15,11 +15,12 @@ from portal.core import accounts as rules
 from portal.core.calendar import is_time_zone
 from portal.core.errors import N_, Conflict, InvalidInput, NotFound, collecting
 from portal.core.languages import ENGLISH, check_language
+from portal.core.links import Purpose
 from portal.core.money import EXPONENTS
 from portal.core.passwords import check_password
 from portal.core.roles import PORTAL_ID, Actor, Origin, Role
 from portal.core.text import clean_line, clean_name, fold
-from portal.models import Merchant, User, new_id
+from portal.models import Merchant, Plan, User, UserToken, new_id
 
 from . import events, sessions, shops
 from .notifications import notify_person
@@ -61,18 +62,23 @@ def check_account(new: NewAccount) -> NewAccount:
     return replace(new, name=name, email=email, username=username)
 
 
-def sign_up(session: Session, new: NewAccount, password_hash: str, now: datetime) -> UUID:
+def sign_up(
+    session: Session, new: NewAccount, password_hash: str, now: datetime, *, verify: bool = False
+) -> UUID:
     """Open the checked account and return its id; an invited address is claimed together with its offers.
 
-    Raises ``InvalidInput`` at ``email`` or ``username`` if somebody has it already.
+    Where addresses are verified (``verify``), an earlier sign-up that nobody confirmed gives way to this one. Raises
+    ``InvalidInput`` at ``email`` or ``username`` if somebody has it already.
     """
     user = find_or_invite(session, new.email, new.language, now)
-    if user.password_hash:
+    if is_taken(session, user, verify):
         raise InvalidInput.at(
             "email", N_("An account with this email address already exists. Sign in instead.")
         )
     if user.deactivated_at:
         raise InvalidInput.at("email", N_("This address cannot be used here. Contact support."))
+    if user.password_hash:
+        end_access(session, user)
     user.username, user.username_key = new.username, fold(new.username)
     user.name, user.role, user.password_hash = new.name, new.role, password_hash
     user.language = new.language
@@ -81,19 +87,42 @@ def sign_up(session: Session, new: NewAccount, password_hash: str, now: datetime
     except IntegrityError as error:
         raise InvalidInput.at("username", N_("That username is taken.")) from error
     if new.role is Role.MERCHANT:
-        session.add(
-            Merchant(
-                id=user.id,
-                user_id=user.id,
-                name=new.name,
-                support_email=new.email,
-                currency=new.currency,
-                timezone=new.timezone,
-                created_at=now,
-            )
-        )
+        _open_shop(session, user.id, new, now)
     events.record(session, "account_opened", merchant_id=PORTAL_ID, actor_id=user.id, at=now, role=new.role)
     return user.id
+
+
+def is_taken(session: Session, user: User, verify: bool) -> bool:
+    """Whether nobody can sign up with this user's address any more; without ``verify`` the first sign-up counts."""
+    return user.password_hash is not None and not (verify and is_unproved(session, user))
+
+
+def is_unproved(session: Session, user: User) -> bool:
+    """Whether nobody has proved that the user's address is theirs, and nobody has sold or bought with the account."""
+    if user.email_verified_at or user.role == Role.ADMIN:
+        return False
+    bought = (Plan.customer_id == user.id) & Plan.acceptance_id.is_not(None)
+    used = select(Plan.id).where(or_(Plan.merchant_id == user.id, bought))
+    return session.scalars(used.limit(1)).first() is None
+
+
+def _open_shop(session: Session, user_id: UUID, new: NewAccount, now: datetime) -> None:
+    """The user's shop; one that an earlier sign-up left has offered nothing, and keeps its currency."""
+    shop = session.get(Merchant, user_id)
+    if shop:
+        shop.name, shop.support_email, shop.timezone = new.name, new.email, new.timezone
+        return
+    session.add(
+        Merchant(
+            id=user_id,
+            user_id=user_id,
+            name=new.name,
+            support_email=new.email,
+            currency=new.currency,
+            timezone=new.timezone,
+            created_at=now,
+        )
+    )
 
 
 def find_or_invite(session: Session, email: str, language: str, now: datetime) -> User:
@@ -159,9 +188,9 @@ def change_password(
     session: Session, user_id: UUID, password_hash: str, now: datetime, *, keep: UUID | None = None
 ) -> None:
     """Set a new password; the user's sessions but the one to ``keep``, tokens and calendar address end."""
-    user = _lock_user(session, user_id)
+    user = lock_user(session, user_id)
     user.password_hash = password_hash
-    _end_access(session, user, keep)
+    end_access(session, user, keep)
     events.record(session, "password_changed", merchant_id=PORTAL_ID, actor_id=user_id, at=now)
     notify_person(session, "password_changed", user_id, now, changed_at=now.isoformat())
 
@@ -207,16 +236,27 @@ def _record_reset(
 
 
 def reset_password(
-    session: Session, user_id: UUID, session_version: int, password_hash: str, origin: Origin, now: datetime
+    session: Session,
+    user_id: UUID,
+    session_version: int,
+    password_hash: str,
+    origin: Origin,
+    now: datetime,
+    *,
+    verify: bool = False,
 ) -> None:
     """Set a new password with a link, which is valid for one ``session_version``.
 
-    Raises ``Conflict`` once the password was changed or the user deactivated since: a link works once.
+    Where addresses are verified (``verify``), the link proves the address. Raises ``Conflict`` once the password was
+    changed or the user deactivated since: a link works once.
     """
-    user = _lock_user(session, user_id)
+    user = lock_user(session, user_id)
     if user.session_version != session_version or user.deactivated_at is not None:
         raise Conflict(N_("This link has been used or replaced. Ask for a new one."), code="link_spent")
     _record_reset(session, "reset_link_used", user_id, now, origin)
+    if verify and user.email_verified_at is None:
+        user.email_verified_at = now
+        events.record(session, "email_verified", merchant_id=PORTAL_ID, actor_id=user_id, at=now)
     change_password(session, user_id, password_hash, now)
 
 
@@ -289,10 +329,10 @@ def deactivate(session: Session, admin: Actor, user_id: UUID, now: datetime) -> 
     """
     if user_id == admin.id:
         raise Conflict(N_("You cannot deactivate yourself."))
-    user = _lock_user(session, user_id)
+    user = lock_user(session, user_id)
     if user.deactivated_at is None:
         user.deactivated_at = now
-        _end_access(session, user)
+        end_access(session, user)
         events.record(
             session, "user_deactivated", merchant_id=PORTAL_ID, actor_id=admin.id, at=now, user=str(user_id)
         )
@@ -302,23 +342,25 @@ def deactivate(session: Session, admin: Actor, user_id: UUID, now: datetime) -> 
 
 def reactivate(session: Session, admin: Actor, user_id: UUID, now: datetime) -> None:
     """Let a deactivated user sign in again; the user's shop stays suspended until that is lifted."""
-    user = _lock_user(session, user_id)
+    user = lock_user(session, user_id)
     if user.deactivated_at is not None:
         user.deactivated_at = None
-        _end_access(session, user)
+        end_access(session, user)
         events.record(
             session, "user_reactivated", merchant_id=PORTAL_ID, actor_id=admin.id, at=now, user=str(user_id)
         )
 
 
-def _end_access(session: Session, user: User, keep: UUID | None = None) -> None:
-    """Revoke all access as the user: sessions, tokens, links sent by email, the calendar's address."""
+def end_access(session: Session, user: User, keep: UUID | None = None) -> None:
+    """Revoke all access as the user: sessions, tokens, links that set a password or an address, the calendar's own."""
     user.session_version += 1
     user.calendar_key = None
+    changing = UserToken.purpose == Purpose.CHANGE_EMAIL
+    session.execute(delete(UserToken).where(UserToken.user_id == user.id, changing))
     sessions.end_all(session, user.id, keep)
 
 
-def _lock_user(session: Session, user_id: UUID) -> User:
+def lock_user(session: Session, user_id: UUID) -> User:
     user = session.scalars(select(User).where(User.id == user_id).with_for_update()).one_or_none()
     if user is None:
         raise NotFound()

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import ScalarSelect, Select, func, select
 from sqlalchemy.orm import Session, aliased
 
-from portal.core.errors import N_, Conflict, TooMany
+from portal.core.errors import N_, Conflict, InvalidInput, TooMany
 from portal.core.states import PlanState
 from portal.models import Acceptance, Customer, Merchant, Plan, User
 
@@ -26,10 +26,16 @@ def receive_offer(session: Session, shop: Merchant, email: str, language: str, n
     """The id of the user with this address, who becomes a customer of the shop; the shop's row is locked.
 
     Raises ``Conflict`` while too many offers of the shop wait for that person's answer, ``TooMany`` when the shop has
-    sent as many offers to new addresses within a day as it may. An address is answered alike whoever it belongs to.
+    sent as many offers to new addresses within a day as it may, ``InvalidInput`` where its offers were stopped. An
+    address is answered alike whoever it belongs to.
     """
     invite(session, email, language, now)
     found = session.execute(_person(shop, email, now - DAY)).one()
+    if found.offers_stopped_at:
+        raise InvalidInput.at(
+            "customer_email",
+            N_("The owner of this address asked to get no more offers from you."),
+        )
     if found.open_offers >= MOST_OPEN_OFFERS:
         raise Conflict(
             N_(
@@ -62,6 +68,7 @@ def _person(shop: Merchant, email: str, since: datetime) -> Any:
         select(
             User.id,
             Customer.id.label("customer_id"),
+            Customer.offers_stopped_at,
             open_offers.label("open_offers"),
             accepted.label("accepted"),
             select(func.count()).select_from(sent).scalar_subquery().label("sent"),

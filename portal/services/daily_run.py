@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from portal.core.calendar import REMINDERS_FROM, business_date, local_time
 from portal.models import Merchant
 
-from . import events, idempotency, job_runs, offers, overdue, reminders, sessions, sign_in
+from . import events, idempotency, job_runs, offers, overdue, reminders, sessions, sign_in, verification
 from .overdue import Place
 from .transaction import batch_unit_of_work, unit_of_work
 
@@ -65,6 +65,7 @@ def run(
         events.forget_origins(session, now)
         job_runs.forget_old(session, now)
         sessions.forget_ended(session, now)
+        verification.forget_expired(session, now)
     if failures:
         raise failures[0]
     return counts

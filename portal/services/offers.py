@@ -20,7 +20,7 @@ from portal.core.states import PlanState
 from portal.core.text import clean_line
 from portal.models import Acceptance, Installment, Merchant, Plan, new_id
 
-from . import customers, ledger
+from . import customers, ledger, verification
 from .notifications import queue_email, record_and_notify
 from .plans import lock_for_customer, lock_for_merchant
 from .transaction import insert_rows
@@ -59,12 +59,12 @@ def preview(merchant: Actor, proposal: Proposal, now: datetime) -> tuple[Line, .
 
 def offer(session: Session, merchant: Actor, proposal: Proposal, now: datetime) -> UUID:
     """Send an offer with frozen terms; returns the plan's id. Changes nothing when it raises ``InvalidInput``,
-    ``Conflict`` (the shop is suspended, the customer has many offers of it to answer) or ``TooMany``.
+    ``Forbidden`` (the shop's address is not verified and it has offered nothing yet), ``Conflict`` (the shop is
+    suspended, the customer has many offers of it to answer) or ``TooMany``.
 
     Every address is answered alike, and one that is not registered is invited, so the merchant learns nothing about it.
     """
-    if merchant.role is not Role.MERCHANT:
-        raise Forbidden(N_("Only a shop can offer a plan."))
+    _check_may_offer(session, merchant)
     email, description, lines = validate_proposal(merchant, proposal, now)
     # Offers of one shop wait for each other here, so that they are counted.
     shop = session.get_one(Merchant, merchant.id, with_for_update={"key_share": True}, populate_existing=True)
@@ -97,6 +97,15 @@ def offer(session: Session, merchant: Actor, proposal: Proposal, now: datetime) 
     _insert(session, plan, lines)
     record_and_notify(session, plan, "plan_offered", "offer_sent", customer_id, merchant.id, now)
     return plan.id
+
+
+def _check_may_offer(session: Session, merchant: Actor) -> None:
+    """Only a shop can, and its first offer needs a verified address."""
+    if merchant.role is not Role.MERCHANT:
+        raise Forbidden(N_("Only a shop can offer a plan."))
+    offered = select(Plan.id).where(Plan.merchant_id == merchant.id).limit(1)
+    if merchant.must_verify and session.scalars(offered).first() is None:
+        verification.require_verified(merchant)
 
 
 def _terms_text(
@@ -160,21 +169,27 @@ def accept(
     """Bind the customer to exactly the terms whose hash was shown, and post the debt, in one transaction.
 
     Without a hash, over the API, the customer's own token accepts the terms as they were offered; they never change.
-    Raises ``Conflict`` for other terms or an offer that is no longer open. Only the plan's customer can do this.
+    Raises ``Conflict`` for other terms or an offer that is no longer open, ``Forbidden`` for an address that is not
+    verified. Only the plan's customer can do this.
     """
+    verification.require_verified(customer)
     plan, today = lock_for_customer(session, customer, plan_id, now)
     if terms_hash is not None and terms_hash != plan.terms_hash:
         raise Conflict(
             N_("The terms of this offer have changed. Read them again before you accept."), code="other_terms"
         )
-    activate(session, plan, origin, "accepted", now, today)
+    activate(session, plan, customer, origin, "accepted", now, today)
 
 
-def activate(session: Session, plan: Plan, origin: Origin, how: str, now: datetime, today: date) -> None:
+def activate(
+    session: Session, plan: Plan, customer: Actor, origin: Origin, how: str, now: datetime, today: date
+) -> None:
     """Make the locked offer a debt of its customer: the evidence, the state, the postings, the emails.
 
-    The caller has made sure that it is the customer who acts. Raises ``Conflict`` for an offer that is not open.
+    The caller has made sure that it is the customer who acts. Raises ``Conflict`` for an offer that is not open,
+    ``Forbidden`` for an address that is not verified.
     """
+    verification.require_verified(customer)
     state = states.shown_state(PlanState(plan.state), plan.last_day, today)
     # An ended plan becomes active again by a reversal, never by an answer to its offer.
     if state is not PlanState.OFFERED:
@@ -193,6 +208,7 @@ def activate(session: Session, plan: Plan, origin: Origin, how: str, now: dateti
             address=origin.address[:64],
             user_agent=origin.user_agent[:400],
             how=how,
+            address_verified=customer.email_verified,
         )
     )
     session.flush()
@@ -204,7 +220,8 @@ def activate(session: Session, plan: Plan, origin: Origin, how: str, now: dateti
 
 
 def decline(session: Session, customer: Actor, plan_id: UUID, now: datetime) -> None:
-    """Decline an open offer. Raises ``Conflict`` if it is not open."""
+    """Decline an open offer. Raises ``Conflict`` if it is not open, ``Forbidden`` for an unverified address."""
+    verification.require_verified(customer)
     plan, today = lock_for_customer(session, customer, plan_id, now)
     event = states.transition(
         states.shown_state(PlanState(plan.state), plan.last_day, today), PlanState.DECLINED

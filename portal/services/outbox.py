@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from portal.adapters.mailer import DeliveryError, Email, Envelope, Mailer
 from portal.core import reminders
-from portal.core.emails import SECRET
+from portal.core.emails import SECRET, SEND_TO
 from portal.core.errors import N_, Busy, Conflict, NotFound
 from portal.core.roles import PORTAL_ID, Actor
 from portal.models import Merchant, Message, User, new_id
@@ -52,6 +52,7 @@ class OutgoingMessage:
     created_at: datetime
     deactivated: bool = False
     suspended: bool = False
+    verified: bool = False
 
     @property
     def envelope(self) -> Envelope:
@@ -152,6 +153,7 @@ def _claim(session: Session, merchant_id: UUID, now: datetime) -> list[OutgoingM
                 User.name.label("recipient"),
                 User.language,
                 User.session_version,
+                User.email_verified_at,
                 Merchant.name.label("sender"),
                 Merchant.support_email,
                 User.deactivated_at,
@@ -180,7 +182,7 @@ def _addressed(merchant_id: UUID, row: Row[Any]) -> OutgoingMessage:
         merchant_id=merchant_id,
         kind=row.kind,
         facts=row.facts,
-        to=row.email,
+        to=row.facts.get(SEND_TO, row.email),
         name=row.recipient,
         language=row.language,
         session_version=row.session_version,
@@ -192,6 +194,7 @@ def _addressed(merchant_id: UUID, row: Row[Any]) -> OutgoingMessage:
         created_at=row.created_at,
         deactivated=row.deactivated_at is not None,
         suspended=row.suspended_at is not None,
+        verified=row.email_verified_at is not None,
     )
 
 
@@ -223,7 +226,7 @@ def _record_sent(session: Session, message: OutgoingMessage, email: Email, now: 
     """A sent message's columns. Text that the database cannot store is dropped, or the email would be sent again."""
     sent = {"state": "sent", "sent_at": now, "error": None}
     # A secret is not kept where an admin could read it.
-    body = None if message.kind in SECRET else email.text
+    body = None if message.kind in SECRET or email.secret else email.text
     try:
         _record(session, message, sent | {"subject": email.subject, "body": body})
     except Busy:

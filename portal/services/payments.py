@@ -111,7 +111,7 @@ def _intend(
         if seen:
             return _replay(session, seen, plan)
     if plan.state == PlanState.OFFERED and origin:
-        offers.activate(session, plan, origin, "first payment", now, today)
+        offers.activate(session, plan, customer, origin, "first payment", now, today)
     if plan.state != PlanState.ACTIVE:
         raise Conflict(REFUSALS[PlanState(plan.state)], code=f"plan_{plan.state}")
     allocated = _allocations(installments_of(session, plan), request, plan.currency, today)

@@ -122,6 +122,14 @@ SOUND: dict[str, Callable[[Shop], Row]] = {
         "last_seen_at": NOW,
         "ends_at": NOW + timedelta(hours=12),
     },
+    "user_tokens": lambda shop: {
+        "id": uuid4(),
+        "user_id": shop.customer,
+        "purpose": "verify_email",
+        "email": "buyer@example.com",
+        "created_at": NOW,
+        "expires_at": NOW + timedelta(days=1),
+    },
     "login_attempts": lambda shop: {"id": uuid4(), "account": "a", "network": "192.0.2.0/24", "at": NOW},
     "plans": lambda shop: _of(
         shop,

@@ -30,13 +30,14 @@ PEOPLE = {
 }
 # What no link of the demo leads to.
 HIDDEN = {
-    "visitor": ["/reset/spent", "/nothing-here", "/styleguide"],
+    "visitor": ["/reset/spent", "/verify/cut", "/offers/cut", "/signup/sent", "/nothing-here", "/styleguide"],
     "merchant": ["/merchant/undelivered"],
 }
 # For machines and calendars, what emails lead to, and what a part of a page asks by itself.
 UNLINKED = {
     *("static", "health.healthz", "health.readyz", "security_txt.show"),
     *("calendars.feed", "emails.unsubscribe", "customer.card"),
+    "invitations.plain",
 }
 LINKS = re.compile(r'<a\b[^>]*\bhref="(/[^"#?]*)')
 FORMS = re.compile(r'<form\b[^>]*\baction="/[^"?]*?(\w*)["?]')

@@ -9,7 +9,16 @@ from portal.extensions import db
 pytestmark = pytest.mark.parametrize("engine_name", ["postgres"], indirect=True)
 
 # Every other table belongs to a merchant.
-SHARED = {"users", "sessions", "login_attempts", "job_runs", "merchants", "customers", "alembic_version"}
+SHARED = {
+    "users",
+    "user_tokens",
+    "sessions",
+    "login_attempts",
+    "job_runs",
+    "merchants",
+    "customers",
+    "alembic_version",
+}
 MONEY = {"amount", "total", "scheduled", "revenue", "owed", *SUMS}
 DATES = {"start_date", "last_day", "business_date"}
 LOOKED_UP_BY_ID = {"plans", "installments", "payments"}
@@ -90,6 +99,7 @@ def test_ids_are_made_by_the_program(session, columns):
     sums = [filled_in.pop(place) for place in list(filled_in) if place[1] in SUMS]
     assert set(sums) == {"0"}
     assert set(filled_in) == {
+        ("acceptances", "address_verified"),
         ("merchants", "earlier_timezones"),
         ("merchants", "offers_per_day"),
         ("payments", "method"),

@@ -12,7 +12,6 @@ from uuid import UUID
 import pytest
 from jinja2 import TemplateNotFound, UndefinedError
 
-from portal.adapters import reset_tokens
 from portal.core.reminders import ORDER
 from portal.presentation.emails import LONGEST_SUBJECT, EmailRenderer
 
@@ -22,8 +21,7 @@ SECRET = "a key of the tests"
 PLAN_ID = UUID("01930000-0000-7000-8000-000000000001")
 USER_ID = UUID("01930000-0000-7000-8000-000000000002")
 PAYMENT_ID = UUID("01930000-0000-7000-8000-000000000003")
-TO_SHOPS = {"plan_accepted_shop", "offer_declined", "offer_expired", "refund_declined"}
-OF_ACCOUNTS = {"password_changed", "new_device"}
+TO_SHOPS = {"offer_not_for_me", "plan_accepted_shop", "offer_declined", "offer_expired", "refund_declined"}
 BASE = "https://pay.example.com"
 
 PLAN = {
@@ -59,6 +57,8 @@ CHANGES = {
         {"number": 3, "due_on": "2026-12-04", "cancelled": 3333, "returned": 0},
     ]
 }
+LINK = {"link": "0193000000007000800000000000000a"}
+OF_ACCOUNTS = {"password_reset", "password_changed", "new_device", "verify_email", "account_exists"}
 PLAN_PAGE, SHOP_PAGE = f"{BASE}/customer/plans/{PLAN_ID}", f"{BASE}/merchant/plans/{PLAN_ID}"
 
 # What the services put into each kind, and what its reader must find.
@@ -78,6 +78,10 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "plan_accepted": (PLAN, ["$100.00", "Installments: 3", "Friday 4 December 2026", PLAN_PAGE]),
     "plan_accepted_shop": (PLAN, ["$100.00", "rosa@example.com", "Friday 4 December 2026", SHOP_PAGE]),
     "offer_declined": (PLAN, ["$100.00", "rosa@example.com", "Nothing is owed", SHOP_PAGE]),
+    "offer_not_for_me": (
+        PLAN | {"stopped": True},
+        ["$100.00", "rosa@example.com", "no more offers", SHOP_PAGE],
+    ),
     "offer_revoked": (PLAN, ["$100.00", "You owe nothing", PLAN_PAGE]),
     "offer_expired": (PLAN, ["$100.00", "rosa@example.com", "Sunday 20 December 2026", SHOP_PAGE]),
     "plan_cancelled": (
@@ -173,6 +177,8 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
         },
         ["Firefox, Linux", "192.0.2.0/24", "21:05", f"{BASE}/account/security"],
     ),
+    "verify_email": (LINK, [f"{BASE}/verify/", "one day", "rosa@example.com", "I did not sign up"]),
+    "account_exists": ({}, [f"{BASE}/login", f"{BASE}/forgot", "rosa@example.com"]),
 } | {
     step: (
         REMINDER,
@@ -198,13 +204,14 @@ class Message:
     language: str = "en"
     user_id: UUID = USER_ID
     session_version: int = 4
+    verified: bool = True
     plan_id: UUID | None = PLAN_ID
     sender: str = "North & Oak"
     support: str = "help@example.com"
 
 
 def message(kind: str, **changes: Any) -> Message:
-    plan_id = None if kind == "password_reset" else PLAN_ID
+    plan_id = None if kind in OF_ACCOUNTS else PLAN_ID
     return replace(Message(kind, CASES[kind][0], plan_id=plan_id), **changes)
 
 
@@ -350,7 +357,7 @@ def test_an_unknown_kind_is_refused(emails: EmailRenderer):
         emails.write(Message("birthday", PLAN))
 
 
-@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"password_reset", "reminder"}))
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"password_reset", "verify_email", "reminder"}))
 def test_a_missing_fact_or_plan_is_refused(emails: EmailRenderer, kind: str):
     needed = CASES[kind][0].keys() if kind in OF_ACCOUNTS else {"currency"}
     for name in needed:
@@ -370,26 +377,6 @@ def test_a_fact_does_not_take_the_place_of_the_addressee(emails: EmailRenderer):
     email = emails.write(message("offer_sent", facts=forged))
     assert "thief" not in email.text
     assert "https://example.com/" not in email.html
-
-
-def test_the_reset_link_holds_the_user_and_dies_with_the_password(emails: EmailRenderer, monkeypatch):
-    text = emails.write(message("password_reset")).text
-    token = re.search(rf"{BASE}/reset/(\S+)", text)[1]
-    assert reset_tokens.read(SECRET, token) == (USER_ID, 4)
-    assert reset_tokens.read("another key", token) is None
-    monkeypatch.setattr(reset_tokens, "RESET_SECONDS", -1)
-    assert reset_tokens.read(SECRET, token) is None
-
-
-@pytest.mark.parametrize("token", ["", "x", "a.b.c", "é", "\ud800", "." * 9999, "WyIwIiwxXQ.x.y"])
-def test_a_token_not_made_here_is_none(token: str):
-    assert reset_tokens.read(SECRET, token) is None
-
-
-def test_no_other_email_can_set_a_password(emails: EmailRenderer):
-    assert not [
-        kind for kind in KINDS if kind != "password_reset" and "/reset/" in emails.write(message(kind)).text
-    ]
 
 
 @pytest.mark.parametrize("language", ["en", "ar"])

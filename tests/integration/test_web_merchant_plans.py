@@ -42,7 +42,7 @@ def test_the_plan_page_tells_all_about_the_plan(session, merchant, ada, plan, co
         "Terms accepted",
         "Ada Buyer",
         f"$33.34 paid, receipt {plan.reference}-1",
-        f"/customer/plans/{plan.id}",
+        f"/offers/{plan.id}",
         "Cancel plan",
     ):
         assert words in page

@@ -27,7 +27,7 @@ from portal.core.sessions import PAGES_LAST
 from portal.extensions import adapters, db, limiter, now
 from portal.presentation.i18n import language
 from portal.queries.accounts import find_actor, get_choices, session_version
-from portal.services import accounts, sessions
+from portal.services import accounts, sessions, verification
 from portal.services.sign_in import KnownBrowser, authenticate, sign_in
 from portal.services.transaction import unit_of_work
 from portal.web import form_drafts
@@ -110,6 +110,10 @@ def signup() -> ResponseReturnValue:
 
 def _open_account(new: accounts.NewAccount) -> ResponseReturnValue:
     hashed = _hash(new.password)
+    if current_app.config["VERIFY_EMAIL"]:
+        with unit_of_work(db.session):
+            verification.request_account(db.session, new, hashed, now())
+        return redirect(url_for("verification.sent"), 303)
     with unit_of_work(db.session):
         user_id = accounts.sign_up(db.session, new, hashed, now())
         version = session_version(db.session, user_id)
@@ -213,7 +217,13 @@ def reset(token: str) -> ResponseReturnValue:
             hashed = _hash(form.password.data)
             with unit_of_work(db.session):
                 accounts.reset_password(
-                    db.session, person.id, person.session_version, hashed, origin(), now()
+                    db.session,
+                    person.id,
+                    person.session_version,
+                    hashed,
+                    origin(),
+                    now(),
+                    verify=current_app.config["VERIFY_EMAIL"],
                 )
             return done(url_for("auth.login"), _("Your new password is set. Sign in with it."))
     return render_template("auth/reset.html", form=form, email=person.email), 422 if form.errors else 200

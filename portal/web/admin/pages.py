@@ -176,9 +176,9 @@ def messages() -> ResponseReturnValue:
 @only_admins
 def message(message_id: UUID) -> ResponseReturnValue:
     found = admin.get_message(db.session, message_id)
-    return render_template(
-        "admin/message.html", message=found, email=_email(found), secret=found.kind in SECRET
-    )
+    email = _email(found)
+    secret = found.kind in SECRET or bool(email and email.secret)
+    return render_template("admin/message.html", message=found, email=email, secret=secret)
 
 
 @bp.post("/messages/<uuid:message_id>/send-again")

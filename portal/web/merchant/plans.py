@@ -27,7 +27,7 @@ from portal.queries import listing, merchant, timeline
 from portal.queries.merchant import Cursor, PlanListQuery
 from portal.queries.read_models import PlanView
 from portal.queries.timeline import EventView
-from portal.services import idempotency, offers, plans
+from portal.services import idempotency, offer_addresses, offers, plans
 from portal.services.offers import Proposal
 from portal.services.transaction import unit_of_work
 from portal.web import form_drafts
@@ -248,6 +248,29 @@ def revoke(plan_id: UUID) -> Response:
     return done(url_for(".show", plan_id=plan_id), _("The offer is revoked. Nobody can accept it any more."))
 
 
+class AddressForm(PageForm):
+    customer_email = EmailField(_l("Customer's email address"))
+
+
+@bp.post("/<uuid:plan_id>/address")
+@requires(Role.MERCHANT)
+def correct_address(plan_id: UUID) -> Response:
+    """Send an offer that nobody answered to another address instead."""
+    form = AddressForm()
+    form.validate()
+    with form.collecting():
+        try:
+            with unit_of_work(db.session):
+                new_id = offer_addresses.correct(
+                    db.session, actor(), plan_id, form.customer_email.data, now()
+                )
+        except (Conflict, TooMany) as refusal:
+            return _plan_page(plan_id, 409 if isinstance(refusal, Conflict) else 429, error_text(refusal))
+        text = _("The offer was sent to the new address. The link of the old one no longer works.")
+        return done(url_for(".show", plan_id=new_id), text)
+    return _plan_page(plan_id, 422, address=form)
+
+
 @bp.post("/<uuid:plan_id>/cancel")
 @requires(Role.MERCHANT)
 def cancel(plan_id: UUID) -> Response:
@@ -264,7 +287,9 @@ def cancel(plan_id: UUID) -> Response:
     )
 
 
-def _plan_page(plan_id: UUID, status: int = 200, problem: str | None = None) -> Response:
+def _plan_page(
+    plan_id: UUID, status: int = 200, problem: str | None = None, address: AddressForm | None = None
+) -> Response:
     """The plan page, with the error that prevented a change if there was one."""
     plan = listing.get_plan(db.session, actor(), plan_id, now())
     events = timeline.events_of_plan(db.session, plan.merchant_id, plan.id)
@@ -273,13 +298,14 @@ def _plan_page(plan_id: UUID, status: int = 200, problem: str | None = None) -> 
         "merchant/plan.html",
         plan=plan,
         problem=problem,
+        address=address or AddressForm(formdata={}),
         list_state=_list_state(),
         payments=timeline.payments_of_plan(db.session, plan.merchant_id, plan.id),
         refunds=timeline.refunds_of_plan(db.session, plan.merchant_id, plan.id),
         emails=[(email_name(email.kind), email) for email in emails],
         undelivered=any(email.state == "failed" for email in emails),
         happened=[(event, words, _who(event, plan)) for event, words in timeline_of(events, plan.currency)],
-        link=current_app.config["PORTAL_URL"] + url_for("customer.plan", plan_id=plan.id),
+        link=current_app.config["PORTAL_URL"] + url_for("invitations.plain", plan_id=plan.id),
     )
     return make_response(page, status)
 

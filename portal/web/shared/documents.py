@@ -16,7 +16,8 @@ from portal.presentation import formats, pdf
 from portal.presentation.i18n import amount_text, language, number
 from portal.presentation.methods import method_name
 from portal.presentation.pdf import Document, Table
-from portal.queries import customer, listing, merchant, timeline
+from portal.queries import agreements, customer, listing, merchant, timeline
+from portal.queries.agreements import Agreement
 from portal.queries.read_models import InstallmentView, PlanView
 from portal.queries.timeline import PaymentView, ReceiptLine, RefundView
 from portal.web.guards import actor, requires
@@ -109,18 +110,20 @@ def _statement(plan: PlanView) -> Response:
         title=_("Statement of %(reference)s", reference=plan.reference),
         about=plan.description,
         figure=_("%(amount)s still owed", amount=owed) if plan.owed else _("Nothing is owed"),
-        facts=_plan_facts(plan),
+        facts=_plan_facts(plan, agreements.get_agreement(db.session, actor(), plan.id)),
         tables=(_schedule(plan), *_movements(plan)),
     )
     return _answer(document, f"statement-{plan.reference}-{plan.today}")
 
 
-def _plan_facts(plan: PlanView) -> tuple[tuple[str, str], ...]:
+def _plan_facts(plan: PlanView, agreement: Agreement) -> tuple[tuple[str, str], ...]:
+    verified = _("Address verified") if agreement.address_verified else _("Address not verified")
     return (
         (_("As of"), formats.day(plan.today, language())),
         (_("Shop"), f"{plan.merchant_name}, {shown_email(plan.support_email)}"),
         (_("Customer"), f"{plan.customer_name}, {shown_email(plan.customer_email)}"),
         (_("Accepted"), formats.day(plan.accepted_on or plan.today, language())),
+        (_("Email"), verified),
         (_("Total"), amount_text(plan.total, plan.currency)),
         (_("Paid"), amount_text(plan.paid, plan.currency)),
         (_("Late"), amount_text(plan.overdue_amount, plan.currency)),

@@ -1,0 +1,92 @@
+"""From the email of an offer to its accepted terms, with a real mail server and browser: how many clicks and fields."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.conftest import Mailbox
+from tests.e2e.conftest import Portal
+from tests.e2e.test_journey import PASSWORD, offer
+
+MOST_CLICKS, MOST_TYPED = 5, 2
+SECONDS = 90
+
+
+class Person:
+    """Somebody at a browser, whose clicks and typed fields are counted."""
+
+    def __init__(self, page: Page) -> None:
+        self.page, self.clicks, self.typed = page, 0, 0
+
+    def click(self, role: str, name: str) -> None:
+        self.clicks += 1
+        self.page.get_by_role(role, name=name).click()
+
+    def fill(self, label: str, text: str) -> None:
+        self.typed += 1
+        self.page.get_by_label(label).fill(text)
+
+
+def link_to(mailbox: Mailbox, address: str, path: str) -> str:
+    """The link in the newest email to this address, once one with it has come."""
+
+    def find() -> str | None:
+        for message in reversed(mailbox.messages):
+            body = message.get_body(("plain",)).get_content()
+            if message["To"].addresses[0].addr_spec == address and path in body:
+                return re.search(rf"http\S*{path}\S+", body)[0]
+        return None
+
+    deadline = time.monotonic() + SECONDS
+    while not (found := find()) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert found, f"no email to {address} leads to {path}"
+    return found
+
+
+@pytest.fixture
+def portal(new_portal: Callable[..., Portal], smtp_server: Mailbox) -> Portal:
+    return new_portal(MAIL_URL=smtp_server.url).start()
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["javascript", "no javascript"])
+def test_five_clicks_and_two_typed_fields_lead_from_the_email_to_the_accepted_terms(
+    portal: Portal, smtp_server: Mailbox, browser: Browser, script: bool
+):
+    assert "not verified" not in portal.said
+    context = browser.new_context(base_url=portal.url, java_script_enabled=script)
+    shop = context.new_page()
+    shop.goto("/signup?role=merchant")
+    for name, typed in {"name": "Oak & Ash", "email": "shop@example.com"}.items():
+        shop.fill(f"[name={name}]", typed)
+    for name in ("password", "password2"):
+        shop.fill(f"[name={name}]", PASSWORD)
+    shop.get_by_role("button", name="Create account").click()
+    expect(shop.get_by_role("heading", name="Check your inbox")).to_be_visible()
+    shop.goto(link_to(smtp_server, "shop@example.com", "/verify/"))
+    shop.fill("[name=password]", PASSWORD)
+    shop.get_by_role("button", name="Confirm").click()
+    expect(shop).to_have_url(re.compile("/merchant/$"))
+    offer(shop, "robin@example.com")
+
+    own = browser.new_context(base_url=portal.url, java_script_enabled=script)
+    robin = Person(own.new_page())
+    robin.clicks += 1  # the link in the email
+    robin.page.goto(link_to(smtp_server, "robin@example.com", "/offers/"))
+    expect(robin.page.get_by_text("Every amount and date")).to_be_visible()
+    robin.fill("Your name", "Robin Reed")
+    robin.fill("Choose a password", PASSWORD)
+    robin.click("button", "Create account and continue")
+    robin.click("checkbox", "I have read and agree to these terms")
+    robin.click("button", "Accept plan")
+    expect(robin.page.get_by_text("0 of 3 paid")).to_be_visible()
+    assert robin.clicks <= MOST_CLICKS and robin.typed <= MOST_TYPED
+    robin.page.get_by_role("link", name="Read or print the terms").click()
+    expect(robin.page.get_by_text("Address verified")).to_be_visible()
+    context.close()
+    own.close()
