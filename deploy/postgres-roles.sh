@@ -10,7 +10,7 @@ psql --no-psqlrc --quiet --dbname "${PGDATABASE:-postgres}" --set ON_ERROR_STOP=
     --set portal="${POSTGRES_PORTAL:-portal}" --set portal_password="${POSTGRES_PORTAL_PASSWORD:?}" <<'SQL'
 CREATE ROLE :"owner" LOGIN PASSWORD :'owner_password';
 CREATE ROLE :"portal" LOGIN PASSWORD :'portal_password';
-CREATE DATABASE :"database" OWNER :"owner";
+CREATE DATABASE :"database" OWNER :"owner" ENCODING 'UTF8' TEMPLATE template0;
 REVOKE ALL ON DATABASE :"database" FROM PUBLIC;
 GRANT CONNECT ON DATABASE :"database" TO :"portal";
 

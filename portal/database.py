@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Engine
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 SQLITE_TIMEOUT = 15  # seconds
@@ -29,6 +30,22 @@ def engine_options(url: str) -> dict[str, Any]:
         "pool_size": 8,
         "max_overflow": 4,
     }
+
+
+class WrongEncoding(SQLAlchemyError):
+    """The database cannot hold every name, since its encoding is not UTF-8."""
+
+
+@event.listens_for(Engine, "connect")
+def _refuse_other_encodings(connection: Any, _record: object) -> None:
+    if isinstance(connection, sqlite3.Connection):
+        return
+    encoding = connection.get_parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise WrongEncoding(
+            f"The encoding of database {connection.info.dbname} is {encoding}: it cannot hold every name. Make "
+            "one with CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0; nothing was changed."
+        )
 
 
 @event.listens_for(Engine, "connect")

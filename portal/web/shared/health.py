@@ -11,6 +11,7 @@ from flask import Blueprint, current_app
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import SQLAlchemyError
 
+from portal.database import WrongEncoding
 from portal.extensions import adapters, db
 from portal.web.guards import public
 
@@ -31,9 +32,11 @@ def readyz() -> ResponseReturnValue:
 
 
 def database_state() -> str:
-    """``ok``, ``not migrated`` when it is not at the newest migration, or ``unreachable``."""
+    """``ok``, ``not migrated`` when it is not at the newest migration, ``not UTF-8``, or ``unreachable``."""
     try:
         found = MigrationContext.configure(db.session.connection()).get_current_heads()
+    except WrongEncoding:
+        return "not UTF-8"
     except SQLAlchemyError:
         db.session.rollback()
         return "unreachable"
