@@ -53,10 +53,15 @@ format: $(VENV)/.installed-dev ## Let ruff put the code into shape
 browser: $(VENV)/.installed-dev
 	@bin/ensure-chromium
 
-tools:
+tools: tests/node/node_modules/.package-lock.json
 	@bin/ensure-command nginx nginx-light
 	@bin/ensure-command spamassassin spamassassin
 	@bin/ensure-command pdftotext poppler-utils
+
+tests/node/node_modules/.package-lock.json: tests/node/package-lock.json
+	@command -v npm >/dev/null || { echo "The tests need npm: install Node.js 20 or later." >&2; exit 1; }
+	@echo "Installing tests/node/package.json"
+	@cd tests/node && npm ci --silent
 
 screenshots: $(VENV)/.installed-dev browser ## Take the pictures of the README again
 	$(VENV)/bin/python bin/screenshots.py

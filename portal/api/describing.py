@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
@@ -43,6 +42,13 @@ LIMITS = {
     "RateLimit-Reset": "In how many seconds the count begins anew.",
 }
 COUNTED = {name: {"$ref": f"#/components/headers/{name}"} for name in LIMITS}
+TAGS = {
+    "Accounts": "Signing up, signing in, and who you are.",
+    "Plans": "Offers and plans of a shop and its customers, and refunds.",
+    "Installments": "What is due, and paying it.",
+    "Payments": "Amounts paid, and what a shop received elsewhere.",
+    "Numbers": "A shop's numbers, as on its dashboard.",
+}
 KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -83,9 +89,25 @@ def documented(
         )
         responses.update({code: _problem(code, problems[code]) for code in sorted(codes - set(responses))})
         extensions = {"x-keyed": True} if keyed else {}
-        return bp.doc(responses=responses, security="bearer" if roles else None, extensions=extensions)(view)
+        return bp.doc(
+            description=_description(view, roles),
+            responses=responses,
+            security="bearer" if roles else None,
+            extensions=extensions,
+        )(view)
 
     return describe
+
+
+def _description(view: View, roles: tuple[Role, ...]) -> str:
+    """Who may call it, and what the view's docstring says below its first line."""
+    if not roles:
+        who = "For everyone, without a token."
+    elif set(roles) == set(SIGNED_IN):
+        who = "For everyone who is signed in."
+    else:
+        who = "For " + " and ".join(f"{role}s" for role in roles) + "."
+    return " ".join([who, *(view.__doc__ or "").split("\n", 1)[1:]]).strip()
 
 
 def _of_the_guard(roles: tuple[Role, ...]) -> set[int]:
@@ -134,12 +156,42 @@ def complete(spec: dict[str, Any]) -> dict[str, Any]:
     }
     for path, operations in spec["paths"].items():
         for method, operation in operations.items():
-            operation["operationId"] = "_".join(re.findall(r"\w+", f"{method} {path.removeprefix('/api')}"))
+            operation["operationId"] = operation_id(method, path)
             _complete(operation)
+    for schema in spec["components"]["schemas"].values():
+        _open(schema)
+    spec["tags"] = [{"name": name, "description": text} for name, text in TAGS.items()]
     return spec
 
 
+def operation_id(method: str, path: str) -> str:
+    """By which clients name their functions: ``list_plans``, ``pay_installment``, ``create_plan_payment``."""
+    parts = path.removeprefix("/api").strip("/").replace("-", "_").split("/")
+    *before, last = (part for part in parts if not part.startswith("{"))
+    of = (
+        [before[-1].removesuffix("s")]
+        if before and not parts[-1].startswith("{") and "{" in parts[-2]
+        else []
+    )
+    if "analytics" in before:
+        return "_".join(("get", *before, last))
+    if method == "get":
+        only_one = parts[-1].startswith("{") or not last.endswith("s")
+        return "_".join(("get", *of, last.removesuffix("s")) if only_one else ("list", *of, last))
+    if last.endswith("s") or not before:
+        return "_".join(("create", *of, last.removesuffix("s")))
+    return "_".join((last, *(of or [part for part in before[-1:] if part != "auth"])))
+
+
+def _open(schema: dict[str, Any]) -> None:
+    """Answers may get more fields, and a client must not be made to send what is left out as its default."""
+    schema.pop("additionalProperties", None)
+    for of_field in schema.get("properties", {}).values():
+        of_field.pop("default", None)
+
+
 def _complete(operation: dict[str, Any]) -> None:
+    operation.setdefault("security", [])
     if operation.pop("x-keyed", False):
         operation["parameters"].append(KEY)
     if body := operation.get("requestBody"):

@@ -28,6 +28,9 @@ def init_app(app: APIFlask) -> None:
         AUTO_200_RESPONSE=False,
         # Paths are whole, and where they are is where the description came from.
         AUTO_SERVERS=False,
+        SERVERS=[{"url": "/"}],
+        LICENSE={"name": "MIT", "identifier": "MIT"},
+        CONTACT={"name": "This portal", "url": app.config["PORTAL_URL"]},
         SECURITY_SCHEMES={"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
     )
     app.spec_processor(complete)

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from config import load_settings
 from portal import create_app
 from tests.databases import environment
 from tests.e2e.conftest import Portal
+from tests.linters import html_faults
 
 PASSWORD = "two-matching-halves"
 PEOPLE = {
@@ -188,6 +190,19 @@ def speak(page: Page, language: str) -> None:
     else:
         page.locator(f"footer button[value={language}]").click()
     page.wait_for_selector(f"html[lang={language}]")
+
+
+def test_every_page_is_valid_html(walks: dict[str, list[Walk]], tmp_path: Path):
+    pages = [(walk, path) for walk in chain.from_iterable(walks.values()) for path in walk.pages]
+    for number, (walk, path) in enumerate(pages):
+        (tmp_path / f"{number}.html").write_bytes(walk.context.request.get(path).body())
+    faults = [
+        f"{pages[int(Path(file['filePath']).stem)][1]}:{fault['line']} {fault['ruleId']}: {fault['message']}"
+        for file in html_faults(tmp_path)
+        for fault in file["messages"]
+    ]
+    assert len(pages) > 40
+    assert faults == [], "\n".join(faults)
 
 
 def test_a_link_leads_to_every_page(walks: dict[str, list[Walk]], routes: MapAdapter):
