@@ -226,5 +226,6 @@ def test_migrations_are_numbered_one_after_the_other():
 
 def house_files(endings: tuple[str, ...]) -> list[Path]:
     files = [path for room in ROOMS for path in sorted((ROOT / room).rglob("*")) if path.suffix in endings]
+    files = [path for path in files if "node_modules" not in path.parts]
     files += [path for path in sorted(ROOT.glob("*.py")) if path.suffix in endings]
     return [path for path in files if "vendor" not in path.parts]
