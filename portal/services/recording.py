@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from portal.core.calendar import business_date
@@ -24,7 +24,7 @@ from portal.core.payments import (
 from portal.core.roles import Actor
 from portal.core.states import REFUSALS, PaymentState, PlanState
 from portal.core.text import clean_line
-from portal.models import Payment, Plan, new_id
+from portal.models import Payment, Plan, Reversal, new_id
 
 from . import idempotency, ledger
 from .payment_settlement import RECEIPT_NUMBER, Received, book
@@ -125,6 +125,9 @@ def _work_out(session: Session, plan: Plan, wanted: Recording, today: date) -> t
     return Preview(owed, spread(installments, wanted.amount)), note
 
 
+_REVERSED = exists().where(Reversal.merchant_id == Payment.merchant_id, Reversal.payment_id == Payment.id)
+
+
 def _refuse_what_looks_recorded(session: Session, plan: Plan, wanted: Recording, now: datetime) -> None:
     """Two clerks may record one payment: the same amount of the same day within a few minutes has to be confirmed."""
     alike = select(Payment.number).where(
@@ -135,6 +138,7 @@ def _refuse_what_looks_recorded(session: Session, plan: Plan, wanted: Recording,
         Payment.amount == wanted.amount,
         Payment.received_on == wanted.received_on,
         Payment.created_at > now - LOOKS_RECORDED_WITHIN,
+        ~_REVERSED,
     )
     number = session.scalars(alike.order_by(Payment.number.desc())).first()
     if number and not wanted.again:

@@ -35,10 +35,12 @@ HIDDEN = {
     "visitor": ["/reset/spent", "/verify/cut", "/offers/cut", "/signup/sent", "/nothing-here", "/styleguide"],
     "merchant": ["/merchant/undelivered"],
 }
-# For machines and calendars, what emails lead to, and what a part of a page asks by itself.
+# For machines and calendars, what emails lead to, what a part of a page asks by itself, and what only the page of
+# another plan than the first six leads to.
 UNLINKED = {
+    "merchant_reversals.reverse",
     *("static", "health.healthz", "health.readyz", "security_txt.show"),
-    *("calendars.feed", "emails.unsubscribe", "customer.card"),
+    *("calendars.feed", "emails.unsubscribe", "customer.card", "customer.pay_amount"),
     "invitations.plain",
 }
 LINKS = re.compile(r'<a\b[^>]*\bhref="(/[^"#?]*)')

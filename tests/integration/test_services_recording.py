@@ -193,6 +193,11 @@ def test_what_looks_recorded_has_to_be_confirmed(session, shop, ada, plan_id):
     assert plan_of(session, ada, plan_id).owed == 10000 - 3 * 2000 - 2001
 
 
+def test_what_was_reversed_does_not_look_recorded(session, shop, plan_id):
+    factories.reverse(session, shop, plan_id, record(session, shop, plan_id, 2000))
+    record(session, shop, plan_id, 2000, again=False)
+
+
 def test_what_was_paid_by_card_does_not_look_recorded(session, shop, ada, plan_id):
     pay(session, ada, plan_id, 1)
     record(session, shop, plan_id, 3334, again=False)
@@ -227,3 +232,14 @@ def test_a_suspended_shop_still_records_what_it_received(session, shop, ada, pla
         shops.suspend(session, admin, shop.id, NOW)
     record(session, shop, plan_id, 5000)
     assert plan_of(session, ada, plan_id).owed == 5000
+
+
+def test_cash_without_small_coins_pays_forwards_to_the_last_cent(session, ada):
+    """100.00 in 33.34, 33.33 and 33.33, where the smallest coin is five cents."""
+    shop = factories.make_merchant(session, "Coin Shop", currency="CHF")
+    plan_id = accepted_plan(session, shop, ada)
+    for amount, left in ((3335, [0, 3332, 3333]), (3335, [0, 0, 3330]), (3325, [0, 0, 5]), (5, [0, 0, 0])):
+        record(session, shop, plan_id, amount)
+        assert [owed for _, owed in lines(session, ada, plan_id)] == left
+    assert plan_of(session, ada, plan_id).state == "completed"
+    assert factories.broken_invariants(session) == []

@@ -196,7 +196,7 @@ class Portal:
         if shown not in (None, plan.owed):
             raise Refused("other_amount")
         lately = [p for p in plan.payments if not p.card and p.made_at > now - timedelta(minutes=10)]
-        if not again and any((p.amount, p.on) == (amount, on) for p in lately):
+        if not again and any((p.amount, p.on) == (amount, on) and not p.reversed for p in lately):
             raise Refused("looks_recorded")
         payment = Payment(plan, plan.spread(amount), "", now)
         self.keep(key, request, payment, now)
