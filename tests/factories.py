@@ -210,10 +210,12 @@ def record(
     received_on: date | None = None,
     note: str = "",
     again: bool = True,
+    recovery: bool = False,
     now: datetime = NOW,
 ) -> UUID:
     """The shop records ``amount`` minor units, in cash and received today unless something else is said."""
-    wanted = Recording(plan_id, amount, method, received_on or now.date(), note, again=again)
+    day = received_on or now.date()
+    wanted = Recording(plan_id, amount, method, day, note, again=again, recovery=recovery or None)
     with unit_of_work(session):
         return recording.record(session, merchant, wanted, now)
 

@@ -148,6 +148,7 @@ class Payment(Answer):
     amount: Decimals = shown("25.00")
     currency: str = shown("USD")
     method: Method = shown("cash", "Card payments are made by the provider, the others recorded by the shop.")
+    recovery: bool = shown(False, "It came in on a written-off plan, and paid nothing that was owed.")
     status: PaymentState = shown("succeeded")
     received_on: Day | None = shown("2026-12-30", "Null until the payment has succeeded.")
     created_at: Instant = shown("2026-12-30T09:30:00Z")
@@ -287,6 +288,7 @@ def payment(view: ListedPayment) -> dict[str, Any]:
         "amount": decimal_text(view.amount, view.currency),
         "currency": view.currency,
         "method": view.method,
+        "recovery": view.recovery,
         "status": view.state,
         "received_on": view.received_on.isoformat() if view.received_on else None,
         "created_at": instant(view.created_at),

@@ -46,6 +46,7 @@ class NewPayment(Body):
     again: bool = Field(
         False, description="For shops: it is another payment, although one like it was recorded."
     )
+    recovery: bool = Field(False, description="For shops: it came in on a written-off plan.")
 
 
 @bp.post("/plans/<uuid:plan_id>/payments/")
@@ -109,7 +110,15 @@ def _record(plan_id: UUID, sent: NewPayment, currency: str) -> dict[str, Any]:
             faults.errors["method"] = PortalError(REFUSALS["missing"])
         with faults.caught():
             amount = parse_amount(sent.amount, currency, "amount")
-    wanted = Recording(plan_id, amount, Method(sent.method), sent.received_on, sent.note, again=sent.again)
+    wanted = Recording(
+        plan_id,
+        amount,
+        Method(sent.method),
+        sent.received_on,
+        sent.note,
+        again=sent.again,
+        recovery=sent.recovery or None,
+    )
 
     def answer(payment_id: UUID) -> dict[str, Any]:
         return answers.payment(payments.get_payment(db.session, actor(), payment_id))

@@ -25,7 +25,7 @@ class Payment(Base):
     """``amount`` minor units for one or more installments of a plan: one call to the provider, or recorded by the shop.
 
     ``number`` counts the receipts of the plan; a payment has one once it succeeded. What the shop recorded says when it
-    was received and who recorded it.
+    was received and who recorded it. A ``recovery`` pays what was written off.
     """
 
     __tablename__ = "payments"
@@ -41,6 +41,7 @@ class Payment(Base):
     received_on: Mapped[date | None]
     note: Mapped[str] = mapped_column(String(200), server_default="")
     recorded_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
+    recovery: Mapped[bool] = mapped_column(server_default=text("false"))
     state: Mapped[str] = mapped_column(String(10))
     outcome: Mapped[str | None] = mapped_column(String(24))
     number: Mapped[int | None]
@@ -64,6 +65,7 @@ class Payment(Base):
         CheckConstraint("(method = 'provider') = (received_on IS NULL)", name="received_on"),
         CheckConstraint("(method = 'provider') = (recorded_by IS NULL)", name="recorded_by"),
         CheckConstraint("method = 'provider' OR state = 'succeeded'", name="recorded"),
+        CheckConstraint("NOT recovery OR method <> 'provider'", name="recovery"),
         Index("ix_payments_id", "id"),
         Index("ix_payments_customer_id_id", "customer_id", "id"),
         Index(

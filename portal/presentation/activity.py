@@ -66,6 +66,16 @@ def _paid(facts: Facts, currency: str) -> str:
     return _("%(amount)s paid, receipt %(receipt)s", amount=amount, receipt=facts["receipt"])
 
 
+def _recovered(facts: Facts, currency: str) -> str:
+    return _(
+        "%(amount)s recovered by the shop: %(method)s, %(day)s, receipt %(receipt)s",
+        amount=amount_text(facts["amount"], currency),
+        method=method_name(facts["method"]),
+        day=formats.short_day(date.fromisoformat(facts["received_on"]), language()),
+        receipt=facts["receipt"],
+    )
+
+
 def _recorded(facts: Facts, currency: str) -> str:
     return _(
         "%(amount)s received by the shop: %(method)s, %(day)s, receipt %(receipt)s",
@@ -128,6 +138,7 @@ EVENTS: dict[str, Callable[[Facts, str], str]] = {
     "plan_written_off": _written_off,
     "payment_succeeded": _paid,
     "payment_recorded": _recorded,
+    "debt_recovered": _recovered,
     "payment_reversed": _reversed,
     "plan_reopened": lambda *_facts: _("Plan active again: something is owed"),
     "payment_declined": _declined,
@@ -179,6 +190,7 @@ EMAILS = {
     "overdue_14": N_("Reminder: late for two weeks"),
     "payment_received": N_("A payment was received"),
     "payment_recorded": N_("A payment was recorded"),
+    "debt_recovered": N_("A payment on a written-off plan was recorded"),
     "payment_reversed": N_("A payment was reversed"),
     "payment_declined": N_("A payment failed"),
     "refund_made": N_("A refund, with the new schedule"),

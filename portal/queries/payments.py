@@ -35,6 +35,7 @@ class ListedPayment:
     amount: int
     currency: str
     method: str
+    recovery: bool
     state: str
     received_on: date | None
     created_at: datetime
@@ -68,6 +69,7 @@ _QUERY = select(
     Payment.amount,
     Payment.currency,
     Payment.method,
+    Payment.recovery,
     Payment.state,
     RECEIVED_ON.label("received_on"),
     Payment.created_at,
@@ -122,6 +124,7 @@ def _load(session: Session, query: Select[Any]) -> list[ListedPayment]:
             amount=row.amount,
             currency=row.currency,
             method=row.method,
+            recovery=row.recovery,
             state=row.state,
             received_on=row.received_on,
             created_at=row.created_at,

@@ -125,6 +125,13 @@ class PlanView:
         return sum(i.recovered for i in self.installments)
 
     @property
+    def recordable(self) -> int:
+        """The most that the shop can record: what is owed, or of a written-off plan what is not recovered."""
+        if self.state is PlanState.WRITTEN_OFF:
+            return self.written_off - self.recovered
+        return self.owed
+
+    @property
     def paid_count(self) -> int:
         return sum(i.status is InstallmentStatus.PAID for i in self.installments)
 

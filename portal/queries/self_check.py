@@ -118,9 +118,11 @@ INVARIANTS: dict[str, tuple[str, str]] = {
         N_("Every successful payment has its email and its event."),
         "SELECT m.id FROM payments m WHERE m.state = 'succeeded' AND (NOT EXISTS (SELECT 1 FROM messages t "
         "WHERE t.merchant_id = m.merchant_id AND t.cause = m.id "
-        "AND t.kind = CASE m.method WHEN 'provider' THEN 'payment_received' ELSE 'payment_recorded' END) "
+        "AND t.kind = CASE WHEN m.recovery THEN 'debt_recovered' WHEN m.method = 'provider' THEN 'payment_received' "
+        "ELSE 'payment_recorded' END) "
         "OR NOT EXISTS (SELECT 1 FROM events e WHERE e.merchant_id = m.merchant_id AND e.plan_id = m.plan_id "
-        "AND e.kind = CASE m.method WHEN 'provider' THEN 'payment_succeeded' ELSE 'payment_recorded' END "
+        "AND e.kind = CASE WHEN m.recovery THEN 'debt_recovered' WHEN m.method = 'provider' THEN 'payment_succeeded' "
+        "ELSE 'payment_recorded' END "
         # An id is hexadecimal with dashes or, as SQLite keeps it, without.
         "AND REPLACE(e.facts ->> 'payment', '-', '') = REPLACE(CAST(m.id AS TEXT), '-', '')))",
     ),
@@ -140,7 +142,7 @@ INVARIANTS: dict[str, tuple[str, str]] = {
         "SELECT i.id FROM installments i "
         "JOIN allocations a ON a.merchant_id = i.merchant_id AND a.installment_id = i.id AND a.reversed < a.amount "
         "JOIN payments m ON m.merchant_id = a.merchant_id AND m.id = a.payment_id AND m.state = 'succeeded' "
-        "WHERE i.paid_on IS NOT NULL GROUP BY i.merchant_id, i.id, i.paid_on "
+        "WHERE i.paid_on IS NOT NULL AND NOT m.recovery GROUP BY i.merchant_id, i.id, i.paid_on "
         "HAVING MAX(COALESCE(m.received_on, m.settled_on)) <> i.paid_on",
     ),
     "one_plan_one_customer": (

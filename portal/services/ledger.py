@@ -41,7 +41,11 @@ from portal.models.rollups import MetricDelta
 from .transaction import insert_rows
 
 # What an entry does to the allocation of the payment that it concerns.
-_OF_ALLOCATION = {Entry.CASH_RETURNED: "returned", Entry.PAYMENT_REVERSED: "reversed"}
+_OF_ALLOCATION = {
+    Entry.CASH_RETURNED: "returned",
+    Entry.PAYMENT_REVERSED: "reversed",
+    Entry.RECOVERY_REVERSED: "reversed",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +139,15 @@ def lines_paid_by(session: Session, merchant_id: UUID, payment_id: UUID) -> Sequ
 
 def returnable(session: Session, plan: Plan) -> Sequence[Row[UUID, int | None, UUID, int, bool]]:
     """The returnable rest of each allocation of the plan's payments: payment, its number, installment, minor units, and
-    whether the shop recorded it."""
+    whether the shop recorded it. Recoveries cannot be returned."""
     return session.execute(_RETURNABLE, {"merchant": plan.merchant_id, "plan": plan.id}).all()
+
+
+def left_of(session: Session, plan: Plan, payment_id: UUID) -> dict[UUID, int]:
+    """What is neither reversed nor returned of a payment, recovery or not: minor units by installment."""
+    values = {"merchant": plan.merchant_id, "plan": plan.id, "payment": payment_id}
+    rows = session.execute(_LEFT.where(Payment.id == bindparam("payment")), values)
+    return {row.installment_id: row.amount for row in rows if row.amount}
 
 
 def returns_of(session: Session, merchant_id: UUID, refund_id: UUID) -> list[Return]:
@@ -231,6 +242,7 @@ _OF_INSTALLMENT = (
     Allocation.installment_id == Installment.id,
     Allocation.reversed < Allocation.amount,
     Payment.state == PaymentState.SUCCEEDED,
+    ~Payment.recovery,
 )
 # A recorded payment counts on the day that the shop says, one of the provider on that of its answer.
 _RECEIVED_ON = func.coalesce(Payment.received_on, Payment.settled_on)
@@ -309,7 +321,7 @@ _PAID_BY = (
     )
     .where(Allocation.merchant_id == bindparam("merchant"), Allocation.payment_id == bindparam("payment"))
 )
-_RETURNABLE = (
+_LEFT = (
     select(
         Allocation.payment_id,
         Payment.number,
@@ -324,6 +336,7 @@ _RETURNABLE = (
         Payment.state == PaymentState.SUCCEEDED,
     )
 )
+_RETURNABLE = _LEFT.where(~Payment.recovery)
 _RETURNS = (
     select(RefundAllocation.payment_id, RefundAllocation.installment_id, RefundAllocation.amount, _BY_HAND)
     .join(

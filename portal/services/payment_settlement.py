@@ -222,6 +222,24 @@ def book(
     return paid
 
 
+def book_recovery(
+    session: Session,
+    plan: Plan,
+    payment_id: UUID,
+    amounts: Mapping[UUID, int],
+    received: Received,
+    now: datetime,
+    today: date,
+) -> None:
+    """Record money that came in on a written-off plan, with its event and email; nothing was owed, the plan stays."""
+    ledger.record(session, plan, Entry.DEBT_RECOVERED, amounts, ledger.Cause(payment_id), now, today)
+    about: dict[str, Any] = {"merchant_id": plan.merchant_id, "plan_id": plan.id, "at": now}
+    events.record(session, received.event, actor_id=received.actor_id, **about, **received.facts)
+    plan.updated_at = now
+    session.flush()
+    queue_email(session, plan, received.email, plan.customer_id, now, payment_id, **received.facts)
+
+
 def lines_facts(lines: Iterable[Row[Any]], amounts: Mapping[UUID, int]) -> list[dict[str, Any]]:
     """What an email shows of installments: number and due day, the amount that changed them, and what is owed now."""
     ordered = sorted(lines, key=lambda line: line.number)

@@ -24,10 +24,10 @@ from portal.core.payments import (
 from portal.core.roles import Actor
 from portal.core.states import REFUSALS, PaymentState, PlanState
 from portal.core.text import clean_line
-from portal.models import Payment, Plan, Reversal, new_id
+from portal.models import Installment, Payment, Plan, Reversal, new_id
 
 from . import idempotency, ledger
-from .payment_settlement import RECEIPT_NUMBER, Received, book
+from .payment_settlement import RECEIPT_NUMBER, Received, book, book_recovery
 from .plans import get_for_merchant, installments_of, lock_for_merchant, refuse_while_processing
 from .transaction import insert_rows
 
@@ -37,7 +37,8 @@ class Recording:
     """What a shop says that it received: ``amount`` minor units, how, on which day (today unless given), and a note.
 
     ``shown`` is what was owed when the form was shown, in minor units; None over the API. ``again`` says that it is
-    another payment, although one like it was just recorded.
+    another payment, although one like it was just recorded. A ``recovery`` is of a plan that was written off, and
+    at most of what was.
     """
 
     plan_id: UUID
@@ -47,6 +48,7 @@ class Recording:
     note: str = ""
     shown: int | None = None
     again: bool = False
+    recovery: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,20 @@ class Preview:
     @property
     def left(self) -> int:
         return self.owed - sum(self.amounts.values())
+
+
+@dataclass(slots=True)
+class Loss:
+    """What was written off of an installment and is not recovered, in minor units; as ``spread`` wants it."""
+
+    id: UUID
+    number: int
+    due_on: date
+    owed: int
+
+    @classmethod
+    def of(cls, line: Installment) -> Loss:
+        return cls(line.id, line.number, line.due_on, line.written_off - line.recovered)
 
 
 def record_once(
@@ -111,18 +127,20 @@ def _work_out(session: Session, plan: Plan, wanted: Recording, today: date) -> t
     with collecting() as faults:
         with faults.caught():
             note = clean_line(wanted.note, "note", longest=NOTE_LONGEST, required=False)
-        if plan.state != PlanState.ACTIVE or plan.accepted_on is None:
+        expected = PlanState.WRITTEN_OFF if wanted.recovery else PlanState.ACTIVE
+        if plan.state != expected or plan.accepted_on is None:
             if faults.errors:
                 raise InvalidInput(faults.errors)
             raise Conflict(REFUSALS[PlanState(plan.state)], code=f"plan_{plan.state}")
         installments = installments_of(session, plan)
         refuse_while_processing(session, plan, installments)
-        owed = sum(i.owed for i in installments)
+        lines = [Loss.of(i) for i in installments] if wanted.recovery else installments
+        owed = sum(line.owed for line in lines)
         with faults.caught():
             check_part(wanted.amount, owed, plan.currency)
         with faults.caught():
             check_received_on(wanted.received_on or today, plan.accepted_on, today)
-    return Preview(owed, spread(installments, wanted.amount)), note
+    return Preview(owed, spread(lines, wanted.amount)), note
 
 
 _REVERSED = exists().where(Reversal.merchant_id == Payment.merchant_id, Reversal.payment_id == Payment.id)
@@ -171,6 +189,7 @@ def _write(
         "received_on": wanted.received_on,
         "note": wanted.note,
         "recorded_by": merchant.id,
+        "recovery": bool(wanted.recovery),
         "state": PaymentState.SUCCEEDED,
         "number": number,
         "created_at": now,
@@ -188,6 +207,10 @@ def _write(
         "received_on": str(wanted.received_on),
         "note": wanted.note,
     }
-    received = Received("payment_recorded", "payment_recorded", merchant.id, facts)
+    kind = "debt_recovered" if wanted.recovery else "payment_recorded"
+    received = Received(kind, kind, merchant.id, facts)
+    if wanted.recovery:
+        book_recovery(session, plan, payment_id, worked_out.amounts, received, now, today)
+        return payment_id
     book(session, plan, payment_id, worked_out.amounts, received, now, today, last=not worked_out.left)
     return payment_id

@@ -66,7 +66,8 @@ def reverse_once(
 
 
 def reverse(session: Session, merchant: Actor, wanted: ReversalRequest, now: datetime) -> None:
-    """Reverse all that is left of a recorded payment: it is owed again, and an ended plan is active again.
+    """Reverse all that is left of a recorded payment: it is owed again, and an ended plan is active again. What a
+    recovery brought is lost again, and nothing is owed.
 
     Raises ``InvalidInput`` at ``reason``; ``Conflict`` for a card payment, while money of the plan is being processed,
     for one of which nothing is left and when another amount is left than was shown; ``NotFound``.
@@ -99,16 +100,12 @@ def _work_out(session: Session, plan: Plan, payment: Payment) -> Preview:
     if payment.method == Method.PROVIDER:
         raise Conflict(N_("A card payment cannot be reversed here. Refund it instead."), code="not_recorded")
     refuse_while_processing(session, plan, installments_of(session, plan))
-    left = {
-        row.installment_id: row.amount
-        for row in ledger.returnable(session, plan)
-        if row.payment_id == payment.id and row.amount
-    }
+    left = ledger.left_of(session, plan, payment.id)
     if not left:
         raise Conflict(
             N_("Nothing of this payment is left: it was reversed or returned."), code="nothing_left"
         )
-    return Preview(left, PlanState.ACTIVE)
+    return Preview(left, PlanState(plan.state) if payment.recovery else PlanState.ACTIVE)
 
 
 def _write(
@@ -133,7 +130,8 @@ def _write(
     }
     insert_rows(session, Reversal, [reversal])
     cause, amounts = ledger.Cause(payment.id), worked_out.amounts
-    lines = ledger.record(session, plan, Entry.PAYMENT_REVERSED, amounts, cause, now, today)
+    entry = Entry.RECOVERY_REVERSED if payment.recovery else Entry.PAYMENT_REVERSED
+    lines = ledger.record(session, plan, entry, amounts, cause, now, today)
     facts: dict[str, Any] = {
         "payment": str(payment.id),
         "receipt": f"{plan.reference}-{payment.number}",
@@ -141,12 +139,13 @@ def _write(
         "currency": plan.currency,
         "method": payment.method,
         "reason": reason,
+        "recovery": payment.recovery,
     }
     about: dict[str, Any] = {"merchant_id": plan.merchant_id, "plan_id": plan.id, "at": now}
     events.record(session, "payment_reversed", actor_id=merchant.id, **about, **facts)
-    if plan.state != PlanState.ACTIVE:
-        events.record(session, transition(PlanState(plan.state), PlanState.ACTIVE), **about)
-        plan.state = PlanState.ACTIVE
+    if plan.state != worked_out.state:
+        events.record(session, transition(PlanState(plan.state), worked_out.state), **about)
+        plan.state = worked_out.state
     plan.updated_at = now
     session.flush()
     facts |= {"changed": lines_facts(lines, amounts), "received_on": str(payment.received_on)}

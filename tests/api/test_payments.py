@@ -39,6 +39,7 @@ def test_a_customer_pays_any_amount_by_card(ada, active, path):
         "amount": "40.00",
         "currency": "USD",
         "method": "provider",
+        "recovery": False,
         "status": "succeeded",
         "received_on": today().isoformat(),
         "created_at": "",
@@ -81,7 +82,14 @@ def test_the_rest_may_be_less_than_one_unit(shop, ada, active, path):
 
 
 @pytest.mark.parametrize(
-    "field", [{"method": "cash"}, {"received_on": "2026-01-01"}, {"note": "paid"}, {"again": True}]
+    "field",
+    [
+        {"method": "cash"},
+        {"received_on": "2026-01-01"},
+        {"note": "paid"},
+        {"again": True},
+        {"recovery": True},
+    ],
 )
 def test_a_customer_records_nothing(ada, path, field):
     refused = ada.post(path, json={"amount": "40.00"} | field)

@@ -43,3 +43,21 @@ def test_an_offer_cannot_be_written_off_and_the_customer_cannot_at_all(shop, ada
 def test_a_long_reason_is_422_at_its_name(shop, ada):
     answer = shop.post(f"/plans/{accepted(shop, ada)}/write-off/", json={"reason": "x" * 201})
     assert answer.status_code == 422 and list(answer.json["errors"]) == ["reason"]
+
+
+def test_what_comes_in_later_is_recorded_as_a_recovery(shop, ada):
+    plan_id = accepted(shop, ada)
+    shop.post(f"/plans/{plan_id}/write-off/")
+    path, sent = f"/plans/{plan_id}/payments/", {"amount": "30.00", "method": "cash"}
+    plain = shop.post(path, json=sent)
+    assert (plain.status_code, plain.json["code"]) == (409, "plan_written_off")
+    made = shop.post(path, json=sent | {"recovery": True})
+    assert (made.status_code, made.json["recovery"], made.json["amount"]) == (201, True, "30.00")
+    too_much = shop.post(path, json=sent | {"recovery": True, "amount": "70.01"})
+    assert too_much.status_code == 422 and list(too_much.json["errors"]) == ["amount"]
+    recovered = [line["recovered"] for line in shop.get(f"/plans/{plan_id}/").json["installments"]]
+    assert sum(map(float, recovered)) == 30.0
+    assert shop.get("/analytics/dashboard/").json["recovered"] == 30.0
+    back = shop.post(f"{path}{made.json['id']}/reverse/", json={"reason": "Bounced"})
+    assert (back.status_code, back.json["reversed"]) == (200, "30.00")
+    assert ada.post(path, json={"amount": "1.00", "recovery": True}).status_code == 422

@@ -141,6 +141,7 @@ HOSTILE: dict[str, list[Changes]] = {
     "ck_payments_number": [{"number": None}, {"state": "declined"}],
     "ck_payments_settled_at": [OPEN, {"state": "processing", "number": None}],
     "ck_payments_settled_on": [{"settled_on": None}],
+    "ck_payments_recovery": [{"recovery": True}],
     "ck_payments_method": [recorded(method="barter")],
     "ck_payments_card": [{"test_card": None}, recorded(test_card="succeeds")],
     "ck_payments_received_on": [{"received_on": TODAY}, recorded(received_on=None)],

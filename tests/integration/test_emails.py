@@ -59,6 +59,7 @@ CHANGES = {
 }
 LINK = {"link": "0193000000007000800000000000000a"}
 OF_ACCOUNTS = {"password_reset", "password_changed", "new_device", "verify_email", "account_exists"}
+LOSS = {"number": 2, "due_on": "2027-01-04", "amount": 4567, "owed": 0}
 PLAN_PAGE, SHOP_PAGE = f"{BASE}/customer/plans/{PLAN_ID}", f"{BASE}/merchant/plans/{PLAN_ID}"
 
 # What the services put into each kind, and what its reader must find.
@@ -89,10 +90,12 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
         ["$33.33", "$16.66", "$100.00", "nothing more to pay", PLAN_PAGE],
     ),
     "plan_written_off": (
-        PLAN
-        | {"owed": 4567, "reason": "Moved away"}
-        | {"changed": [{"number": 2, "due_on": "2027-01-04", "amount": 4567, "owed": 0}]},
-        ["$45.67 were not paid", "Moved away", "no more reminders", "4 Jan 2027", PLAN_PAGE],
+        PLAN | {"owed": 4567, "reason": "Moved away", "changed": [LOSS]},
+        ["$45.67 were not paid", "Moved away", "no more reminders", "4 Jan 2027"],
+    ),
+    "debt_recovered": (
+        PAYMENT | {"receipt": "7KQ2MW4X-2", "method": "cash", "received_on": "2026-12-04", "note": ""},
+        ["7KQ2MW4X-2", "$66.67", "Friday 4 December 2026", "stopped collecting", "Paid by: Cash"],
     ),
     "payment_received": (
         PAYMENT | {"receipt": "7KQ2MW4X-1", "installments": [1, 2]},
@@ -153,15 +156,9 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
             ],
         },
         [
-            "Walnut desk (7KQ2MW4X #2)",
-            "4 Jan 2027",
-            "$33.33",
-            "Walnut desk (7KQ2MW4X #3)",
-            "8 Jan 2027",
-            "$0.99",
-            "No fee and no interest",
-            "help@example.com",
-            PLAN_PAGE,
+            *("Walnut desk (7KQ2MW4X #2)", "4 Jan 2027", "$33.33"),
+            *("Walnut desk (7KQ2MW4X #3)", "8 Jan 2027", "$0.99"),
+            *("No fee and no interest", "help@example.com", PLAN_PAGE),
         ],
     ),
     "password_reset": ({}, [f"{BASE}/reset/", "one hour", "rosa@example.com"]),

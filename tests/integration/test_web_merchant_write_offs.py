@@ -92,3 +92,20 @@ def test_files_and_the_statement_say_it(merchant, session, shop, part_paid):
     lines = text(merchant.get("/merchant/exports/installments.csv?status=written_off"))
     assert lines.count('"written_off"') == 3 and '"30.00"' in lines and '"33.33"' in lines
     assert merchant.get(f"/merchant/plans/{part_paid}/statement.pdf").status_code == 200
+
+
+def test_a_recovery_is_recorded_on_the_page_of_payments(merchant, session, shop, ada, part_paid):
+    factories.write_off(session, shop, part_paid, now=now())
+    url = f"/merchant/plans/{part_paid}/payments/new"
+    assert f'href="{url}"' in text(merchant.get(f"/merchant/plans/{part_paid}"))
+    shown = text(merchant.get(url))
+    assert "what you record is a recovery" in shown and "At most $63.33." in shown
+    sent = next(form.fields for form in Forms(shown).all if "received_on" in form.fields)
+    sent |= {"amount": "40.00", "method": "cash"}
+    preview = text(merchant.post(f"{url}".replace("/new", "/preview"), data=sent))
+    assert "$23.33" in preview and "Written off" in preview
+    assert merchant.post(url, data=sent).status_code == 303
+    page = text(merchant.get(f"/merchant/plans/{part_paid}"))
+    assert "$40.00 recovered by the shop" in page and "Recovered" in page
+    too_much = merchant.post(url, data=sent | {"amount": "23.34", "key": "another", "owed": "2333"})
+    assert too_much.status_code == 422 and 'id="amount-error"' in text(too_much)

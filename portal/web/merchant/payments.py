@@ -14,6 +14,7 @@ from wtforms.validators import InputRequired
 from portal.core.errors import Conflict
 from portal.core.payments import NOTE_LONGEST, RECORDED, Method
 from portal.core.roles import Role
+from portal.core.states import PlanState
 from portal.extensions import db, now
 from portal.presentation.i18n import amount_text, error_text
 from portal.presentation.methods import METHODS
@@ -52,7 +53,7 @@ class RecordForm(KeyedForm):
     owed = WholeNumberField(validators=[InputRequired()])
 
     def __init__(self, plan: PlanView, formdata: object = None, **given: object) -> None:
-        super().__init__(formdata, owed=plan.owed, received_on=plan.today, **given)
+        super().__init__(formdata, owed=plan.recordable, received_on=plan.today, **given)
         self.plan = plan
         self.currency = plan.currency
 
@@ -70,6 +71,7 @@ class RecordForm(KeyedForm):
             self.note.data,
             shown=self.owed.data,
             again=self.again.data,
+            recovery=self.plan.state is PlanState.WRITTEN_OFF or None,
         )
 
 
