@@ -30,6 +30,7 @@ from portal.services import (
     reminders,
     reversals,
     shops,
+    write_offs,
 )
 from portal.services.payments import PaymentRequest, Scope
 from portal.services.recording import Recording
@@ -123,6 +124,8 @@ class History:
             yield answered, partial(answers[story.answer], story)
         if story.cancelled is not None:
             yield self._sometime(story.shop, story.cancelled), partial(self._cancel, story)
+        if story.written_off is not None:
+            yield self._sometime(story.shop, story.written_off), partial(self._write_off, story)
 
     def _paying(self, story: Story) -> Iterator[Step]:
         today = business_date(self._now, story.shop.timezone)
@@ -241,6 +244,12 @@ class History:
         shown = self._plan(story, story.shop, at)
         with unit_of_work(self._session):
             plans.cancel(self._session, self._actors[story.shop], shown.id, shown.owed, at)
+
+    def _write_off(self, story: Story, at: datetime) -> None:
+        shown = self._plan(story, story.shop, at)
+        request = write_offs.WriteOff(shown.id, "Not reached after three reminders", shown.owed)
+        with unit_of_work(self._session):
+            write_offs.write_off(self._session, self._actors[story.shop], request, at)
 
     def _choose_card(self, customer: Person, card: TestCard, at: datetime) -> None:
         actor = self._actors[customer]

@@ -69,7 +69,8 @@ class Story:
 
     The offer is sent ``ahead`` days before that and answered ``after`` days later. Installments after ``until`` are
     not paid, those in ``skips`` are paid as overdue together with the next, and ``pays_off`` pays all that is left.
-    The card is declined the first time that ``fails`` is paid; ``cancelled`` is the day on which the shop gives up.
+    The card is declined the first time that ``fails`` is paid; ``cancelled`` is the day on which the shop gives up, and
+    ``written_off`` that on which it stops collecting.
     ``received`` is what the shop recorded, ``parts`` the amounts of their own that the customer paid, by their days.
     """
 
@@ -89,6 +90,7 @@ class Story:
     pays_off: int = 0
     fails: int = 0
     cancelled: int | None = None
+    written_off: int | None = None
     received: tuple[Received, ...] = ()
     parts: tuple[tuple[int, int], ...] = ()
 
@@ -195,7 +197,7 @@ BICYCLE_STORIES = (
     bicycle(JONAS, "Child trailer with rain cover", 890_00, 6, MONTHLY, -66, ahead=9, answer=NONE),
     bicycle(ELIF, "Child seat and two panniers", 210_00, 3, BIWEEKLY, -60),
     bicycle(INES, "Hand-built wheelset", 860_00, 5, MONTHLY, -43, until=0, cancelled=-46),
-    bicycle(JONAS, "Winter tyres and lights", 160_00, 4, WEEKLY, -33, until=2),
+    bicycle(JONAS, "Winter tyres and lights", 160_00, 4, WEEKLY, -33, until=2, written_off=-5),
     bicycle(HASSAN, "Workstand and tool set", 270_00, 3, MONTHLY, -20, after=4, answer=REVOKED),
     bicycle(CHLOE, "Brake overhaul and wheel truing", 145_00, 3, WEEKLY, -10),
     bicycle(HASSAN, "Luggage trailer", 480_00, 6, MONTHLY, 7, ahead=16, answer=NONE),
