@@ -19,10 +19,16 @@ from tests.browserlike import sign_in
 from tests.factories import NOW, accepted_plan
 from tests.integration.test_emails import CASES as EMAILS
 
+RECORDED = {"amount": 3334, "receipt": "AAAAAAAA-1", "method": "cash", "received_on": "2026-03-02"}
 # The facts that the sentence of an event needs; every other sentence needs none.
 FACTS = {
     "plan_cancelled": {"owed": 3333},
     "payment_succeeded": {"amount": 3334, "receipt": "AAAAAAAA-1"},
+    "payment_recorded": RECORDED,
+    "debt_recovered": RECORDED,
+    "plan_written_off": {"owed": 3333, "reason": "Moved away"},
+    "offer_address_corrected": {"email": "ada@example.com"},
+    "payment_reversed": {"amount": 3334, "receipt": "AAAAAAAA-1", "reason": "Bounced"},
     "payment_declined": {"amount": 3334, "outcome": "declined"},
     "refund_made": {"amount": 300, "cancelled": 200, "to_return": 100},
     "refund_returned": {"returned": 100},
