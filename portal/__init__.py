@@ -29,7 +29,7 @@ from .extensions import Adapters, babel, csrf, db, htmx, limiter, login_manager,
 from .presentation.emails import EmailRenderer
 from .tasks import jobs, queue
 from .web import languages, rendering, static_files
-from .web.account import auth, emails, invitations, security, verification
+from .web.account import addresses, auth, emails, invitations, security, verification
 from .web.admin import pages as admin
 from .web.customer import calendar
 from .web.customer import plans as customer
@@ -45,6 +45,7 @@ BLUEPRINTS = (
     emails,
     security,
     verification,
+    addresses,
     invitations,
     customer,
     calendar,

@@ -18,7 +18,7 @@ from .core.passwords import check_password
 from .demo import load, sign_ins
 from .extensions import adapters, db, now, owner_engine
 from .queries import self_check as checks
-from .services import accounts, daily_run, job_runs, outbox, rollups
+from .services import accounts, addresses, daily_run, job_runs, outbox, rollups
 from .services.transaction import unit_of_work
 
 
@@ -53,6 +53,21 @@ def reset_link(email: str) -> None:
         raise click.ClickException(str(invalid.errors["email"])) from None
     settings = current_app.config
     click.echo(f"{settings['PORTAL_URL']}/reset/{reset_tokens.make(settings['SECRET_KEY'], *user)}")
+
+
+@click.command("change-email")
+@click.argument("old")
+@click.argument("new")
+@with_appcontext
+def change_email(old: str, new: str) -> None:
+    """Change the address of an account from OLD to NEW, for a lost mailbox. OLD is told, and NEW has to be verified."""
+    verify = current_app.config["VERIFY_EMAIL"]
+    try:
+        with unit_of_work(db.session):
+            addresses.change_by_operator(db.session, old, new, now(), verify=verify)
+    except InvalidInput as invalid:
+        raise click.ClickException(str(invalid.errors["email"])) from None
+    click.echo(f"{old} is {new} now, and signed out everywhere.")
 
 
 @click.command("demo")
@@ -105,4 +120,4 @@ def recount() -> None:
     click.echo("The sums are counted afresh.")
 
 
-COMMANDS = (create_admin, reset_link, demo, run_day, self_check, recount)
+COMMANDS = (create_admin, reset_link, change_email, demo, run_day, self_check, recount)

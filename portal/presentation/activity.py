@@ -155,6 +155,7 @@ ACCOUNT_EVENTS = {
     "admin_created": N_("Admin created on the command line"),
     "calendar_closed": N_("Calendar link removed"),
     "calendar_opened": N_("Calendar link created"),
+    "email_changed": N_("Email address changed"),
     "email_verified": N_("Email address verified"),
     "message_sent_again": N_("Email queued again"),
     "password_changed": N_("Password changed"),
@@ -201,6 +202,8 @@ EMAILS = {
     "password_reset": N_("Reset your password"),
     "password_changed": N_("The password was changed"),
     "new_device": N_("Sign-in from a new device"),
+    "change_email": N_("Confirm your new email address"),
+    "email_changed": N_("Your email address was changed"),
     "verify_email": N_("Verify your email address"),
     "account_exists": N_("You already have an account"),
 }

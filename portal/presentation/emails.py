@@ -28,7 +28,11 @@ ROOT = Path(__file__).parent.parent.parent
 LONGEST_SUBJECT = 250
 REMINDER = "reminder"
 # The kinds with a link for one of a user's tokens: where it leads, and what it is for.
-LINKS = {"verify_email": ("/verify/", Purpose.VERIFY_EMAIL)}
+LINKS = {
+    "verify_email": ("/verify/", Purpose.VERIFY_EMAIL),
+    "change_email": ("/account/email/", Purpose.CHANGE_EMAIL),
+    "email_changed": ("/undo-email/", Purpose.UNDO_EMAIL),
+}
 
 
 class Written(Protocol):

@@ -355,8 +355,8 @@ def end_access(session: Session, user: User, keep: UUID | None = None) -> None:
     """Revoke all access as the user: sessions, tokens, links that set a password or an address, the calendar's own."""
     user.session_version += 1
     user.calendar_key = None
-    changing = UserToken.purpose == Purpose.CHANGE_EMAIL
-    session.execute(delete(UserToken).where(UserToken.user_id == user.id, changing))
+    changing = UserToken.purpose == Purpose.CHANGE_EMAIL, UserToken.used_at.is_(None)
+    session.execute(delete(UserToken).where(UserToken.user_id == user.id, *changing))
     sessions.end_all(session, user.id, keep)
 
 

@@ -73,6 +73,11 @@ def make_link(session: Session, purpose: Purpose, user_id: UUID, email: str, now
     made = session.scalars(recent).all()
     if len(made) >= MOST_AN_HOUR or (made and now - made[0] < BETWEEN):
         return None
+    return add_link(session, purpose, user_id, email, now)
+
+
+def add_link(session: Session, purpose: Purpose, user_id: UUID, email: str, now: datetime) -> UUID:
+    """A new link's id, however many there are."""
     link_id = uuid4()
     link = {"id": link_id, "user_id": user_id, "purpose": purpose, "email": email}
     insert_rows(session, UserToken, [link | {"created_at": now, "expires_at": now + LAST[purpose]}])

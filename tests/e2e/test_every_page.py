@@ -32,7 +32,16 @@ PEOPLE = {
 }
 # What no link of the demo leads to.
 HIDDEN = {
-    "visitor": ["/reset/spent", "/verify/cut", "/offers/cut", "/signup/sent", "/nothing-here", "/styleguide"],
+    "visitor": [
+        "/reset/spent",
+        "/verify/cut",
+        "/offers/cut",
+        "/offers/cut/not-for-me",
+        "/undo-email/cut",
+        "/signup/sent",
+        "/nothing-here",
+        "/styleguide",
+    ],
     "merchant": ["/merchant/undelivered"],
 }
 # For machines and calendars, what emails lead to, what a part of a page asks by itself, and what only the page of
@@ -41,7 +50,7 @@ UNLINKED = {
     "merchant_reversals.reverse",
     *("static", "health.healthz", "health.readyz", "security_txt.show"),
     *("calendars.feed", "emails.unsubscribe", "customer.card", "customer.pay_amount"),
-    "invitations.plain",
+    *("invitations.plain", "addresses.confirm"),
 }
 LINKS = re.compile(r'<a\b[^>]*\bhref="(/[^"#?]*)')
 FORMS = re.compile(r'<form\b[^>]*\baction="/[^"?]*?(\w*)["?]')

@@ -58,7 +58,8 @@ CHANGES = {
     ]
 }
 LINK = {"link": "0193000000007000800000000000000a"}
-OF_ACCOUNTS = {"password_reset", "password_changed", "new_device", "verify_email", "account_exists"}
+WITH_LINKS = {"password_reset", "verify_email", "change_email", "email_changed"}
+OF_ACCOUNTS = WITH_LINKS | {"password_changed", "new_device", "account_exists"}
 LOSS = {"number": 2, "due_on": "2027-01-04", "amount": 4567, "owed": 0}
 PLAN_PAGE, SHOP_PAGE = f"{BASE}/customer/plans/{PLAN_ID}", f"{BASE}/merchant/plans/{PLAN_ID}"
 
@@ -175,6 +176,8 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
         ["Firefox, Linux", "192.0.2.0/24", "21:05", f"{BASE}/account/security"],
     ),
     "verify_email": (LINK, [f"{BASE}/verify/", "one day", "rosa@example.com", "I did not sign up"]),
+    "change_email": (LINK, [f"{BASE}/account/email/", "one day", "rosa@example.com"]),
+    "email_changed": (LINK | {"new_email": "new@example.com"}, [f"{BASE}/undo-email/", "new@example.com"]),
     "account_exists": ({}, [f"{BASE}/login", f"{BASE}/forgot", "rosa@example.com"]),
 } | {
     step: (
@@ -354,7 +357,10 @@ def test_an_unknown_kind_is_refused(emails: EmailRenderer):
         emails.write(Message("birthday", PLAN))
 
 
-@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"password_reset", "verify_email", "reminder"}))
+@pytest.mark.parametrize(
+    "kind",
+    sorted(set(KINDS) - WITH_LINKS - {"reminder"}),
+)
 def test_a_missing_fact_or_plan_is_refused(emails: EmailRenderer, kind: str):
     needed = CASES[kind][0].keys() if kind in OF_ACCOUNTS else {"currency"}
     for name in needed:

@@ -90,7 +90,7 @@ def test_a_new_password_ends_links_sessions_and_the_calendar(session, ada):
     session.rollback()
     with unit_of_work(session):
         hashed = factories.password_hash()
-        accounts.reset_password(session, ada.id, ada.session_version + 1, hashed, "127.0.0.1", NOW)
+        accounts.reset_password(session, ada.id, ada.session_version + 1, hashed, factories.ORIGIN, NOW)
     assert find_session(session, here, NOW) is None
 
 

@@ -154,7 +154,7 @@ def test_of_two_that_race_with_one_link_one_wins(session, ada):
         try:
             with unit_of_work(session):
                 accounts.reset_password(
-                    session, ada.id, ada.session_version, factories.password_hash(), "192.0.2.7", NOW
+                    session, ada.id, ada.session_version, factories.password_hash(), factories.ORIGIN, NOW
                 )
         except Conflict as conflict:
             assert (attempt, conflict.code) == (2, "link_spent")
