@@ -23,6 +23,7 @@ from portal.core.money import split
 from portal.core.roles import Actor
 from portal.core.schedule import Line
 from portal.models import User, UserSession
+from portal.models.users import DEFAULT_SHOP
 from portal.services import rollups
 from portal.services.transaction import unit_of_work
 from tests import factories
@@ -94,10 +95,10 @@ def settle_down(session: Session, url: str) -> None:
         literal(at, UserSession.ends_at.type) for at in (datetime.now(UTC), datetime.now(UTC) + YEAR)
     )
     nowhere = literal("")
-    opened = select(User.id, User.id, nowhere, nowhere, begins, ends, ends).where(
+    opened = select(User.id, User.id, nowhere, nowhere, begins, ends, ends, DEFAULT_SHOP).where(
         User.password_hash.is_not(None)
     )
-    columns = ["id", "user_id", "browser", "network", "created_at", "last_seen_at", "ends_at"]
+    columns = ["id", "user_id", "browser", "network", "created_at", "last_seen_at", "ends_at", "merchant_id"]
     with unit_of_work(session):
         rollups.rebuild_rollups(session)
         session.execute(insert(UserSession).from_select(columns, opened))

@@ -1,4 +1,4 @@
-"""Access to views of pages and API: each view is stamped with its roles, and one without a stamp is denied."""
+"""Access to views of pages and API: each view is stamped with what it needs, and one without a stamp is denied."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from uuid import UUID
 from flask import Flask, abort, current_app, request
 from flask.typing import ResponseReturnValue
 
-from .core.roles import Actor, Origin, Role
+from .core.roles import Actor, Need, Origin, Role
 from .extensions import db, now
 from .queries import sessions
 from .queries.sessions import OpenSession
@@ -19,9 +19,10 @@ from .services.sessions import see
 View = Callable[..., Any]
 
 # Authorizes a request: None lets it through, anything else is returned in place of the view's response.
-Admit = Callable[[tuple[Role, ...]], ResponseReturnValue | None]
+Admit = Callable[[tuple[Need, ...]], ResponseReturnValue | None]
 
 SIGNED_IN = (Role.MERCHANT, Role.CUSTOMER, Role.ADMIN)
+SAFE = {"GET", "HEAD", "OPTIONS"}
 
 
 def public(view: View) -> View:
@@ -30,14 +31,24 @@ def public(view: View) -> View:
     return view
 
 
-def requires(*roles: Role, admit: Admit) -> Callable[[View], View]:
-    """Only these roles may open the view; the face's ``admit`` authenticates the request."""
+def requires(*needs: Need, admit: Admit) -> Callable[[View], View]:
+    """Only who meets one of the needs may open the view; the face's ``admit`` authenticates the request.
+
+    To act for a shop a permission has to be named: ``Role.MERCHANT`` alone lets its members read.
+    """
 
     def stamp(view: View) -> View:
-        view.guard, view.admit = roles, admit  # type: ignore[attr-defined]
+        view.guard, view.admit = needs, admit  # type: ignore[attr-defined]
         return view
 
     return stamp
+
+
+def may(actor: Actor, needs: tuple[Need, ...], method: str) -> bool:
+    """Whether the person may send such a request to a view with these needs."""
+    if set(needs) == set(SIGNED_IN):
+        return True
+    return any(actor.may(need) for need in needs if method in SAFE or need is not Role.MERCHANT)
 
 
 def find_session(session_id: UUID) -> OpenSession | None:
@@ -70,7 +81,7 @@ def _check() -> ResponseReturnValue | None:
     if request.endpoint is None:
         return None
     view: Any = current_app.view_functions[request.endpoint]
-    roles = getattr(view, "guard", None)
-    if roles is None:
+    needs = getattr(view, "guard", None)
+    if needs is None:
         abort(404)
-    return view.admit(roles) if roles else None
+    return view.admit(needs) if needs else None

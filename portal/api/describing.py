@@ -10,7 +10,7 @@ from apiflask import APIBlueprint
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from portal.core.roles import Role
+from portal.core.roles import Need, Permission
 from portal.guards import SIGNED_IN
 
 from . import answers, examples, figures
@@ -81,43 +81,47 @@ def documented(
     }
 
     def describe(view: View) -> View:
-        roles = getattr(view, "guard", ())
+        needs = getattr(view, "guard", ())
         inputs = getattr(view, "_spec", {})
-        codes = {429, 503, *refusals, *(instead or {}), *_of_the_guard(roles), *_of_the_inputs(inputs, keyed)}
+        codes = {429, 503, *refusals, *(instead or {}), *_of_the_guard(needs), *_of_the_inputs(inputs, keyed)}
         problems = (
-            examples.PROBLEMS | ({} if _refuses_roles(roles) else examples.FOREIGN_PAGE) | (instead or {})
+            examples.PROBLEMS | ({} if _refuses_some(needs) else examples.FOREIGN_PAGE) | (instead or {})
         )
         responses.update({code: _problem(code, problems[code]) for code in sorted(codes - set(responses))})
         extensions = {"x-keyed": True} if keyed else {}
         return bp.doc(
-            description=_description(view, roles),
+            description=_description(view, needs),
             responses=responses,
-            security="bearer" if roles else None,
+            security="bearer" if needs else None,
             extensions=extensions,
         )(view)
 
     return describe
 
 
-def _description(view: View, roles: tuple[Role, ...]) -> str:
+def _description(view: View, needs: tuple[Need, ...]) -> str:
     """Who may call it, and what the view's docstring says below its first line."""
-    if not roles:
+    if not needs:
         who = "For everyone, without a token."
-    elif set(roles) == set(SIGNED_IN):
+    elif set(needs) == set(SIGNED_IN):
         who = "For everyone who is signed in."
     else:
-        who = "For " + " and ".join(f"{role}s" for role in roles) + "."
+        who = "For " + " and ".join(_who(need) for need in needs) + "."
     return " ".join([who, *(view.__doc__ or "").split("\n", 1)[1:]]).strip()
 
 
-def _of_the_guard(roles: tuple[Role, ...]) -> set[int]:
-    if not roles:
+def _who(need: Need) -> str:
+    return f"members of a shop with the permission {need}" if isinstance(need, Permission) else f"{need}s"
+
+
+def _of_the_guard(needs: tuple[Need, ...]) -> set[int]:
+    if not needs:
         return set()
-    return {401, 403} if _refuses_roles(roles) else {401}
+    return {401, 403} if _refuses_some(needs) else {401}
 
 
-def _refuses_roles(roles: tuple[Role, ...]) -> bool:
-    return bool(roles) and set(roles) != set(SIGNED_IN)
+def _refuses_some(needs: tuple[Need, ...]) -> bool:
+    return bool(needs) and set(needs) != set(SIGNED_IN)
 
 
 def _of_the_inputs(inputs: dict[str, Any], keyed: bool) -> set[int]:

@@ -12,8 +12,8 @@ from werkzeug.exceptions import Unauthorized
 
 from portal.core.errors import Forbidden
 from portal.core.networks import subscriber_of
-from portal.core.roles import Actor, Role
-from portal.guards import SIGNED_IN, find_session
+from portal.core.roles import Actor, Need, Role
+from portal.guards import SIGNED_IN, find_session, may
 from portal.guards import origin as origin
 from portal.guards import public as public
 from portal.guards import requires as stamp
@@ -48,7 +48,7 @@ def unauthorized(text: str) -> Unauthorized:
     return Unauthorized(text, www_authenticate=WWWAuthenticate("bearer"))
 
 
-def _admit(roles: tuple[Role, ...]) -> None:
+def _admit(needs: tuple[Need, ...]) -> None:
     if request.method == "OPTIONS":
         # A CORS preflight carries no token; it only learns the allowed methods.
         return
@@ -56,7 +56,9 @@ def _admit(roles: tuple[Role, ...]) -> None:
     found = find_session(ids[1]) if ids else None
     if found is None:
         raise unauthorized(_("Send a valid access token: Authorization: Bearer <token>."))
-    if found.actor.role not in roles:
+    if not may(found.actor, needs, request.method):
+        if found.actor.member_of and needs != (Role.CUSTOMER,):
+            raise Forbidden(_("Your role in this shop does not allow this. Ask the shop's owner."))
         raise Forbidden(_("This is for another kind of account than yours."))
     g.actor = found.actor
 

@@ -13,7 +13,7 @@ from pydantic import Field
 from portal.core.errors import PortalError, collecting
 from portal.core.money import parse_amount
 from portal.core.payments import NOTE_LONGEST, REASON_LONGEST, RECORDED, Method
-from portal.core.roles import Role
+from portal.core.roles import Permission, Role
 from portal.extensions import adapters, db, now
 from portal.http_errors import problem
 from portal.presentation.outcomes import payment_failed
@@ -60,11 +60,11 @@ class NewPayment(Body):
     also={202: {"status": "processing", "receipt": None, "received_on": None}},
 )
 @bp.input(NewPayment, example=examples.NEW_PAYMENT)
-@requires(Role.MERCHANT, Role.CUSTOMER)
+@requires(Permission.RECORD, Role.CUSTOMER)
 def create(plan_id: UUID, json_data: NewPayment) -> ResponseReturnValue:
     """Pay an amount of what is owed, or as its shop record one: what is due first is paid first"""
     currency = listing.currency_of_plan(db.session, actor(), plan_id)
-    if actor().role is Role.MERCHANT:
+    if actor().member_of:
         return _record(plan_id, json_data, currency), 201
     with collecting() as faults:
         for name in sorted(json_data.model_fields_set - {"amount"}):
@@ -83,7 +83,7 @@ class NewReversal(Body):
     bp, answers.Payment, {"reversed": "25.00"}, refusals=(404,), instead=examples.NOT_RECORDED, keyed=True
 )
 @bp.input(NewReversal, example=examples.NEW_REVERSAL)
-@requires(Role.MERCHANT)
+@requires(Permission.RECORD)
 def reverse(plan_id: UUID, payment_id: UUID, json_data: NewReversal) -> ResponseReturnValue:
     """Reverse a payment that you recorded: what did not come in is owed again"""
     wanted = ReversalRequest(plan_id, payment_id, json_data.reason)

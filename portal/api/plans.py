@@ -16,7 +16,7 @@ from pydantic import Field
 from portal.core.errors import Faults
 from portal.core.money import parse_amount
 from portal.core.payments import REASON_LONGEST
-from portal.core.roles import Role
+from portal.core.roles import Permission, Role
 from portal.core.schedule import Frequency
 from portal.core.states import PlanState
 from portal.extensions import adapters, db, now
@@ -85,7 +85,7 @@ class Offering:
     bp, answers.Plan, status=201, instead=examples.NO_PART | examples.TOO_MANY_OPEN_OFFERS, keyed=True
 )
 @bp.input(NewPlan, example=examples.NEW_PLAN)
-@requires(Role.MERCHANT)
+@requires(Permission.OFFER)
 def create(json_data: NewPlan) -> ResponseReturnValue:
     """Offer a plan"""
     proposal = json_data.proposal()
@@ -93,7 +93,7 @@ def create(json_data: NewPlan) -> ResponseReturnValue:
     def offer() -> UUID:
         return offers.offer(db.session, actor(), proposal, now())
 
-    return _once(actor().id, Offering(proposal), offer), 201
+    return _once(actor().merchant_id, Offering(proposal), offer), 201
 
 
 class PlansQuery(PageQuery):
@@ -209,7 +209,7 @@ def decline(plan_id: UUID, json_data: Nothing) -> ResponseReturnValue:
     keyed=True,
 )
 @bp.input(Nothing)
-@requires(Role.MERCHANT)
+@requires(Permission.CANCEL)
 def cancel(plan_id: UUID, json_data: Nothing) -> ResponseReturnValue:
     """Revoke an offer, or cancel all that is owed on a plan and return nothing"""
 
@@ -238,7 +238,7 @@ class NewWriteOff(Body):
     keyed=True,
 )
 @bp.input(NewWriteOff, example=examples.NEW_WRITE_OFF)
-@requires(Role.MERCHANT)
+@requires(Permission.WRITE_OFF)
 def write_off(plan_id: UUID, json_data: NewWriteOff) -> ResponseReturnValue:
     """Stop collecting what is owed on an active plan"""
     request = write_offs.WriteOff(plan_id, json_data.reason)
@@ -269,7 +269,7 @@ class NewRefund(Body):
     also={202: {"status": "processing"}},
 )
 @bp.input(NewRefund, example=examples.NEW_REFUND)
-@requires(Role.MERCHANT)
+@requires(Permission.REFUND)
 def refund(plan_id: UUID, json_data: NewRefund) -> ResponseReturnValue:
     """Refund an amount: what is owed is cancelled from the end, the rest goes back"""
     amount = parse_amount(json_data.amount, actor().currency, "amount")

@@ -1,4 +1,4 @@
-"""Roles, and the actor that services receive."""
+"""Roles, the permissions of a shop's members, and the actor that services receive."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
+from .errors import N_, Forbidden
 from .networks import browser_of, network_of
 
 # The merchant row to which messages and events of no shop belong: the portal itself.
@@ -18,12 +19,47 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
+class Permission(StrEnum):
+    """What a member may do for the shop. Reading needs none of them."""
+
+    OFFER = "offer"
+    RECORD = "record"
+    REFUND = "refund"
+    CANCEL = "cancel"
+    WRITE_OFF = "write_off"
+    AMEND = "amend"
+    EXPORT = "export"
+    SETTINGS = "settings"
+    KEYS = "keys"
+    TEAM = "team"
+
+
+class MemberRole(StrEnum):
+    OWNER = "owner"
+    MANAGER = "manager"
+    SELLER = "seller"
+    BOOKKEEPER = "bookkeeper"
+
+
+# The one table of what each role in a shop may do.
+PERMISSIONS: dict[MemberRole, frozenset[Permission]] = {
+    MemberRole.OWNER: frozenset(Permission),
+    MemberRole.MANAGER: frozenset(Permission) - {Permission.KEYS, Permission.TEAM},
+    MemberRole.SELLER: frozenset({Permission.OFFER, Permission.RECORD, Permission.AMEND}),
+    MemberRole.BOOKKEEPER: frozenset({Permission.EXPORT}),
+}
+
+# What a view asks for: a permission in the shop, or to be of some kind. ``Role.MERCHANT`` is any member of a shop, who
+# may read.
+Need = Role | Permission
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A signed-in person. ``currency``, ``timezone`` and ``csv_separator`` are a merchant's; others: empty, UTC, comma.
+    """A signed-in person, and the shop that they act for: ``member_of`` and ``member_role``, or None without one.
 
-    A merchant's id is also the id of its row in ``merchants``. ``must_verify``: this portal verifies
-    addresses, and this person's is not verified yet.
+    ``currency``, ``timezone`` and ``csv_separator`` are that shop's; without one: empty, UTC, comma.
+    ``must_verify``: this portal verifies addresses, and this person's is not verified yet.
     """
 
     id: UUID
@@ -39,6 +75,27 @@ class Actor:
     earlier_timezones: tuple[str, ...] = ()
     email_verified: bool = False
     must_verify: bool = False
+    member_of: UUID | None = None
+    member_role: MemberRole | None = None
+
+    @property
+    def merchant_id(self) -> UUID:
+        """The shop that the person acts for. Raises ``Forbidden`` without one."""
+        if self.member_of is None:
+            raise Forbidden(N_("Only a shop can do this."))
+        return self.member_of
+
+    @property
+    def permissions(self) -> frozenset[Permission]:
+        return PERMISSIONS[self.member_role] if self.member_role else frozenset()
+
+    def may(self, need: Need) -> bool:
+        """Whether the person is what a view asks for."""
+        if isinstance(need, Permission):
+            return need in self.permissions
+        if need is Role.MERCHANT:
+            return self.member_of is not None
+        return self.role is need
 
     @property
     def timezones(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from .payments import Payment, Refund, Reversal
 from .plans import Acceptance, Installment, Plan
 from .records import Event, EventOrigin, IdempotencyKey, JobRun, Message, Reminder
 from .rollups import CohortRollup, DueRollup, PostedRollup
-from .users import Customer, LoginAttempt, Merchant, User, UserSession, UserToken
+from .users import Customer, LoginAttempt, Member, Merchant, User, UserSession, UserToken
 
 __all__ = [
     "Acceptance",
@@ -20,6 +20,7 @@ __all__ = [
     "Installment",
     "JobRun",
     "LoginAttempt",
+    "Member",
     "Merchant",
     "Message",
     "Payment",

@@ -79,8 +79,11 @@ class Plan(Base):
     accepted_on: Mapped[date | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+    # Who sent the offer for the shop.
+    created_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
     # Read together with the plan when it is locked.
     shop_suspended_at: Mapped[datetime | None] = query_expression()
+    shop_contact: Mapped[uuid.UUID] = query_expression()
 
     __table_args__ = (
         UniqueConstraint("merchant_id", "reference"),

@@ -23,6 +23,7 @@ RIGHTS = {
     "idempotency_keys": REMOVE,
     "job_runs": REMOVE,
     "login_attempts": REMOVE,
+    "members": REMOVE,
     "metric_deltas": REMOVE,
     "sessions": REMOVE,
     "user_tokens": REMOVE,

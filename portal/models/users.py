@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import datetime
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueConstraint, case, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from .base import Base, new_id
@@ -46,7 +46,8 @@ class User(Base):
 class UserSession(Base):
     """A person signed in on a browser or in a program. Ending it deletes the row, which invalidates its tokens.
 
-    ``id`` is random, since the cookie and the tokens hold it; ``browser`` is in words.
+    ``id`` is random, since the cookie and the tokens hold it; ``browser`` is in words; ``merchant_id`` is the shop that
+    the person acts for in it.
     """
 
     __tablename__ = "sessions"
@@ -58,6 +59,7 @@ class UserSession(Base):
     created_at: Mapped[datetime]
     last_seen_at: Mapped[datetime]
     ends_at: Mapped[datetime]
+    merchant_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("merchants.id"))
 
     __table_args__ = (
         CheckConstraint("ends_at > created_at", name="ends_at"),
@@ -97,7 +99,8 @@ class Merchant(Base):
     Offers of a suspended shop cannot be accepted. ``offers_per_day`` bounds those to addresses that never accepted one;
     None is no bound. Plans keep the zone of their terms; ``earlier_timezones`` are those in which the
     shop may have some. ``account_numbers`` are its own, by the names of the ledger's accounts.
-    Its id is its user's id: one shop a user, without a second unique key beside the tenant's.
+    ``user_id`` is who opened it, and the id of the shop that a person opened by signing up; ``members`` has who acts
+    for it now.
     """
 
     __tablename__ = "merchants"
@@ -116,9 +119,24 @@ class Merchant(Base):
     offers_per_day: Mapped[int | None] = mapped_column(default=50, server_default="50")
 
     __table_args__ = (
-        CheckConstraint("user_id = id OR user_id IS NULL", name="user"),
         CheckConstraint("offers_per_day >= 0", name="offers_per_day"),
         CheckConstraint("csv_separator IN (',', ';')", name="csv_separator"),
+    )
+
+
+class Member(Base):
+    """A person who acts for a shop, in a role that decides what they may do there."""
+
+    __tablename__ = "members"
+
+    merchant_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("merchants.id"), primary_key=True)
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    role: Mapped[str] = mapped_column(String(10))
+    created_at: Mapped[datetime]
+
+    __table_args__ = (
+        CheckConstraint("role IN ('owner', 'manager', 'seller', 'bookkeeper')", name="role"),
+        Index("ix_members_user_id", "user_id"),
     )
 
 
@@ -154,3 +172,14 @@ class LoginAttempt(Base):
     at: Mapped[datetime]
 
     __table_args__ = (Index("ix_login_attempts_account_at", "account", "at"),)
+
+
+# Which shop a user acts for who has chosen none: one that they own, else where they have been a member longest.
+DEFAULT_SHOP = (
+    select(Member.merchant_id)
+    .where(Member.user_id == User.id)
+    .order_by(case((Member.role == "owner", 0), else_=1), Member.created_at, Member.merchant_id)
+    .limit(1)
+    .correlate(User)
+    .scalar_subquery()
+)

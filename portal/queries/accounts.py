@@ -10,8 +10,9 @@ from uuid import UUID
 from sqlalchemy import Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
-from portal.core.roles import Actor, Role
-from portal.models import Merchant, User
+from portal.core.roles import Actor, MemberRole, Role
+from portal.models import Member, Merchant, User
+from portal.models.users import DEFAULT_SHOP
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +26,8 @@ class Shop:
     csv_separator: str
 
 
-def select_actor(*more: Any) -> Select[Any]:
-    """Users who can sign in, with what ``actor_of`` needs, and after that ``more`` columns."""
+def select_actor(people: Any, shop: Any, *more: Any) -> Select[Any]:
+    """Those ``people`` who can sign in, with what ``actor_of`` needs for ``shop``, and after that ``more`` columns."""
     return (
         select(
             User.id,
@@ -41,22 +42,34 @@ def select_actor(*more: Any) -> Select[Any]:
             func.coalesce(Merchant.csv_separator, ","),
             User.email_verified_at.is_not(None).label("email_verified"),
             Merchant.earlier_timezones,
+            Member.merchant_id,
+            Member.role,
             *more,
         )
-        .select_from(User)
-        .outerjoin(Merchant, Merchant.id == User.id)
+        .select_from(people)
+        .outerjoin(Member, (Member.user_id == User.id) & (Member.merchant_id == shop))
+        .outerjoin(Merchant, Merchant.id == Member.merchant_id)
         .where(User.deactivated_at.is_(None))
     )
 
 
 def actor_of(row: Sequence[Any]) -> Actor:
     """The actor from the first columns of ``select_actor``."""
-    user_id, role, *rest, verified, earlier_timezones = row
-    zones = tuple(earlier_timezones or ())
-    return Actor(user_id, Role(role), *rest, earlier_timezones=zones, email_verified=bool(verified))
+    user_id, role, *rest, verified, earlier_timezones, merchant_id, member_role = row
+    return Actor(
+        user_id,
+        Role(role),
+        *rest,
+        earlier_timezones=tuple(earlier_timezones or ()),
+        email_verified=bool(verified),
+        member_of=merchant_id,
+        member_role=MemberRole(member_role) if member_role else None,
+    )
 
 
-_ACTOR = select_actor().where(User.id == bindparam("id"), User.session_version == bindparam("version"))
+_ACTOR = select_actor(User, DEFAULT_SHOP).where(
+    User.id == bindparam("id"), User.session_version == bindparam("version")
+)
 
 
 def find_actor(session: Session, user_id: UUID, session_version: int) -> Actor | None:
@@ -88,5 +101,5 @@ def get_choices(session: Session, user_id: UUID) -> Choices:
 def get_shop(session: Session, merchant: Actor) -> Shop:
     columns = Merchant.name, Merchant.support_email, Merchant.currency, Merchant.timezone
     separator = func.coalesce(Merchant.csv_separator, ",")
-    row = session.execute(select(*columns, separator).where(Merchant.id == merchant.id)).one()
+    row = session.execute(select(*columns, separator).where(Merchant.id == merchant.merchant_id)).one()
     return Shop(*row)

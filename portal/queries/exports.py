@@ -122,7 +122,7 @@ def plans(session: Session, merchant: Actor, now: datetime, wanted: ExportFilter
     """The plans that ``wanted`` chooses: two statements a batch."""
     query = (
         select(Plan)
-        .where(Plan.merchant_id == merchant.id, *_chosen(merchant, now, wanted))
+        .where(Plan.merchant_id == merchant.merchant_id, *_chosen(merchant, now, wanted))
         .order_by(Plan.id)
         .limit(BATCH)
     )
@@ -141,7 +141,7 @@ def installments(
     query = (
         select(*_SHOWN)
         .join(Plan)
-        .where(Installment.merchant_id == merchant.id, *_chosen(merchant, now, wanted))
+        .where(Installment.merchant_id == merchant.merchant_id, *_chosen(merchant, now, wanted))
         .order_by(Installment.plan_id, Installment.number)
         .limit(BATCH)
     )
@@ -249,7 +249,7 @@ def _payments(merchant: Actor, wanted: ExportFilter) -> Select[Any]:
         )
         .join(Plan, (Plan.merchant_id == Payment.merchant_id) & (Plan.id == Payment.plan_id))
         .join(User, User.id == Plan.customer_id)
-        .where(Payment.merchant_id == merchant.id, Payment.state == "succeeded", *days)
+        .where(Payment.merchant_id == merchant.merchant_id, Payment.state == "succeeded", *days)
     )
 
 
@@ -275,7 +275,7 @@ def _reversals(merchant: Actor, wanted: ExportFilter) -> Select[Any]:
         .join(Payment, (Payment.merchant_id == Reversal.merchant_id) & (Payment.id == Reversal.payment_id))
         .join(Plan, (Plan.merchant_id == Payment.merchant_id) & (Plan.id == Payment.plan_id))
         .join(User, User.id == Plan.customer_id)
-        .where(Reversal.merchant_id == merchant.id, *days)
+        .where(Reversal.merchant_id == merchant.merchant_id, *days)
     )
 
 
@@ -301,7 +301,7 @@ def _refunds(merchant: Actor, wanted: ExportFilter) -> Select[Any]:
         )
         .join(Plan, (Plan.merchant_id == Refund.merchant_id) & (Plan.id == Refund.plan_id))
         .join(User, User.id == Plan.customer_id)
-        .where(Refund.merchant_id == merchant.id, Refund.returned > 0, *days)
+        .where(Refund.merchant_id == merchant.merchant_id, Refund.returned > 0, *days)
     )
 
 

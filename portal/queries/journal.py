@@ -78,7 +78,7 @@ def _postings(merchant: Actor, days: DateRange) -> Select[Any]:
         )
         .join(Plan, (Plan.merchant_id == Installment.merchant_id) & (Plan.id == Installment.plan_id))
         .outerjoin(Payment, (Payment.merchant_id == Posting.merchant_id) & (Payment.id == Posting.payment_id))
-        .where(Posting.merchant_id == merchant.id, Posting.posted_on.between(days.first, days.last))
+        .where(Posting.merchant_id == merchant.merchant_id, Posting.posted_on.between(days.first, days.last))
         .order_by(Posting.posted_on, Posting.id)
         .limit(BATCH)
     )
@@ -86,4 +86,4 @@ def _postings(merchant: Actor, days: DateRange) -> Select[Any]:
 
 def account_numbers(session: Session, merchant: Actor) -> dict[str, str]:
     """The shop's own numbers by the ledger's accounts, as far as it has named any."""
-    return session.scalars(select(Merchant.account_numbers).where(Merchant.id == merchant.id)).one()
+    return session.scalars(select(Merchant.account_numbers).where(Merchant.id == merchant.merchant_id)).one()

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from portal.core.calendar import business_date
 from portal.core.errors import NotFound
-from portal.core.roles import Actor, Role
+from portal.core.roles import Actor
 from portal.core.states import PlanState, shown_state
 from portal.models import Installment, Plan
 
@@ -60,8 +60,8 @@ def installments(
 ) -> list[ListedInstallment]:
     """At most ``limit`` own installments by due date and id, those of offers too; those that come ``after``."""
     query = _installments().where(owned_by(actor)).order_by(Installment.due_on, Installment.id).limit(limit)
-    if actor.role is Role.MERCHANT:
-        query = query.where(Installment.merchant_id == actor.id)
+    if actor.member_of:
+        query = query.where(Installment.merchant_id == actor.merchant_id)
     if status:
         query = query.where(installment_status(status, _today(session, actor, now)))
     if after:
@@ -82,9 +82,9 @@ def get_installment(session: Session, actor: Actor, installment_id: UUID, now: d
 
 def get_plan(session: Session, actor: Actor, plan_id: UUID, now: datetime) -> PlanView:
     """The plan for either of its two parties. Raises ``NotFound`` for another's."""
-    of_merchant = actor.role is Role.MERCHANT
+    of_merchant = actor.member_of is not None
     statement = _one_plan(of_merchant, only_accepted=actor.must_verify and not of_merchant)
-    found = load_plan_views(session, statement, {"plan": plan_id, "party": actor.id}, now)
+    found = load_plan_views(session, statement, {"plan": plan_id, "party": actor.member_of or actor.id}, now)
     if not found:
         raise NotFound()
     return found[0]
@@ -116,8 +116,8 @@ def currency_of_plan(session: Session, actor: Actor, plan_id: UUID) -> str:
 
 
 def owned_by(actor: Actor) -> ColumnElement[bool]:
-    """A merchant's plans are those it offered, anybody else's those that were offered to that person."""
-    return Plan.merchant_id == actor.id if actor.role is Role.MERCHANT else offered_to(actor)
+    """A member's plans are those that the shop offered, anybody else's those that were offered to that person."""
+    return Plan.merchant_id == actor.merchant_id if actor.member_of else offered_to(actor)
 
 
 def offered_to(customer: Actor) -> ColumnElement[bool]:
@@ -128,7 +128,7 @@ def offered_to(customer: Actor) -> ColumnElement[bool]:
 
 def _today(session: Session, actor: Actor, now: datetime) -> Today:
     """The date of the actor's plans, each in its own zone."""
-    if actor.role is Role.MERCHANT:
+    if actor.member_of:
         return today_of_plans(actor.timezones, now)
     zones = session.scalars(select(Plan.timezone).where(owned_by(actor)).distinct())
     return today_of_plans([*zones] or ["UTC"], now)

@@ -115,7 +115,7 @@ def _sums(session: Session, merchant: Actor, plans: Subquery) -> tuple[int, int,
             func.coalesce(func.sum(Installment.amount), 0),
             func.coalesce(func.sum(amounts_of(Installment)["revenue"]), 0),
             func.coalesce(func.sum(case((plans.c.state == "active", Installment.owed), else_=0)), 0),
-        ).join(plans, (Installment.merchant_id == merchant.id) & (Installment.plan_id == plans.c.id))
+        ).join(plans, (Installment.merchant_id == merchant.merchant_id) & (Installment.plan_id == plans.c.id))
     ).one()
     return int(row[0]), int(row[1]), int(row[2])
 
@@ -137,7 +137,7 @@ def _listed(merchant: Actor, now: datetime, listing: PlanListQuery) -> list[Colu
     conditions = narrowed(listing.search, listing.status, today_of_plans(merchant.timezones, now))
     if listing.by_due:
         conditions.append(Plan.state == "active")
-    return [Plan.merchant_id == merchant.id, *conditions]
+    return [Plan.merchant_id == merchant.merchant_id, *conditions]
 
 
 def _ordered(query: Select[Any], merchant: Actor, listing: PlanListQuery) -> Select[Any]:
@@ -146,7 +146,7 @@ def _ordered(query: Select[Any], merchant: Actor, listing: PlanListQuery) -> Sel
     columns: list[Any] = [Plan.id]
     if listing.by_due:
         query = query.join(
-            Installment, (Installment.merchant_id == merchant.id) & (Installment.plan_id == Plan.id)
+            Installment, (Installment.merchant_id == merchant.merchant_id) & (Installment.plan_id == Plan.id)
         ).where(Installment.owed > 0, ~_owed_earlier())
         columns = [Installment.due_on, Installment.id]
     # The newest plan has the greatest id, the plan that is due next the smallest day.
@@ -178,7 +178,7 @@ def _place(plan: PlanView, listing: PlanListQuery) -> Cursor:
 def get_payment(session: Session, merchant: Actor, payment_id: UUID) -> PaymentView:
     """Raises ``NotFound`` for another's."""
     found = payments(
-        session, payments_query().where(Payment.merchant_id == merchant.id, Payment.id == payment_id)
+        session, payments_query().where(Payment.merchant_id == merchant.merchant_id, Payment.id == payment_id)
     )
     if not found:
         raise NotFound()
@@ -187,5 +187,5 @@ def get_payment(session: Session, merchant: Actor, payment_id: UUID) -> PaymentV
 
 def latest_payments(session: Session, merchant: Actor, limit: int = 8) -> list[PaymentView]:
     """The payments that succeeded last."""
-    query = payments_query().where(Payment.merchant_id == merchant.id, Payment.state == "succeeded")
+    query = payments_query().where(Payment.merchant_id == merchant.merchant_id, Payment.state == "succeeded")
     return payments(session, query.limit(limit))

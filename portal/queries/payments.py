@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Select, case, func, select
 from sqlalchemy.orm import Session
 
 from portal.core.errors import NotFound
-from portal.core.roles import Actor, Role
+from portal.core.roles import Actor
 from portal.models import Installment, Payment, Plan
 from portal.models.ledger import Allocation
 
@@ -93,7 +93,7 @@ def get_payment(session: Session, actor: Actor, payment_id: UUID) -> ListedPayme
 
 
 def _owned_by(actor: Actor) -> ColumnElement[bool]:
-    return (Payment.merchant_id if actor.role is Role.MERCHANT else Payment.customer_id) == actor.id
+    return Payment.merchant_id == actor.merchant_id if actor.member_of else Payment.customer_id == actor.id
 
 
 def _chosen(wanted: PaymentFilter) -> list[ColumnElement[bool]]:

@@ -10,9 +10,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.core.ledger import Account
-from portal.core.roles import Actor, Role
+from portal.core.roles import Actor
 from portal.models import Installment, Payment, Plan, Refund
 from portal.models.ledger import Posting, RefundAllocation
+
+from .listing import owned_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +36,10 @@ class ListedRefund:
 
 def refunds(session: Session, actor: Actor, *, before: UUID | None, limit: int) -> list[ListedRefund]:
     """At most ``limit`` refunds of own plans, newest first, those older than ``before``: three statements."""
-    owner = Plan.merchant_id if actor.role is Role.MERCHANT else Plan.customer_id
     query = (
         select(Refund)
         .join(Plan, (Plan.merchant_id == Refund.merchant_id) & (Plan.id == Refund.plan_id))
-        .where(owner == actor.id)
+        .where(owned_by(actor))
         .order_by(Refund.id.desc())
         .limit(limit)
     )

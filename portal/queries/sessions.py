@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, or_, select
+from sqlalchemy import and_, bindparam, join, or_, select
 from sqlalchemy.orm import Session
 
 from portal.core.accounts import attempts_key
@@ -56,11 +56,12 @@ _IN_FORCE = and_(
 )
 
 # Built once: every request asks this, and building a statement takes longer than running it.
-_SESSION = (
-    select_actor(UserSession.id, UserSession.last_seen_at)
-    .join(UserSession, UserSession.user_id == User.id)
-    .where(UserSession.id == bindparam("session_id"), _IN_FORCE)
-)
+_SESSION = select_actor(
+    join(User, UserSession, UserSession.user_id == User.id),
+    UserSession.merchant_id,
+    UserSession.id,
+    UserSession.last_seen_at,
+).where(UserSession.id == bindparam("session_id"), _IN_FORCE)
 
 
 def find_session(session: Session, session_id: UUID, now: datetime) -> OpenSession | None:

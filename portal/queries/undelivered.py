@@ -48,7 +48,7 @@ def list_undelivered(session: Session, merchant: Actor, now: datetime) -> list[U
 def _failed(merchant: Actor, now: datetime) -> Select[Any]:
     since = now - SHOWN_FOR
     query: Select[Any] = select(Message.id).where(
-        Message.merchant_id == merchant.id,
+        Message.merchant_id == merchant.merchant_id,
         Message.state == "failed",
         # What the portal itself withheld is no fault of the address.
         ~Message.error.startswith("Not sent:"),

@@ -22,7 +22,7 @@ from portal.core.roles import PORTAL_ID, Actor, Origin, Role
 from portal.core.text import clean_line, clean_name, fold
 from portal.models import Merchant, Plan, User, UserToken, new_id
 
-from . import events, sessions, shops
+from . import events, members, sessions, shops
 from .notifications import notify_person
 from .transaction import insert_once
 
@@ -87,7 +87,7 @@ def sign_up(
     except IntegrityError as error:
         raise InvalidInput.at("username", N_("That username is taken.")) from error
     if new.role is Role.MERCHANT:
-        _open_shop(session, user.id, new, now)
+        members.open_shop(session, user.id, new.name, new.email, new.currency, new.timezone, now)
     events.record(session, "account_opened", merchant_id=PORTAL_ID, actor_id=user.id, at=now, role=new.role)
     return user.id
 
@@ -104,25 +104,6 @@ def is_unproved(session: Session, user: User) -> bool:
     bought = (Plan.customer_id == user.id) & Plan.acceptance_id.is_not(None)
     used = select(Plan.id).where(or_(Plan.merchant_id == user.id, bought))
     return session.scalars(used.limit(1)).first() is None
-
-
-def _open_shop(session: Session, user_id: UUID, new: NewAccount, now: datetime) -> None:
-    """The user's shop; one that an earlier sign-up left has offered nothing, and keeps its currency."""
-    shop = session.get(Merchant, user_id)
-    if shop:
-        shop.name, shop.support_email, shop.timezone = new.name, new.email, new.timezone
-        return
-    session.add(
-        Merchant(
-            id=user_id,
-            user_id=user_id,
-            name=new.name,
-            support_email=new.email,
-            currency=new.currency,
-            timezone=new.timezone,
-            created_at=now,
-        )
-    )
 
 
 def find_or_invite(session: Session, email: str, language: str, now: datetime) -> User:
@@ -272,20 +253,22 @@ def change_shop(
         if not is_time_zone(timezone):
             faults.add("timezone", N_("Choose a time zone from the list."))
     shop = session.scalars(
-        select(Merchant).where(Merchant.id == merchant.id).with_for_update(key_share=True)
+        select(Merchant).where(Merchant.id == merchant.merchant_id).with_for_update(key_share=True)
     ).one()
     # Plans keep the zone of their terms; the daily job still visits it.
     zones = dict.fromkeys([shop.timezone, *shop.earlier_timezones])
     shop.earlier_timezones = [zone for zone in zones if zone != timezone]
     shop.name, shop.support_email, shop.timezone = name, support_email, timezone
-    events.record(session, "shop_changed", merchant_id=merchant.id, actor_id=merchant.id, at=now)
+    events.record(session, "shop_changed", merchant_id=shop.id, actor_id=merchant.id, at=now)
 
 
 def choose_csv_separator(session: Session, merchant: Actor, separator: str) -> None:
     """Set the separator of a shop's CSV files. Raises ``InvalidInput``."""
     if separator not in rules.CSV_SEPARATORS:
         raise InvalidInput.at("csv_separator", N_("Choose a separator from the list."))
-    session.execute(update(Merchant).where(Merchant.id == merchant.id).values(csv_separator=separator))
+    session.execute(
+        update(Merchant).where(Merchant.id == merchant.merchant_id).values(csv_separator=separator)
+    )
 
 
 def name_accounts(session: Session, merchant: Actor, numbers: dict[str, str], now: datetime) -> None:
@@ -298,8 +281,8 @@ def name_accounts(session: Session, merchant: Actor, numbers: dict[str, str], no
                     number, account, longest=rules.ACCOUNT_NUMBER_LONGEST, required=False
                 )
     kept = {account: number for account, number in named.items() if number}
-    session.execute(update(Merchant).where(Merchant.id == merchant.id).values(account_numbers=kept))
-    events.record(session, "shop_changed", merchant_id=merchant.id, at=now, actor_id=merchant.id)
+    session.execute(update(Merchant).where(Merchant.id == merchant.merchant_id).values(account_numbers=kept))
+    events.record(session, "shop_changed", merchant_id=merchant.merchant_id, at=now, actor_id=merchant.id)
 
 
 def create_admin(session: Session, email: str, password_hash: str, now: datetime) -> UUID:

@@ -52,7 +52,7 @@ def correct(session: Session, merchant: Actor, plan_id: UUID, email: str, now: d
     """
     email = clean_email(email, "customer_email")
     wrong = session.scalars(
-        select(Plan).where(Plan.merchant_id == merchant.id, Plan.id == plan_id)
+        select(Plan).where(Plan.merchant_id == merchant.merchant_id, Plan.id == plan_id)
     ).one_or_none()
     if wrong is None:
         raise NotFound()
@@ -74,7 +74,7 @@ def correct(session: Session, merchant: Actor, plan_id: UUID, email: str, now: d
     events.record(
         session,
         "offer_address_corrected",
-        merchant_id=merchant.id,
+        merchant_id=plan.merchant_id,
         actor_id=merchant.id,
         plan_id=plan.id,
         at=now,

@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 from portal.core import states, terms
 from portal.core.accounts import clean_email
 from portal.core.calendar import business_date, offer_last_day
-from portal.core.errors import N_, Conflict, Forbidden, InvalidInput, collecting
-from portal.core.roles import Actor, Origin, Role
+from portal.core.errors import N_, Conflict, InvalidInput, collecting
+from portal.core.roles import Actor, Origin
 from portal.core.schedule import Frequency, Line, build_schedule
 from portal.core.states import PlanState
 from portal.core.text import clean_line
@@ -22,7 +22,7 @@ from portal.models import Acceptance, Installment, Merchant, Plan, new_id
 
 from . import customers, ledger, verification
 from .notifications import queue_email, record_and_notify
-from .plans import lock_for_customer, lock_for_merchant
+from .plans import lock_for_customer, lock_for_merchant, with_contact
 from .transaction import insert_rows
 
 # Without 0, 1, I, L and O, which people mix up when they read a reference aloud.
@@ -66,12 +66,7 @@ def offer(session: Session, merchant: Actor, proposal: Proposal, now: datetime) 
     """
     _check_may_offer(session, merchant)
     email, description, lines = validate_proposal(merchant, proposal, now)
-    # Offers of one shop wait for each other here, so that they are counted.
-    shop = session.get_one(Merchant, merchant.id, with_for_update={"key_share": True}, populate_existing=True)
-    if shop.suspended_at:
-        raise Conflict(
-            N_("Your shop is suspended, so it cannot send offers. Contact support."), code="shop_suspended"
-        )
+    shop = _lock_shop(session, merchant)
     customer_id = customers.receive_offer(session, shop, email, merchant.language, now)
     last_day = offer_last_day(business_date(now, shop.timezone))
     text = _terms_text(shop, email, description, proposal, lines, last_day)
@@ -81,6 +76,7 @@ def offer(session: Session, merchant: Actor, proposal: Proposal, now: datetime) 
         reference=_new_reference(),
         customer_id=customer_id,
         customer_email=email,
+        created_by=merchant.id,
         description=description,
         total=proposal.total,
         currency=shop.currency,
@@ -99,11 +95,21 @@ def offer(session: Session, merchant: Actor, proposal: Proposal, now: datetime) 
     return plan.id
 
 
+def _lock_shop(session: Session, merchant: Actor) -> Merchant:
+    """Offers of one shop wait for each other here, so that they are counted. Raises ``Conflict`` when suspended."""
+    shop = session.get_one(
+        Merchant, merchant.merchant_id, with_for_update={"key_share": True}, populate_existing=True
+    )
+    if shop.suspended_at:
+        raise Conflict(
+            N_("Your shop is suspended, so it cannot send offers. Contact support."), code="shop_suspended"
+        )
+    return shop
+
+
 def _check_may_offer(session: Session, merchant: Actor) -> None:
     """Only a shop can, and its first offer needs a verified address."""
-    if merchant.role is not Role.MERCHANT:
-        raise Forbidden(N_("Only a shop can offer a plan."))
-    offered = select(Plan.id).where(Plan.merchant_id == merchant.id).limit(1)
+    offered = select(Plan.id).where(Plan.merchant_id == merchant.merchant_id).limit(1)
     if merchant.must_verify and session.scalars(offered).first() is None:
         verification.require_verified(merchant)
 
@@ -195,6 +201,8 @@ def activate(
     if state is not PlanState.OFFERED:
         raise Conflict(states.REFUSALS[state], code=f"plan_{state}")
     event = states.transition(state, PlanState.ACTIVE)
+    # Read before the plan is written, which forgets it.
+    contact = plan.shop_contact
     if plan.shop_suspended_at:
         raise Conflict(N_("This shop is suspended, so its offers cannot be accepted."), code="shop_suspended")
     session.add(
@@ -216,7 +224,7 @@ def activate(
     session.flush()
     ledger.agree(session, plan, now, today)
     record_and_notify(session, plan, event, "plan_accepted", plan.customer_id, plan.customer_id, now)
-    queue_email(session, plan, "plan_accepted_shop", plan.merchant_id, now)
+    queue_email(session, plan, "plan_accepted_shop", contact, now)
 
 
 def decline(session: Session, customer: Actor, plan_id: UUID, now: datetime) -> None:
@@ -226,9 +234,10 @@ def decline(session: Session, customer: Actor, plan_id: UUID, now: datetime) -> 
     event = states.transition(
         states.shown_state(PlanState(plan.state), plan.last_day, today), PlanState.DECLINED
     )
+    contact = plan.shop_contact
     plan.state, plan.updated_at = PlanState.DECLINED, now
     session.flush()
-    record_and_notify(session, plan, event, "offer_declined", plan.merchant_id, customer.id, now)
+    record_and_notify(session, plan, event, "offer_declined", contact, customer.id, now)
 
 
 def revoke(session: Session, merchant: Actor, plan_id: UUID, now: datetime) -> None:
@@ -256,12 +265,15 @@ def expire(
         )
         .order_by(Plan.id)
         .limit(batch)
-        .with_for_update(key_share=True)
+        .options(with_contact)
+        .with_for_update(key_share=True, of=Plan)
+        .execution_options(populate_existing=True)
     )
     plans = list(session.scalars(past))
     for plan in plans:
         event = states.transition(PlanState(plan.state), PlanState.EXPIRED)
+        contact = plan.shop_contact
         plan.state, plan.updated_at = PlanState.EXPIRED, now
         session.flush()
-        record_and_notify(session, plan, event, "offer_expired", plan.merchant_id, None, now)
+        record_and_notify(session, plan, event, "offer_expired", contact, None, now)
     return len(plans)

@@ -8,16 +8,16 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session, with_expression
 
 from portal.core import states
 from portal.core.calendar import business_date
 from portal.core.errors import N_, Conflict, Forbidden, NotFound
 from portal.core.ledger import Entry
-from portal.core.roles import Actor, Role
+from portal.core.roles import Actor, MemberRole, Role
 from portal.core.states import PlanState
-from portal.models import Installment, Merchant, Plan, Refund
+from portal.models import Installment, Member, Merchant, Plan, Refund, User
 
 from . import idempotency, ledger
 from .notifications import record_and_notify, schedule_facts
@@ -91,9 +91,24 @@ def lock(session: Session, merchant_id: UUID, plan_id: UUID, now: datetime) -> t
 
 
 _SUSPENDED = select(Merchant.suspended_at).where(Merchant.id == Plan.merchant_id).scalar_subquery()
+# Who gets the shop's emails about a plan: the member who sent the offer, else the owner.
+_ACTIVE = (
+    select(Member.user_id)
+    .join(User, User.id == Member.user_id)
+    .where(Member.merchant_id == Plan.merchant_id, User.deactivated_at.is_(None))
+    .correlate(Plan)
+    .limit(1)
+)
+_OWNER = select(Member.user_id).where(Member.merchant_id == Plan.merchant_id, Member.role == MemberRole.OWNER)
+_CONTACT = func.coalesce(
+    _ACTIVE.where(Member.user_id == Plan.created_by).scalar_subquery(),
+    _ACTIVE.where(Member.role == MemberRole.OWNER).order_by(Member.created_at).scalar_subquery(),
+    _OWNER.correlate(Plan).order_by(Member.created_at).limit(1).scalar_subquery(),
+)
+with_contact = with_expression(Plan.shop_contact, _CONTACT)
 _LOCKED = (
     select(Plan)
-    .options(with_expression(Plan.shop_suspended_at, _SUSPENDED))
+    .options(with_expression(Plan.shop_suspended_at, _SUSPENDED), with_contact)
     .where(Plan.merchant_id == bindparam("merchant"), Plan.id == bindparam("plan"))
     .with_for_update(key_share=True, of=Plan)
     .execution_options(populate_existing=True)
@@ -121,15 +136,13 @@ def lock_for_customer(session: Session, customer: Actor, plan_id: UUID, now: dat
 
 def lock_for_merchant(session: Session, merchant: Actor, plan_id: UUID, now: datetime) -> tuple[Plan, date]:
     """The merchant's own plan, locked, and the date in its zone. Raises ``NotFound`` for another's."""
-    if merchant.role is not Role.MERCHANT:
-        raise Forbidden(N_("Only the shop of a plan can do this."))
-    return _find_and_lock(session, Plan.merchant_id == merchant.id, plan_id, now)
+    return _find_and_lock(session, Plan.merchant_id == merchant.merchant_id, plan_id, now)
 
 
 def get_for_merchant(session: Session, merchant: Actor, plan_id: UUID) -> Plan:
     """The merchant's own plan as it is now, without a lock. Raises ``NotFound`` for another's."""
     plan = session.scalars(
-        select(Plan).where(Plan.merchant_id == merchant.id, Plan.id == plan_id)
+        select(Plan).where(Plan.merchant_id == merchant.merchant_id, Plan.id == plan_id)
     ).one_or_none()
     if plan is None:
         raise NotFound()

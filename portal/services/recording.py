@@ -95,7 +95,7 @@ def record_once(
     def act() -> dict[str, Any]:
         return answer(record(session, merchant, wanted, now))
 
-    return idempotency.once(session, merchant.id, merchant.id, key, wanted, now, act)
+    return idempotency.once(session, merchant.merchant_id, merchant.id, key, wanted, now, act)
 
 
 def record(session: Session, merchant: Actor, wanted: Recording, now: datetime) -> UUID:

@@ -117,6 +117,7 @@ def settle(
     """
     with unit_of_work(session):
         plan, today = lock(session, merchant_id, plan_id, now)
+        contact = plan.shop_contact
         row = session.get_one(Refund, (merchant_id, refund_id), populate_existing=True)
         if row.state != PaymentState.PROCESSING:
             return answer_of(session, row)
@@ -137,7 +138,7 @@ def settle(
         kind = "refund_returned" if complete else "refund_declined"
         events.record(session, kind, merchant_id=merchant_id, plan_id=plan_id, at=now, **facts)
         if not complete:
-            queue_email(session, plan, kind, merchant_id, now, cause=row.id, **facts)
+            queue_email(session, plan, kind, contact, now, cause=row.id, **facts)
         answer = answer_of(session, row)
         idempotency.answer(session, merchant_id, answer.stored(), refund_id=refund_id)
         return answer

@@ -91,10 +91,10 @@ def refund(
         answer, is_new = _intend(session, merchant, request, key, now)
     if not is_new or answer.status != PaymentState.PROCESSING:
         return answer
-    asked = refund_requests(session, merchant.id, answer.refund_id)
+    asked = refund_requests(session, merchant.merchant_id, answer.refund_id)
     try:
         outcomes = ask_each(gateway, asked, again=False)
-        return settle(session, merchant.id, answer.plan_id, answer.refund_id, outcomes, now)
+        return settle(session, merchant.merchant_id, answer.plan_id, answer.refund_id, outcomes, now)
     except (ProviderUnavailable, Busy):
         return answer  # The settling job goes on from here.
 

@@ -62,7 +62,7 @@ def reverse_once(
         reverse(session, merchant, wanted, now)
         return answer()
 
-    return idempotency.once(session, merchant.id, merchant.id, key, wanted, now, act)
+    return idempotency.once(session, merchant.merchant_id, merchant.id, key, wanted, now, act)
 
 
 def reverse(session: Session, merchant: Actor, wanted: ReversalRequest, now: datetime) -> None:

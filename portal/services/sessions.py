@@ -13,6 +13,7 @@ from portal.core.errors import Busy, NotFound
 from portal.core.roles import PORTAL_ID, Actor, Origin
 from portal.core.sessions import SEEN_EVERY
 from portal.models import Event, EventOrigin, User, UserSession
+from portal.models.users import DEFAULT_SHOP
 
 from . import events
 from .notifications import notify_person
@@ -34,16 +35,17 @@ def open_session(
     None if the password was changed or the user deactivated since ``version`` was read with it: a session must not
     outlive the password that opened it, so a password change waits for this row or is seen here.
     """
-    current = session.scalars(
-        select(User.session_version)
+    current = session.execute(
+        select(User.session_version, DEFAULT_SHOP)
         .where(User.id == user_id, User.deactivated_at.is_(None))
-        .with_for_update(read=True)
+        .with_for_update(read=True, of=User)
     ).first()
-    if current != version:
+    if current is None or current[0] != version:
         return None
     # Unlike other ids this one must not be guessed from when it was made.
     session_id = uuid4()
     about = {"id": session_id, "user_id": user_id, "browser": origin.browser, "network": origin.network}
+    about["merchant_id"] = current[1]
     times = {"created_at": now, "last_seen_at": now, "ends_at": now + lasts}
     if not known_device and _is_new_device(session, user_id, origin):
         facts = {"browser": origin.browser, "network": origin.network, "signed_in_at": now.isoformat()}

@@ -15,9 +15,9 @@ from flask_login import UserMixin, current_user, login_user
 from htmx_flask import request
 
 from portal.core.errors import N_, Forbidden
-from portal.core.roles import Actor, Role
+from portal.core.roles import Actor, Need, Role
 from portal.extensions import login_manager
-from portal.guards import SIGNED_IN, find_session
+from portal.guards import SIGNED_IN, find_session, may
 from portal.guards import origin as origin
 from portal.guards import public as public
 from portal.guards import requires as stamp
@@ -55,10 +55,12 @@ class SignedIn(UserMixin):
         return self.actor.role
 
 
-def _admit(roles: tuple[Role, ...]) -> Response | None:
+def _admit(needs: tuple[Need, ...]) -> Response | None:
     if not current_user.is_authenticated:
         return _sign_in_first()
-    if roles == (Role.CUSTOMER,) and current_user.role is not Role.CUSTOMER:
+    if may(current_user.actor, needs, request.method):
+        return None
+    if needs == (Role.CUSTOMER,):
         raise Forbidden(
             _(
                 "You are signed in as %(name)s, which is not a customer's account. An offer sent to its address "
@@ -66,14 +68,14 @@ def _admit(roles: tuple[Role, ...]) -> Response | None:
                 name=current_user.name,
             )
         )
-    if current_user.role not in roles:
-        raise Forbidden(
-            _(
-                "You are signed in as %(name)s, and this page is for another kind of account.",
-                name=current_user.name,
-            )
+    if current_user.actor.member_of and Role.ADMIN not in needs:
+        raise Forbidden(_("Your role in this shop does not allow this. Ask the shop's owner."))
+    raise Forbidden(
+        _(
+            "You are signed in as %(name)s, and this page is for another kind of account.",
+            name=current_user.name,
         )
-    return None
+    )
 
 
 requires = partial(stamp, admit=_admit)
@@ -85,13 +87,12 @@ def actor() -> Actor:
     return current_user.actor
 
 
-def home_url(role: Role) -> str:
-    """Where a person of this role starts."""
-    return url_for(
-        {Role.MERCHANT: "merchant.dashboard", Role.CUSTOMER: "customer.home", Role.ADMIN: "admin.overview"}[
-            role
-        ]
-    )
+def home_url(person: Actor) -> str:
+    """Where a person starts: who signed up as a shop at the one they act for."""
+    if person.role is Role.ADMIN:
+        return url_for("admin.overview")
+    selling = person.role is Role.MERCHANT and person.member_of
+    return url_for("merchant.dashboard" if selling else "customer.home")
 
 
 def local_path(target: str | None) -> str | None:

@@ -67,8 +67,11 @@ HOSTILE: dict[str, list[Changes]] = {
     "ck_sessions_ends_at": [{"ends_at": NOW}],
     "fk_sessions_user_id": ASTRAY,
     "fk_event_origins_merchant_id_event_id": ASTRAY,
-    "ck_merchants_user": [lambda row, shop: {"user_id": shop.customer}],
     "fk_merchants_user_id": [lambda row, shop: {"user_id": row["id"]}],
+    "ck_members_role": [{"role": "admin"}],
+    "fk_members_merchant_id": ASTRAY,
+    "fk_members_user_id": ASTRAY,
+    "fk_sessions_merchant_id": ASTRAY,
     "ck_plans_not_to_oneself": [lambda row, shop: {"customer_id": shop.id}],
     "ck_plans_total": [{"total": 10**12 + 1}],
     "ck_plans_num_installments": [
@@ -91,6 +94,7 @@ HOSTILE: dict[str, list[Changes]] = {
     "uq_plans_merchant_id_reference": TWICE,
     "fk_plans_merchant_id": ASTRAY,
     "fk_plans_customer_id": ASTRAY,
+    "fk_plans_created_by": ASTRAY,
     # Its own id is all that the acceptance may name, and then there has to be one.
     "fk_plans_acceptance": [
         lambda row, shop: {"state": "active", "acceptance_id": row["id"], "accepted_on": TODAY}

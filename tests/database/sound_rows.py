@@ -112,6 +112,12 @@ SOUND: dict[str, Callable[[Shop], Row]] = {
         "timezone": "UTC",
         "created_at": NOW,
     },
+    "members": lambda shop: {
+        "merchant_id": shop.id,
+        "user_id": next(shop.strangers),
+        "role": "seller",
+        "created_at": NOW,
+    },
     "customers": lambda shop: _of(shop, user_id=next(shop.strangers), created_at=NOW),
     "sessions": lambda shop: {
         "id": uuid4(),

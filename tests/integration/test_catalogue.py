@@ -81,9 +81,13 @@ def test_a_shared_table_points_to_no_tenant(catalogue):
 def test_indexes_serve_a_merchant_or_one_of_the_named_lookups(catalogue, tenants):
     for table in tenants:
         for index in catalogue.get_indexes(table):
-            assert index["column_names"][0] in {"merchant_id", "id", "customer_id", "created_at"}, index[
-                "name"
-            ]
+            assert index["column_names"][0] in {
+                "merchant_id",
+                "id",
+                "customer_id",
+                "user_id",
+                "created_at",
+            }, index["name"]
 
 
 def test_a_lookup_by_id_alone_has_a_plain_index(catalogue):
@@ -105,6 +109,7 @@ def test_ids_are_made_by_the_program(session, columns):
         ("merchants", "offers_per_day"),
         ("payments", "method"),
         ("payments", "note"),
+        ("payments", "recovery"),
         ("refunds", "reason"),
     }
 

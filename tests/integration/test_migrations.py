@@ -18,9 +18,10 @@ from portal import create_app
 from portal.adapters.gateway import Simulator
 from portal.core.roles import PORTAL_ID
 from portal.extensions import db
-from portal.models import DueRollup, Installment, Merchant, Reminder, User
+from portal.models import DueRollup, Installment, Member, Merchant, Plan, Reminder, User
 from portal.models.ledger import Allocation, Posting, RefundAllocation
 from portal.queries import metrics
+from portal.queries.sessions import find_session
 from portal.services import outbox, refunds, rollups
 from portal.services.transaction import unit_of_work
 from tests import factories
@@ -205,6 +206,22 @@ def rows_of(*models):
     rows = [db.session.execute(select(table).order_by(*table.primary_key)).all() for table in tables]
     db.session.remove()
     return rows
+
+
+def test_whoever_opened_a_shop_owns_it_and_goes_on_in_the_sessions_that_are_open(migrated):
+    shop, ada = factories.make_merchant(db.session), factories.make_customer(db.session)
+    plan_id = factories.offered_plan(db.session, shop, ada.email)
+    opened = {factories.open_session(db.session, person): person for person in (shop, ada)}
+    db.session.remove()
+    flask_migrate.downgrade(directory=MIGRATIONS, revision="0029_recoveries")
+    assert "members" not in inspect(db.engine).get_table_names()
+    flask_migrate.upgrade(directory=MIGRATIONS)
+    members = db.session.execute(select(Member.merchant_id, Member.user_id, Member.role)).all()
+    assert members == [(shop.id, shop.id, "owner")]
+    for session_id, person in opened.items():
+        assert find_session(db.session, session_id, factories.NOW).actor == person
+    assert db.session.get_one(Plan, (shop.id, plan_id)).created_by == shop.id
+    assert factories.broken_invariants(db.session) == []
 
 
 @pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)

@@ -83,11 +83,11 @@ def dashboard(session: Session, merchant: Actor, now: datetime, period: str = Pe
     Raises ``ValueError`` for a period that does not exist.
     """
     frame = sources.frame_of(merchant, now, period)
-    due = sources.by_due_date(session, merchant.id, frame)
-    posted = sources.by_posting_day(session, merchant.id, frame)
-    cohorts = sources.by_month_of_acceptance(session, merchant.id, frame)
+    due = sources.by_due_date(session, merchant.merchant_id, frame)
+    posted = sources.by_posting_day(session, merchant.merchant_id, frame)
+    cohorts = sources.by_month_of_acceptance(session, merchant.merchant_id, frame)
     span, before = frame.span, frame.previous
-    newest = sources.newest_late(session, merchant.id, frame)
+    newest = sources.newest_late(session, merchant.merchant_id, frame)
     late = Late(due.total("owed", end=frame.today), due.total("owed_count", end=frame.today)) + newest
     fell_due = DateRange(span.first, frame.yesterday)
     return Dashboard(

@@ -57,7 +57,9 @@ def debtors(session: Session, merchant: Actor, now: datetime) -> dict[str, list[
         days |= {f"first{place}": span.first, f"last{place}": span.last}
     statement = _statement(frame) if frame.elsewhere else _usual_statement()
     found: dict[str, list[Debtor]] = defaultdict(list)
-    for age, name, email, owed, count in session.execute(statement, {"merchant": merchant.id} | days):
+    for age, name, email, owed, count in session.execute(
+        statement, {"merchant": merchant.merchant_id} | days
+    ):
         found[age].append(Debtor(name, email, int(owed), count))
     return dict(found)
 

@@ -71,7 +71,7 @@ def days_of(first: date) -> DateRange:
 
 def month(session: Session, merchant: Actor, first: date) -> Month:
     """The month's figures, by the dates of its postings: two statements."""
-    opening = receivable_before(session, merchant.id, first)
+    opening = receivable_before(session, merchant.merchant_id, first)
     sums = (func.coalesce(func.sum(_value(figure)), 0).label(name) for name, figure in FIGURES.items())
     row = session.execute(select(*sums).where(*_posted(merchant, days_of(first)))).one()
     return Month(first, merchant.currency, opening, {name: int(getattr(row, name)) for name in FIGURES})
@@ -97,7 +97,7 @@ def month_rows(
 
 
 def _posted(merchant: Actor, days: DateRange) -> tuple[ColumnElement[bool], ...]:
-    return Posting.merchant_id == merchant.id, Posting.posted_on.between(days.first, days.last)
+    return Posting.merchant_id == merchant.merchant_id, Posting.posted_on.between(days.first, days.last)
 
 
 def _value(figure: MonthFigure) -> ColumnElement[int]:

@@ -108,7 +108,7 @@ def rows_of(
     query = query.where(on > date.min)
     order = (on.desc(), row_id.desc()) if falling else (on, row_id)
     query = query.order_by(*order).limit(limit + 1)
-    found = [Row(*row) for row in session.execute(query, {"merchant": merchant.id})]
+    found = [Row(*row) for row in session.execute(query, {"merchant": merchant.merchant_id})]
     more, shown = len(found) > limit, found[:limit]
     if backwards:
         shown.reverse()

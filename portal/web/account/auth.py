@@ -91,7 +91,7 @@ class SignUpForm(PageForm):
 @limiter.limit(OPEN_TO_ALL, methods=["POST"])
 def signup() -> ResponseReturnValue:
     if current_user.is_authenticated:
-        return redirect(home_url(current_user.role), 303)
+        return redirect(home_url(current_user.actor), 303)
     defaults = {
         "currency": current_app.config["PORTAL_CURRENCY"],
         "timezone": current_app.config["PORTAL_TIMEZONE"],
@@ -120,7 +120,7 @@ def _open_account(new: accounts.NewAccount) -> ResponseReturnValue:
         opened = sessions.open_session(db.session, user_id, version, origin(), now(), PAGES_LAST)
     person = start_session(opened)
     welcome = _("Welcome, %(name)s. Your account is ready.", name=person.name)
-    return known_browser.remember(done(home_url(person.role), welcome), person.id)
+    return known_browser.remember(done(home_url(person), welcome), person.id)
 
 
 class SignInForm(PageForm):
@@ -133,7 +133,7 @@ class SignInForm(PageForm):
 @limiter.limit(SIGN_INS, methods=["POST"])
 def login() -> ResponseReturnValue:
     if current_user.is_authenticated:
-        return redirect(home_url(current_user.role), 303)
+        return redirect(home_url(current_user.actor), 303)
     form, target = SignInForm(), local_path(request.args.get("next"))
     if form.validate_on_submit():
         with form.collecting():
@@ -149,7 +149,7 @@ def login() -> ResponseReturnValue:
             )
             if opened:
                 person = start_session(opened)
-                answer = redirect(target or home_url(person.role), 303)
+                answer = redirect(target or home_url(person), 303)
                 return known_browser.remember(answer, person.id)
             form.form_errors = [_("Wrong email or password.")]
     page = render_template("auth/login.html", form=form, target=target, draft=form_drafts.exists())

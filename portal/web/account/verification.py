@@ -56,7 +56,7 @@ def verify(token: str) -> ResponseReturnValue:
             opened = _confirm(link_id, email, form.password.data)
             if opened:
                 person = start_session(opened)
-                answer = done(home_url(person.role), _("Your email address is verified."))
+                answer = done(home_url(person), _("Your email address is verified."))
                 return known_browser.remember(answer, person.id)
             form.password.errors = [_("This is not the password that was chosen at sign-up.")]
     page = render_template("auth/verify.html", form=form, email=email, token=token)
@@ -96,7 +96,7 @@ def send_again() -> Response:
     text = _(
         "We have sent the email again. If it does not arrive, wait a few minutes and look in your spam folder."
     )
-    return done(referring_page() or home_url(actor().role), text, "info")
+    return done(referring_page() or home_url(actor()), text, "info")
 
 
 def _read(token: str) -> UUID | None:

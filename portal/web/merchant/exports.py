@@ -16,7 +16,7 @@ from flask import Blueprint, Response, request, stream_with_context
 from portal.core.calendar import business_date
 from portal.core.errors import N_, InvalidInput, NotFound
 from portal.core.money import Money, decimal_text
-from portal.core.roles import Role
+from portal.core.roles import Permission
 from portal.extensions import db, now
 from portal.queries import exports
 from portal.services import events
@@ -42,7 +42,7 @@ FORMULA_START = re.compile(r"(^|[,;\t\r\n])(?=[\s\"]*[=+\-@\uff1d\uff0b\uff0d\uf
 
 
 @bp.get("/<what>.csv")
-@requires(Role.MERCHANT)
+@requires(Permission.EXPORT)
 def download(what: str) -> Response:
     """One file, narrowed by ``search`` and ``plan_status`` like the list of plans; installments by ``status`` too,
     payments by the days ``from`` and ``to``. An unsupported filter is an error, so that no unfiltered file is sent."""

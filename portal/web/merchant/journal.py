@@ -16,7 +16,7 @@ from portal.core.errors import N_, InvalidInput, NotFound
 from portal.core.ledger import Account, Entry
 from portal.core.money import Money, decimal_text
 from portal.core.periods import month_of
-from portal.core.roles import Role
+from portal.core.roles import Permission
 from portal.extensions import db, now
 from portal.queries import journal
 from portal.queries.journal import JournalEntry
@@ -73,7 +73,7 @@ class Line:
 
 
 @bp.get("/exports/journal.csv")
-@requires(Role.MERCHANT)
+@requires(Permission.EXPORT)
 def as_csv() -> Response:
     """Two lines for each posting of the month: its debit and its credit."""
     first = _month()
@@ -83,7 +83,7 @@ def as_csv() -> Response:
 
 
 @bp.get("/exports/journal.beancount")
-@requires(Role.MERCHANT)
+@requires(Permission.EXPORT)
 def as_beancount() -> Response:
     """The month's postings as transactions, after the accounts that they name."""
     first = _month()
@@ -180,7 +180,7 @@ class AccountsForm(PageForm):
 
 
 @bp.route("/settings/accounts", methods=["GET", "POST"])
-@requires(Role.MERCHANT)
+@requires(Permission.SETTINGS)
 @form_drafts.preserve(*Account)
 def account_numbers() -> Response | tuple[str, int]:
     known = journal.account_numbers(db.session, actor())

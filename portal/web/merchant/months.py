@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from portal.core.calendar import business_date
 from portal.core.errors import NotFound
 from portal.core.periods import MONTH, month_of
-from portal.core.roles import Role
+from portal.core.roles import Permission
 from portal.extensions import db, now
 from portal.presentation import formats
 from portal.presentation.i18n import language
@@ -24,7 +24,7 @@ from .numbers import cursor, cursor_text
 YEARS = range(1900, 3000)
 
 
-@requires(Role.MERCHANT)
+@requires(Permission.EXPORT)
 def show(month: str) -> str:
     first = first_day(month)
     found = metrics.month(db.session, actor(), first)
@@ -40,7 +40,7 @@ def show(month: str) -> str:
     )
 
 
-@requires(Role.MERCHANT)
+@requires(Permission.EXPORT)
 def show_rows(month: str, figure: str) -> str:
     """The postings of one ``figure``, a page of them."""
     first = first_day(month)

@@ -13,7 +13,7 @@ from wtforms.validators import InputRequired
 
 from portal.core.errors import Conflict
 from portal.core.payments import NOTE_LONGEST, RECORDED, Method
-from portal.core.roles import Role
+from portal.core.roles import Permission
 from portal.core.states import PlanState
 from portal.extensions import db, now
 from portal.presentation.i18n import amount_text, error_text
@@ -76,7 +76,7 @@ class RecordForm(KeyedForm):
 
 
 @bp.route("/new", methods=["GET", "POST"])
-@requires(Role.MERCHANT)
+@requires(Permission.RECORD)
 @form_drafts.preserve(*TYPED)
 def new(plan_id: UUID) -> Response:
     plan = listing.get_plan(db.session, actor(), plan_id, now())
@@ -114,7 +114,7 @@ def _record(form: RecordForm) -> str:
 
 
 @bp.post("/preview")
-@requires(Role.MERCHANT)
+@requires(Permission.RECORD)
 @form_drafts.preserve(*TYPED, page="merchant_payments.new")
 def preview(plan_id: UUID) -> Response:
     """What recording the payment would do, as far as the form is filled in; writes nothing."""

@@ -18,7 +18,7 @@ from wtforms.validators import InputRequired, ValidationError
 from portal.core.accounts import shown_email
 from portal.core.calendar import business_date
 from portal.core.errors import Conflict, TooMany
-from portal.core.roles import Role
+from portal.core.roles import Permission, Role
 from portal.core.schedule import MAX_INSTALLMENTS, Frequency, Line
 from portal.extensions import db, now
 from portal.presentation.activity import email_name, timeline_of
@@ -161,7 +161,7 @@ class OfferForm(KeyedForm):
 
 
 @bp.route("/new", methods=["GET", "POST"])
-@requires(Role.MERCHANT)
+@requires(Permission.OFFER)
 @form_drafts.preserve(*TYPED)
 def new() -> Response:
     in_a_month = business_date(now(), actor().timezone) + relativedelta(months=1)
@@ -198,11 +198,13 @@ def _offer_once(form: OfferForm) -> UUID:
         return {"plan_id": str(offers.offer(db.session, actor(), proposal, now()))}
 
     key = form.idempotency_key
-    return UUID(idempotency.once(db.session, actor().id, actor().id, key, proposal, now(), send)["plan_id"])
+    return UUID(
+        idempotency.once(db.session, actor().merchant_id, actor().id, key, proposal, now(), send)["plan_id"]
+    )
 
 
 @bp.post("/preview")
-@requires(Role.MERCHANT)
+@requires(Permission.OFFER)
 @form_drafts.preserve(*TYPED, page="merchant_plans.new")
 def preview() -> Response:
     """The schedule that the form would write, as far as it is filled in; writes nothing."""
@@ -238,7 +240,7 @@ def show(plan_id: UUID) -> Response:
 
 
 @bp.post("/<uuid:plan_id>/revoke")
-@requires(Role.MERCHANT)
+@requires(Permission.OFFER)
 def revoke(plan_id: UUID) -> Response:
     try:
         with unit_of_work(db.session):
@@ -253,7 +255,7 @@ class AddressForm(PageForm):
 
 
 @bp.post("/<uuid:plan_id>/address")
-@requires(Role.MERCHANT)
+@requires(Permission.OFFER)
 def correct_address(plan_id: UUID) -> Response:
     """Send an offer that nobody answered to another address instead."""
     form = AddressForm()
@@ -272,7 +274,7 @@ def correct_address(plan_id: UUID) -> Response:
 
 
 @bp.post("/<uuid:plan_id>/cancel")
-@requires(Role.MERCHANT)
+@requires(Permission.CANCEL)
 def cancel(plan_id: UUID) -> Response:
     form = MoneyForm()
     if not form.validate():

@@ -13,7 +13,7 @@ from wtforms import BooleanField
 from portal.core.errors import Conflict
 from portal.core.money import decimal_text
 from portal.core.payments import REASON_LONGEST
-from portal.core.roles import Role
+from portal.core.roles import Permission
 from portal.extensions import adapters, db, now
 from portal.presentation.i18n import amount_text, error_text
 from portal.presentation.outcomes import refund_declined, refund_processing
@@ -44,7 +44,7 @@ class RefundForm(KeyedForm):
 
 
 @bp.get("")
-@requires(Role.MERCHANT)
+@requires(Permission.REFUND)
 def show(plan_id: UUID) -> Response:
     """The form, and once it names an amount what refunding it would do; writes nothing."""
     plan = listing.get_plan(db.session, actor(), plan_id, now())
@@ -56,7 +56,7 @@ def show(plan_id: UUID) -> Response:
 
 
 @bp.post("")
-@requires(Role.MERCHANT)
+@requires(Permission.REFUND)
 @form_drafts.preserve("amount", "reason")
 def refund(plan_id: UUID) -> Response:
     plan = listing.get_plan(db.session, actor(), plan_id, now())

@@ -11,7 +11,7 @@ from flask_babel import lazy_gettext as _l
 
 from portal.core.errors import Conflict
 from portal.core.payments import REASON_LONGEST
-from portal.core.roles import Role
+from portal.core.roles import Permission
 from portal.extensions import db, now
 from portal.presentation.i18n import amount_text, error_text
 from portal.queries import listing, merchant
@@ -36,7 +36,7 @@ class ReversalForm(MoneyForm):
 
 
 @bp.route("/reverse", methods=["GET", "POST"])
-@requires(Role.MERCHANT)
+@requires(Permission.RECORD)
 @form_drafts.preserve("reason")
 def reverse(plan_id: UUID, payment_id: UUID) -> Response:
     form = ReversalForm(form_drafts.restore())

@@ -10,7 +10,7 @@ from wtforms.fields import SelectChoice
 
 from portal.core.accounts import NAME_LONGEST
 from portal.core.calendar import time_zones
-from portal.core.roles import Role
+from portal.core.roles import Permission
 from portal.extensions import db, now
 from portal.queries import accounts as shops
 from portal.services import accounts
@@ -35,7 +35,7 @@ class SettingsForm(PageForm):
     )
 
 
-@requires(Role.MERCHANT)
+@requires(Permission.SETTINGS)
 @form_drafts.preserve("name", "support_email", "timezone", "csv_separator")
 def show() -> Response | tuple[str, int]:
     shop = shops.get_shop(db.session, actor())

@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from portal.core.errors import Conflict
-from portal.core.roles import Role
+from portal.core.roles import Permission
 from portal.extensions import db, now
 from portal.presentation.i18n import error_text
 from portal.queries import listing
@@ -30,13 +30,13 @@ class WriteOffForm(MoneyForm):
 
 
 @bp.get("")
-@requires(Role.MERCHANT)
+@requires(Permission.WRITE_OFF)
 def show(plan_id: UUID) -> Response:
     return _page(plan_id, WriteOffForm(form_drafts.restore()))
 
 
 @bp.post("")
-@requires(Role.MERCHANT)
+@requires(Permission.WRITE_OFF)
 @form_drafts.preserve("reason")
 def write_off(plan_id: UUID) -> Response:
     form = WriteOffForm()

@@ -17,7 +17,7 @@ bp = Blueprint("pages", __name__)
 @public
 def home() -> ResponseReturnValue:
     if current_user.is_authenticated:
-        return redirect(home_url(current_user.role), 303)
+        return redirect(home_url(current_user.actor), 303)
     return render_template("home.html")
 
 

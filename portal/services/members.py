@@ -1,0 +1,43 @@
+"""Shops and who acts for them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from portal.core.roles import MemberRole
+from portal.models import Member, Merchant
+
+
+def open_shop(
+    session: Session,
+    owner_id: UUID,
+    name: str,
+    support_email: str,
+    currency: str,
+    timezone: str,
+    now: datetime,
+) -> None:
+    """Open the shop of a person who signs up as a merchant: its id is the person's, and the person owns it.
+
+    One that an earlier sign-up left has offered nothing, and keeps its currency.
+    """
+    shop = session.get(Merchant, owner_id)
+    if shop:
+        shop.name, shop.support_email, shop.timezone = name, support_email, timezone
+        return
+    session.add(
+        Merchant(
+            id=owner_id,
+            user_id=owner_id,
+            name=name,
+            support_email=support_email,
+            currency=currency,
+            timezone=timezone,
+            created_at=now,
+        )
+    )
+    session.flush()
+    session.add(Member(merchant_id=owner_id, user_id=owner_id, role=MemberRole.OWNER, created_at=now))
