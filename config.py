@@ -55,6 +55,7 @@ def load_settings(environ: Mapping[str, str]) -> dict[str, Any]:
         "TRUSTED_PROXIES": _count(environ, "TRUSTED_PROXIES"),
         "STYLEGUIDE": environ.get("PORTAL_STYLEGUIDE") == "1",
         "CHEAP_PASSWORDS": _cheap_passwords(environ, portal_url),
+        "ADMINS_NEED_SECOND_FACTOR": secure,
         "SESSION_COOKIE_NAME": "__Host-session" if secure else "session",
         "SESSION_COOKIE_SECURE": secure,
         "SESSION_COOKIE_SAMESITE": "Lax",

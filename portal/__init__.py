@@ -29,7 +29,17 @@ from .extensions import Adapters, babel, csrf, db, htmx, limiter, login_manager,
 from .presentation.emails import EmailRenderer
 from .tasks import jobs, queue
 from .web import languages, rendering, static_files
-from .web.account import addresses, auth, emails, invitations, security, verification
+from .web.account import (
+    addresses,
+    auth,
+    confirmation,
+    emails,
+    invitations,
+    second_factor,
+    second_step,
+    security,
+    verification,
+)
 from .web.admin import pages as admin
 from .web.customer import calendar
 from .web.customer import plans as customer
@@ -43,6 +53,9 @@ BLUEPRINTS = (
     health,
     auth,
     emails,
+    confirmation,
+    second_factor,
+    second_step,
     security,
     verification,
     addresses,

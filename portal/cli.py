@@ -18,7 +18,7 @@ from .core.passwords import check_password
 from .demo import load, sign_ins
 from .extensions import adapters, db, now, owner_engine
 from .queries import self_check as checks
-from .services import accounts, addresses, daily_run, job_runs, outbox, rollups
+from .services import accounts, addresses, daily_run, job_runs, outbox, rollups, second_factor
 from .services.transaction import unit_of_work
 
 
@@ -68,6 +68,19 @@ def change_email(old: str, new: str) -> None:
     except InvalidInput as invalid:
         raise click.ClickException(str(invalid.errors["email"])) from None
     click.echo(f"{old} is {new} now, and signed out everywhere.")
+
+
+@click.command("remove-second-factor")
+@click.argument("email")
+@with_appcontext
+def remove_second_factor(email: str) -> None:
+    """Turn off two-factor sign-in of EMAIL, who lost app and recovery codes; it is recorded, and the person is told."""
+    try:
+        with unit_of_work(db.session):
+            second_factor.remove_by_operator(db.session, email, now())
+    except InvalidInput as invalid:
+        raise click.ClickException(str(invalid.errors["email"])) from None
+    click.echo(f"Two-factor sign-in of {email} is off.")
 
 
 @click.command("demo")
@@ -120,4 +133,13 @@ def recount() -> None:
     click.echo("The sums are counted afresh.")
 
 
-COMMANDS = (create_admin, reset_link, change_email, demo, run_day, self_check, recount)
+COMMANDS = (
+    create_admin,
+    reset_link,
+    change_email,
+    remove_second_factor,
+    demo,
+    run_day,
+    self_check,
+    recount,
+)

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
+import pyotp
 from flask import Flask
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
@@ -23,7 +24,17 @@ from portal.models.ledger import Posting
 from portal.queries import listing, self_check
 from portal.queries.accounts import find_actor, session_version
 from portal.queries.read_models import PlanView
-from portal.services import accounts, offers, payments, recording, refunds, reversals, sessions, write_offs
+from portal.services import (
+    accounts,
+    offers,
+    payments,
+    recording,
+    refunds,
+    reversals,
+    second_factor,
+    sessions,
+    write_offs,
+)
 from portal.services.payment_settlement import Answer
 from portal.services.payments import PaymentRequest, Scope
 from portal.services.recording import Recording
@@ -70,6 +81,20 @@ def account(role: Role, name: str, **more: str) -> accounts.NewAccount:
         "timezone": "UTC",
     }
     return accounts.NewAccount(role, name, **(answers | more))
+
+
+def second_factor_of(
+    session: Session, person: Actor, secret_key: str, now: datetime = NOW
+) -> tuple[str, list[str]]:
+    """Sets up two-factor sign-in; returns the app's secret and the recovery codes. The code of ``now`` is used up."""
+    with unit_of_work(session):
+        second_factor.begin(session, secret_key, person, now)
+    secret = second_factor.find_secret(session, secret_key, person)
+    assert secret
+    with unit_of_work(session):
+        code = pyotp.TOTP(secret).at(now)
+        codes = second_factor.activate(session, secret_key, person, code, Origin("127.0.0.1", ""), now)
+    return secret, codes
 
 
 def sign_up(session: Session, new: accounts.NewAccount, now: datetime = NOW) -> Actor:

@@ -17,6 +17,7 @@ PURPOSES = frozenset(
         "links of offers",
         "links of users",
         "calendar addresses",
+        "secrets of authenticator apps",
     }
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
+from uuid import UUID
 
 from apiflask import APIBlueprint
 from flask import current_app
@@ -22,7 +23,7 @@ from portal.core.sessions import API_LASTS
 from portal.extensions import adapters, db, limiter, now
 from portal.guards import find_session
 from portal.services import accounts, verification
-from portal.services.sign_in import sign_in
+from portal.services.sign_in import SecondFactorNeeded, sign_in, sign_in_with_code
 from portal.services.transaction import unit_of_work
 
 from . import answers, examples, tokens
@@ -149,6 +150,9 @@ def resend_verification() -> ResponseReturnValue:
 class SignIn(Body):
     username: text(EMAIL_LONGEST, minLength=1) = Field(description="The username or the email address.")
     password: text(passwords.LONGEST)
+    otp: text(40) = Field(
+        None, description="With two-factor sign-in: the code of the app, or a recovery code."
+    )
 
 
 @bp.post("/token/")
@@ -175,10 +179,22 @@ def token(json_data: SignIn) -> ResponseReturnValue:
     except InvalidInput as invalid:
         (refusal,) = invalid.errors.values()
         raise InvalidInput({"username": refusal}) from None
+    except SecondFactorNeeded as needed:
+        opened = _with_code(needed, json_data.otp)
     found = find_session(opened) if opened else None
     if found is None:
         raise unauthorized(_("Wrong email or password."))
     return {kind: tokens.issue(found.actor.id, found.id, kind) for kind in Kind}
+
+
+def _with_code(needed: SecondFactorNeeded, code: str | None) -> UUID | None:
+    """A session for who also has the code. Raises ``InvalidInput`` at ``otp``."""
+    if not code:
+        raise InvalidInput.at(
+            "otp", N_("This account signs in with two factors. Send the code of its app, or a recovery code.")
+        )
+    secret_key = current_app.config["SECRET_KEY"]
+    return sign_in_with_code(db.session, secret_key, needed.found, code, origin(), now(), lasts=API_LASTS)
 
 
 class Renew(Body):

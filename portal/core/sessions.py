@@ -9,5 +9,7 @@ PAGES_LAST = timedelta(hours=12)
 API_LASTS = timedelta(days=1)
 # An admin's session ends after this time without a request.
 ADMIN_IDLE = timedelta(minutes=30)
+# So long a person who proved who they are is not asked again before what could take the account over.
+CONFIRMED_FOR = timedelta(minutes=10)
 # The least time between two updates of a session's last use.
 SEEN_EVERY = timedelta(minutes=5)

@@ -6,6 +6,7 @@ from .payments import Payment, Refund, Reversal
 from .plans import Acceptance, Installment, Plan
 from .records import Event, EventOrigin, IdempotencyKey, JobRun, Message, Reminder
 from .rollups import CohortRollup, DueRollup, PostedRollup
+from .second_factors import RecoveryCode, SecondFactor
 from .users import Customer, LoginAttempt, Member, Merchant, User, UserSession, UserToken
 
 __all__ = [
@@ -26,9 +27,11 @@ __all__ = [
     "Payment",
     "Plan",
     "PostedRollup",
+    "RecoveryCode",
     "Refund",
     "Reminder",
     "Reversal",
+    "SecondFactor",
     "User",
     "UserSession",
     "UserToken",

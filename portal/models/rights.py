@@ -25,6 +25,8 @@ RIGHTS = {
     "login_attempts": REMOVE,
     "members": REMOVE,
     "metric_deltas": REMOVE,
+    "recovery_codes": REMOVE,
+    "second_factors": REMOVE,
     "sessions": REMOVE,
     "user_tokens": REMOVE,
 }

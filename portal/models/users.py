@@ -47,7 +47,8 @@ class UserSession(Base):
     """A person signed in on a browser or in a program. Ending it deletes the row, which invalidates its tokens.
 
     ``id`` is random, since the cookie and the tokens hold it; ``browser`` is in words; ``merchant_id`` is the shop that
-    the person acts for in it.
+    the person acts for in it. At ``confirmed_at`` the person last proved who they are: by signing in, or when they were
+    asked again.
     """
 
     __tablename__ = "sessions"
@@ -60,6 +61,7 @@ class UserSession(Base):
     last_seen_at: Mapped[datetime]
     ends_at: Mapped[datetime]
     merchant_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("merchants.id"))
+    confirmed_at: Mapped[datetime | None]
 
     __table_args__ = (
         CheckConstraint("ends_at > created_at", name="ends_at"),

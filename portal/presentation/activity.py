@@ -166,6 +166,8 @@ ACCOUNT_EVENTS = {
     "reset_link_made": N_("Link for a new password made on the command line"),
     "reset_link_used": N_("New password set by a link"),
     "reset_requested": N_("Link for a new password requested"),
+    "second_factor_changed": N_("Two-factor sign-in changed"),
+    "second_factor_removed": N_("Two-factor sign-in turned off on the command line"),
     "session_ended": N_("Session ended"),
     "shop_changed": N_("Shop settings changed"),
     "shop_suspended": N_("Shop suspended"),
@@ -173,6 +175,7 @@ ACCOUNT_EVENTS = {
     "signed_in": N_("Signed in"),
     "user_deactivated": N_("User deactivated"),
     "user_reactivated": N_("User reactivated"),
+    "wrong_code": N_("Wrong code of two-factor sign-in"),
     "wrong_password": N_("Wrong password"),
 }
 
@@ -206,4 +209,5 @@ EMAILS = {
     "email_changed": N_("Your email address was changed"),
     "verify_email": N_("Verify your email address"),
     "account_exists": N_("You already have an account"),
+    "second_factor_changed": N_("Two-factor sign-in was changed"),
 }

@@ -27,6 +27,7 @@ class OpenSession:
     id: UUID
     actor: Actor
     last_seen_at: datetime
+    confirmed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ _SESSION = select_actor(
     UserSession.merchant_id,
     UserSession.id,
     UserSession.last_seen_at,
+    UserSession.confirmed_at,
 ).where(UserSession.id == bindparam("session_id"), _IN_FORCE)
 
 
@@ -68,7 +70,7 @@ def find_session(session: Session, session_id: UUID, now: datetime) -> OpenSessi
     """The session with its actor, in one statement; None once it ended or its user was deactivated."""
     params = {"session_id": session_id, "now": now, "idle_since": now - ADMIN_IDLE}
     row = session.execute(_SESSION, params).one_or_none()
-    return OpenSession(row[-2], actor_of(row[:-2]), row[-1]) if row else None
+    return OpenSession(row[-3], actor_of(row[:-3]), *row[-2:]) if row else None
 
 
 def list_sessions(session: Session, actor: Actor, now: datetime) -> list[SessionView]:

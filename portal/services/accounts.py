@@ -22,7 +22,7 @@ from portal.core.roles import PORTAL_ID, Actor, Origin, Role
 from portal.core.text import clean_line, clean_name, fold
 from portal.models import Merchant, Plan, User, UserToken, new_id
 
-from . import events, members, sessions, shops
+from . import events, members, second_factor, sessions, shops
 from .notifications import notify_person
 from .transaction import insert_once
 
@@ -78,7 +78,7 @@ def sign_up(
     if user.deactivated_at:
         raise InvalidInput.at("email", N_("This address cannot be used here. Contact support."))
     if user.password_hash:
-        end_access(session, user)
+        end_unproved(session, user)
     user.username, user.username_key = new.username, fold(new.username)
     user.name, user.role, user.password_hash = new.name, new.role, password_hash
     user.language = new.language
@@ -332,6 +332,12 @@ def reactivate(session: Session, admin: Actor, user_id: UUID, now: datetime) -> 
         events.record(
             session, "user_reactivated", merchant_id=PORTAL_ID, actor_id=admin.id, at=now, user=str(user_id)
         )
+
+
+def end_unproved(session: Session, user: User) -> None:
+    """End all that somebody has who signed up with the address and never proved it, the second factor too."""
+    end_access(session, user)
+    second_factor.remove(session, user.id)
 
 
 def end_access(session: Session, user: User, keep: UUID | None = None) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from portal.core.calendar import REMINDERS_FROM, business_date, local_time
 from portal.models import Merchant
 
-from . import events, idempotency, job_runs, offers, overdue, reminders, sessions, sign_in, verification
+from . import attempts, events, idempotency, job_runs, offers, overdue, reminders, sessions, verification
 from .overdue import Place
 from .transaction import batch_unit_of_work, unit_of_work
 
@@ -61,7 +61,7 @@ def run(
         counts = {name: count + done.get(name, 0) for name, count in counts.items()}
     with unit_of_work(session):
         idempotency.forget_old(session, now)
-        sign_in.forget_attempts(session, now)
+        attempts.forget_attempts(session, now)
         events.forget_origins(session, now)
         job_runs.forget_old(session, now)
         sessions.forget_ended(session, now)

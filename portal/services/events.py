@@ -60,7 +60,7 @@ def record(
 
 def record_export(session: Session, actor: Actor, file: str, origin: Origin, now: datetime) -> None:
     """Record that somebody took a file of a shop's data."""
-    shop = actor.id
+    shop = actor.merchant_id
     record(session, "exported", merchant_id=shop, actor_id=actor.id, at=now, origin=origin, file=file)
 
 

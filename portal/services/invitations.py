@@ -47,7 +47,7 @@ def claim(
     the address is verified.
     """
     user = _prove(session, plan_id, user_id, now)
-    accounts.end_access(session, user)
+    accounts.end_unproved(session, user)
     if accounts.is_unproved(session, user):
         user.role = Role.CUSTOMER
     user.name, user.password_hash = name, password_hash

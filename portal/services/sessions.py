@@ -6,13 +6,13 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Exists, delete, exists, select, true, update
 from sqlalchemy.orm import Session
 
 from portal.core.errors import Busy, NotFound
 from portal.core.roles import PORTAL_ID, Actor, Origin
 from portal.core.sessions import SEEN_EVERY
-from portal.models import Event, EventOrigin, User, UserSession
+from portal.models import Event, EventOrigin, SecondFactor, User, UserSession
 from portal.models.users import DEFAULT_SHOP
 
 from . import events
@@ -29,15 +29,21 @@ def open_session(
     lasts: timedelta,
     *,
     known_device: bool = False,
+    with_code: bool = False,
 ) -> UUID | None:
     """A new session's id, the event that it began, and an email if the device is a new one.
 
-    None if the password was changed or the user deactivated since ``version`` was read with it: a session must not
-    outlive the password that opened it, so a password change waits for this row or is seen here.
+    None where a second factor is in force and the person signs in without its code. None too if the password was
+    changed or the user deactivated since ``version`` was read with it: a session must not outlive the password that
+    opened it, so a password change waits for this row or is seen here.
     """
     current = session.execute(
         select(User.session_version, DEFAULT_SHOP)
-        .where(User.id == user_id, User.deactivated_at.is_(None))
+        .where(
+            User.id == user_id,
+            User.deactivated_at.is_(None),
+            true() if with_code else ~_second_factor(user_id),
+        )
         .with_for_update(read=True, of=User)
     ).first()
     if current is None or current[0] != version:
@@ -46,13 +52,18 @@ def open_session(
     session_id = uuid4()
     about = {"id": session_id, "user_id": user_id, "browser": origin.browser, "network": origin.network}
     about["merchant_id"] = current[1]
-    times = {"created_at": now, "last_seen_at": now, "ends_at": now + lasts}
+    times = {"created_at": now, "last_seen_at": now, "ends_at": now + lasts, "confirmed_at": now}
     if not known_device and _is_new_device(session, user_id, origin):
         facts = {"browser": origin.browser, "network": origin.network, "signed_in_at": now.isoformat()}
         notify_person(session, "new_device", user_id, now, session_id, **facts)
     insert_rows(session, UserSession, [about | times])
     events.record(session, "signed_in", merchant_id=PORTAL_ID, actor_id=user_id, at=now, origin=origin)
     return session_id
+
+
+def _second_factor(user_id: UUID) -> Exists:
+    """Whether this user's sign-in needs a code."""
+    return exists().where(SecondFactor.user_id == user_id, SecondFactor.active_at.is_not(None))
 
 
 def _is_new_device(session: Session, user_id: UUID, origin: Origin) -> bool:
@@ -76,6 +87,12 @@ def see(session: Session, session_id: UUID, last_seen_at: datetime, now: datetim
     seen = update(UserSession).where(UserSession.id == session_id, UserSession.last_seen_at < now)
     with suppress(Busy), unit_of_work(session, waits=False):
         session.execute(seen.values(last_seen_at=now))
+
+
+def confirm(session: Session, session_id: UUID, now: datetime) -> None:
+    """Note that the session's person has proved again who they are."""
+    confirmed = update(UserSession).where(UserSession.id == session_id)
+    session.execute(confirmed.values(confirmed_at=now))
 
 
 def end(session: Session, actor: Actor, session_id: UUID, origin: Origin, now: datetime) -> None:

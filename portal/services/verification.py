@@ -153,7 +153,7 @@ def reject(session: Session, link_id: UUID | None, now: datetime) -> None:
     user.password_hash = None
     user.username, user.username_key, user.name = user.email, fold(user.email), user.email
     user.role = Role.CUSTOMER
-    accounts.end_access(session, user)
+    accounts.end_unproved(session, user)
     events.record(session, "account_rejected", merchant_id=PORTAL_ID, at=now, user=str(user.id))
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from flask import current_app, flash, request, session, url_for
 from flask_babel import gettext as _
+from flask_login import current_user
 from werkzeug.datastructures import MultiDict
 
 from portal.core.card_numbers import holds_card_number
@@ -48,7 +49,8 @@ def save() -> str | None:
     person = str(session.get("_user_id", "")).partition(".")[0]
     if person and len(json.dumps(values)) <= LONGEST_DRAFT:
         kept = {name: value for name, value in values.items() if not holds_card_number(value)}
-        session[_KEY] = {"person": person, "page": url, "at": now().timestamp(), "fields": kept}
+        about = {"person": person, "page": url, "at": now().timestamp()}
+        session[_KEY] = about | {"fields": kept, "signed_in": current_user.is_authenticated}
     return url
 
 
@@ -71,7 +73,10 @@ def restore() -> MultiDict[str, str] | None:
     del session[_KEY]
     if _too_old(kept):
         return None
-    flash(_("You are signed in again. What you typed is back in the form. It has not been sent."), "info")
+    if kept.get("signed_in"):
+        flash(_("Thank you. What you typed is back in the form. It has not been sent."), "info")
+    else:
+        flash(_("You are signed in again. What you typed is back in the form. It has not been sent."), "info")
     return MultiDict(kept["fields"])
 
 

@@ -9,19 +9,20 @@ from functools import partial
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from flask import Flask, Response, current_app, make_response, redirect, session, url_for
+from flask import Flask, Response, current_app, flash, make_response, redirect, session, url_for
 from flask_babel import gettext as _
 from flask_login import UserMixin, current_user, login_user
 from htmx_flask import request
 
 from portal.core.errors import N_, Forbidden
 from portal.core.roles import Actor, Need, Role
-from portal.extensions import login_manager
+from portal.extensions import db, login_manager
 from portal.guards import SIGNED_IN, find_session, may
 from portal.guards import origin as origin
 from portal.guards import public as public
 from portal.guards import requires as stamp
 from portal.queries.sessions import OpenSession
+from portal.services import second_factor
 
 from . import form_drafts
 
@@ -30,6 +31,11 @@ REMEMBERED = timedelta(days=7)
 
 # A browser reads a second slash or a backslash as the start of another host, and drops control characters.
 LOCAL_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")
+
+# What an admin who needs a second factor can open to set it up, or to leave.
+WITHOUT_SECOND_FACTOR = frozenset(
+    {"security.show", "second_factor.begin", "second_factor.activate", "confirmation.ask", "auth.logout"}
+)
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,10 @@ class SignedIn(UserMixin):
 
 def _admit(needs: tuple[Need, ...]) -> Response | None:
     if not current_user.is_authenticated:
-        return _sign_in_first()
+        return send_first("auth.login")
+    if _lacks_second_factor():
+        flash(_("Admins sign in with two factors here. Set up the second one to go on."), "info")
+        return make_response(redirect(url_for("security.show"), 303))
     if may(current_user.actor, needs, request.method):
         return None
     if needs == (Role.CUSTOMER,):
@@ -75,6 +84,16 @@ def _admit(needs: tuple[Need, ...]) -> Response | None:
             "You are signed in as %(name)s, and this page is for another kind of account.",
             name=current_user.name,
         )
+    )
+
+
+def _lacks_second_factor() -> bool:
+    """Whether this is an admin who has to set one up first: where the portal is served over https."""
+    return (
+        current_app.config["ADMINS_NEED_SECOND_FACTOR"]
+        and current_user.role is Role.ADMIN
+        and request.endpoint not in WITHOUT_SECOND_FACTOR
+        and not second_factor.is_active(db.session, current_user.actor.id)
     )
 
 
@@ -123,12 +142,13 @@ def init_app(app: Flask) -> None:
     login_manager.user_loader(_load)
 
 
-def _sign_in_first() -> Response:
+def send_first(endpoint: str) -> Response:
+    """Send the person to this page before the one that was asked for; what was typed is kept."""
     if request.method == "GET":
         page: str | None = request.full_path.rstrip("?")
     else:
         page = form_drafts.save() or referring_page()
-    url = url_for("auth.login", next=page)
+    url = url_for(endpoint, next=page)
     if request.htmx:
         response = make_response("", 204)
         response.headers["HX-Redirect"] = url

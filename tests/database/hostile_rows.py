@@ -66,6 +66,8 @@ HOSTILE: dict[str, list[Changes]] = {
     "fk_user_tokens_user_id": ASTRAY,
     "ck_sessions_ends_at": [{"ends_at": NOW}],
     "fk_sessions_user_id": ASTRAY,
+    "fk_second_factors_user_id": ASTRAY,
+    "fk_recovery_codes_user_id": ASTRAY,
     "fk_event_origins_merchant_id_event_id": ASTRAY,
     "fk_merchants_user_id": [lambda row, shop: {"user_id": row["id"]}],
     "ck_members_role": [{"role": "admin"}],

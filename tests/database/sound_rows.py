@@ -136,6 +136,13 @@ SOUND: dict[str, Callable[[Shop], Row]] = {
         "created_at": NOW,
         "expires_at": NOW + timedelta(days=1),
     },
+    "second_factors": lambda shop: {
+        "user_id": shop.customer,
+        "secret": "sealed",
+        "last_step": 0,
+        "created_at": NOW,
+    },
+    "recovery_codes": lambda shop: {"user_id": shop.customer, "code_hash": "0" * 64, "created_at": NOW},
     "login_attempts": lambda shop: {"id": uuid4(), "account": "a", "network": "192.0.2.0/24", "at": NOW},
     "plans": lambda shop: _of(
         shop,

@@ -14,6 +14,8 @@ SHARED = {
     "user_tokens",
     "sessions",
     "login_attempts",
+    "recovery_codes",
+    "second_factors",
     "job_runs",
     "merchants",
     "customers",

@@ -10,7 +10,8 @@ from portal.core.roles import Origin, Role
 from portal.core.sessions import PAGES_LAST
 from portal.queries.sessions import find_session
 from portal.services import accounts
-from portal.services.sign_in import KnownBrowser, authenticate, forget_attempts
+from portal.services.attempts import KnownBrowser, forget_attempts
+from portal.services.sign_in import authenticate
 from portal.services.sign_in import sign_in as open_by_password
 from portal.services.transaction import unit_of_work
 from tests import factories

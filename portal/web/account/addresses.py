@@ -12,15 +12,15 @@ from flask_babel import lazy_gettext as _l
 from portal.adapters import link_tokens, reset_tokens
 from portal.core.errors import Conflict, NotFound, TooMany
 from portal.core.links import Purpose
-from portal.extensions import adapters, db, limiter, now
+from portal.extensions import db, limiter, now
 from portal.presentation.i18n import error_text
 from portal.services import addresses
-from portal.services.sign_in import KnownBrowser, authenticate
 from portal.services.transaction import unit_of_work
 from portal.services.verification import find_link
+from portal.web.account.confirmation import has_password
 from portal.web.fields import EmailField, PasswordField
 from portal.web.forms import PageForm
-from portal.web.guards import actor, origin, public, session_id, signed_in
+from portal.web.guards import actor, public, session_id, signed_in
 from portal.web.rendering import done
 
 bp = Blueprint("addresses", __name__)
@@ -37,7 +37,7 @@ def change() -> ResponseReturnValue:
     form, verify = AddressForm(), current_app.config["VERIFY_EMAIL"]
     if form.validate_on_submit():
         with form.collecting():
-            if not _is_password(form.current_password.data):
+            if not has_password(form.current_password.data):
                 form.current_password.errors = [_("This is not your current password.")]
             else:
                 try:
@@ -89,13 +89,6 @@ def undo(token: str) -> ResponseReturnValue:
     except (Conflict, NotFound) as error:
         return _spent(error)
     return render_template("auth/undo_email.html", email=link.email, token=token)
-
-
-def _is_password(password: str) -> bool:
-    # Counted apart from sign-in: guesses elsewhere do not block a change.
-    own = KnownBrowser(f"session {session_id()}", frozenset([actor().id]))
-    args = db.session, adapters().passwords, actor().email, password, origin(), now()
-    return authenticate(*args, browser=own) is not None
 
 
 def _changed() -> str:

@@ -28,9 +28,10 @@ from portal.extensions import adapters, db, limiter, now
 from portal.presentation.i18n import language
 from portal.queries.accounts import find_actor, get_choices, session_version
 from portal.services import accounts, sessions, verification
-from portal.services.sign_in import KnownBrowser, authenticate, sign_in
+from portal.services.sign_in import SecondFactorNeeded, sign_in
 from portal.services.transaction import unit_of_work
 from portal.web import form_drafts
+from portal.web.account.confirmation import has_password
 from portal.web.account.emails import EmailsForm
 from portal.web.fields import EmailField, PasswordField, TextField
 from portal.web.forms import PageForm
@@ -47,7 +48,7 @@ from portal.web.guards import (
 from portal.web.languages import remember
 from portal.web.rendering import done
 
-from . import known_browser
+from . import known_browser, second_step
 
 bp = Blueprint("auth", __name__)
 
@@ -137,20 +138,21 @@ def login() -> ResponseReturnValue:
     form, target = SignInForm(), local_path(request.args.get("next"))
     if form.validate_on_submit():
         with form.collecting():
-            opened = sign_in(
-                db.session,
-                adapters().passwords,
-                form.email.data,
-                form.password.data,
-                origin(),
-                now(),
-                lasts=PAGES_LAST,
-                browser=known_browser.find(),
-            )
+            try:
+                opened = sign_in(
+                    db.session,
+                    adapters().passwords,
+                    form.email.data,
+                    form.password.data,
+                    origin(),
+                    now(),
+                    lasts=PAGES_LAST,
+                    browser=known_browser.find(),
+                )
+            except SecondFactorNeeded as needed:
+                return second_step.begin(needed.found, target)
             if opened:
-                person = start_session(opened)
-                answer = redirect(target or home_url(person), 303)
-                return known_browser.remember(answer, person.id)
+                return second_step.enter(opened, target)
             form.form_errors = [_("Wrong email or password.")]
     page = render_template("auth/login.html", form=form, target=target, draft=form_drafts.exists())
     return page, 422 if form.errors else 200
@@ -271,16 +273,7 @@ def account() -> ResponseReturnValue:
 def password() -> ResponseReturnValue:
     person, form = actor(), PasswordForm()
     form.check(person)
-    if not form.current_password.errors and not authenticate(
-        db.session,
-        adapters().passwords,
-        person.email,
-        form.current_password.data,
-        origin(),
-        now(),
-        # Counted apart from sign-in: guesses elsewhere do not block changing the password.
-        browser=KnownBrowser(f"session {session_id()}", frozenset([person.id])),
-    ):
+    if not form.current_password.errors and not has_password(form.current_password.data):
         form.current_password.errors = [_("This is not your current password.")]
     if form.errors:
         return _account_page(*_stored(person, {}), form)

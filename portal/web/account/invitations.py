@@ -21,7 +21,7 @@ from portal.core.sessions import PAGES_LAST
 from portal.extensions import adapters, db, limiter, now
 from portal.presentation.i18n import language
 from portal.queries.invitations import Invitation, customer_of, find_invitation
-from portal.services import invitations, offer_addresses, sessions
+from portal.services import invitations, offer_addresses, second_factor, sessions
 from portal.services.sign_in import authenticate
 from portal.services.transaction import unit_of_work
 from portal.web.fields import PasswordField, TextField
@@ -30,7 +30,7 @@ from portal.web.guards import actor, origin, public, session_id, start_session
 from portal.web.rendering import done
 from portal.web.shared.agreements import agreed_terms
 
-from . import known_browser
+from . import known_browser, second_step
 
 bp = Blueprint("invitations", __name__, url_prefix="/offers")
 
@@ -118,6 +118,9 @@ def sign_in(token: str) -> ResponseReturnValue:
             if known and known.user_id == found.user_id:
                 with unit_of_work(db.session):
                     invitations.prove(db.session, found.plan.id, found.user_id, now())
+                if second_factor.is_active(db.session, found.user_id):
+                    return second_step.begin(known, url_for("customer.plan", plan_id=found.plan.id))
+                with unit_of_work(db.session):
                     opened = sessions.open_session(
                         db.session, found.user_id, known.version, origin(), now(), PAGES_LAST
                     )

@@ -9,7 +9,7 @@ from flask import Response, current_app, request
 from itsdangerous import BadData, URLSafeSerializer
 
 from portal.adapters.signing import derived_key
-from portal.services.sign_in import KnownBrowser
+from portal.services.attempts import KnownBrowser
 
 KEPT_SECONDS = 365 * 24 * 3600
 MOST_USERS = 8

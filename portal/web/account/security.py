@@ -10,7 +10,7 @@ from flask_babel import ngettext
 
 from portal.extensions import db, now
 from portal.queries.sessions import last_sign_ins, list_sessions, wrong_passwords
-from portal.services import sessions
+from portal.services import second_factor, sessions
 from portal.services.transaction import unit_of_work
 from portal.web.guards import actor, origin, session_id, signed_in
 from portal.web.rendering import done
@@ -27,6 +27,7 @@ def show() -> str:
         this_session=session_id(),
         sign_ins=last_sign_ins(db.session, actor()),
         wrong=wrong_passwords(db.session, actor()),
+        codes_left=second_factor.codes_left(db.session, actor()),
     )
 
 

@@ -14,15 +14,15 @@ from portal.core.errors import Conflict, NotFound
 from portal.core.links import Purpose
 from portal.core.sessions import PAGES_LAST
 from portal.extensions import adapters, db, limiter, now
-from portal.services import sessions, verification
-from portal.services.sign_in import authenticate
+from portal.services import second_factor, sessions, verification
+from portal.services.sign_in import Authenticated, authenticate
 from portal.services.transaction import unit_of_work
 from portal.web.fields import PasswordField
 from portal.web.forms import PageForm
 from portal.web.guards import actor, home_url, origin, public, referring_page, signed_in, start_session
 from portal.web.rendering import done
 
-from . import known_browser
+from . import known_browser, second_step
 
 bp = Blueprint("verification", __name__)
 
@@ -53,7 +53,10 @@ def verify(token: str) -> ResponseReturnValue:
     email, form = link.email, ConfirmForm()
     if form.validate_on_submit():
         with form.collecting():
-            opened = _confirm(link_id, email, form.password.data)
+            found = _confirm(link_id, email, form.password.data)
+            if found and second_factor.is_active(db.session, found.user_id):
+                return second_step.begin(found, None)
+            opened = found and _open(found)
             if opened:
                 person = start_session(opened)
                 answer = done(home_url(person), _("Your email address is verified."))
@@ -63,8 +66,8 @@ def verify(token: str) -> ResponseReturnValue:
     return page, 422 if form.errors else 200
 
 
-def _confirm(link_id: UUID | None, email: str, password: str) -> UUID | None:
-    """The id of a new session, or None for a wrong password. Raises as ``verification.confirm`` does."""
+def _confirm(link_id: UUID | None, email: str, password: str) -> Authenticated | None:
+    """Whose address is verified by that, or None for a wrong password. Raises as ``verification.confirm`` does."""
     found = authenticate(
         db.session, adapters().passwords, email, password, origin(), now(), browser=known_browser.find()
     )
@@ -72,6 +75,11 @@ def _confirm(link_id: UUID | None, email: str, password: str) -> UUID | None:
         return None
     with unit_of_work(db.session):
         verification.confirm(db.session, link_id, found.user_id, now())
+    return found
+
+
+def _open(found: Authenticated) -> UUID | None:
+    with unit_of_work(db.session):
         return sessions.open_session(db.session, found.user_id, found.version, origin(), now(), PAGES_LAST)
 
 
