@@ -20,7 +20,7 @@ from portal.core.money import EXPONENTS
 from portal.core.passwords import check_password
 from portal.core.roles import PORTAL_ID, Actor, Origin, Role
 from portal.core.text import clean_line, clean_name, fold
-from portal.models import Merchant, Plan, User, UserToken, new_id
+from portal.models import Member, Merchant, Plan, User, UserToken, new_id
 
 from . import events, members, second_factor, sessions, shops
 from .notifications import notify_person
@@ -79,6 +79,7 @@ def sign_up(
         raise InvalidInput.at("email", N_("This address cannot be used here. Contact support."))
     if user.password_hash:
         end_unproved(session, user)
+        session.execute(delete(Member).where(Member.user_id == user.id))
     user.username, user.username_key = new.username, fold(new.username)
     user.name, user.role, user.password_hash = new.name, new.role, password_hash
     user.language = new.language

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID, uuid5
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from portal.core import accounts as rules
@@ -15,7 +15,7 @@ from portal.core.passwords import check_password
 from portal.core.roles import PORTAL_ID, Role
 from portal.core.states import PlanState, shown_state
 from portal.core.text import clean_name, fold
-from portal.models import Plan, User
+from portal.models import Member, Plan, User
 
 from . import accounts, events, plans, verification
 from .notifications import queue_email
@@ -50,6 +50,7 @@ def claim(
     accounts.end_unproved(session, user)
     if accounts.is_unproved(session, user):
         user.role = Role.CUSTOMER
+        session.execute(delete(Member).where(Member.user_id == user.id))
     user.name, user.password_hash = name, password_hash
     user.username, user.username_key = user.email, fold(user.email)
     user.language = language

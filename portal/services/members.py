@@ -27,17 +27,17 @@ def open_shop(
     shop = session.get(Merchant, owner_id)
     if shop:
         shop.name, shop.support_email, shop.timezone = name, support_email, timezone
-        return
-    session.add(
-        Merchant(
-            id=owner_id,
-            user_id=owner_id,
-            name=name,
-            support_email=support_email,
-            currency=currency,
-            timezone=timezone,
-            created_at=now,
+    else:
+        session.add(
+            Merchant(
+                id=owner_id,
+                user_id=owner_id,
+                name=name,
+                support_email=support_email,
+                currency=currency,
+                timezone=timezone,
+                created_at=now,
+            )
         )
-    )
     session.flush()
     session.add(Member(merchant_id=owner_id, user_id=owner_id, role=MemberRole.OWNER, created_at=now))

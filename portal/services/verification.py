@@ -13,7 +13,7 @@ from portal.core.errors import N_, Conflict, Forbidden, NotFound
 from portal.core.links import BETWEEN, LAST, MOST_AN_HOUR, Purpose
 from portal.core.roles import PORTAL_ID, Actor, Role
 from portal.core.text import fold
-from portal.models import User, UserToken
+from portal.models import Member, User, UserToken
 
 from . import accounts, events, outbox
 from .transaction import insert_rows
@@ -154,6 +154,7 @@ def reject(session: Session, link_id: UUID | None, now: datetime) -> None:
     user.username, user.username_key, user.name = user.email, fold(user.email), user.email
     user.role = Role.CUSTOMER
     accounts.end_unproved(session, user)
+    session.execute(delete(Member).where(Member.user_id == user.id))
     events.record(session, "account_rejected", merchant_id=PORTAL_ID, at=now, user=str(user.id))
 
 

@@ -117,6 +117,19 @@ def test_the_last_sign_up_before_the_link_counts_and_the_earlier_one_ends(app, c
     assert user(session).name == "Ada Buyer"
 
 
+def test_a_shop_that_is_signed_up_again_is_its_owners(app, client, session):
+    client.submit("/signup", form(role="merchant"))
+    path = link(app, session)
+    assert client.submit(f"{path}/reject", {}, page=path).status_code == 303
+    with unit_of_work(session):
+        session.execute(update(UserToken).values(created_at=now() - timedelta(hours=2)))
+    for _ in range(2):
+        client.submit("/signup", form(role="merchant"))
+    assert client.submit(link(app, session), {"password": PASSWORD}).location == "/merchant/"
+    assert client.get("/merchant/plans/").status_code == 200
+    assert factories.broken_invariants(session) == []
+
+
 def test_an_unproved_account_that_was_used_before_is_not_given_away(client, session, shop):
     ada = factories.make_customer(session, now=now())
     factories.accepted_plan(session, shop, ada, now=now())
