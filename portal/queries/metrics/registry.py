@@ -63,7 +63,7 @@ NUMBERS = {
         Number(
             "total_revenue",
             N_("Total revenue"),
-            N_("Cash received less cash returned, all time."),
+            N_("Cash received, recoveries included, less what was reversed or returned, all time."),
             Unit.MONEY,
             selections.revenue,
             of_cash=True,
@@ -72,8 +72,8 @@ NUMBERS = {
             "revenue",
             N_("Revenue in the period"),
             N_(
-                "Cash received less cash returned since the first day of the period. It is compared with the period of "
-                "the same length before."
+                "Cash received, recoveries included, less what was reversed or returned, since the first day of the "
+                "period. It is compared with the period of the same length before."
             ),
             Unit.MONEY,
             selections.revenue_of_period,
@@ -216,7 +216,8 @@ NUMBERS = {
             "takings",
             N_("Received by month"),
             N_(
-                "Cash received less cash returned, by the month in which it moved, for twelve months up to this one."
+                "Cash received, recoveries included, less what was reversed or returned, by the month in which it "
+                "moved, for twelve months up to this one."
             ),
             Unit.MONEY_BY_MONTH,
             selections.takings,

@@ -32,7 +32,7 @@ class Row:
     """What counts for a number: an installment by the day when it is due, or cash by the day when it moved.
 
     ``value`` is in minor units, or for counts and rates 1 or 0; ``amount`` is what was asked for or what moved.
-    Cash that came in names its payment.
+    Cash that came in names its payment; what went out was ``refunded`` or, if not, reversed.
     """
 
     id: UUID
@@ -45,6 +45,7 @@ class Row:
     description: str
     customer_name: str
     payment_id: UUID | None
+    refunded: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +139,7 @@ def _query(chosen: Selection) -> Select[Any]:
         Plan.description,
         User.name,
         _payment(chosen),
+        Posting.debit == Account.REFUNDS if chosen.table is Posting else literal(False),
     ).select_from(chosen.table)
     if chosen.table is Posting:
         query = query.join(Installment)
