@@ -43,13 +43,13 @@ def masked(token: str) -> str:
     """A random pad, and ``token`` with the pad laid over it: other text each time."""
     plain = token.encode("ascii")
     pad = secrets.token_bytes(len(plain))
-    return urlsafe_b64encode(pad + _xor(plain, pad)).decode("ascii")
+    return urlsafe_b64encode(pad + _xor(plain, pad)).decode("ascii").rstrip("=")
 
 
 def unmasked(text: str) -> str:
     """The token in a masked one; empty for any other text."""
     try:
-        both = urlsafe_b64decode(text.encode("ascii"))
+        both = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
         half = len(both) // 2
         return _xor(both[:half], both[half:]).decode("ascii")
     except (Error, UnicodeError, ValueError):

@@ -20,6 +20,7 @@ from portal.core.links import Purpose
 from portal.core.money import EXPONENTS
 from portal.core.roles import Role
 from portal.core.sessions import API_LASTS
+from portal.core.text import clean_line
 from portal.extensions import adapters, db, limiter, now
 from portal.guards import find_session
 from portal.services import accounts, verification
@@ -147,10 +148,14 @@ def resend_verification() -> ResponseReturnValue:
     return answers.account(actor())
 
 
+# A recovery code with spaces between its letters.
+CODE_LONGEST = 40
+
+
 class SignIn(Body):
     username: text(EMAIL_LONGEST, minLength=1) = Field(description="The username or the email address.")
     password: text(passwords.LONGEST)
-    otp: text(40) = Field(
+    otp: text(CODE_LONGEST) = Field(
         None, description="With two-factor sign-in: the code of the app, or a recovery code."
     )
 
@@ -166,6 +171,7 @@ class SignIn(Body):
 @public
 def token(json_data: SignIn) -> ResponseReturnValue:
     """Sign in: a password for two tokens"""
+    code = clean_line(json_data.otp or "", "otp", longest=CODE_LONGEST, required=False)
     try:
         opened = sign_in(
             db.session,
@@ -180,14 +186,14 @@ def token(json_data: SignIn) -> ResponseReturnValue:
         (refusal,) = invalid.errors.values()
         raise InvalidInput({"username": refusal}) from None
     except SecondFactorNeeded as needed:
-        opened = _with_code(needed, json_data.otp)
+        opened = _with_code(needed, code)
     found = find_session(opened) if opened else None
     if found is None:
         raise unauthorized(_("Wrong email or password."))
     return {kind: tokens.issue(found.actor.id, found.id, kind) for kind in Kind}
 
 
-def _with_code(needed: SecondFactorNeeded, code: str | None) -> UUID | None:
+def _with_code(needed: SecondFactorNeeded, code: str) -> UUID | None:
     """A session for who also has the code. Raises ``InvalidInput`` at ``otp``."""
     if not code:
         raise InvalidInput.at(

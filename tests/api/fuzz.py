@@ -65,7 +65,7 @@ def post(url: str, body: dict[str, Any], token: str = "") -> dict[str, Any]:
 
 
 def seed(url: str) -> dict[str, Any]:
-    """A shop, its customer, and plans between them, three in four accepted, as their own programs would make them."""
+    """A shop, its customer, and plans between them, three in four accepted and begun to be paid, made over the API."""
     people = {}
     for role in ("merchant", "customer"):
         account = {"username": role, "password": PASSWORD}
@@ -78,19 +78,24 @@ def seed(url: str) -> dict[str, Any]:
         "num_installments": 4,
         "start_date": time.strftime("%Y-%m-%d"),
     }
-    plans = []
+    plans, payments = [], []
+    cash = {"amount": "10.00", "method": "cash", "received_on": offer["start_date"]}
     for number in range(PLANS):
         plan = post(f"{url}/api/plans/", offer, people["merchant"]["access"])
         plans.append(plan)
         # A shop may have only twenty open offers to one customer.
         if number % 4:
             post(f"{url}/api/plans/{plan['id']}/accept/", {}, people["customer"]["access"])
+            payments.append(
+                post(f"{url}/api/plans/{plan['id']}/payments/", cash, people["merchant"]["access"])
+            )
     return {
         "url": url,
         "refresh": {role: tokens["refresh"] for role, tokens in people.items()},
         "ids": {
             "plan_id": [plan["id"] for plan in plans],
             "installment_id": [line["id"] for plan in plans for line in plan["installments"]],
+            "payment_id": [payment["id"] for payment in payments],
         },
     }
 

@@ -38,7 +38,7 @@ REMINDING = "test_background.py::test_killed_workers_lose_no_reminder_on_{}"
 OUTAGE = "test_background.py::test_without_redis_customers_sign_in_and_pay_and_the_emails_catch_up[sqlite]"
 LOST = "test_lost_connections.py::{}[postgres]"
 
-ROW_LOCK = "    .with_for_update(key_share=True, of=Plan)\n"
+ROW_LOCK = "\n    .with_for_update(key_share=True, of=Plan)"
 CLAIM = "    if insert_once(session, IdempotencyKey, [row]):\n        return None\n"
 NO_CLAIM = "    insert_once(session, IdempotencyKey, [row])\n    return None\n"
 WRITE_LOCK = "        if _writes(connection):\n            _begin_immediate(connection)\n"

@@ -110,3 +110,16 @@ def test_an_unknown_figure_is_not_found(client, shop):
 def test_another_shop_sees_nothing_of_it(session, past):
     other = factories.make_merchant(session, "Other Shop")
     assert figures(session, other, FEBRUARY) == (0, {}, 0, 0)
+
+
+def test_no_month_leads_to_one_before_anything_was_posted(client, shop, past):
+    """A program that follows links comes to an end."""
+    sign_in(client, shop)
+    months = ["2026-03"]
+    while len(months) < 9:
+        page = text(client.get(f"/merchant/months/{months[-1]}"))
+        earlier = [link for link in re.findall(r"/merchant/months/(\d{4}-\d\d)\"", page) if link < months[-1]]
+        if not earlier:
+            break
+        months += earlier
+    assert months == ["2026-03", "2026-02", "2026-01"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from portal.core.errors import N_, NotFound
@@ -48,12 +48,14 @@ class Month:
     """A month that begins on ``first``; minor units of ``currency``. ``opening`` is the receivable at its start.
 
     What amendments move between installments comes to nothing, and is in no figure.
+    ``has_earlier`` tells whether anything was posted before it.
     """
 
     first: date
     currency: str
     opening: int
     figures: Mapping[str, int]
+    has_earlier: bool
 
     @property
     def closing(self) -> int:
@@ -70,11 +72,13 @@ def days_of(first: date) -> DateRange:
 
 
 def month(session: Session, merchant: Actor, first: date) -> Month:
-    """The month's figures, by the dates of its postings: two statements."""
+    """The month's figures, by the dates of its postings: three statements."""
     opening = receivable_before(session, merchant.merchant_id, first)
     sums = (func.coalesce(func.sum(_value(figure)), 0).label(name) for name, figure in FIGURES.items())
     row = session.execute(select(*sums).where(*_posted(merchant, days_of(first)))).one()
-    return Month(first, merchant.currency, opening, {name: int(getattr(row, name)) for name in FIGURES})
+    figures = {name: int(getattr(row, name)) for name in FIGURES}
+    before = exists().where(Posting.merchant_id == merchant.merchant_id, Posting.posted_on < first)
+    return Month(first, merchant.currency, opening, figures, bool(session.scalar(select(before))))
 
 
 def month_rows(

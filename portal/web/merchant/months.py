@@ -35,7 +35,7 @@ def show(month: str) -> str:
         month_key=month,
         figures=[(name, figure, found.figures[name]) for name, figure in FIGURES.items()],
         rows_url=lambda name: url_for("merchant.month_rows", month=month, figure=name),
-        previous=_link(first - MONTH),
+        previous=_link(first - MONTH) if found.has_earlier else None,
         following=_link(first + MONTH),
     )
 
