@@ -109,3 +109,14 @@ def test_a_recovery_is_recorded_on_the_page_of_payments(merchant, session, shop,
     assert "$40.00 recovered by the shop" in page and "Recovered" in page
     too_much = merchant.post(url, data=sent | {"amount": "23.34", "key": "another", "owed": "2333"})
     assert too_much.status_code == 422 and 'id="amount-error"' in text(too_much)
+
+
+def test_a_plan_that_was_opened_again_and_paid_still_says_what_was_written_off(client, session, shop, ada):
+    plan_id = factories.accepted_plan(session, shop, ada, parts=1)
+    payment_id = factories.record(session, shop, plan_id, 4000)
+    factories.write_off(session, shop, plan_id)
+    factories.reverse(session, shop, plan_id, payment_id)
+    factories.pay(session, ada, plan_id, 1)
+    sign_in(client, ada)
+    page = text(client.get(f"/customer/plans/{plan_id}"))
+    assert "The shop has stopped collecting this; $60.00 were not paid." in page
