@@ -147,7 +147,7 @@ def test_a_reference_is_copied_with_one_click_and_it_is_said(browser: Browser, b
         mark = uuid4().hex[:8]
         sign_up(page, "merchant", "Oak & Ash", f"copying-{mark}@example.com")
         offer(page, f"buyer-{mark}@example.com")
-        for text in (re.compile("^[A-Z0-9]{8}$"), re.compile(r"/customer/plans/[0-9a-f-]{36}$")):
+        for text in (re.compile("^[A-Z0-9]{8}$"), re.compile(r"/offers/[0-9a-f-]{36}$")):
             copied = page.locator("main code").filter(has_text=text)
             copied.locator("xpath=following-sibling::button").click()
             expect(page.locator("#toasts").get_by_text("Copied.").last).to_be_visible()

@@ -51,6 +51,8 @@ UNLINKED = {
     *("static", "health.healthz", "health.readyz", "security_txt.show"),
     *("calendars.feed", "emails.unsubscribe", "customer.card", "customer.pay_amount"),
     *("invitations.plain", "addresses.confirm"),
+    # Steps in between, to which forms lead.
+    *("confirmation.ask", "second_step.ask", "second_factor.activate"),
 }
 LINKS = re.compile(r'<a\b[^>]*\bhref="(/[^"#?]*)')
 FORMS = re.compile(r'<form\b[^>]*\baction="/[^"?]*?(\w*)["?]')

@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 from portal.core.roles import Role
 from tests import factories
 from tests.browserlike import Client
-from tests.integration.test_web_guards import World, guarded_rules, paths, person_of, signed_in, stamp
+from tests.integration.test_web_guards import World, guarded_rules, opened_by, paths, person_of, signed_in
 
 SAFE = "/:,_|.- "
 
@@ -89,7 +89,7 @@ def forms_of(app: Flask, world: World, role: Role | None) -> Iterator[Form]:
     client = signed_in(app, person_of(world, role)) if role else app.test_client()
     seen = set()
     for rule in guarded_rules(app):
-        roles = stamp(app, rule) or ()
+        roles = opened_by(app, rule)
         if "GET" not in rule.methods or (role not in roles if role else roles):
             continue
         for path in paths(app, rule, world)[:2]:

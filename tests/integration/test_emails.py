@@ -190,8 +190,9 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
 
 
 def described(kind: str, description: str) -> dict[str, Any]:
-    """The facts of this kind about something else that is bought."""
-    facts = CASES[kind][0] | {"description": description}
+    """The facts of this kind about something else that is bought, which also stands for all that people write."""
+    written = {name for name in ("reason", "note", "browser") if CASES[kind][0].get(name)} | {"description"}
+    facts = CASES[kind][0] | dict.fromkeys(written, description)
     lines = [line | {"description": description} for line in facts.get("lines", [])]
     return facts | {"lines": lines} if lines else facts
 

@@ -24,10 +24,10 @@ from tests.integration.every_form import Form, forms_of
 from tests.integration.test_web_guards import (
     ON_SQLITE,
     guarded_rules,
+    opened_by,
     paths,
     person_of,
     signed_in,
-    stamp,
     world,
 )
 
@@ -64,7 +64,8 @@ def test_the_forms_that_are_found_have_every_text_field_of_the_program(all_forms
         and issubclass(field.field_class, TextField)
         and not issubclass(field.field_class, KeyField)
     }
-    assert len(known) > 8 and known <= typed
+    # The code of the second factor is asked for between two pages: test_web_second_factor tries it.
+    assert len(known) > 8 and known - {"otp"} <= typed
 
 
 def test_what_is_too_long_is_refused_at_its_field_at_once_and_shown_cut(all_forms, session):
@@ -180,7 +181,7 @@ def test_whatever_stands_in_an_address_costs_little(app, world):
     for rule in guarded_rules(app):
         if "GET" not in rule.methods:
             continue
-        client = clients[next(iter(stamp(app, rule) or ()), None)]
+        client = clients[next(iter(opened_by(app, rule)), None)]
         for path in longest_paths(app, rule, world):
             Recorded.names.clear()
             client.get(path, buffered=True)

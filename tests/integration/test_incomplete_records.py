@@ -138,4 +138,4 @@ def test_the_admin_opens_a_queued_email_that_lacks_facts(
     visit("/admin/messages")
     shown = [visit(f"/admin/messages/{row['id']}") for row in rows]
     unreadable = sum("details are missing" in page for page in shown)
-    assert unreadable >= (0 if kind == "password_reset" else len(NO_FACTS))
+    assert unreadable >= (0 if kind in ("password_reset", "account_exists") else len(NO_FACTS))

@@ -94,6 +94,12 @@ def stamp(app, rule: Rule) -> tuple[Need, ...] | None:
     return getattr(app.view_functions[rule.endpoint], "guard", None)
 
 
+def opened_by(app, rule: Rule) -> tuple[Role, ...]:
+    """Whom the view is for; what needs a permission is for a merchant, as every shop's owner has them all."""
+    needs = stamp(app, rule) or ()
+    return tuple(Role.MERCHANT if isinstance(need, Permission) else need for need in needs)
+
+
 def paths(app, rule: Rule, world: World) -> list[str]:
     """The route's paths for everything of its kind that exists. A new kind of id has to be made in ``World``."""
     with app.test_request_context():

@@ -20,6 +20,7 @@ from portal.services.transaction import unit_of_work
 from tests import browserlike, factories
 from tests.browserlike import sign_in, text
 from tests.factories import PASSWORD
+from tests.hostile_input import TOO_LONG
 
 ON_SQLITE = pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
 SECURITY = "/account/security"
@@ -59,6 +60,8 @@ def test_a_person_sets_it_up_and_signs_in_with_it(app, session, client, ada):
     secret = re.search(r"<code[^>]*>([A-Z2-7]{32})</code>", page)[1]
     wrong = client.submit(SETUP, {"otp": "000000"})
     assert wrong.status_code == 422 and "not the current code" in text(wrong) and secret in text(wrong)
+    for endless in TOO_LONG.values():
+        assert client.submit(SETUP, {"otp": endless}).status_code == 422
     done = client.submit(SETUP, {"otp": pyotp.TOTP(secret).at(now())})
     codes = re.findall(r"<code>([a-z2-7]{4}(?:-[a-z2-7]{4}){3})</code>", text(done))
     assert len(codes) == 10
