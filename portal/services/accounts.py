@@ -229,7 +229,8 @@ def reset_password(
 ) -> None:
     """Set a new password with a link, which is valid for one ``session_version``.
 
-    Where addresses are verified (``verify``), the link proves the address. Raises ``Conflict`` once the password was
+    Where addresses are verified (``verify``), the link proves the address, which ends the second factor of whoever
+    had signed up with it. Raises ``Conflict`` once the password was
     changed or the user deactivated since: a link works once.
     """
     user = lock_user(session, user_id)
@@ -238,6 +239,7 @@ def reset_password(
     _record_reset(session, "reset_link_used", user_id, now, origin)
     if verify and user.email_verified_at is None:
         user.email_verified_at = now
+        second_factor.remove(session, user_id)
         events.record(session, "email_verified", merchant_id=PORTAL_ID, actor_id=user_id, at=now)
     change_password(session, user_id, password_hash, now)
 

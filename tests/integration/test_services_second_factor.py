@@ -11,8 +11,8 @@ from sqlalchemy import select
 from portal.adapters.sealing import seal, unseal
 from portal.core.errors import InvalidInput, TooMany
 from portal.core.roles import Origin
-from portal.models import Event, Message, RecoveryCode, SecondFactor
-from portal.services import second_factor
+from portal.models import Event, Message, RecoveryCode, SecondFactor, User
+from portal.services import accounts, second_factor
 from portal.services.transaction import unit_of_work
 from tests import factories
 from tests.factories import NOW
@@ -148,3 +148,15 @@ def test_turning_it_off_leaves_nothing_and_is_told(session, ada, set_up):
         select(Message.facts).where(Message.kind == "second_factor_changed").order_by(Message.id)
     ).all()
     assert [facts["change"] for facts in told] == ["on", "off"]
+
+
+@pytest.mark.parametrize(("verify", "kept"), [(True, 0), (False, 1)])
+def test_a_reset_link_that_proves_the_address_ends_the_second_factor_of_whoever_signed_up_with_it(
+    session, ada, set_up, verify, kept
+):
+    user = session.get_one(User, ada.id)
+    user.email_verified_at = None
+    session.commit()
+    with unit_of_work(session):
+        accounts.reset_password(session, ada.id, ada.session_version, "a hash", HERE, NOW, verify=verify)
+    assert len(session.scalars(select(SecondFactor)).all()) == kept

@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 from markupsafe import Markup
 
 from portal.extensions import db, now
+from portal.http_compression import leave_uncompressed
 from portal.services import second_factor
 from portal.services.transaction import unit_of_work
 from portal.web.account.second_step import CodeForm
@@ -44,7 +45,9 @@ def activate() -> ResponseReturnValue:
                 codes = second_factor.activate(
                     db.session, secret_key, actor(), form.otp.data, origin(), now()
                 )
+            leave_uncompressed()
             return render_template("auth/recovery_codes.html", codes=codes)
+    leave_uncompressed()
     address = pyotp.TOTP(secret).provisioning_uri(name=actor().email, issuer_name="Tallystick")
     # Drawn from our own secret: segno writes digits and fixed words alone.
     picture = Markup(segno.make(address, error="m").svg_inline(omitsize=True, border=4, light="#fff"))  # noqa: S704  # nosec
@@ -60,6 +63,7 @@ def renew_codes() -> ResponseReturnValue:
         codes = second_factor.renew_codes(db.session, actor(), origin(), now())
     if not codes:
         return redirect(url_for("security.show"), 303)
+    leave_uncompressed()
     return render_template("auth/recovery_codes.html", codes=codes)
 
 
