@@ -60,7 +60,7 @@ def reset_link(email: str) -> None:
 @click.argument("new")
 @with_appcontext
 def change_email(old: str, new: str) -> None:
-    """Change the address of an account from OLD to NEW, for a lost mailbox. OLD is told, and NEW has to be verified."""
+    """Change an account's address from OLD to NEW, for a lost mailbox. OLD gets an email, NEW has to be verified."""
     verify = current_app.config["VERIFY_EMAIL"]
     try:
         with unit_of_work(db.session):
@@ -74,7 +74,7 @@ def change_email(old: str, new: str) -> None:
 @click.argument("email")
 @with_appcontext
 def remove_second_factor(email: str) -> None:
-    """Turn off two-factor sign-in of EMAIL, who lost app and recovery codes; it is recorded, and the person is told."""
+    """Turn off two-factor sign-in of EMAIL, who lost app and codes. It is recorded, and the person gets an email."""
     try:
         with unit_of_work(db.session):
             second_factor.remove_by_operator(db.session, email, now())

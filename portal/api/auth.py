@@ -148,7 +148,7 @@ def resend_verification() -> ResponseReturnValue:
     return answers.account(actor())
 
 
-# A recovery code with spaces between its letters.
+# Characters: a recovery code with spaces between them.
 CODE_LONGEST = 40
 
 

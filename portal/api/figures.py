@@ -1,6 +1,6 @@
 """The dashboard over the API: its model for the description, and its figures, which alone are JSON numbers.
 
-Both follow the registry of numbers, so that a new number is told here as soon as it is defined there.
+Both follow the registry of numbers, so that a new number is in the answer as soon as it is defined there.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def dashboard(numbers: Numbers) -> dict[str, Any]:
     def month(point: Point) -> dict[str, Any]:
         return {"month": point.on.isoformat(), "amount": money(point.amount)}
 
-    told: dict[Unit, Callable[[Any], Any]] = {
+    converters: dict[Unit, Callable[[Any], Any]] = {
         Unit.MONEY: money,
         Unit.COUNT: int,
         Unit.PERCENT: _rate,
@@ -137,10 +137,10 @@ def dashboard(numbers: Numbers) -> dict[str, Any]:
         "period_begins": numbers.span.first.isoformat() if numbers.previous else None,
     }
     for number in NUMBERS.values():
-        tell, value = told[number.unit], getattr(numbers, number.name)
-        figures[number.name] = [tell(point) for point in value] if number.is_series else tell(value)
+        convert, value = converters[number.unit], getattr(numbers, number.name)
+        figures[number.name] = [convert(point) for point in value] if number.is_series else convert(value)
         if number.compared:
-            figures[f"{number.name}_before"] = tell(getattr(numbers, f"{number.name}_before"))
+            figures[f"{number.name}_before"] = convert(getattr(numbers, f"{number.name}_before"))
     figures["success_rate"] = figures["success_rate"] or 0.0
     return figures
 

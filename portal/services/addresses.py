@@ -1,4 +1,4 @@
-"""Changing one's address: the new one is verified, the old one is told and can undo it for seven days."""
+"""Changing one's address: the new one is verified, the old one gets an email and can undo it for seven days."""
 
 from __future__ import annotations
 

@@ -183,7 +183,7 @@ def _complete(
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """How a payment is told: its event, its email, who did it, and the facts of both but for the installments."""
+    """How a payment is announced: its event, its email, who did it, and the facts of both but for the installments."""
 
     event: str
     email: str

@@ -1,4 +1,4 @@
-"""Recorded payments: what a shop received outside of the portal, posted like any other payment and told at once."""
+"""Recorded payments: what a shop received elsewhere, posted like any payment; the customer gets an email."""
 
 from __future__ import annotations
 

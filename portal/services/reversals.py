@@ -1,4 +1,4 @@
-"""Reversals: what a shop recorded turned out not to have come in, so it is owed again and the customer is told."""
+"""Reversals: what a shop recorded did not come in, so it is owed again and the customer gets an email."""
 
 from __future__ import annotations
 

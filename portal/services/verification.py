@@ -93,8 +93,8 @@ def queue_link(
     facts: dict[str, str] | None = None,
 ) -> None:
     """Queue the email that holds the link; only its id is stored, and the link is signed when the email is written."""
-    told: dict[str, Any] = {"link": str(link_id)} | (facts or {})
-    outbox.queue(session, kind, merchant_id=PORTAL_ID, cause=link_id, user_id=user_id, at=now, **told)
+    all_facts: dict[str, Any] = {"link": str(link_id)} | (facts or {})
+    outbox.queue(session, kind, merchant_id=PORTAL_ID, cause=link_id, user_id=user_id, at=now, **all_facts)
 
 
 def find_link(

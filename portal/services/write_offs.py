@@ -1,4 +1,4 @@
-"""Writing off: the shop stops collecting what is owed on a plan; the loss is posted, and the customer is told."""
+"""Writing off: the shop stops collecting what is owed on a plan; the loss is posted, and the customer gets an email."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class Month:
     """A month that begins on ``first``; minor units of ``currency``. ``opening`` is the receivable at its start.
 
     What amendments move between installments comes to nothing, and is in no figure.
-    ``has_earlier`` tells whether anything was posted before it.
+    ``has_earlier`` says whether anything was posted before it.
     """
 
     first: date

@@ -37,7 +37,7 @@ class Number:
     The rows are money that moved where it is ``of_cash``, other postings where it is ``posted``, else installments. A
     percent is the sum of their values out of their number, and each has one of the two ``outcomes``.
     What depends on the period that is chosen is ``of_period``; what is ``compared`` has a value ``..._before``, and
-    ``rise_is_good`` tells how a change is coloured, if at all.
+    ``rise_is_good`` says how a change is coloured, if at all.
     """
 
     name: str
