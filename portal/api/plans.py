@@ -225,7 +225,7 @@ def cancel(plan_id: UUID, json_data: Nothing) -> ResponseReturnValue:
 
 
 class NewWriteOff(Body):
-    reason: text(write_offs.REASON_LONGEST) = Field("", description="The customer sees it, in the email too.")
+    reason: text(REASON_LONGEST) = Field("", description="The customer sees it, in the email too.")
 
 
 @bp.post("/<uuid:plan_id>/write-off/")

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from portal.core.errors import N_, Conflict
 from portal.core.ledger import Entry
+from portal.core.payments import REASON_LONGEST
 from portal.core.roles import Actor
 from portal.core.states import PlanState, transition
 from portal.core.text import clean_line
@@ -20,8 +21,6 @@ from . import events, idempotency, ledger
 from .notifications import queue_email
 from .payment_settlement import lines_facts
 from .plans import get_for_merchant, installments_of, lock_for_merchant, refuse_while_processing
-
-REASON_LONGEST = 200
 
 
 @dataclass(frozen=True, slots=True)

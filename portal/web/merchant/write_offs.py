@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from portal.core.errors import Conflict
+from portal.core.payments import REASON_LONGEST
 from portal.core.roles import Permission
 from portal.extensions import db, now
 from portal.presentation.i18n import error_text
@@ -26,7 +27,7 @@ bp = Blueprint("merchant_write_offs", __name__, url_prefix="/merchant/plans/<uui
 
 
 class WriteOffForm(MoneyForm):
-    reason = TextField(_l("Reason"), longest=write_offs.REASON_LONGEST)
+    reason = TextField(_l("Reason"), longest=REASON_LONGEST)
 
 
 @bp.get("")
