@@ -99,8 +99,9 @@ class Merchant(Base):
     """A shop, or the portal itself (id 0, no user), to which messages of no shop belong.
 
     Offers of a suspended shop cannot be accepted. ``offers_per_day`` bounds those to addresses that never accepted one;
-    None is no bound. Plans keep the zone of their terms; ``earlier_timezones`` are those in which the
-    shop may have some. ``account_numbers`` are its own, by the names of the ledger's accounts.
+    None is no bound. The currency can change until the first offer is sent, at ``currency_fixed_at``. Plans keep the
+    zone of their terms; ``earlier_timezones`` are those in which the shop may have some. ``account_numbers`` are its
+    own, by the names of the ledger's accounts.
     ``user_id`` is who opened it, and the id of the shop that a person opened by signing up; ``members`` has who acts
     for it now.
     """
@@ -115,6 +116,7 @@ class Merchant(Base):
     timezone: Mapped[str] = mapped_column(String(64))
     earlier_timezones: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
     created_at: Mapped[datetime]
+    currency_fixed_at: Mapped[datetime | None]
     suspended_at: Mapped[datetime | None]
     csv_separator: Mapped[str | None] = mapped_column(String(1))
     account_numbers: Mapped[dict[str, str]] = mapped_column(JSON, default=dict, server_default="{}")

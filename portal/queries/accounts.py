@@ -22,6 +22,7 @@ class Shop:
     name: str
     support_email: str
     currency: str
+    currency_fixed: bool
     timezone: str
     csv_separator: str
 
@@ -99,7 +100,13 @@ def get_choices(session: Session, user_id: UUID) -> Choices:
 
 
 def get_shop(session: Session, merchant: Actor) -> Shop:
-    columns = Merchant.name, Merchant.support_email, Merchant.currency, Merchant.timezone
-    separator = func.coalesce(Merchant.csv_separator, ",")
-    row = session.execute(select(*columns, separator).where(Merchant.id == merchant.merchant_id)).one()
+    columns = (
+        Merchant.name,
+        Merchant.support_email,
+        Merchant.currency,
+        Merchant.currency_fixed_at.is_not(None),
+        Merchant.timezone,
+        func.coalesce(Merchant.csv_separator, ","),
+    )
+    row = session.execute(select(*columns).where(Merchant.id == merchant.merchant_id)).one()
     return Shop(*row)

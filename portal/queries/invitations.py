@@ -17,7 +17,10 @@ from .read_models import PlanView, load_plans
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """An offer and whose address it was sent to; ``has_account`` if somebody has signed up with that address."""
+    """An offer and whose address it was sent to; ``has_account`` if somebody has signed up with that address.
+
+    ``verified`` if there is nothing to prove: it is verified, or the person's address is another by now.
+    """
 
     plan: PlanView
     user_id: UUID
@@ -42,7 +45,8 @@ def find_invitation(session: Session, plan_id: UUID, user_id: UUID, now: datetim
             User.id == user_id
         )
     ).one()
-    return Invitation(plans[0], user_id, email, bool(password), bool(verified_at), bool(deactivated_at))
+    verified = bool(verified_at) or email != plans[0].customer_email
+    return Invitation(plans[0], user_id, email, bool(password), verified, bool(deactivated_at))
 
 
 def customer_of(session: Session, plan_id: UUID) -> UUID | None:

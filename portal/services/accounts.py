@@ -245,9 +245,15 @@ def reset_password(
 
 
 def change_shop(
-    session: Session, merchant: Actor, name: str, support_email: str, timezone: str, now: datetime
+    session: Session,
+    merchant: Actor,
+    name: str,
+    support_email: str,
+    timezone: str,
+    now: datetime,
+    currency: str | None = None,
 ) -> None:
-    """Change what customers see of a shop. Its currency stays. Raises ``InvalidInput``."""
+    """Change what customers see of a shop; its ``currency`` only until the first offer. Raises ``InvalidInput``."""
     with collecting() as faults:
         with faults.caught():
             name = clean_name(name, rules.NAME_LONGEST)
@@ -255,9 +261,18 @@ def change_shop(
             support_email = rules.clean_email(support_email, "support_email")
         if not is_time_zone(timezone):
             faults.add("timezone", N_("Choose a time zone from the list."))
+        if currency is not None and currency not in EXPONENTS:
+            faults.add("currency", N_("Choose a currency from the list."))
     shop = session.scalars(
-        select(Merchant).where(Merchant.id == merchant.merchant_id).with_for_update(key_share=True)
+        select(Merchant)
+        .where(Merchant.id == merchant.merchant_id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
     ).one()
+    if currency is not None and currency != shop.currency:
+        if shop.currency_fixed_at:
+            raise InvalidInput.at("currency", N_("The currency stays as it is from the first offer on."))
+        shop.currency = currency
     # Plans keep the zone of their terms; the daily job still visits it.
     zones = dict.fromkeys([shop.timezone, *shop.earlier_timezones])
     shop.earlier_timezones = [zone for zone in zones if zone != timezone]

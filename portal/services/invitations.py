@@ -65,11 +65,12 @@ def prove(session: Session, plan_id: UUID, user_id: UUID, now: datetime) -> None
 
 
 def _prove(session: Session, plan_id: UUID, user_id: UUID, now: datetime) -> User:
-    """The locked user whose address the offer's link proves."""
+    """The locked user whose address the offer's link proves: the one that the offer was sent to."""
     user = accounts.lock_user(session, user_id)
     plan = session.scalars(select(Plan).where(Plan.id == plan_id, Plan.customer_id == user_id)).one()
     state = shown_state(PlanState(plan.state), plan.last_day, business_date(now, plan.timezone))
-    if state is not PlanState.OFFERED or user.email_verified_at or user.deactivated_at:
+    changed = user.email != plan.customer_email
+    if state is not PlanState.OFFERED or changed or user.email_verified_at or user.deactivated_at:
         raise verification.spent()
     return user
 

@@ -22,11 +22,11 @@ def open_shop(
 ) -> None:
     """Open the shop of a person who signs up as a merchant: its id is the person's, and the person owns it.
 
-    One that an earlier sign-up left has offered nothing, and keeps its currency.
+    One that an earlier sign-up left has offered nothing, so everything about it is new.
     """
     shop = session.get(Merchant, owner_id)
     if shop:
-        shop.name, shop.support_email, shop.timezone = name, support_email, timezone
+        shop.name, shop.support_email, shop.currency, shop.timezone = name, support_email, currency, timezone
     else:
         session.add(
             Merchant(

@@ -69,6 +69,7 @@ def offer(session: Session, merchant: Actor, proposal: Proposal, now: datetime) 
     shop = _lock_shop(session, merchant)
     customer_id = customers.receive_offer(session, shop, email, merchant.language, now)
     last_day = offer_last_day(business_date(now, shop.timezone))
+    shop.currency_fixed_at = shop.currency_fixed_at or now
     text = _terms_text(shop, email, description, proposal, lines, last_day)
     plan = Plan(
         merchant_id=shop.id,
@@ -96,7 +97,10 @@ def offer(session: Session, merchant: Actor, proposal: Proposal, now: datetime) 
 
 
 def _lock_shop(session: Session, merchant: Actor) -> Merchant:
-    """Offers of one shop wait for each other here, so that they are counted. Raises ``Conflict`` when suspended."""
+    """Offers of one shop wait for each other here, so that they are counted, and the first fixes its currency.
+
+    Raises ``Conflict`` when the shop is suspended, or its currency is another than the one the offer was made in.
+    """
     shop = session.get_one(
         Merchant, merchant.merchant_id, with_for_update={"key_share": True}, populate_existing=True
     )
@@ -104,6 +108,8 @@ def _lock_shop(session: Session, merchant: Actor) -> Merchant:
         raise Conflict(
             N_("Your shop is suspended, so it cannot send offers. Contact support."), code="shop_suspended"
         )
+    if shop.currency != merchant.currency:
+        raise Conflict(N_("Your shop's currency has changed meanwhile. Check the amounts and send again."))
     return shop
 
 

@@ -7,12 +7,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from babel import Locale
 from flask import request
 from flask_wtf import FlaskForm
 from wtforms.validators import InputRequired, Regexp
 
 from portal.core.errors import InvalidInput
-from portal.presentation.i18n import error_text
+from portal.core.money import EXPONENTS
+from portal.presentation.i18n import error_text, language
 
 from .fields import KeyField, WholeNumberField
 
@@ -52,6 +54,12 @@ class MoneyForm(KeyedForm):
     """A button that moves money: the form carries the amount that it showed, in minor units."""
 
     amount = WholeNumberField(validators=[InputRequired()])
+
+
+def currency_choices() -> dict[str, str]:
+    """The currencies by their codes, in the reader's language."""
+    names = Locale.parse(language()).currencies
+    return {code: f"{code} · {names[code]}" for code in EXPONENTS}
 
 
 def searched(name: str = "search") -> str:

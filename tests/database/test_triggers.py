@@ -34,6 +34,8 @@ MAY_CHANGE = {
     "merchants": {
         "name",
         "support_email",
+        "currency",
+        "currency_fixed_at",
         "timezone",
         "earlier_timezones",
         "suspended_at",
@@ -43,6 +45,7 @@ MAY_CHANGE = {
         "created_at",
     },
 }
+MAY_CHANGE_WHERE = {"plans": "acceptance_id IS NULL", "merchants": "currency_fixed_at IS NULL"}
 
 
 def all_of(table: str) -> set[str]:
@@ -136,7 +139,10 @@ REFUSED: dict[str, list[Attempt]] = {
     "refund_allocations_stay": removes("refund_allocations"),
     "refunds_stay_settled": sets("refunds", all_of("refunds"), "state <> 'processing'"),
     "refunds_stay": removes("refunds"),
-    "merchants_keep_currency": sets("merchants", frozen("merchants")),
+    "merchants_keep_id": sets("merchants", frozen("merchants")),
+    "merchants_keep_currency": sets(
+        "merchants", {"currency", "currency_fixed_at"}, "currency_fixed_at IS NOT NULL"
+    ),
     "idempotency_keys_stay_answered": sets(
         "idempotency_keys", all_of("idempotency_keys"), "answer IS NOT NULL"
     ),
@@ -205,7 +211,7 @@ def test_it_is_that_trigger_alone_which_refuses_it(session, shop):
 
 def test_what_may_change_can_be_changed(session, shop):
     for table, names in MAY_CHANGE.items():
-        where = "acceptance_id IS NULL" if table == "plans" else "true"
+        where = MAY_CHANGE_WHERE.get(table, "true")
         assert [answer(session, shop, attempted) for attempted in sets(table, names, where)] == [
             "done"
         ] * len(names)

@@ -11,7 +11,8 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import CheckConstraint, inspect, select, text
+from sqlalchemy import CheckConstraint, inspect, select, text, update
+from sqlalchemy.exc import IntegrityError
 
 from config import load_settings
 from portal import create_app
@@ -222,6 +223,21 @@ def test_whoever_opened_a_shop_owns_it_and_goes_on_in_the_sessions_that_are_open
         assert find_session(db.session, session_id, factories.NOW).actor == person
     assert db.session.get_one(Plan, (shop.id, plan_id)).created_by == shop.id
     assert factories.broken_invariants(db.session) == []
+
+
+def test_a_shop_that_has_sent_an_offer_keeps_its_currency_and_another_may_change_it(migrated):
+    shop, fresh = factories.make_merchant(db.session), factories.make_merchant(db.session, name="Fresh Shop")
+    factories.offered_plan(db.session, shop, "ada.buyer@example.com")
+    db.session.remove()
+    flask_migrate.downgrade(directory=MIGRATIONS, revision="0031_second_factor")
+    flask_migrate.upgrade(directory=MIGRATIONS)
+    fixed = dict(db.session.execute(select(Merchant.id, Merchant.currency_fixed_at)).all())
+    assert fixed == {shop.id: factories.NOW, fresh.id: None, PORTAL_ID: None}
+    to_dinar = update(Merchant).values(currency="KWD")
+    with pytest.raises(IntegrityError, match="merchants_keep_currency"), unit_of_work(db.session):
+        db.session.execute(to_dinar.where(Merchant.id == shop.id))
+    with unit_of_work(db.session):
+        db.session.execute(to_dinar.where(Merchant.id == fresh.id))
 
 
 @pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)

@@ -1,5 +1,7 @@
 """Accounts: one per address, faults at their fields, and sessions that end with the password or the account."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import select
 
@@ -152,3 +154,23 @@ def test_a_shop_keeps_its_currency_and_names_every_fault(session, shop):
     with pytest.raises(InvalidInput) as refused, unit_of_work(session):
         accounts.change_shop(session, shop, "\0", "nobody", "Mars/Olympus", NOW)
     assert set(refused.value.errors) == {"name", "support_email", "timezone"}
+
+
+def test_the_currency_changes_until_the_first_offer_and_then_stays(session, shop):
+    def change(currency):
+        accounts.change_shop(session, shop, "Shop", "help@example.com", "UTC", NOW, currency)
+
+    with unit_of_work(session):
+        change("KWD")
+    assert session.get_one(Merchant, shop.id, populate_existing=True).currency == "KWD"
+    with pytest.raises(InvalidInput) as unknown, unit_of_work(session):
+        change("XXX")
+    assert list(unknown.value.errors) == ["currency"]
+    with pytest.raises(Conflict, match="currency has changed"):
+        factories.offered_plan(session, shop, "ada.buyer@example.com")
+    session.rollback()
+    factories.offered_plan(session, replace(shop, currency="KWD"), "ada.buyer@example.com")
+    with pytest.raises(InvalidInput) as fixed, unit_of_work(session):
+        change("USD")
+    assert list(fixed.value.errors) == ["currency"]
+    assert session.get_one(Merchant, shop.id, populate_existing=True).currency == "KWD"

@@ -12,7 +12,7 @@ from portal.adapters import offer_tokens
 from portal.extensions import now
 from portal.models import Acceptance, Event, Message, Plan, User
 from portal.queries import admin
-from portal.services import offer_addresses, offers
+from portal.services import addresses, offer_addresses, offers
 from portal.services.transaction import unit_of_work
 from tests import browserlike, factories
 from tests.browserlike import text
@@ -117,6 +117,19 @@ def test_who_signed_up_before_goes_on_with_the_password(client, session, plan_id
     right = client.submit(f"{path}/sign-in", {"account-password": PASSWORD}, page=path)
     assert right.location == f"/customer/plans/{plan_id}" and user(session).email_verified_at
     assert user(session).name == "Mallory"
+
+
+def test_a_link_proves_the_address_that_it_was_sent_to_and_no_other(client, session, path):
+    sign_up(client, PASSWORD)
+    with unit_of_work(session):
+        addresses.change_by_operator(session, ADA, "ada.new@example.com", now(), verify=True)
+    assert client.get(path).location.startswith("/customer/plans/")
+    sent = {"csrf_token": browserlike.form_at(client, "/login", "/login")["csrf_token"]}
+    assert client.post(f"{path}/sign-in", data=sent | {"account-password": PASSWORD}).status_code == 303
+    assert client.post(path, data=sent | CLAIM).status_code == 303
+    session.rollback()
+    row = session.scalars(select(User).where(User.email == "ada.new@example.com")).one()
+    assert row.email_verified_at is None and row.name == "Mallory"
 
 
 def test_a_used_link_leads_to_the_offer_after_signing_in_and_sets_no_password(

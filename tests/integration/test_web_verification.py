@@ -14,7 +14,7 @@ from portal import create_app
 from portal.adapters import link_tokens
 from portal.core.links import Purpose
 from portal.extensions import now
-from portal.models import Acceptance, Message, Plan, User, UserToken
+from portal.models import Acceptance, Merchant, Message, Plan, User, UserToken
 from portal.queries import admin
 from portal.services.transaction import unit_of_work
 from tests import browserlike, factories
@@ -123,9 +123,10 @@ def test_a_shop_that_is_signed_up_again_is_its_owners(app, client, session):
     assert client.submit(f"{path}/reject", {}, page=path).status_code == 303
     with unit_of_work(session):
         session.execute(update(UserToken).values(created_at=now() - timedelta(hours=2)))
-    for _ in range(2):
-        client.submit("/signup", form(role="merchant"))
+    for currency in ("JPY", "KWD"):
+        client.submit("/signup", form(role="merchant", currency=currency))
     assert client.submit(link(app, session), {"password": PASSWORD}).location == "/merchant/"
+    assert session.scalars(select(Merchant.currency).where(Merchant.id == user(session).id)).one() == "KWD"
     assert client.get("/merchant/plans/").status_code == 200
     assert factories.broken_invariants(session) == []
 

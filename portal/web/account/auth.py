@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from babel import Locale
 from flask import Blueprint, current_app, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import force_locale
@@ -20,7 +19,6 @@ from portal.adapters.gateway import TestCard
 from portal.core.accounts import EMAIL_LONGEST, NAME_LONGEST
 from portal.core.calendar import time_zones
 from portal.core.languages import LANGUAGES
-from portal.core.money import EXPONENTS
 from portal.core.passwords import check_password
 from portal.core.roles import Actor, Role
 from portal.core.sessions import PAGES_LAST
@@ -34,7 +32,7 @@ from portal.web import form_drafts
 from portal.web.account.confirmation import has_password
 from portal.web.account.emails import EmailsForm
 from portal.web.fields import EmailField, PasswordField, TextField
-from portal.web.forms import PageForm
+from portal.web.forms import PageForm, currency_choices
 from portal.web.guards import (
     actor,
     home_url,
@@ -98,8 +96,7 @@ def signup() -> ResponseReturnValue:
         "timezone": current_app.config["PORTAL_TIMEZONE"],
     }
     form = SignUpForm(role=request.args.get("role"), **defaults)
-    names = Locale.parse(language()).currencies
-    form.currency.choices = {code: f"{code} · {names[code]}" for code in EXPONENTS}
+    form.currency.choices = currency_choices()
     if form.is_submitted():
         form.validate()
         with form.collecting():

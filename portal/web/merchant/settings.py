@@ -1,4 +1,4 @@
-"""A shop's settings: its name, its support address, its time zone and the separator of its CSV files."""
+"""A shop's settings: name, support address, time zone, currency until the first offer, separator of CSV files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from portal.services import accounts
 from portal.services.transaction import unit_of_work
 from portal.web import form_drafts
 from portal.web.fields import EmailField, TextField
-from portal.web.forms import PageForm
+from portal.web.forms import PageForm, currency_choices
 from portal.web.guards import actor, requires
 from portal.web.rendering import done
 
@@ -25,7 +25,8 @@ from portal.web.rendering import done
 class SettingsForm(PageForm):
     name = TextField(_l("Name of the shop"), longest=NAME_LONGEST)
     support_email = EmailField(_l("Support address"))
-    # The service checks the choice and words its error.
+    # The service checks the choices and words their errors.
+    currency = SelectField(_l("Currency"), validate_choice=False, default="")
     timezone = SelectField(_l("Time zone"), choices=list(time_zones()), validate_choice=False, default="")
     csv_separator = SelectField(
         _l("Separator in CSV files"),
@@ -36,15 +37,22 @@ class SettingsForm(PageForm):
 
 
 @requires(Permission.SETTINGS)
-@form_drafts.preserve("name", "support_email", "timezone", "csv_separator")
+@form_drafts.preserve("name", "support_email", "currency", "timezone", "csv_separator")
 def show() -> Response | tuple[str, int]:
     shop = shops.get_shop(db.session, actor())
     form = SettingsForm(form_drafts.restore(), obj=shop)
+    form.currency.choices = currency_choices()
     if form.is_submitted():
         with form.collecting():
             with unit_of_work(db.session):
                 accounts.change_shop(
-                    db.session, actor(), form.name.data, form.support_email.data, form.timezone.data, now()
+                    db.session,
+                    actor(),
+                    form.name.data,
+                    form.support_email.data,
+                    form.timezone.data,
+                    now(),
+                    None if shop.currency_fixed else form.currency.data,
                 )
                 accounts.choose_csv_separator(db.session, actor(), form.csv_separator.data)
             return done(url_for(".settings"), _("Your settings are saved."))
