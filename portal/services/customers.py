@@ -34,7 +34,7 @@ def receive_offer(session: Session, shop: Merchant, email: str, language: str, n
     if found.offers_stopped_at:
         raise InvalidInput.at(
             "customer_email",
-            N_("The owner of this address asked to get no more offers from you."),
+            N_("This person has stopped all further offers from your shop."),
         )
     if found.open_offers >= MOST_OPEN_OFFERS:
         raise Conflict(
