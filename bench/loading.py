@@ -15,14 +15,14 @@ from typing import Any
 from uuid import UUID
 
 import psycopg2
-from sqlalchemy import create_engine, insert, literal, select, text
+from sqlalchemy import create_engine, insert, literal, select, text, update
 from sqlalchemy.orm import Session
 
 from portal.core import terms
 from portal.core.money import split
 from portal.core.roles import Actor
 from portal.core.schedule import Line
-from portal.models import User, UserSession
+from portal.models import Merchant, User, UserSession
 from portal.models.users import DEFAULT_SHOP
 from portal.services import rollups
 from portal.services.transaction import unit_of_work
@@ -102,6 +102,7 @@ def settle_down(session: Session, url: str) -> None:
     with unit_of_work(session):
         rollups.rebuild_rollups(session)
         session.execute(insert(UserSession).from_select(columns, opened))
+        session.execute(update(Merchant).values(currency_fixed_at=Merchant.created_at))
     with closing(_unguarded(url)) as connection:
         connection.commit()
         if url.startswith("sqlite"):

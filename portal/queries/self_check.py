@@ -196,6 +196,11 @@ INVARIANTS: dict[str, tuple[str, str]] = {
         "JOIN payments m ON m.merchant_id = a.merchant_id AND m.id = a.payment_id AND m.state = 'processing' "
         "GROUP BY i.merchant_id, i.id, i.owed HAVING SUM(a.amount) > i.owed OR COUNT(*) > 1",
     ),
+    "currency_is_kept": (
+        N_("Every plan is in its shop's currency, which stays from the first offer on."),
+        "SELECT p.id FROM plans p JOIN merchants m ON m.id = p.merchant_id "
+        "WHERE p.currency <> m.currency OR m.currency_fixed_at IS NULL",
+    ),
     "one_merchant": (N_("No row of one shop refers to another shop."), _strays()),
 }
 # How each rollup is checked: what it holds and the deltas to come, less what is counted afresh, leaves nothing.

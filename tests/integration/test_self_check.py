@@ -8,7 +8,7 @@ from sqlalchemy import delete, select, text, update
 from sqlalchemy.orm import Session
 
 from portal.adapters.gateway import Simulator
-from portal.models import Acceptance, Event, Installment, Message, Payment, Plan, Refund, Reversal
+from portal.models import Acceptance, Event, Installment, Merchant, Message, Payment, Plan, Refund, Reversal
 from portal.models.ledger import Allocation, Posting, RefundAllocation
 from portal.models.rollups import ROLLUP_TABLES
 from portal.queries import self_check
@@ -134,7 +134,14 @@ TAMPERING = {
         {"active_while_owed"},
         update(Plan).where(Plan.state != "offered").values(state="active"),
     ),
-    "a shop's plan in another currency": ({"postings_balance"}, update(Plan).values(currency="EUR")),
+    "a shop's plan in another currency": (
+        {"postings_balance", "currency_is_kept"},
+        update(Plan).values(currency="EUR"),
+    ),
+    "a shop with offers whose currency can change": (
+        {"currency_is_kept"},
+        update(Merchant).values(currency_fixed_at=None),
+    ),
     "a posting against itself": ({"postings_balance"}, update(Posting).values(credit=Posting.debit)),
     "a posting of less than nothing": ({"postings_balance"}, update(Posting).values(amount=-Posting.amount)),
     "more paid than there was to pay": (
