@@ -44,7 +44,7 @@ from .web.admin import pages as admin
 from .web.customer import calendar
 from .web.customer import plans as customer
 from .web.merchant import dashboard, exports, journal, payments, plans, refunds, reversals, write_offs
-from .web.shared import agreements, documents, health, landing, security_txt
+from .web.shared import agreements, amendments, documents, health, landing, security_txt
 
 # The pages by audience; each module has its blueprint as ``bp``.
 BLUEPRINTS = (
@@ -71,6 +71,7 @@ BLUEPRINTS = (
     exports,
     journal,
     agreements,
+    amendments,
     documents,
     security_txt,
     admin,

@@ -26,6 +26,7 @@ from portal.queries.accounts import find_actor, session_version
 from portal.queries.read_models import PlanView
 from portal.services import (
     accounts,
+    amendments,
     offers,
     payments,
     recording,
@@ -67,6 +68,23 @@ def password_hash() -> str:
 
 def email_of(name: str) -> str:
     return f"{name.lower().replace(' ', '.')}@example.com"
+
+
+def amend(
+    session: Session,
+    actor: Actor,
+    plan_id: UUID,
+    days: dict[int, date],
+    *,
+    now: datetime = NOW,
+    reason: str = "",
+) -> int:
+    """Propose other dates by the numbers of the installments; returns the amendment's number."""
+    lines = {line.number: line.id for line in plan_of(session, actor, plan_id, now).installments}
+    dates = tuple((lines[number], day) for number, day in days.items())
+    with unit_of_work(session):
+        proposal = amendments.Proposal(plan_id, dates, reason)
+        return amendments.propose(session, actor, proposal, ORIGIN, now)
 
 
 def account(role: Role, name: str, **more: str) -> accounts.NewAccount:

@@ -8,11 +8,11 @@ from flask_cors import CORS
 
 from portal.extensions import csrf, limiter
 
-from . import analytics, auth, docs, guards, installments, payments, plans, refunds, tokens
+from . import amendments, analytics, auth, docs, guards, installments, payments, plans, refunds, tokens
 from .requests import StrictJson
 
 CALLS = "6000 per minute"
-BLUEPRINTS = (auth, plans, installments, payments, refunds, analytics, docs)
+BLUEPRINTS = (auth, plans, installments, payments, refunds, amendments, analytics, docs)
 EXPOSED = ["Link", "Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "X-Request-Id"]
 
 for module in BLUEPRINTS:
@@ -39,6 +39,7 @@ def init_app(app: APIFlask) -> None:
 @installments.bp.after_request
 @payments.bp.after_request
 @refunds.bp.after_request
+@amendments.bp.after_request
 @analytics.bp.after_request
 def keep_out_of_caches(response: Response) -> Response:
     """Responses are private to the holder of the token."""

@@ -8,11 +8,13 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
+from portal.core.amendments import AmendmentState
 from portal.core.money import decimal_text
 from portal.core.payments import Method
 from portal.core.roles import Actor
 from portal.core.schedule import Frequency
 from portal.core.states import InstallmentStatus, PaymentState
+from portal.queries.amendments import AmendmentView
 from portal.queries.payments import ListedPayment
 from portal.queries.read_models import InstallmentView, PlanView
 from portal.queries.refunds import ListedRefund
@@ -154,6 +156,29 @@ class Payment(Answer):
     created_at: Instant = shown("2026-12-30T09:30:00Z")
     reversed: Decimals = shown("0.00", "What turned out not to have come in.")
     allocations: list[Allocation]
+
+
+class Move(Answer):
+    id: Id = shown(INSTALLMENT_ID)
+    number: int = shown(1)
+    old_due_date: Day = shown("2026-12-31")
+    due_date: Day = shown("2027-01-10")
+
+
+class Amendment(Answer):
+    number: int = shown(1, "Counts the amendments of a plan.")
+    plan: Id = shown(PLAN_ID)
+    proposed_by: Literal["shop", "customer"] = shown("shop")
+    reason: str = shown("Wages come on the 9th")
+    effect: Literal["better", "worse"] = shown(
+        "better", "For the customer. Better: by the end of no day more has fallen due than before."
+    )
+    state: AmendmentState = shown("in_force")
+    created_at: Instant = shown("2026-12-20T10:00:00Z")
+    last_day: Day = shown("2026-12-30", "The last day to answer.")
+    accepted_at: Instant | None = shown(None, "When the customer agreed to exactly these dates.")
+    terms_hash: str = shown("0" * 64, "The SHA-256 of the terms with these dates.")
+    installments: list[Move]
 
 
 class Problem(BaseModel):
@@ -300,6 +325,30 @@ def payment(view: ListedPayment) -> dict[str, Any]:
                 "amount": decimal_text(part.amount, view.currency),
             }
             for part in view.allocations
+        ],
+    }
+
+
+def amendment(view: AmendmentView, plan_id: UUID) -> dict[str, Any]:
+    return {
+        "number": view.number,
+        "plan": str(plan_id),
+        "proposed_by": "customer" if view.by_customer else "shop",
+        "reason": view.reason,
+        "effect": view.effect,
+        "state": view.state,
+        "created_at": instant(view.proposed_at),
+        "last_day": view.last_day.isoformat(),
+        "accepted_at": instant(view.accepted_at) if view.accepted_at else None,
+        "terms_hash": view.terms_hash,
+        "installments": [
+            {
+                "id": str(move.installment_id),
+                "number": move.number,
+                "old_due_date": move.old.isoformat(),
+                "due_date": move.new.isoformat(),
+            }
+            for move in view.moves
         ],
     }
 

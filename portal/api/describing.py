@@ -28,6 +28,7 @@ MODELS: tuple[type[BaseModel], ...] = (
     answers.Installment,
     answers.Payment,
     answers.Refund,
+    answers.Amendment,
     answers.Problem,
     figures.Dashboard,
 )
@@ -47,6 +48,7 @@ TAGS = {
     "Plans": "Offers and plans of a shop and its customers, and refunds.",
     "Installments": "What is due, and paying it.",
     "Payments": "Amounts paid, and what a shop received elsewhere.",
+    "Amendments": "Other dates for a plan, proposed by one side and answered by the other.",
     "Numbers": "A shop's numbers, as on its dashboard.",
 }
 KEY = {
@@ -213,6 +215,7 @@ PARAMETERS = {
     "limit": PageQuery.model_fields["limit"].default,
     "Idempotency-Key": "order-1234",
     "payment_id": "01980000-0000-7000-8000-0000000000e1",
+    "number": 1,
     "from": "2026-12-01",
     "to": "2026-12-31",
     "cursor": "WyIwMTk4MDAwMCJd.signature",

@@ -8,7 +8,7 @@ from typing import Any
 from portal.core.errors import Busy, Forbidden, InvalidInput, NotFound, TooMany
 from portal.http_errors import CODES, DETAILS
 
-from .answers import Refund, Tokens
+from .answers import INSTALLMENT_ID, Refund, Tokens
 
 Json = dict[str, Any]
 
@@ -40,6 +40,10 @@ NEW_PAYMENT: Json = {
 NEW_REVERSAL: Json = {"reason": "The cheque bounced"}
 NEW_REFUND: Json = {"amount": "80.00", "reason": "One chair was broken"}
 NEW_WRITE_OFF: Json = {"reason": "Not found after three visits"}
+NEW_AMENDMENT: Json = {
+    "installments": [{"id": INSTALLMENT_ID, "due_date": "2027-01-10"}],
+    "reason": "Wages come on the 9th",
+}
 
 # What an action leaves of the worked example; see ``answers``.
 PAID = {"status": "paid", "paid": "25.00", "owed": "0.00", "paid_at": "2026-12-30T09:30:00Z"}
@@ -114,6 +118,14 @@ TOO_MANY_OPEN_OFFERS = {
         code="too_many_open_offers",
     )
 }
+AMENDMENT_OPEN = {
+    409: problem(
+        409,
+        "Another change of dates waits for an answer. It has to be answered or withdrawn first.",
+        code="amendment_open",
+    )
+}
+AMENDMENT_ENDED = {409: problem(409, "This change of dates was declined.", code="amendment_declined")}
 TOO_MUCH_PAID = invalid("amount", "At most 100.00 is owed.")
 NOT_RECORDED = {
     409: problem(409, "A card payment cannot be reversed here. Refund it instead.", code="not_recorded")

@@ -8,6 +8,7 @@ from datetime import date
 from functools import partial
 from itertools import islice
 from typing import Annotated, Any, ClassVar, NoReturn, Self
+from uuid import UUID
 
 from flask import request
 from pydantic import (
@@ -100,8 +101,14 @@ def _faults_of(errors: list[ErrorDetails]) -> dict[str, PortalError]:
     faults: dict[str, PortalError] = {}
     for error in errors:
         refusal = error.get("ctx", {}).get("refusal") or PortalError(REFUSALS.get(error["type"], OTHERWISE))
-        faults.setdefault(str(error["loc"][0]), refusal)
+        faults.setdefault(_place(error["loc"]), refusal)
     return faults
+
+
+def _place(place: tuple[int | str, ...]) -> str:
+    """A field's name, within a list as ``installments.0.due_date``."""
+    is_within = len(place) > 1 and isinstance(place[1], int)
+    return ".".join(str(part) for part in place[: 3 if is_within else 1])
 
 
 def _legible(name: str) -> str:
@@ -165,6 +172,15 @@ def _day(value: Any) -> date:
     raise InvalidInput.at("", N_("Enter a date, such as 2026-12-31."))
 
 
+def _id(value: Any) -> UUID:
+    try:
+        if isinstance(value, str):
+            return UUID(value)
+    except ValueError:
+        pass
+    raise InvalidInput.at("", N_("Send an id as the API gave it."))
+
+
 def text(longest: int, **schema: Any) -> Any:
     """The type of a field that takes at most ``longest`` characters; core checks the rest."""
     return Annotated[
@@ -178,6 +194,7 @@ Email = text(EMAIL_LONGEST, format="email")
 Day = Annotated[
     date, parsed_by(_day), WithJsonSchema({"type": "string", "format": "date", "pattern": f"^{DAY}$"})
 ]
+SentId = Annotated[UUID, parsed_by(_id), WithJsonSchema({"type": "string", "format": "uuid"})]
 Amount = Annotated[
     str,
     parsed_by(_amount),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 
@@ -91,6 +92,19 @@ def write_terms(
         early=EARLY,
         refund=REFUND,
     )
+
+
+def amended(text: str, number: int, dates: Mapping[int, date]) -> str:
+    """The canonical text with other due dates, by the numbers of the installments.
+
+    It says which amendment of the plan made it, and names the hash of the text that it takes the place of.
+    """
+    document = json.loads(text)
+    for line in document["lines"]:
+        if line["number"] in dates:
+            line["due_on"] = dates[line["number"]].isoformat()
+    document |= {"amendment": number, "amends": hash_text(text)}
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def hash_text(canonical: str) -> str:

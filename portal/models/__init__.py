@@ -1,6 +1,7 @@
 """Tables, constraints and relations; the ledger's own are imported from ``portal.models.ledger``, so that it shows."""
 
 from . import ledger as ledger
+from .amendments import Amendment, AmendmentLine
 from .base import Base, new_id
 from .payments import Payment, Refund, Reversal
 from .plans import Acceptance, Installment, Plan
@@ -11,6 +12,8 @@ from .users import Customer, LoginAttempt, Member, Merchant, User, UserSession, 
 
 __all__ = [
     "Acceptance",
+    "Amendment",
+    "AmendmentLine",
     "Base",
     "CohortRollup",
     "Customer",

@@ -84,6 +84,7 @@ class Plan(Base):
     # Read together with the plan when it is locked.
     shop_suspended_at: Mapped[datetime | None] = query_expression()
     shop_contact: Mapped[uuid.UUID] = query_expression()
+    amendment_waits: Mapped[bool | None] = query_expression()
 
     __table_args__ = (
         UniqueConstraint("merchant_id", "reference"),
@@ -167,6 +168,8 @@ class Installment(Base):
     moved: Mapped[int] = mapped_column(server_default=text("0"))
     paid_before: Mapped[int] = mapped_column(server_default=text("0"))
     owed: Mapped[int] = mapped_column(Computed(OWED, persisted=True))
+    # By which amendment it is due on this day; None as it was first agreed.
+    amendment_id: Mapped[uuid.UUID | None]
     late_on: Mapped[date | None]
     paid_on: Mapped[date | None]
     paid_at: Mapped[datetime | None]
@@ -185,6 +188,15 @@ class Installment(Base):
 
     __table_args__ = (
         ForeignKeyConstraint(["merchant_id", "plan_id"], ["plans.merchant_id", "plans.id"]),
+        ForeignKeyConstraint(
+            ["merchant_id", "amendment_id", "id", "due_on"],
+            [
+                f"amendment_lines.{name}"
+                for name in ("merchant_id", "amendment_id", "installment_id", "due_on")
+            ],
+            name="fk_installments_amended",
+            use_alter=True,
+        ),
         UniqueConstraint("merchant_id", "plan_id", "number"),
         CheckConstraint("amount > 0 AND number > 0", name="amount"),
         CheckConstraint(" AND ".join(f"{name} >= 0" for name in SUMS), name="not_negative"),

@@ -13,6 +13,7 @@ REMOVE = "SELECT, INSERT, UPDATE, DELETE"
 RIGHTS = {
     "alembic_version": READ,
     "acceptances": ADD,
+    "amendment_lines": ADD,
     "reminders": ADD,
     "events": ADD,
     "postings": ADD,

@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 from flask_babel import gettext as _
+from flask_babel import ngettext
 
 from portal.core.accounts import shown_email
 from portal.core.errors import N_
@@ -104,6 +105,27 @@ def _late(facts: Facts, _currency: str) -> str:
     return _("Installment %(number)s, due %(day)s, became late", number=facts["number"], day=due_on)
 
 
+def _proposed(facts: Facts, _currency: str) -> str:
+    if facts["by_customer"]:
+        return _("The customer asked for other dates")
+    return _("The shop proposed new dates")
+
+
+def _amended(facts: Facts, _currency: str) -> str:
+    return ngettext(
+        "New dates in force: %(num)s installment moved",
+        "New dates in force: %(num)s installments moved",
+        facts["moves"],
+    )
+
+
+def _lifted(facts: Facts, _currency: str) -> str:
+    due_on = formats.short_day(date.fromisoformat(facts["due_on"]), language())
+    return _(
+        "Installment %(number)s is due on %(day)s and no longer late", number=facts["number"], day=due_on
+    )
+
+
 def _refunded(facts: Facts, currency: str) -> str:
     amounts = {name: amount_text(facts[name], currency) for name in ("amount", "cancelled", "to_return")}
     if not facts["to_return"]:
@@ -146,6 +168,12 @@ EVENTS: dict[str, Callable[[Facts, str], str]] = {
     "refund_returned": _returned,
     "refund_declined": _not_returned,
     "installment_late": _late,
+    "late_lifted": _lifted,
+    "amendment_proposed": _proposed,
+    "amendment_in_force": _amended,
+    "amendment_declined": lambda *_facts: _("New dates declined"),
+    "amendment_withdrawn": lambda *_facts: _("New dates withdrawn"),
+    "amendment_expired": lambda *_facts: _("New dates expired without an answer"),
 }
 
 # What happens to accounts and shops; only admins read it.
@@ -196,6 +224,16 @@ EMAILS = {
     "payment_recorded": N_("A payment was recorded"),
     "debt_recovered": N_("A payment on a written-off plan was recorded"),
     "payment_reversed": N_("A payment was reversed"),
+    "amendment_proposed": N_("New dates to agree to"),
+    "amendment_in_force": N_("New dates in force"),
+    "amendment_declined": N_("Other dates were declined"),
+    "amendment_withdrawn": N_("New dates were withdrawn"),
+    "amendment_expired": N_("Other dates expired without an answer"),
+    "amendment_proposed_shop": N_("To the shop: the customer asks for other dates"),
+    "amendment_in_force_shop": N_("To the shop: new dates in force"),
+    "amendment_declined_shop": N_("To the shop: new dates were declined"),
+    "amendment_withdrawn_shop": N_("To the shop: other dates were withdrawn"),
+    "amendment_expired_shop": N_("To the shop: new dates expired without an answer"),
     "payment_declined": N_("A payment failed"),
     "refund_made": N_("A refund, with the new schedule"),
     "plan_accepted_shop": N_("To the shop: the offer was accepted"),

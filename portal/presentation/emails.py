@@ -214,6 +214,7 @@ def environment(translations: Path, language: str) -> Environment:
         "refunded": partial(refunded, language=language),
         "reminded": partial(reminded, language=language),
         "settled": partial(settled, language=language),
+        "moved": partial(moved, language=language),
         "listed": lambda parts: formats.digits(formats.listed(parts, language), language),
         "number": lambda number: formats.digits(str(number), language),
     }
@@ -257,6 +258,18 @@ def settled(lines: list[dict[str, Any]], currency: str, *, language: str) -> lis
             formats.short_day(date.fromisoformat(line["due_on"]), language),
             formats.money(line["amount"], currency, language),
             formats.money(line["owed"], currency, language),
+        )
+        for line in lines
+    ]
+
+
+def moved(lines: list[dict[str, Any]], currency: str, *, language: str) -> list[tuple[str, ...]]:
+    """The rows of what an amendment moves: number, what is owed, the day as it was and as it is."""
+    return [
+        (
+            formats.digits(str(line["number"]), language),
+            formats.money(line["owed"], currency, language),
+            *(formats.short_day(date.fromisoformat(line[day]), language) for day in ("old", "new")),
         )
         for line in lines
     ]

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
 
 from sqlalchemy import func, or_, select, text, union_all
 from sqlalchemy.orm import Session
 
+from portal.core.amendments import AmendmentState
 from portal.core.errors import N_
 from portal.core.ledger import OWED, SUMS, Entry
 from portal.core.terms import hash_text
 from portal.database import engine_name, without_statement_timeout
-from portal.models import Base
+from portal.models import Amendment, Base, Installment
 from portal.models.rollups import ROLLUP_TABLES, MetricDelta, recount
 
 
@@ -218,7 +222,8 @@ def run(session: Session) -> list[Finding]:
             Finding(name, sentence, len(session.execute(text(query)).all()))
             for name, (sentence, query) in INVARIANTS.items()
         ]
-        return [*findings, *(_rollup(session, table) for table in ROLLUP_TABLES), _hashes(session)]
+        rollups = [_rollup(session, table) for table in ROLLUP_TABLES]
+        return [*findings, *rollups, _hashes(session), _amended_dates(session)]
 
 
 def _rollup(session: Session, table: type[Base]) -> Finding:
@@ -238,6 +243,25 @@ def _rollup(session: Session, table: type[Base]) -> Finding:
 
 def _hashes(session: Session) -> Finding:
     """The one check that SQL cannot make on both engines: the hash is computed again from the stored text."""
-    rows = session.execute(text("SELECT terms, terms_hash FROM acceptances")).yield_per(1000)
+    kept = "SELECT terms, terms_hash FROM acceptances UNION ALL SELECT terms, terms_hash FROM amendments"
+    rows = session.execute(text(kept)).yield_per(1000)
     broken = sum(hash_text(row.terms) != row.terms_hash for row in rows)
-    return Finding("terms_hash", N_("The hash of every acceptance matches the terms it keeps."), broken)
+    return Finding("terms_hash", N_("The hash of every acceptance and amendment matches its terms."), broken)
+
+
+def _amended_dates(session: Session) -> Finding:
+    """The lines of the last terms in force, which are JSON, against the installments of amended plans."""
+    latest: dict[tuple[UUID, UUID], str] = {}
+    in_force = select(Amendment).where(Amendment.state == AmendmentState.IN_FORCE).order_by(Amendment.number)
+    for amendment in session.scalars(in_force):
+        latest[amendment.merchant_id, amendment.plan_id] = amendment.terms
+    broken = 0
+    for (merchant_id, plan_id), terms in latest.items():
+        due = select(Installment.number, Installment.due_on).where(
+            Installment.merchant_id == merchant_id, Installment.plan_id == plan_id
+        )
+        agreed = {(line["number"], date.fromisoformat(line["due_on"])) for line in json.loads(terms)["lines"]}
+        broken += agreed != {tuple(row) for row in session.execute(due)}
+    return Finding(
+        "amended_dates", N_("Every amended plan is due on the days of its last terms in force."), broken
+    )

@@ -1,4 +1,4 @@
-"""The day of a shop's plans: marking what is overdue, queueing reminders, ending old offers, in batches."""
+"""The day of a shop's plans: marking what is overdue, queueing reminders, ending what nobody answered, in batches."""
 
 from __future__ import annotations
 
@@ -15,7 +15,18 @@ from sqlalchemy.orm import Session
 from portal.core.calendar import REMINDERS_FROM, business_date, local_time
 from portal.models import Merchant
 
-from . import attempts, events, idempotency, job_runs, offers, overdue, reminders, sessions, verification
+from . import (
+    amendments,
+    attempts,
+    events,
+    idempotency,
+    job_runs,
+    offers,
+    overdue,
+    reminders,
+    sessions,
+    verification,
+)
 from .overdue import Place
 from .transaction import batch_unit_of_work, unit_of_work
 
@@ -77,7 +88,10 @@ def _run_one(
     today = on or business_date(now, zone)
     counts = {
         "overdue": sum(_pages(session, overdue.mark, merchant_id, zone, today, now)),
-        "expired": sum(_batches(session, offers.expire, offers.EXPIRE_BATCH, merchant_id, zone, today, now)),
+        "expired": sum(
+            sum(_batches(session, expire, offers.EXPIRE_BATCH, merchant_id, zone, today, now))
+            for expire in (offers.expire, amendments.expire)
+        ),
     }
     suspended = session.scalar(select(Merchant.suspended_at).where(Merchant.id == merchant_id))
     if not suspended and (at_any_hour or local_time(now, zone) >= REMINDERS_FROM):

@@ -29,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from portal.core.allocation import Return
-from portal.core.ledger import SUMS, Account, Balance, Entry, apply, metrics_for
+from portal.core.ledger import SUMS, Account, Balance, Entry, Metrics, apply, metrics_for
 from portal.core.payments import Method
 from portal.core.periods import month_of
 from portal.core.states import PaymentState
@@ -60,7 +60,7 @@ def agree(session: Session, plan: Plan, now: datetime, today: date) -> None:
     """Post the debt of every installment of a plan that was accepted ``today``."""
     lines = session.execute(_OF_PLAN, {"merchant": plan.merchant_id, "plan": plan.id}).all()
     _post(session, plan, Entry.DEBT_AGREED, [(line.id, line.amount) for line in lines], Cause(), now, today)
-    _add_deltas(session, plan, [(None, Balance.of(line)) for line in lines], today)
+    add_deltas(session, plan, [(None, Balance.of(line)) for line in lines], today)
 
 
 def record(
@@ -79,7 +79,7 @@ def record(
     """
     if not allocations:
         return []
-    known = _balances(session, plan, allocations) if entry.raises_owed else {}
+    known = balances(session, plan, allocations) if entry.raises_owed else {}
     values: dict[str, Any] = {"merchant": plan.merchant_id, "at": now, "today": today}
     for place, (installment_id, amount) in enumerate(allocations.items()):
         values |= {f"id{place}": installment_id, f"amount{place}": amount}
@@ -95,7 +95,7 @@ def record(
     for row in rows:
         after = Balance.of(row)
         changes.append((known.get(row.id) or apply(after, entry, -allocations[row.id]), after))
-    _add_deltas(session, plan, changes, today)
+    add_deltas(session, plan, changes, today)
     return rows
 
 
@@ -162,7 +162,8 @@ def cancelled_by(session: Session, merchant_id: UUID, refund_id: UUID) -> list[t
     return [(row.installment_id, row.amount) for row in rows]
 
 
-def _balances(session: Session, plan: Plan, installments: Iterable[UUID]) -> dict[UUID, Balance]:
+def balances(session: Session, plan: Plan, installments: Iterable[UUID]) -> dict[UUID, Balance]:
+    """The named installments of the plan as they are, by their ids."""
     values = {"merchant": plan.merchant_id, "plan": plan.id}
     lines = session.execute(_OF_PLAN, values)
     return {line.id: Balance.of(line) for line in lines if line.id in set(installments)}
@@ -195,10 +196,13 @@ def _post(
     insert_rows(session, Posting, rows)
 
 
-def _add_deltas(
-    session: Session, plan: Plan, changes: Iterable[tuple[Balance | None, Balance]], today: date
+def add_deltas(
+    session: Session,
+    plan: Plan,
+    changes: Iterable[tuple[Balance | None, Balance | None]],
+    today: date,
 ) -> None:
-    """Add by how much installments move the sums of the rollups: each as it was and as it is.
+    """Add by how much installments move the sums of the rollups: each as it was and as it is; None where it was not.
 
     Rows are only added, so payments at one merchant never wait for one another here.
     """
@@ -206,7 +210,11 @@ def _add_deltas(
         raise ValueError("only an accepted plan counts")
     rows = []
     for before, after in changes:
-        delta = metrics_for(after, plan.accepted_on)
+        line, delta = after or before, Metrics()
+        if line is None:
+            continue
+        if after:
+            delta += metrics_for(after, plan.accepted_on)
         if before:
             delta -= metrics_for(before, plan.accepted_on)
         rows.append(
@@ -214,7 +222,7 @@ def _add_deltas(
                 "merchant_id": plan.merchant_id,
                 "id": new_id(),
                 "posted_on": today,
-                "due_on": after.due_on,
+                "due_on": line.due_on,
                 "cohort_on": month_of(plan.accepted_on),
             }
             | asdict(delta)
@@ -223,7 +231,7 @@ def _add_deltas(
 
 
 # Statements are built once: building one takes longer than running it.
-_BALANCE = (
+BALANCE = (
     Installment.id,
     Installment.plan_id,
     Installment.number,
@@ -233,7 +241,7 @@ _BALANCE = (
     Installment.paid_on,
 )
 _OF_PLAN = (
-    select(*_BALANCE)
+    select(*BALANCE)
     .where(Installment.merchant_id == bindparam("merchant"), Installment.plan_id == bindparam("plan"))
     .order_by(Installment.number)
 )
@@ -293,7 +301,7 @@ def _change(entry: Entry, count: int) -> Update:
         update(line)
         .where(line.merchant_id == bindparam("merchant"), line.id == entries.c.id)
         .values(values)
-        .returning(*_BALANCE)
+        .returning(*BALANCE)
         .execution_options(synchronize_session=False)
     )
 
@@ -314,7 +322,7 @@ def _take_from_allocation(entry: Entry, count: int) -> Update:
 
 
 _PAID_BY = (
-    select(*_BALANCE)
+    select(*BALANCE)
     .join(
         Allocation,
         (Allocation.merchant_id == Installment.merchant_id) & (Allocation.installment_id == Installment.id),

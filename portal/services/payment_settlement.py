@@ -16,7 +16,7 @@ from portal.core.ledger import Balance, Entry
 from portal.core.states import PaymentState, PlanState, transition
 from portal.models import Installment, Payment, Plan
 
-from . import events, idempotency, ledger
+from . import events, idempotency, ledger, open_amendments
 from .notifications import queue_email
 from .plans import lock
 from .settling import SETTLE_AFTER, settle_each
@@ -212,6 +212,7 @@ def book(
     common = {"merchant_id": plan.merchant_id, "plan_id": plan.id, "at": now}
     happened = [common | {"kind": received.event, "actor_id": received.actor_id, "facts": facts}]
     if last:
+        open_amendments.withdraw(session, plan, now)
         completed = transition(PlanState(plan.state), PlanState.COMPLETED)
         happened.append(common | {"kind": completed, "actor_id": None, "facts": {}})
         plan.state, plan.updated_at = PlanState.COMPLETED, now

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, func, literal_column, select
 from sqlalchemy.orm import Session, with_expression
 
 from portal.core import states
@@ -17,9 +17,9 @@ from portal.core.errors import N_, Conflict, Forbidden, NotFound
 from portal.core.ledger import Entry
 from portal.core.roles import Actor, MemberRole, Role
 from portal.core.states import PlanState
-from portal.models import Installment, Member, Merchant, Plan, Refund, User
+from portal.models import Amendment, Installment, Member, Merchant, Plan, Refund, User
 
-from . import idempotency, ledger
+from . import idempotency, ledger, open_amendments
 from .notifications import record_and_notify, schedule_facts
 
 
@@ -54,6 +54,7 @@ def cancel(
         raise Conflict(message, code="other_amount", figure=owed)
     cancelled = ledger.record(session, plan, Entry.DEBT_CANCELLED, amounts, ledger.Cause(), now, today)
     changed = {row.id: row for row in cancelled}
+    open_amendments.withdraw(session, plan, now)
     plan.state, plan.updated_at = PlanState.CANCELLED, now
     session.flush()
     record_and_notify(
@@ -105,10 +106,24 @@ _CONTACT = func.coalesce(
     _ACTIVE.where(Member.role == MemberRole.OWNER).order_by(Member.created_at).scalar_subquery(),
     _OWNER.correlate(Plan).order_by(Member.created_at).limit(1).scalar_subquery(),
 )
+_WAITS = (
+    select(Amendment.id)
+    .where(
+        Amendment.merchant_id == Plan.merchant_id,
+        Amendment.plan_id == Plan.id,
+        Amendment.state == literal_column("'proposed'"),
+    )
+    .correlate(Plan)
+    .exists()
+)
 with_contact = with_expression(Plan.shop_contact, _CONTACT)
 _LOCKED = (
     select(Plan)
-    .options(with_expression(Plan.shop_suspended_at, _SUSPENDED), with_contact)
+    .options(
+        with_expression(Plan.shop_suspended_at, _SUSPENDED),
+        with_expression(Plan.amendment_waits, _WAITS),
+        with_contact,
+    )
     .where(Plan.merchant_id == bindparam("merchant"), Plan.id == bindparam("plan"))
     .with_for_update(key_share=True, of=Plan)
     .execution_options(populate_existing=True)

@@ -67,6 +67,9 @@ STATES = {
     "failed": ("bad", N_("Failed")),
     "queued": ("info", N_("Queued")),
     "sent": ("good", N_("Sent")),
+    "proposed": ("info", N_("Proposed")),
+    "in_force": ("good", N_("In force")),
+    "withdrawn": ("plain", N_("Withdrawn")),
 }
 
 

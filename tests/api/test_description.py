@@ -29,7 +29,7 @@ def operations(description: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 def test_every_call_is_described_and_nothing_else(app, description):
     assert description["openapi"] == "3.1.0"
     routes = {
-        f"{method.lower()} {rule.rule.replace('<uuid:', '{').replace('>', '}')}"
+        f"{method.lower()} {re.sub('<(uuid|int):', '{', rule.rule).replace('>', '}')}"
         for rule in app.url_map.iter_rules()
         if rule.rule.startswith("/api/") and rule.endpoint not in ("api_docs.openapi", "api_docs.page")
         for method in rule.methods - {"HEAD", "OPTIONS"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -53,7 +54,9 @@ def operations(app, world) -> list[Operation]:
         if "$ref" in schema:
             schema = description["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
         rule = next(
-            r for r in app.url_map.iter_rules() if r.rule.replace("<uuid:", "{").replace(">", "}") == path
+            r
+            for r in app.url_map.iter_rules()
+            if re.sub("<(uuid|int):", "{", r.rule).replace(">", "}") == path
         )
         program = Program(app)
         if roles := stamp(app, rule):

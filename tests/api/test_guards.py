@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from werkzeug.routing import Rule
 
+from portal.api.answers import INSTALLMENT_ID
 from portal.core.roles import Permission, Role
 from tests import factories
 from tests.api.conftest import Program, in_days
@@ -25,6 +28,7 @@ BODIES = {
         "num_installments": 1,
         "start_date": in_days(1),
     },
+    "amendments": {"installments": [{"id": INSTALLMENT_ID, "due_date": in_days(40)}]},
     "payments": {"amount": "1.00"},
     "refunds": {"amount": "1.00"},
     "reverse": {"reason": "Bounced"},
@@ -59,10 +63,10 @@ def strangers(app) -> dict[Role, Program]:
 def send(program: Program, method: str, rule: Rule, plan: dict):
     ids = {"plan_id": plan["id"], "installment_id": plan["installments"][0]["id"]}
     # An offer has no payments: one of this id is as good as another's.
-    values = ids | {"payment_id": plan["id"]}
+    values = ids | {"payment_id": plan["id"], "number": "1"}
     path = rule.rule
     for name in rule.arguments:
-        path = path.replace(f"<uuid:{name}>", values[name])
+        path = re.sub(f"<(uuid|int):{name}>", values[name], path)
     body = BODIES.get(rule.rule) or BODIES.get(rule.rule.strip("/").split("/")[-1])
     return program.call(method, path.removeprefix("/api"), json=body if method == "POST" else None)
 

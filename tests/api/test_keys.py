@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from uuid import UUID
@@ -15,12 +16,13 @@ from portal.models import IdempotencyKey
 from portal.services import idempotency, plans
 from portal.services.transaction import unit_of_work
 from tests import factories
-from tests.api.conftest import Program, new_plan
+from tests.api.conftest import Program, in_days, new_plan
 from tests.browserlike import form_at
 from tests.factories import PASSWORD, email_of
 
 FIRST = "/plans/installments/{line}/pay/"
 RECORDED = "/plans/{plan}/payments/"
+ASKED = "/plans/{plan}/amendments/"
 # Every call that takes a key: who sends it, what it needs to have happened before, its body and another's body or path.
 KEYED = {
     "/api/plans/": ("shop", None, new_plan(), {"json": new_plan(total_amount="99.00")}),
@@ -51,6 +53,25 @@ KEYED = {
         {"reason": "Moved away"},
         {"json": {"reason": "Bankrupt"}},
     ),
+    "/api/plans/{plan}/amendments/": (
+        "shop",
+        FIRST,
+        {"installments": [{"id": "{other}", "due_date": in_days(40)}]},
+        {"json": {"installments": [{"id": "{other}", "due_date": in_days(41)}]}},
+    ),
+    **{
+        f"/api/plans/{{plan}}/amendments/{{amendment}}/{how}/": (
+            who,
+            ASKED,
+            None,
+            {"path": f"/plans/{{plan}}/amendments/{{amendment}}/{other}/"},
+        )
+        for how, who, other in (
+            ("accept", "shop", "decline"),
+            ("decline", "shop", "accept"),
+            ("withdraw", "ada", "accept"),
+        )
+    },
     "/api/plans/installments/{line}/pay/": ("ada", None, None, {"path": "/plans/installments/{other}/pay/"}),
 }
 
@@ -61,15 +82,18 @@ def test_the_same_again_is_told_the_same_and_another_request_is_refused(app, sho
     ids = {"plan": plan["id"], "line": plan["installments"][0]["id"], "other": plan["installments"][1]["id"]}
     program = {"shop": shop, "ada": ada}[who]
     if before:
-        ada.post(FIRST.format(**ids))
+        ada.post(f"/plans/installments/{ids['line']}/pay/")
     if before == RECORDED:
         ids["recorded"] = shop.post(RECORDED.format(**ids), json={"amount": "5.00", "method": "cash"}).json[
             "id"
         ]
+    if before == ASKED:
+        wanted = [{"id": ids["other"], "due_date": in_days(40)}]
+        ids["amendment"] = ada.post(ASKED.format(**ids), json={"installments": wanted}).json["number"]
     sent = {"path": path.removeprefix("/api"), **({"json": body} if body else {})}
 
     def send(**changed):
-        asked = sent | changed
+        asked = json.loads(json.dumps(sent | changed).replace("{other}", ids["other"]))
         return program.post(asked.pop("path").format(**ids), key="one", **asked)
 
     first = send()
@@ -92,6 +116,7 @@ def test_no_call_that_takes_a_key_is_left_out(app, program):
         if any(sent["name"] == "Idempotency-Key" for sent in operation.get("parameters", []))
     }
     names = {"plan": "{plan_id}", "line": "{installment_id}", "recorded": "{payment_id}"}
+    names["amendment"] = "{number}"
     assert keyed == {path.format(**names) for path in KEYED}
 
 

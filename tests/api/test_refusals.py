@@ -9,8 +9,9 @@ import pytest
 
 from portal.adapters.gateway import Outcome, Simulator
 from portal.api import examples
+from portal.api.answers import INSTALLMENT_ID
 from tests import factories
-from tests.api.conftest import Program, customer_of, new_plan
+from tests.api.conftest import Program, customer_of, in_days, new_plan
 
 pytestmark = pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
 
@@ -19,6 +20,7 @@ ELSEWHERE = {"429", "503"}
 OF_CUSTOMERS = ("/accept/", "/decline/", "/pay/")
 # No kind of account is refused here, but what a page of another site sends.
 OPEN = ("/register/", "/token/", "/token/refresh/", "/verify-email/")
+MOVED = {"installments": [{"id": INSTALLMENT_ID, "due_date": in_days(15)}]}
 # What is at fault in a request that is otherwise understood, by the end of its address.
 FAULTS = {
     "/register/": {
@@ -37,6 +39,7 @@ FAULTS = {
     "/refunds/": {"json": {"amount": "100.01"}},
     "/payments/": {"json": {"amount": "100.01", "method": "cash"}},
     "/reverse/": {"json": {"reason": "Bounced"}, "headers": {"Idempotency-Key": " "}},
+    "/amendments/": {"json": MOVED, "headers": {"Idempotency-Key": " "}},
     "/analytics/": {"query_string": {"period": "7d"}},
     "list": {"query_string": {"limit": "0"}},
     "key": {"headers": {"Idempotency-Key": " "}},
@@ -54,6 +57,7 @@ BODIES = {
     "/refunds/": {"amount": "1.00"},
     "/payments/": {"amount": "1.00", "method": "cash"},
     "/reverse/": {"reason": "Bounced"},
+    "/amendments/": MOVED,
 }
 
 
@@ -84,7 +88,7 @@ class Operation:
     def call(self, program: Program, plan: dict | None = None, **more):
         plan = plan or self.plan
         ids = {"plan_id": plan["id"], "installment_id": plan["installments"][0]["id"]}
-        ids["payment_id"] = self.paid or plan["id"]
+        ids |= {"payment_id": self.paid or plan["id"], "number": 1}
         return program.call(self.method, self.path.removeprefix("/api").format(**ids), **more)
 
     @property
@@ -121,6 +125,8 @@ class Operation:
         if self.path == "/api/plans/":
             offer = new_plan(customer_email="busy@example.com")
             return [self.call(self.shop, json=offer) for _ in range(21)][-1]
+        if "/amendments/" in self.path:
+            return self.is_amended_already()
         if not self.body or "/reverse/" in self.path:
             self.ada.post(f"/plans/{self.plan['id']}/accept/")
         if "/reverse/" in self.path:
@@ -129,6 +135,17 @@ class Operation:
         elif not self.body:
             self.call(self.own)
         return self.call(self.own, json=self.body)
+
+    def is_amended_already(self):
+        """Earlier dates wait for the customer; they are declined before anything else is done about them."""
+        proposed = f"/plans/{self.plan['id']}/amendments/"
+        last = self.plan["installments"][-1]["id"]
+        earlier = {"installments": [{"id": last, "due_date": in_days(80)}]}
+        self.ada.post(f"/plans/{self.plan['id']}/accept/")
+        assert self.shop.post(proposed, json=earlier).json["state"] == "proposed"
+        if not self.body:
+            self.ada.post(f"{proposed}1/decline/")
+        return self.call(self.own, json=self.body and earlier)
 
     def is_413(self):
         return self.call(self.own, data=b" " * 1_000_001)

@@ -20,7 +20,14 @@ from itertools import product
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import CheckConstraint, Constraint, ForeignKeyConstraint, Index, PrimaryKeyConstraint
+from sqlalchemy import (
+    CheckConstraint,
+    Constraint,
+    ForeignKeyConstraint,
+    Index,
+    PrimaryKeyConstraint,
+    UniqueConstraint,
+)
 
 from portal.core.ledger import Account, Entry
 from portal.models import Base
@@ -35,6 +42,7 @@ TWICE: list[Changes] = [{}]
 ASTRAY: list[Changes] = [{}]
 
 PAID = {"paid_on": TODAY, "paid_at": NOW}
+OPEN_AMENDMENT = {"state": "proposed", "ended_at": None}
 OPEN = {"settled_at": None, "settled_on": None}
 ACCOUNTS = (*Account, "elsewhere")
 ENTRIES = {(entry.debit, entry.credit) for entry in Entry}
@@ -198,6 +206,34 @@ HOSTILE: dict[str, list[Changes]] = {
     "ck_refund_allocations_amount": [{"amount": 0}, {"amount": -1}],
     "fk_refund_allocations_merchant_id_refund_id": ASTRAY,
     "fk_refund_allocations_merchant_id_payment_id_installment_id": ASTRAY,
+    "ck_amendments_number": [{"number": 0}],
+    "ck_amendments_effect": [{"effect": "unknown"}],
+    "ck_amendments_state": [{"state": "lost"}],
+    "ck_amendments_ended_at": [
+        {"ended_at": None},
+        lambda row, shop: {"state": "proposed", "plan_id": shop.plan},
+    ],
+    "ck_amendments_worse_only_by_acceptance": [{"state": "in_force"}],
+    "ck_amendments_evidence": [
+        {"accepted_at": NOW},
+        {"accepted_at": NOW, "address": "192.0.2.7"},
+        {"address": "192.0.2.7"},
+        {"user_agent": "Some Browser"},
+    ],
+    "uq_amendments_merchant_id_plan_id_number": TWICE,
+    "uq_amendments_one_open": [lambda row, shop: OPEN_AMENDMENT | {"number": row["number"] + 100_000}],
+    "fk_amendments_merchant_id_plan_id": ASTRAY,
+    "fk_amendments_proposed_by": ASTRAY,
+    "ck_amendment_lines_state": [
+        lambda row, shop: {"state": "withdrawn", "amendment_id": shop.withdrawn},
+    ],
+    "fk_amendment_lines_merchant_id_state_amendment_id": ASTRAY,
+    "fk_amendment_lines_merchant_id_installment_id": ASTRAY,
+    # An amendment that is not there, and one that says nothing of this installment.
+    "fk_installments_amended": [
+        {"amendment_id": uuid4()},
+        lambda row, shop: {"amendment_id": shop.ids["amendments"]},
+    ],
     "ck_messages_state": [{"state": "lost"}],
     "ck_messages_sent_at": [{"state": "sent"}, {"sent_at": NOW}],
     "uq_messages_merchant_id_cause_kind": TWICE,
@@ -226,7 +262,13 @@ def rules() -> dict[str, Rule]:
     found = [
         rule for table in tables for rule in [*table.constraints, *(i for i in table.indexes if i.unique)]
     ]
-    return {str(rule.name): rule for rule in found}
+    return {str(rule.name): rule for rule in found if not _only_referred_to(rule)}
+
+
+def _only_referred_to(rule: Rule) -> bool:
+    """Whether it is there for a foreign key to refer to: it has all columns of the primary key, which comes first."""
+    key = set(rule.table.primary_key.columns.keys())
+    return isinstance(rule, UniqueConstraint) and key < {column.name for column in rule.columns}
 
 
 def hostile_rows(name: str, shop: Shop, other: Shop) -> Iterator[list[Row]]:

@@ -18,17 +18,20 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import Insert
 
 from portal.adapters.gateway import Simulator
-from portal.models import Base, Event, Installment, Message, Payment, Refund
-from portal.services import refunds
+from portal.models import Amendment, Base, Event, Installment, Message, Payment, Plan, Refund
+from portal.services import open_amendments, refunds
+from portal.services.transaction import unit_of_work
 from tests import factories
 from tests.factories import NOW, TODAY
 
 Row = dict[str, Any]
 fresh = count(1000)
+# One after the other, since a key of amendments has the state in it.
+ENDED = cycle(["declined", "withdrawn"])
 
 
 # Tables to which foreign keys lead beside the plan's; each has a row of the plan, and names it.
-PARENTS = (Installment, Payment, Refund, Message, Event)
+PARENTS = (Installment, Payment, Refund, Message, Event, Amendment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,9 @@ class Shop:
     # People to whom it has offered nothing, one after the other.
     strangers: Iterator[UUID]
     unpaid: UUID
+    # The plan of which an amendment waits for an answer, and one of it that was withdrawn.
+    waiting: UUID
+    withdrawn: UUID
 
     @property
     def plan(self) -> UUID:
@@ -60,6 +66,14 @@ def make_shop(session: Session, name: str) -> Shop:
     factories.pay(session, customer, factories.accepted_plan(session, shop, customer))
     bounced = factories.accepted_plan(session, shop, customer)
     factories.reverse(session, shop, bounced, factories.record(session, shop, bounced, 500))
+    factories.amend(session, shop, plan, {3: NOW.date() + timedelta(days=80)})
+    for _ in range(2):
+        with unit_of_work(session):
+            open_amendments.withdraw(session, session.get_one(Plan, (shop.id, bounced)), NOW)
+        factories.amend(session, shop, bounced, {3: NOW.date() + timedelta(days=40)})
+    withdrawn = session.scalars(
+        select(Amendment.id).where(Amendment.merchant_id == shop.id, Amendment.state == "withdrawn")
+    ).first()
     refunds.refund(session, Simulator(), shop, refunds.Request(plan, 5000), None, NOW)
     session.rollback()
     rows = {
@@ -71,7 +85,8 @@ def make_shop(session: Session, name: str) -> Shop:
     # The first payment paid the first installment.
     ids = {table: found[0] for table, found in rows.items()} | {"plans": plan}
     ids["allocations"] = ids["installments"]
-    return Shop(shop.id, customer.id, offer, ids, cycle(strangers), unpaid=rows["installments"][-1])
+    unpaid = rows["installments"][-1]
+    return Shop(shop.id, customer.id, offer, ids, cycle(strangers), unpaid, bounced, withdrawn)
 
 
 def sound(table: str, shop: Shop) -> Row:
@@ -228,6 +243,28 @@ SOUND: dict[str, Callable[[Shop], Row]] = {
         "payment_id": shop.ids["payments"],
         "installment_id": shop.ids["installments"],
         "amount": 1,
+    },
+    "amendments": lambda shop: _of(
+        shop,
+        plan_id=shop.waiting,
+        number=next(fresh),
+        proposed_by=shop.id,
+        by_customer=False,
+        reason="",
+        lines=[],
+        terms="{}",
+        terms_hash="0" * 64,
+        effect="worse",
+        state=next(ENDED),
+        proposed_at=NOW,
+        last_day=TODAY,
+        ended_at=NOW,
+    ),
+    "amendment_lines": lambda shop: {
+        "merchant_id": shop.id,
+        "amendment_id": shop.ids["amendments"],
+        "installment_id": shop.ids["installments"],
+        "due_on": _another_day(),
     },
     "messages": lambda shop: _of(
         shop,

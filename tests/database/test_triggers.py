@@ -31,6 +31,7 @@ MAY_CHANGE = {
     "plans": {"state", "acceptance_id", "accepted_on", "updated_at"},
     "installments": {*SUMS, "late_on", "paid_on", "paid_at"},
     "allocations": {"reversed", "returned"},
+    "amendments": {"state", "ended_at", "accepted_at", "address", "user_agent"},
     "merchants": {
         "name",
         "support_email",
@@ -45,7 +46,11 @@ MAY_CHANGE = {
         "created_at",
     },
 }
-MAY_CHANGE_WHERE = {"plans": "acceptance_id IS NULL", "merchants": "currency_fixed_at IS NULL"}
+MAY_CHANGE_WHERE = {
+    "amendments": "state = 'proposed'",
+    "plans": "acceptance_id IS NULL",
+    "merchants": "currency_fixed_at IS NULL",
+}
 
 
 def all_of(table: str) -> set[str]:
@@ -118,7 +123,17 @@ REFUSED: dict[str, list[Attempt]] = {
         runs("UPDATE plans SET state = 'cancelled' WHERE state = 'completed'"),
         runs("UPDATE plans SET state = 'written_off' WHERE state = 'completed'"),
     ],
-    "installments_keep_terms": sets("installments", frozen("installments")),
+    "installments_keep_terms": sets("installments", frozen("installments") - {"due_on", "amendment_id"}),
+    "installments_keep_dates": [
+        *sets("installments", {"due_on"}),
+        runs("UPDATE installments SET amendment_id = NULL"),
+        runs("UPDATE installments SET amendment_id = amendment_id WHERE amendment_id IS NOT NULL"),
+    ],
+    "amendments_keep_proposals": sets("amendments", frozen("amendments"), "state = 'proposed'"),
+    "amendments_stay_ended": sets("amendments", MAY_CHANGE["amendments"], "state <> 'proposed'"),
+    "amendments_stay": removes("amendments"),
+    "amendment_lines_keep_dates": sets("amendment_lines", all_of("amendment_lines")),
+    "amendment_lines_stay": removes("amendment_lines"),
     "installments_stay": removes("installments"),
     "installments_only_grow": [
         *turns("installments", {"paid": 40}, {"paid": 39}),

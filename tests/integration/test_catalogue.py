@@ -106,6 +106,7 @@ def test_ids_are_made_by_the_program(session, columns):
     assert set(sums) == {"0"}
     assert set(filled_in) == {
         ("acceptances", "address_verified"),
+        ("amendment_lines", "state"),
         ("merchants", "account_numbers"),
         ("merchants", "earlier_timezones"),
         ("merchants", "offers_per_day"),

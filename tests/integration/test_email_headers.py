@@ -26,7 +26,8 @@ from portal.services.transaction import unit_of_work
 from tests import servers
 from tests.browserlike import form_at
 from tests.factories import NOW, PASSWORD, accepted_plan, offered_plan
-from tests.integration.test_emails import BASE, CASES, KINDS, OF_ACCOUNTS, REMINDER, emails, message
+from tests.integration.email_cases import BASE, CASES, OF_ACCOUNTS, REMINDER
+from tests.integration.test_emails import KINDS, emails, message
 
 __all__ = ["emails"]  # a fixture
 

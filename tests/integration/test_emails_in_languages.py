@@ -11,7 +11,8 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 
 from portal.presentation.emails import EmailRenderer
-from tests.integration.test_emails import BASE, KINDS, SECRET, TEMPLATES, described, emails, message
+from tests.integration.email_cases import BASE, SECRET
+from tests.integration.test_emails import KINDS, TEMPLATES, described, emails, message
 
 __all__ = ["emails"]  # a fixture
 

@@ -8,7 +8,8 @@ import pytest
 
 from portal.adapters import reset_tokens
 from portal.presentation.emails import EmailRenderer
-from tests.integration.test_emails import BASE, KINDS, SECRET, USER_ID, message
+from tests.integration.email_cases import BASE, SECRET, USER_ID
+from tests.integration.test_emails import KINDS, message
 from tests.integration.test_emails import emails as emails
 
 

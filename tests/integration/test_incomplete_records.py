@@ -17,7 +17,7 @@ from portal.services.transaction import unit_of_work
 from tests import factories
 from tests.browserlike import sign_in
 from tests.factories import NOW, accepted_plan
-from tests.integration.test_emails import CASES as EMAILS
+from tests.integration.email_cases import CASES as EMAILS
 
 RECORDED = {"amount": 3334, "receipt": "AAAAAAAA-1", "method": "cash", "received_on": "2026-03-02"}
 # The facts that the sentence of an event needs; every other sentence needs none.
@@ -33,6 +33,9 @@ FACTS = {
     "refund_made": {"amount": 300, "cancelled": 200, "to_return": 100},
     "refund_returned": {"returned": 100},
     "refund_declined": {"returned": 100, "to_return": 300},
+    "amendment_proposed": {"by_customer": True},
+    "amendment_in_force": {"moves": 2},
+    "late_lifted": {"number": 1, "due_on": "2026-03-20"},
     "installment_late": {"number": 1, "due_on": "2026-03-02"},
 }
 EVENTS = {kind: FACTS.get(kind, {}) for kind in [*SENTENCES, *ACCOUNT_EVENTS, "made_by_a_later_version"]}

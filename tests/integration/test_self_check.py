@@ -8,7 +8,18 @@ from sqlalchemy import delete, select, text, update
 from sqlalchemy.orm import Session
 
 from portal.adapters.gateway import Simulator
-from portal.models import Acceptance, Event, Installment, Merchant, Message, Payment, Plan, Refund, Reversal
+from portal.models import (
+    Acceptance,
+    Amendment,
+    Event,
+    Installment,
+    Merchant,
+    Message,
+    Payment,
+    Plan,
+    Refund,
+    Reversal,
+)
 from portal.models.ledger import Allocation, Posting, RefundAllocation
 from portal.models.rollups import ROLLUP_TABLES
 from portal.queries import self_check
@@ -35,6 +46,7 @@ def books(session, shop, ada):
     accepted_plan(session, factories.make_merchant(session, "Other Shop"), ada)
     bounced = accepted_plan(session, shop, ada)
     factories.reverse(session, shop, bounced, factories.record(session, shop, bounced, 500))
+    factories.amend(session, shop, bounced, {3: TODAY + timedelta(days=90)})
     waiting = accepted_plan(session, shop, ada)
     choose_card(session, ada, "times_out")
     pay(session, ada, waiting, 1)
@@ -142,6 +154,13 @@ TAMPERING = {
         {"currency_is_kept"},
         update(Merchant).values(currency_fixed_at=None),
     ),
+    "a date that nobody agreed to": (
+        {"amended_dates"},
+        update(Installment)
+        .where(Installment.amendment_id.is_not(None))
+        .values(due_on=TODAY + timedelta(days=300)),
+    ),
+    "other terms of an amendment": ({"terms_hash"}, update(Amendment).values(terms_hash="0" * 64)),
     "a posting against itself": ({"postings_balance"}, update(Posting).values(credit=Posting.debit)),
     "a posting of less than nothing": ({"postings_balance"}, update(Posting).values(amount=-Posting.amount)),
     "more paid than there was to pay": (

@@ -236,4 +236,4 @@ def test_the_plan_page_takes_few_statements(session, reader, shop, ada, offer, c
     for plan_id in (offer, accepted):
         with count_statements() as statements:
             assert reader.get(f"/customer/plans/{plan_id}").status_code == 200
-        assert len(statements) <= 6, "\n".join(statements)
+        assert len(statements) <= 7, "\n".join(statements)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -52,9 +53,12 @@ def world(session) -> World:
     active = factories.accepted_plan(session, shop, ada, now=moment, first=moment.date())
     payment = factories.pay(session, ada, active, 1, now=moment).payment_id
     installments = factories.plan_of(session, ada, active, moment).installments
+    earlier = (moment + timedelta(days=40)).date()
+    number = factories.amend(session, shop, active, {3: earlier}, now=moment)
     made.ids = {
         "plan_id": [offer, active],
         "payment_id": [payment],
+        "number": [number],
         "installment_id": [installments[1].id],
         "user_id": [made.stranger.id],
         "message_id": [admin.list_messages(session)[0].id],

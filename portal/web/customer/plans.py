@@ -13,6 +13,7 @@ from htmx_flask import request
 from wtforms import BooleanField
 from wtforms.validators import DataRequired, InputRequired
 
+from portal.core.amendments import AmendmentState
 from portal.core.errors import Conflict
 from portal.core.roles import Role
 from portal.extensions import adapters, db, now
@@ -21,6 +22,7 @@ from portal.presentation.i18n import amount_text, error_text
 from portal.presentation.outcomes import payment_failed, payment_processing
 from portal.queries import customer, listing, timeline
 from portal.queries.agreements import find_agreement
+from portal.queries.amendments import amendments_of
 from portal.queries.read_models import PlanView
 from portal.queries.timeline import PaymentView
 from portal.services import offers, payments
@@ -92,12 +94,15 @@ def _plan_page(
     """The plan as it is now; for HTMX its history."""
     plan = listing.get_plan(db.session, actor(), plan_id, now())
     events = timeline.events_of_plan(db.session, plan.merchant_id, plan.id)
+    found = amendments_of(db.session, plan, now())
     return respond(
         "customer/plan.html",
         "customer/_history.html",
         status=status,
         plan=plan,
         terms=agreed_terms(plan.terms),
+        amendments=found,
+        waiting=next((one for one in found if one.state is AmendmentState.PROPOSED), None),
         agreement=find_agreement(db.session, actor(), plan.id),
         payments=timeline.payments_of_plan(db.session, plan.merchant_id, plan.id),
         happened=timeline_of(events, plan.currency),

@@ -16,6 +16,7 @@ from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired, ValidationError
 
 from portal.core.accounts import shown_email
+from portal.core.amendments import AmendmentState
 from portal.core.calendar import business_date
 from portal.core.errors import Conflict, TooMany
 from portal.core.roles import Permission, Role
@@ -24,6 +25,7 @@ from portal.extensions import db, now
 from portal.presentation.activity import email_name, timeline_of
 from portal.presentation.i18n import error_text
 from portal.queries import listing, merchant, timeline
+from portal.queries.amendments import amendments_of
 from portal.queries.merchant import Cursor, PlanListQuery
 from portal.queries.read_models import PlanView
 from portal.queries.timeline import EventView
@@ -296,10 +298,13 @@ def _plan_page(
     plan = listing.get_plan(db.session, actor(), plan_id, now())
     events = timeline.events_of_plan(db.session, plan.merchant_id, plan.id)
     emails = timeline.emails_of_plan(db.session, plan.merchant_id, plan.id, plan.customer_id)
+    found = amendments_of(db.session, plan, now())
     page = render_template(
         "merchant/plan.html",
         plan=plan,
         problem=problem,
+        amendments=found,
+        waiting=next((one for one in found if one.state is AmendmentState.PROPOSED), None),
         address=address or AddressForm(formdata={}),
         list_state=_list_state(),
         payments=timeline.payments_of_plan(db.session, plan.merchant_id, plan.id),

@@ -11,10 +11,12 @@ from flask import Blueprint, Response, make_response, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
+from portal.core.amendments import AmendmentState
 from portal.core.money import parse_amount
 from portal.core.roles import Role
-from portal.extensions import db
-from portal.queries import agreements
+from portal.extensions import db, now
+from portal.queries import agreements, listing
+from portal.queries.amendments import amendments_of
 from portal.web.guards import actor, requires
 
 bp = Blueprint("agreements", __name__)
@@ -48,7 +50,18 @@ def text_for_merchant(plan_id: UUID) -> Response:
 
 def _page(plan_id: UUID) -> str:
     agreement = agreements.get_agreement(db.session, actor(), plan_id)
-    return render_template("agreement.html", agreement=agreement, terms=agreed_terms(agreement.terms))
+    plan = listing.get_plan(db.session, actor(), plan_id, now())
+    return render_template(
+        "agreement.html",
+        agreement=agreement,
+        terms=agreed_terms(agreement.terms),
+        plan=plan,
+        amendments=[
+            one
+            for one in reversed(amendments_of(db.session, plan, now()))
+            if one.state is AmendmentState.IN_FORCE
+        ],
+    )
 
 
 def _text(plan_id: UUID) -> Response:
