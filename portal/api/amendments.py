@@ -26,7 +26,7 @@ from portal.services.transaction import unit_of_work
 
 from . import answers, examples
 from .describing import documented
-from .guards import actor, origin, requires
+from .guards import actor, either_party, origin, requires
 from .requests import idempotency_key
 from .schemas import Body, Day, Nothing, SentId, text
 
@@ -61,6 +61,7 @@ class NewAmendment(Body):
 )
 @bp.input(NewAmendment, example=examples.NEW_AMENDMENT)
 @requires(Permission.AMEND, Role.CUSTOMER)
+@either_party
 def create(plan_id: UUID, json_data: NewAmendment) -> ResponseReturnValue:
     """Propose other dates. What a shop proposes and is better for the customer is in force at once"""
     dates = tuple((line.id, line.due_date) for line in json_data.installments)
@@ -75,6 +76,7 @@ def create(plan_id: UUID, json_data: NewAmendment) -> ResponseReturnValue:
 @bp.get("/")
 @documented(bp, answers.Amendment, page=True, refusals=(404,))
 @requires(Role.MERCHANT, Role.CUSTOMER)
+@either_party
 def index(plan_id: UUID) -> Response:
     """A plan's amendments, newest first"""
     plan = listing.get_plan(db.session, actor(), plan_id, now())
@@ -94,6 +96,7 @@ class AmendmentAnswer:
 @documented(bp, answers.Amendment, refusals=(404,), instead=examples.AMENDMENT_ENDED, keyed=True)
 @bp.input(Nothing)
 @requires(Permission.AMEND, Role.CUSTOMER)
+@either_party
 def accept(plan_id: UUID, number: int, json_data: Nothing) -> ResponseReturnValue:
     """Agree to the dates that the other side proposed"""
 
@@ -121,6 +124,7 @@ def accept(plan_id: UUID, number: int, json_data: Nothing) -> ResponseReturnValu
 )
 @bp.input(Nothing)
 @requires(Permission.AMEND, Role.CUSTOMER)
+@either_party
 def decline(plan_id: UUID, number: int, json_data: Nothing) -> ResponseReturnValue:
     """Decline the dates that the other side proposed"""
 
@@ -142,6 +146,7 @@ def decline(plan_id: UUID, number: int, json_data: Nothing) -> ResponseReturnVal
 )
 @bp.input(Nothing)
 @requires(Permission.AMEND, Role.CUSTOMER)
+@either_party
 def withdraw(plan_id: UUID, number: int, json_data: Nothing) -> ResponseReturnValue:
     """Withdraw what you proposed"""
 

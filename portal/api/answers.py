@@ -209,7 +209,7 @@ def account(person: Actor) -> dict[str, Any]:
 
 def plan(view: PlanView, reader: Actor) -> dict[str, Any]:
     """A shop is given its own id of the customer, and the customer the id of /me/."""
-    of_shop = reader.id == view.merchant_id
+    of_shop = reader.member_of == view.merchant_id
     return {
         "id": str(view.id),
         "merchant": str(view.merchant_id),

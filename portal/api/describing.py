@@ -216,6 +216,7 @@ PARAMETERS = {
     "Idempotency-Key": "order-1234",
     "payment_id": "01980000-0000-7000-8000-0000000000e1",
     "number": 1,
+    "as": "customer",
     "from": "2026-12-01",
     "to": "2026-12-31",
     "cursor": "WyIwMTk4MDAwMCJd.signature",

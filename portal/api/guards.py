@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import partial, wraps
+from typing import Any
 from uuid import UUID
 
 from flask import g, request
@@ -10,10 +11,10 @@ from flask_babel import gettext as _
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
-from portal.core.errors import Forbidden
+from portal.core.errors import Forbidden, NotFound
 from portal.core.networks import subscriber_of
 from portal.core.roles import Actor, Need, Role
-from portal.guards import SIGNED_IN, find_session, may
+from portal.guards import SIGNED_IN, View, find_session, may
 from portal.guards import origin as origin
 from portal.guards import public as public
 from portal.guards import requires as stamp
@@ -60,7 +61,26 @@ def _admit(needs: tuple[Need, ...]) -> None:
         if found.actor.member_of and needs != (Role.CUSTOMER,):
             raise Forbidden(_("Your role in this shop does not allow this. Ask the shop's owner."))
         raise Forbidden(_("This is for another kind of account than yours."))
-    g.actor = found.actor
+    g.actor = found.actor.buying() if needs == (Role.CUSTOMER,) else found.actor
+
+
+def either_party(view: View) -> View:
+    """A view about one plan, for its shop and for its customer: a member of a shop may be the customer of another.
+
+    It stands under the guard.
+    """
+
+    @wraps(view)
+    def tried(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return view(*args, **kwargs)
+        except NotFound:
+            if actor().member_of is None:
+                raise
+            g.actor = actor().buying()
+            return view(*args, **kwargs)
+
+    return tried
 
 
 requires = partial(stamp, admit=_admit)

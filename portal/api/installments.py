@@ -24,14 +24,14 @@ from portal.services.payments import PaymentRequest, Scope
 from . import answers, examples
 from .describing import documented
 from .guards import actor, origin, requires, signed_in
-from .pages import PageQuery, page, position
+from .pages import OwnQuery, page, position
 from .requests import idempotency_key
 from .schemas import Nothing
 
 bp = APIBlueprint("api_installments", __name__, url_prefix="/api/plans/installments", tag="Installments")
 
 
-class InstallmentsQuery(PageQuery):
+class InstallmentsQuery(OwnQuery):
     status: Literal[tuple(InstallmentStatus)] = Field(None)
 
 
@@ -41,11 +41,11 @@ class InstallmentsQuery(PageQuery):
 @signed_in
 def index(query_data: InstallmentsQuery) -> Response:
     """Your installments by due date, those of offers too"""
-    of = f"installments {query_data.status}"
+    of = f"installments {query_data.status} {query_data.side}"
     last = position(of, query_data)
     found = listing.installments(
         db.session,
-        actor(),
+        query_data.reader,
         now(),
         status=query_data.status,
         limit=query_data.limit + 1,

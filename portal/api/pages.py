@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from flask import Response, current_app, jsonify, request, url_for
 from itsdangerous import BadData, URLSafeSerializer
@@ -11,6 +11,7 @@ from pydantic import Field, WithJsonSchema
 
 from portal.adapters.signing import derived_key
 from portal.core.errors import N_, InvalidInput
+from portal.core.roles import Actor
 
 from .guards import actor
 from .schemas import Query, parsed_by, text, whole_number
@@ -36,6 +37,18 @@ class PageQuery(Query):
 
     limit: Limit = 50
     cursor: Cursor = Field(None)
+
+
+class OwnQuery(PageQuery):
+    """A list of what is one's own: of the shop that a person acts for, or else of what the person buys."""
+
+    side: Literal["customer"] = Field(
+        None, alias="as", description="For members of a shop: what they buy, elsewhere."
+    )
+
+    @property
+    def reader(self) -> Actor:
+        return actor().buying() if self.side else actor()
 
 
 def _signer(of: str) -> URLSafeSerializer:

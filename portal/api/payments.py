@@ -10,10 +10,10 @@ from flask import Response
 from flask.typing import ResponseReturnValue
 from pydantic import Field
 
-from portal.core.errors import PortalError, collecting
+from portal.core.errors import N_, Forbidden, PortalError, collecting
 from portal.core.money import parse_amount
 from portal.core.payments import NOTE_LONGEST, REASON_LONGEST, RECORDED, Method
-from portal.core.roles import Permission, Role
+from portal.core.roles import Actor, Permission, Role
 from portal.extensions import adapters, db, now
 from portal.http_errors import problem
 from portal.presentation.outcomes import payment_failed
@@ -28,8 +28,8 @@ from portal.services.transaction import unit_of_work
 
 from . import answers, examples
 from .describing import documented
-from .guards import actor, requires, signed_in
-from .pages import PageQuery, page, position
+from .guards import actor, either_party, requires, signed_in
+from .pages import OwnQuery, PageQuery, page, position
 from .requests import idempotency_key
 from .schemas import REFUSALS, UNKNOWN, Amount, Body, Day, text
 
@@ -61,10 +61,13 @@ class NewPayment(Body):
 )
 @bp.input(NewPayment, example=examples.NEW_PAYMENT)
 @requires(Permission.RECORD, Role.CUSTOMER)
+@either_party
 def create(plan_id: UUID, json_data: NewPayment) -> ResponseReturnValue:
     """Pay an amount of what is owed, or as its shop record one: what is due first is paid first"""
     currency = listing.currency_of_plan(db.session, actor(), plan_id)
     if actor().member_of:
+        if not actor().may(Permission.RECORD):
+            raise Forbidden(N_("Your role in this shop does not allow this. Ask the shop's owner."))
         return _record(plan_id, json_data, currency), 201
     with collecting() as faults:
         for name in sorted(json_data.model_fields_set - {"amount"}):
@@ -131,13 +134,14 @@ def _record(plan_id: UUID, sent: NewPayment, currency: str) -> dict[str, Any]:
 @documented(bp, answers.Payment, page=True, refusals=(404,), instead=examples.NO_PAGE)
 @bp.input(PageQuery, location="query")
 @requires(Role.MERCHANT, Role.CUSTOMER)
+@either_party
 def of_plan(plan_id: UUID, query_data: PageQuery) -> Response:
     """A plan's payments, newest first"""
     listing.merchant_of_plan(db.session, actor(), plan_id)
-    return _page(f"payments of {plan_id}", query_data, PaymentFilter(plan_id))
+    return _page(f"payments of {plan_id}", query_data, PaymentFilter(plan_id), actor())
 
 
-class PaymentsQuery(PageQuery):
+class PaymentsQuery(OwnQuery):
     first: Day = Field(None, alias="from", description="The first day of receipt.")
     last: Day = Field(None, alias="to", description="The last day of receipt.")
     method: Literal[tuple(Method)] = Field(None)
@@ -150,13 +154,13 @@ class PaymentsQuery(PageQuery):
 def index(query_data: PaymentsQuery) -> Response:
     """Your payments, newest first; with days, those received on them"""
     wanted = PaymentFilter(None, query_data.method, query_data.first, query_data.last)
-    return _page(f"payments {wanted}", query_data, wanted)
+    return _page(f"payments {wanted} {query_data.side}", query_data, wanted, query_data.reader)
 
 
-def _page(of: str, query: PageQuery, wanted: PaymentFilter) -> Response:
+def _page(of: str, query: PageQuery, wanted: PaymentFilter, reader: Actor) -> Response:
     last = position(of, query)
     found = payments.payments(
-        db.session, actor(), wanted, before=UUID(last[0]) if last else None, limit=query.limit + 1
+        db.session, reader, wanted, before=UUID(last[0]) if last else None, limit=query.limit + 1
     )
     return page(of, query, found, answers.payment, _end)
 

@@ -13,7 +13,7 @@ from flask import Response, jsonify
 from flask.typing import ResponseReturnValue
 from pydantic import Field
 
-from portal.core.errors import Faults
+from portal.core.errors import Faults, NotFound
 from portal.core.money import parse_amount
 from portal.core.payments import REASON_LONGEST
 from portal.core.roles import Permission, Role
@@ -29,8 +29,8 @@ from portal.services.transaction import unit_of_work
 
 from . import answers, examples
 from .describing import documented
-from .guards import actor, origin, requires, signed_in
-from .pages import PageQuery, page, position
+from .guards import actor, either_party, origin, requires, signed_in
+from .pages import OwnQuery, page, position
 from .requests import idempotency_key
 from .schemas import Amount, Body, Count, Day, Email, Nothing, refuse, text
 
@@ -96,7 +96,7 @@ def create(json_data: NewPlan) -> ResponseReturnValue:
     return _once(actor().merchant_id, Offering(proposal), offer), 201
 
 
-class PlansQuery(PageQuery):
+class PlansQuery(OwnQuery):
     status: Literal[get_args(answers.PlanStatus)] = Field(
         None, description="Active leaves out what is overdue."
     )
@@ -108,17 +108,18 @@ class PlansQuery(PageQuery):
 @signed_in
 def index(query_data: PlansQuery) -> Response:
     """Your plans, newest first"""
-    of = f"plans {query_data.status}"
+    reader = query_data.reader
+    of = f"plans {query_data.status} {query_data.side}"
     last = position(of, query_data)
     found = listing.plans(
         db.session,
-        actor(),
+        reader,
         now(),
         status=query_data.status,
         before=UUID(last[0]) if last else None,
         limit=query_data.limit + 1,
     )
-    return page(of, query_data, found, partial(answers.plan, reader=actor()), _end)
+    return page(of, query_data, found, partial(answers.plan, reader=reader), _end)
 
 
 def _end(plan: PlanView) -> list[str]:
@@ -128,6 +129,7 @@ def _end(plan: PlanView) -> list[str]:
 @bp.get("/<uuid:plan_id>/")
 @documented(bp, answers.Plan, refusals=(404,))
 @requires(Role.MERCHANT, Role.CUSTOMER)
+@either_party
 def show(plan_id: UUID) -> ResponseReturnValue:
     """One plan"""
     return answers.plan(listing.get_plan(db.session, actor(), plan_id, now()), actor())
@@ -136,6 +138,7 @@ def show(plan_id: UUID) -> ResponseReturnValue:
 @bp.get("/<uuid:plan_id>/installments/")
 @documented(bp, answers.Installment, page=True, refusals=(404,))
 @requires(Role.MERCHANT, Role.CUSTOMER)
+@either_party
 def installments(plan_id: UUID) -> Response:
     """A plan's installments, all of them"""
     plan = listing.get_plan(db.session, actor(), plan_id, now())
@@ -292,7 +295,11 @@ def _once_on(
     request: Accepting | Declining | plans.Cancellation | write_offs.WriteOff, act: Callable[[], UUID]
 ) -> dict[str, Any]:
     """The own plan that the request names, after the act."""
-    merchant_id = listing.merchant_of_plan(db.session, actor(), request.plan_id)
+    try:
+        merchant_id = listing.merchant_of_plan(db.session, actor(), request.plan_id)
+    except NotFound:
+        plans.refuse_shop(db.session, actor(), request.plan_id)
+        raise
     return _once(merchant_id, request, act, locked=request.plan_id)
 
 

@@ -13,23 +13,24 @@ from portal.queries.refunds import ListedRefund
 
 from . import answers, examples
 from .describing import documented
-from .guards import actor, signed_in
-from .pages import PageQuery, page, position
+from .guards import signed_in
+from .pages import OwnQuery, page, position
 
 bp = APIBlueprint("api_refunds", __name__, url_prefix="/api/refunds", tag="Payments")
 
 
 @bp.get("/")
 @documented(bp, answers.Refund, page=True, instead=examples.NO_PAGE)
-@bp.input(PageQuery, location="query")
+@bp.input(OwnQuery, location="query")
 @signed_in
-def index(query_data: PageQuery) -> Response:
+def index(query_data: OwnQuery) -> Response:
     """Refunds of your plans, newest first"""
-    last = position("refunds", query_data)
+    of = f"refunds {query_data.side}"
+    last = position(of, query_data)
     found = refunds.refunds(
-        db.session, actor(), before=UUID(last[0]) if last else None, limit=query_data.limit + 1
+        db.session, query_data.reader, before=UUID(last[0]) if last else None, limit=query_data.limit + 1
     )
-    return page("refunds", query_data, found, answers.refund, _end)
+    return page(of, query_data, found, answers.refund, _end)
 
 
 def _end(refund: ListedRefund) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from uuid import UUID
 
@@ -50,7 +50,7 @@ PERMISSIONS: dict[MemberRole, frozenset[Permission]] = {
 }
 
 # What a view asks for: a permission in the shop, or to be of some kind. ``Role.MERCHANT`` is any member of a shop, who
-# may read.
+# may read; ``Role.CUSTOMER`` is everybody but the admins, since whoever sells may buy elsewhere.
 Need = Role | Permission
 
 
@@ -59,7 +59,8 @@ class Actor:
     """A signed-in person, and the shop that they act for: ``member_of`` and ``member_role``, or None without one.
 
     ``currency``, ``timezone`` and ``csv_separator`` are that shop's; without one: empty, UTC, comma.
-    ``must_verify``: this portal verifies addresses, and this person's is not verified yet.
+    ``must_verify``: this portal verifies addresses, and this person's is not verified yet. ``works_for`` is the shop of
+    a member who is buying at the moment.
     """
 
     id: UUID
@@ -77,6 +78,7 @@ class Actor:
     must_verify: bool = False
     member_of: UUID | None = None
     member_role: MemberRole | None = None
+    works_for: UUID | None = None
 
     @property
     def merchant_id(self) -> UUID:
@@ -95,7 +97,15 @@ class Actor:
             return need in self.permissions
         if need is Role.MERCHANT:
             return self.member_of is not None
-        return self.role is need
+        return (self.role is Role.ADMIN) == (need is Role.ADMIN)
+
+    def buying(self) -> Actor:
+        """The same person as a customer, of whatever shops: what follows is read and done on plans of their own."""
+        if self.member_of is None:
+            return self
+        return replace(
+            self, member_of=None, member_role=None, works_for=self.member_of, currency="", timezone="UTC"
+        )
 
     @property
     def timezones(self) -> tuple[str, ...]:

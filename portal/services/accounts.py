@@ -103,7 +103,8 @@ def is_unproved(session: Session, user: User) -> bool:
     if user.email_verified_at or user.role == Role.ADMIN:
         return False
     bought = (Plan.customer_id == user.id) & Plan.acceptance_id.is_not(None)
-    used = select(Plan.id).where(or_(Plan.merchant_id == user.id, bought))
+    shops = select(Member.merchant_id).where(Member.user_id == user.id)
+    used = select(Plan.id).where(or_(Plan.merchant_id.in_(shops), bought))
     return session.scalars(used.limit(1)).first() is None
 
 
@@ -324,7 +325,7 @@ def create_admin(session: Session, email: str, password_hash: str, now: datetime
 
 
 def deactivate(session: Session, admin: Actor, user_id: UUID, now: datetime) -> None:
-    """End a user's sessions and stop sign-in; plans stay as they are, and the user's shop is suspended.
+    """End a user's sessions and stop sign-in; plans stay as they are. A shop without another owner is suspended.
 
     Raises ``Conflict`` for oneself.
     """
@@ -337,8 +338,8 @@ def deactivate(session: Session, admin: Actor, user_id: UUID, now: datetime) -> 
         events.record(
             session, "user_deactivated", merchant_id=PORTAL_ID, actor_id=admin.id, at=now, user=str(user_id)
         )
-        if user.role == Role.MERCHANT:
-            shops.suspend(session, admin, user_id, now)
+        for shop_id in members.shops_left_without_owner(session, user_id):
+            shops.suspend(session, admin, shop_id, now)
 
 
 def reactivate(session: Session, admin: Actor, user_id: UUID, now: datetime) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, aliased
 
 from portal.core.errors import N_, Conflict, InvalidInput, TooMany
 from portal.core.states import PlanState
-from portal.models import Acceptance, Customer, Merchant, Plan, User
+from portal.models import Acceptance, Customer, Member, Merchant, Plan, User
 
 from .accounts import invite
 from .transaction import insert_rows
@@ -31,6 +31,8 @@ def receive_offer(session: Session, shop: Merchant, email: str, language: str, n
     """
     invite(session, email, language, now)
     found = session.execute(_person(shop, email, now - DAY)).one()
+    if found.is_member:
+        raise InvalidInput.at("customer_email", N_("A member of your shop cannot be its customer."))
     if found.offers_stopped_at:
         raise InvalidInput.at(
             "customer_email",
@@ -70,6 +72,10 @@ def _person(shop: Merchant, email: str, since: datetime) -> Any:
             Customer.id.label("customer_id"),
             Customer.offers_stopped_at,
             open_offers.label("open_offers"),
+            select(Member.user_id)
+            .where(Member.merchant_id == shop.id, Member.user_id == User.id)
+            .exists()
+            .label("is_member"),
             accepted.label("accepted"),
             select(func.count()).select_from(sent).scalar_subquery().label("sent"),
         )

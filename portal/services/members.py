@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy.orm import Session
+from sqlalchemy import select
+from sqlalchemy.orm import Session, aliased
 
 from portal.core.roles import MemberRole
-from portal.models import Member, Merchant
+from portal.models import Member, Merchant, User
 
 
 def open_shop(
@@ -41,3 +42,21 @@ def open_shop(
         )
     session.flush()
     session.add(Member(merchant_id=owner_id, user_id=owner_id, role=MemberRole.OWNER, created_at=now))
+
+
+def shops_left_without_owner(session: Session, user_id: UUID) -> list[UUID]:
+    """The shops that this person owns and nobody else who can sign in."""
+    other = aliased(Member)
+    others = (
+        select(other.user_id)
+        .join(User, User.id == other.user_id)
+        .where(
+            other.merchant_id == Member.merchant_id,
+            other.role == MemberRole.OWNER,
+            other.user_id != user_id,
+            User.deactivated_at.is_(None),
+        )
+        .exists()
+    )
+    owned = Member.user_id == user_id, Member.role == MemberRole.OWNER, ~others
+    return list(session.scalars(select(Member.merchant_id).where(*owned).order_by(Member.merchant_id)))

@@ -13,15 +13,15 @@ from sqlalchemy.orm import Session
 
 from portal.adapters.gateway import Charge, Gateway, ProviderUnavailable, call_provider
 from portal.core.calendar import business_date
-from portal.core.errors import N_, Busy, Conflict, Forbidden, NotFound
+from portal.core.errors import N_, Busy, Conflict, NotFound
 from portal.core.payments import Method, check_part, spread
-from portal.core.roles import Actor, Origin, Role
+from portal.core.roles import Actor, Origin
 from portal.core.states import REFUSALS, InstallmentStatus, PaymentState, PlanState, installment_status
 from portal.models import IdempotencyKey, Installment, Payment, Plan, User, new_id
 
 from . import idempotency, ledger, offers
 from .payment_settlement import Answer, settle
-from .plans import installments_of, lock
+from .plans import installments_of, lock, refuse_shop
 from .transaction import insert_rows, unit_of_work
 
 
@@ -64,8 +64,6 @@ def pay(
     called, and the answer after. Raises ``NotFound``, ``Conflict`` (with the new figure if another amount is owed),
     ``InvalidInput`` at ``amount`` for a part that cannot be paid, ``KeyReused``.
     """
-    if customer.role is not Role.CUSTOMER:
-        raise Forbidden(N_("Only the customer of a plan can do this."))
     with unit_of_work(session):
         begun = _intend(session, customer, request, key, now, origin)
     if isinstance(begun, Answer):
@@ -140,6 +138,10 @@ def _find(session: Session, customer: Actor, request: PaymentRequest) -> tuple[U
     )
     found = session.execute(query, {"customer": customer.id, "wanted": wanted}).one_or_none()
     if found is None:
+        of_installment = select(Installment.plan_id).where(Installment.id == request.installment_id)
+        plan_id = request.plan_id or session.scalars(of_installment).one_or_none()
+        if plan_id:
+            refuse_shop(session, customer, plan_id)
         raise NotFound()
     return found.merchant_id, found.id, found.test_card
 

@@ -15,7 +15,7 @@ from portal.core import states
 from portal.core.calendar import business_date
 from portal.core.errors import N_, Conflict, Forbidden, NotFound
 from portal.core.ledger import Entry
-from portal.core.roles import Actor, MemberRole, Role
+from portal.core.roles import Actor, MemberRole
 from portal.core.states import PlanState
 from portal.models import Amendment, Installment, Member, Merchant, Plan, Refund, User
 
@@ -143,10 +143,20 @@ _INSTALLMENTS = (
 
 
 def lock_for_customer(session: Session, customer: Actor, plan_id: UUID, now: datetime) -> tuple[Plan, date]:
-    """The customer's own plan, locked, and the date in its zone. Raises ``NotFound`` for another's."""
-    if customer.role is not Role.CUSTOMER:
+    """The customer's own plan, locked, and the date in its zone. Raises ``NotFound`` for another's, ``Forbidden`` for
+    one of the shop that the person works for."""
+    try:
+        return _find_and_lock(session, Plan.customer_id == customer.id, plan_id, now)
+    except NotFound:
+        refuse_shop(session, customer, plan_id)
+        raise
+
+
+def refuse_shop(session: Session, person: Actor, plan_id: UUID) -> None:
+    """Raise ``Forbidden`` for a plan of the shop that a person works for: nobody acts for its customer."""
+    shop = person.member_of or person.works_for
+    if shop and session.get(Plan, (shop, plan_id)):
         raise Forbidden(N_("Only the customer of a plan can do this."))
-    return _find_and_lock(session, Plan.customer_id == customer.id, plan_id, now)
 
 
 def lock_for_merchant(session: Session, merchant: Actor, plan_id: UUID, now: datetime) -> tuple[Plan, date]:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -69,14 +70,6 @@ def _admit(needs: tuple[Need, ...]) -> Response | None:
         return make_response(redirect(url_for("security.show"), 303))
     if may(current_user.actor, needs, request.method):
         return None
-    if needs == (Role.CUSTOMER,):
-        raise Forbidden(
-            _(
-                "You are signed in as %(name)s, which is not a customer's account. An offer sent to its address "
-                "cannot be accepted with it: ask the shop to send the offer to another address of yours.",
-                name=current_user.name,
-            )
-        )
     if current_user.actor.member_of and Role.ADMIN not in needs:
         raise Forbidden(_("Your role in this shop does not allow this. Ask the shop's owner."))
     raise Forbidden(
@@ -102,8 +95,11 @@ signed_in = requires(*SIGNED_IN)
 
 
 def actor() -> Actor:
-    """The signed-in person of this request; the guard has made sure that there is one."""
-    return current_user.actor
+    """The signed-in person of this request, who is buying on a page for customers; the guard has made sure that there
+    is one."""
+    person: Actor = current_user.actor
+    view: Any = current_app.view_functions[request.endpoint] if request.endpoint else None
+    return person.buying() if getattr(view, "guard", None) == (Role.CUSTOMER,) else person
 
 
 def home_url(person: Actor) -> str:

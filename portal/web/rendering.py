@@ -16,7 +16,7 @@ from htmx_flask import request
 
 from portal.core.accounts import shown_email
 from portal.core.errors import N_
-from portal.core.roles import Role
+from portal.core.roles import Actor, Role
 from portal.presentation import formats, i18n
 from portal.presentation.activity import email_name
 from portal.presentation.i18n import language
@@ -29,6 +29,7 @@ NAVIGATION = {
         ("merchant.dashboard", lambda: _("Dashboard")),
         ("merchant_plans.index", lambda: _("Plans")),
         ("merchant.settings", lambda: _("Settings")),
+        ("customer.home", lambda: _("Purchases")),
         ("auth.account", lambda: _("Account")),
     ),
     Role.CUSTOMER: (
@@ -130,9 +131,16 @@ def page_context() -> dict[str, Any]:
         return _language_context()
     entries = [
         (url_for(endpoint), label(), request.endpoint == endpoint)
-        for endpoint, label in NAVIGATION[current_user.role]
+        for endpoint, label in NAVIGATION[_kind(current_user.actor)]
     ]
     return _language_context() | {"navigation": entries}
+
+
+def _kind(person: Actor) -> Role:
+    """Whose navigation a person has: members of a shop that of shops, however they signed up."""
+    if person.role is Role.ADMIN:
+        return Role.ADMIN
+    return Role.MERCHANT if person.member_of else Role.CUSTOMER
 
 
 def _language_context() -> dict[str, Any]:

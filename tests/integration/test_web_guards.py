@@ -201,7 +201,9 @@ def test_each_role_opens_what_its_stamp_says(app, world, role):
         for path in paths(app, rule, world):
             for method in rule.methods - {"HEAD", "OPTIONS"}:
                 answer = send(client, method, path)
-                refused = answer.status_code == 403
+                # Nobody acts for the customer of their own shop's plan; the page itself is there for other plans.
+                own_customer = b"Only the customer of a plan can do this." in answer.get_data()
+                refused = answer.status_code == 403 and not own_customer
                 if (
                     refused != bool(roles and not may(person_of(world, role), roles, method))
                     or answer.status_code >= 500
