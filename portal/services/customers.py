@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ScalarSelect, Select, func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session, aliased
 
 from portal.core.errors import N_, Conflict, InvalidInput, TooMany
@@ -22,6 +21,49 @@ ACCEPTANCES_PER_DOUBLING = 25
 MOST_DOUBLINGS = 12
 
 
+# When the latest offers went to people who never accepted one, at most ``most``, newest first. Built once: building a
+# statement takes longer than running it.
+_OTHER = aliased(Plan)
+_SENT_TO_NEW_PEOPLE = (
+    select(Plan.created_at)
+    .where(
+        Plan.merchant_id == bindparam("shop"),
+        Plan.created_at > bindparam("since"),
+        ~select(_OTHER.id)
+        .where(
+            _OTHER.customer_id == Plan.customer_id,
+            _OTHER.merchant_id == bindparam("shop"),
+            _OTHER.acceptance_id.is_not(None),
+        )
+        .exists(),
+    )
+    .order_by(Plan.created_at.desc())
+    .limit(bindparam("most"))
+)
+_OF_THIS_PERSON = Plan.merchant_id == bindparam("shop"), Plan.customer_id == User.id
+# The user, locked, with what the shop and the person have to do with one another, and how much it sent lately.
+_PERSON = (
+    select(
+        User.id,
+        Customer.id.label("customer_id"),
+        Customer.offers_stopped_at,
+        select(func.count())
+        .where(*_OF_THIS_PERSON, Plan.state == PlanState.OFFERED)
+        .scalar_subquery()
+        .label("open_offers"),
+        select(Member.user_id)
+        .where(Member.merchant_id == bindparam("shop"), Member.user_id == User.id)
+        .exists()
+        .label("is_member"),
+        select(Plan.id).where(*_OF_THIS_PERSON, Plan.acceptance_id.is_not(None)).exists().label("accepted"),
+        select(func.count()).select_from(_SENT_TO_NEW_PEOPLE.subquery()).scalar_subquery().label("sent"),
+    )
+    .outerjoin(Customer, (Customer.merchant_id == bindparam("shop")) & (Customer.user_id == User.id))
+    .where(User.email == bindparam("email"))
+    .with_for_update(of=User, key_share=True)
+)
+
+
 def receive_offer(session: Session, shop: Merchant, email: str, language: str, now: datetime) -> UUID:
     """The id of the user with this address, who becomes a customer of the shop; the shop's row is locked.
 
@@ -30,7 +72,10 @@ def receive_offer(session: Session, shop: Merchant, email: str, language: str, n
     address is answered alike whoever it belongs to.
     """
     invite(session, email, language, now)
-    found = session.execute(_person(shop, email, now - DAY)).one()
+    found = session.execute(
+        _PERSON,
+        {"shop": shop.id, "email": email, "since": now - DAY, "most": shop.offers_per_day or 0},
+    ).one()
     if found.is_member:
         raise InvalidInput.at("customer_email", N_("A member of your shop cannot be its customer."))
     if found.offers_stopped_at:
@@ -55,43 +100,13 @@ def receive_offer(session: Session, shop: Merchant, email: str, language: str, n
     return found.id
 
 
-def _person(shop: Merchant, email: str, since: datetime) -> Any:
-    """The user, locked, with what the shop and the person have to do with one another, and how much it sent lately."""
-
-    def of_this_shop(*columns: Any) -> Any:
-        return select(*columns).where(Plan.merchant_id == shop.id, Plan.customer_id == User.id)
-
-    open_offers: ScalarSelect[int] = (
-        of_this_shop(func.count()).where(Plan.state == PlanState.OFFERED).scalar_subquery()
-    )
-    accepted = of_this_shop(Plan.id).where(Plan.acceptance_id.is_not(None)).exists()
-    sent = _sent_to_new_people(shop.id, since, shop.offers_per_day or 0).subquery()
-    return (
-        select(
-            User.id,
-            Customer.id.label("customer_id"),
-            Customer.offers_stopped_at,
-            open_offers.label("open_offers"),
-            select(Member.user_id)
-            .where(Member.merchant_id == shop.id, Member.user_id == User.id)
-            .exists()
-            .label("is_member"),
-            accepted.label("accepted"),
-            select(func.count()).select_from(sent).scalar_subquery().label("sent"),
-        )
-        .outerjoin(Customer, (Customer.merchant_id == shop.id) & (Customer.user_id == User.id))
-        .where(User.email == email)
-        .with_for_update(of=User, key_share=True)
-    )
-
-
 def _check_offers_of_the_day(session: Session, shop_id: UUID, per_day: int, now: datetime) -> None:
     """Raise ``TooMany`` unless fewer offers went to new addresses in the last 24 hours than the shop may send.
 
     The shop's row is locked, so that no other offer of it is counted meanwhile.
     """
     allowed = per_day * 2 ** _doublings(session, shop_id)
-    sent = session.scalars(_sent_to_new_people(shop_id, now - DAY, allowed)).all()
+    sent = session.scalars(_SENT_TO_NEW_PEOPLE, {"shop": shop_id, "since": now - DAY, "most": allowed}).all()
     if len(sent) < allowed:
         return
     # The oldest of so many leaves the window first; without any, nothing changes by waiting.
@@ -104,22 +119,6 @@ def _check_offers_of_the_day(session: Session, shop_id: UUID, per_day: int, now:
         max(int(wait.total_seconds()), 0) + 1,
         code="too_many_offers",
         count=allowed,
-    )
-
-
-def _sent_to_new_people(shop_id: UUID, since: datetime, most: int) -> Select[datetime]:
-    """When the latest offers went to people who never accepted one, at most so many, newest first."""
-    other = aliased(Plan)
-    accepted = other.customer_id == Plan.customer_id, other.merchant_id == shop_id
-    return (
-        select(Plan.created_at)
-        .where(
-            Plan.merchant_id == shop_id,
-            Plan.created_at > since,
-            ~select(other.id).where(*accepted, other.acceptance_id.is_not(None)).exists(),
-        )
-        .order_by(Plan.created_at.desc())
-        .limit(most)
     )
 
 
