@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from migrations.losing import refuse_if_any
+
 revision = "0024_reversals"
 down_revision = "0023_recorded_payments"
 
@@ -61,6 +63,11 @@ def _replace_stay_ended(when: str) -> None:
 
 
 def downgrade() -> None:
+    refuse_if_any("reversals", "There are reversals, and the tables of before cannot hold them.")
+    refuse_if_any(
+        "refunds WHERE reason <> ''",
+        "There are refunds with a reason, and the tables of before cannot hold it.",
+    )
     _replace_stay_ended(ENDED)
     op.drop_column("refunds", "reason")
     op.drop_table("reversals")

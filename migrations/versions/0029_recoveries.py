@@ -2,6 +2,8 @@
 
 from alembic import op
 
+from migrations.losing import refuse_if_any
+
 revision = "0029_recoveries"
 down_revision = "0028_not_for_me"
 
@@ -15,4 +17,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    refuse_if_any(
+        "payments WHERE recovery",
+        "There are recoveries, and the tables of before would take them for payments.",
+    )
     op.drop_column("payments", "recovery")

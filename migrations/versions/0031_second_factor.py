@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from migrations.losing import refuse_if_any
+
 revision = "0031_second_factor"
 down_revision = "0030_members"
 
@@ -30,6 +32,10 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    refuse_if_any(
+        "second_factors",
+        "There are second factors, and without them their owners would sign in by a password alone.",
+    )
     op.drop_table("recovery_codes")
     op.drop_table("second_factors")
     op.drop_column("sessions", "confirmed_at")

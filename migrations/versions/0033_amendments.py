@@ -6,6 +6,7 @@ Going back is refused while there are amendments: who agreed to which dates woul
 import sqlalchemy as sa
 from alembic import op
 
+from migrations.losing import refuse_if_any
 from migrations.rebuild import rebuild
 
 revision = "0033_amendments"
@@ -155,10 +156,9 @@ def _create_lines() -> None:
 
 
 def downgrade() -> None:
-    if op.get_bind().scalar(sa.text("SELECT count(*) FROM amendments")):
-        raise RuntimeError(
-            "There are amendments, and the tables of before cannot hold who agreed to which dates."
-        )
+    refuse_if_any(
+        "amendments", "There are amendments, and the tables of before cannot hold who agreed to which dates."
+    )
     for name, table, _, _ in REFUSED:
         _drop(name, table)
     if op.get_bind().dialect.name == "sqlite":

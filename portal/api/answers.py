@@ -150,7 +150,7 @@ class Payment(Answer):
     amount: Decimals = shown("25.00")
     currency: str = shown("USD")
     method: Method = shown("cash", "Card payments are made by the provider, the others recorded by the shop.")
-    recovery: bool = shown(False, "It came in on a written-off plan, and paid nothing that was owed.")
+    recovery: bool = shown(False, "It recovered what was written off, and paid nothing that was owed.")
     status: PaymentState = shown("succeeded")
     received_on: Day | None = shown("2026-12-30", "Null until the payment has succeeded.")
     created_at: Instant = shown("2026-12-30T09:30:00Z")

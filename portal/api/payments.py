@@ -46,7 +46,7 @@ class NewPayment(Body):
     again: bool = Field(
         False, description="For shops: it is another payment, although one like it was recorded."
     )
-    recovery: bool = Field(False, description="For shops: it came in on a written-off plan.")
+    recovery: bool = Field(False, description="For shops: it recovers what was written off; nothing is owed.")
 
 
 @bp.post("/plans/<uuid:plan_id>/payments/")

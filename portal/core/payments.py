@@ -9,8 +9,9 @@ from typing import Protocol
 from uuid import UUID
 
 from .allocation import OwedPart, allocate_payment
-from .errors import N_, InvalidInput
+from .errors import N_, Conflict, InvalidInput
 from .money import EXPONENTS, decimal_text
+from .states import REFUSALS, PlanState
 
 NOTE_LONGEST = REASON_LONGEST = 200
 # Within this time, the same amount of the same plan received on the same day may be one payment recorded twice.
@@ -53,17 +54,34 @@ def smallest_part(owed: int, currency: str) -> int:
     return min(owed, 10 ** EXPONENTS[currency])
 
 
-def check_part(amount: int, owed: int, currency: str) -> None:
-    """Raise ``InvalidInput`` at ``amount`` unless it can be paid of what is ``owed``; both in minor units."""
+# What is said of an amount that is too great, and of one that is too small: by whether it is a recovery.
+_TOO_MUCH = {False: N_("At most %(most)s is owed."), True: N_("At most %(most)s can be recovered.")}
+_TOO_LITTLE = {
+    False: N_("Enter at least %(least)s, or all that is owed."),
+    True: N_("Enter at least %(least)s, or all that is not recovered."),
+}
+
+
+def check_part(amount: int, owed: int, currency: str, *, recovery: bool = False) -> None:
+    """Raise ``InvalidInput`` at ``amount`` unless it can be paid of what is ``owed``, or of a ``recovery`` of what was
+    lost; both in minor units."""
     least = smallest_part(owed, currency)
     if amount > owed:
-        raise InvalidInput.at("amount", N_("At most %(most)s is owed."), most=decimal_text(owed, currency))
+        raise InvalidInput.at("amount", _TOO_MUCH[recovery], most=decimal_text(owed, currency))
     if amount < least:
-        raise InvalidInput.at(
-            "amount",
-            N_("Enter at least %(least)s, or all that is owed."),
-            least=decimal_text(least, currency),
-        )
+        raise InvalidInput.at("amount", _TOO_LITTLE[recovery], least=decimal_text(least, currency))
+
+
+def check_recovery(state: PlanState, written_off: int) -> None:
+    """Raise ``Conflict`` unless money of a plan can be a recovery: nothing is owed, and something was written off.
+
+    How the plan ended does not matter: what a reversal opened again may be paid, cancelled or written off afterwards.
+    """
+    if state is PlanState.ACTIVE:
+        message = N_("Something is owed on this plan. That is paid before anything is recovered.")
+        raise Conflict(message, code="plan_active")
+    if not written_off:
+        raise Conflict(REFUSALS[state], code=f"plan_{state}")
 
 
 def check_received_on(received_on: date, accepted_on: date, today: date) -> None:

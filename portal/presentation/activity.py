@@ -155,7 +155,7 @@ EVENTS: dict[str, Callable[[Facts, str], str]] = {
         "Offer sent to %(email)s instead", email=shown_email(facts["email"])
     ),
     "plan_expired": lambda *_facts: _("Offer expired"),
-    "plan_completed": lambda *_facts: _("Everything is paid"),
+    "plan_completed": lambda *_facts: _("Nothing is owed any more"),
     "plan_cancelled": _cancelled,
     "plan_written_off": _written_off,
     "payment_succeeded": _paid,

@@ -42,6 +42,11 @@ class InstallmentView(NamedTuple):
     settled: int
 
     @property
+    def lost(self) -> int:
+        """What was written off and is not recovered."""
+        return self.written_off - self.recovered
+
+    @property
     def paid_before(self) -> int:
         """What was paid before the plan was brought over."""
         return self.settled - self.paid + self.reversed
@@ -125,11 +130,19 @@ class PlanView:
         return sum(i.recovered for i in self.installments)
 
     @property
+    def lost(self) -> int:
+        """What was written off and is not recovered."""
+        return self.written_off - self.recovered
+
+    @property
     def recordable(self) -> int:
-        """The most that the shop can record: what is owed, or of a written-off plan what is not recovered."""
-        if self.state is PlanState.WRITTEN_OFF:
-            return self.written_off - self.recovered
-        return self.owed
+        """The most that the shop can record: what is owed, or once nothing is what is not recovered."""
+        return self.owed or self.lost
+
+    @property
+    def recovers(self) -> bool:
+        """Whether money that comes in now is a recovery."""
+        return not self.owed and self.lost > 0
 
     @property
     def paid_count(self) -> int:

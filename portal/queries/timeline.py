@@ -42,6 +42,7 @@ class PaymentView:
     settled_at: datetime | None
     settled_on: date | None
     method: str
+    recovery: bool
     received_on: date | None
     note: str
     recorded_by: str | None
@@ -143,6 +144,7 @@ def payments_query() -> Select[Any]:
             Payment.settled_at,
             Payment.settled_on,
             Payment.method,
+            Payment.recovery,
             Payment.received_on,
             Payment.note,
             _RECORDER.name,

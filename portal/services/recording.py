@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -19,6 +19,7 @@ from portal.core.payments import (
     Method,
     check_part,
     check_received_on,
+    check_recovery,
     spread,
 )
 from portal.core.roles import Actor
@@ -37,8 +38,8 @@ class Recording:
     """What a shop says that it received: ``amount`` minor units, how, on which day (today unless given), and a note.
 
     ``shown`` is what was owed when the form was shown, in minor units; None over the API. ``again`` says that it is
-    another payment, although one like it was just recorded. A ``recovery`` is of a plan that was written off, and
-    at most of what was.
+    another payment, although one like it was just recorded. A ``recovery`` is of what was written off, once nothing
+    is owed; at most of what was lost.
     """
 
     plan_id: UUID
@@ -127,20 +128,32 @@ def _work_out(session: Session, plan: Plan, wanted: Recording, today: date) -> t
     with collecting() as faults:
         with faults.caught():
             note = clean_line(wanted.note, "note", longest=NOTE_LONGEST, required=False)
-        expected = PlanState.WRITTEN_OFF if wanted.recovery else PlanState.ACTIVE
-        if plan.state != expected or plan.accepted_on is None:
-            if faults.errors:
-                raise InvalidInput(faults.errors)
-            raise Conflict(REFUSALS[PlanState(plan.state)], code=f"plan_{plan.state}")
         installments = installments_of(session, plan)
+        try:
+            accepted_on = _accepted_on(plan, installments, wanted)
+        except Conflict:
+            if faults.errors:
+                raise InvalidInput(faults.errors) from None
+            raise
         refuse_while_processing(session, plan, installments)
         lines = [Loss.of(i) for i in installments] if wanted.recovery else installments
         owed = sum(line.owed for line in lines)
         with faults.caught():
-            check_part(wanted.amount, owed, plan.currency)
+            check_part(wanted.amount, owed, plan.currency, recovery=bool(wanted.recovery))
         with faults.caught():
-            check_received_on(wanted.received_on or today, plan.accepted_on, today)
+            check_received_on(wanted.received_on or today, accepted_on, today)
     return Preview(owed, spread(lines, wanted.amount)), note
+
+
+def _accepted_on(plan: Plan, installments: Sequence[Installment], wanted: Recording) -> date:
+    """The day from which the plan can have received money. Raises ``Conflict`` unless it can have received this."""
+    if wanted.recovery:
+        check_recovery(PlanState(plan.state), sum(i.written_off for i in installments))
+    elif plan.state != PlanState.ACTIVE:
+        raise Conflict(REFUSALS[PlanState(plan.state)], code=f"plan_{plan.state}")
+    if plan.accepted_on is None:
+        raise ValueError("money came in on a plan that nobody accepted")
+    return plan.accepted_on
 
 
 _REVERSED = exists().where(Reversal.merchant_id == Payment.merchant_id, Reversal.payment_id == Payment.id)

@@ -37,10 +37,12 @@ class ReversalRequest:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What reversing a payment makes owed again, in minor units by installment; ``state`` is the plan's afterwards."""
+    """What reversing a payment makes owed again, or of a ``recovery`` lost again, in minor units by installment;
+    ``state`` is the plan's afterwards."""
 
     amounts: dict[UUID, int]
     state: PlanState
+    recovery: bool
 
     @property
     def amount(self) -> int:
@@ -105,7 +107,8 @@ def _work_out(session: Session, plan: Plan, payment: Payment) -> Preview:
         raise Conflict(
             N_("Nothing of this payment is left: it was reversed or returned."), code="nothing_left"
         )
-    return Preview(left, PlanState(plan.state) if payment.recovery else PlanState.ACTIVE)
+    state = PlanState(plan.state) if payment.recovery else PlanState.ACTIVE
+    return Preview(left, state, payment.recovery)
 
 
 def _write(

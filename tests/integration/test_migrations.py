@@ -19,7 +19,7 @@ from portal import create_app
 from portal.adapters.gateway import Simulator
 from portal.core.roles import PORTAL_ID
 from portal.extensions import db
-from portal.models import DueRollup, Installment, Member, Merchant, Plan, Reminder, User
+from portal.models import DueRollup, Installment, Member, Merchant, Plan, Reminder, SecondFactor, User
 from portal.models.ledger import Allocation, Posting, RefundAllocation
 from portal.queries import metrics
 from portal.queries.sessions import find_session
@@ -207,6 +207,57 @@ def rows_of(*models):
     rows = [db.session.execute(select(table).order_by(*table.primary_key)).all() for table in tables]
     db.session.remove()
     return rows
+
+
+def reversed_payment(session, shop, ada, plan_id):
+    factories.reverse(session, shop, plan_id, factories.record(session, shop, plan_id, 4000))
+
+
+def reasoned_refund(session, shop, ada, plan_id):
+    factories.refund(session, shop, plan_id, 1000, reason="A scratch")
+
+
+def recovery(session, shop, ada, plan_id):
+    factories.write_off(session, shop, plan_id)
+    factories.record(session, shop, plan_id, 4000, recovery=True)
+
+
+def second_factor(session, shop, ada, plan_id):
+    with unit_of_work(session):
+        row = SecondFactor(user_id=ada.id, secret="sealed", last_step=0, created_at=factories.NOW)
+        session.add(row)
+
+
+@pytest.mark.parametrize(
+    ("does", "stays_at", "says"),
+    [
+        (reversed_payment, "0024_reversals", "There are reversals"),
+        (reasoned_refund, "0024_reversals", "There are refunds with a reason"),
+        (recovery, "0029_recoveries", "There are recoveries"),
+        (second_factor, "0031_second_factor", "There are second factors"),
+    ],
+)
+def test_a_step_back_that_would_lose_what_people_did_refuses_and_changes_nothing(
+    migrated, caplog, does, stays_at, says
+):
+    shop, ada = factories.make_merchant(db.session), factories.make_customer(db.session)
+    does(db.session, shop, ada, factories.accepted_plan(db.session, shop, ada))
+    db.session.remove()
+    flask_migrate.downgrade(directory=MIGRATIONS, revision=stays_at)
+    before = described(), every_row()
+    with pytest.raises(SystemExit):
+        flask_migrate.downgrade(directory=MIGRATIONS, revision="-1")
+    assert says in caplog.text
+    assert (described(), every_row()) == before
+    flask_migrate.upgrade(directory=MIGRATIONS)
+    assert factories.broken_invariants(db.session) == []
+
+
+def every_row():
+    """How many rows each table has."""
+    with db.engine.connect() as connection:
+        names = sorted(inspect(connection).get_table_names())
+        return {name: connection.scalar(text(f"SELECT count(*) FROM {name}")) for name in names}
 
 
 def test_whoever_opened_a_shop_owns_it_and_goes_on_in_the_sessions_that_are_open(migrated):

@@ -77,14 +77,67 @@ def test_all_of_it_can_be_recovered_in_parts_and_no_more(session, shop, ada, los
     assert sum(recovered for _, _, recovered, _ in lines(session, ada, lost)) == 6666
 
 
-def test_only_a_written_off_plan_has_recoveries_and_nothing_else(session, shop, ada, lost):
+def test_what_is_owed_is_no_recovery_and_what_was_lost_is_no_payment(session, shop, ada, lost):
     active = accepted_plan(session, shop, ada)
-    with pytest.raises(Conflict) as refused:
-        recover(session, shop, active, 100)
-    assert refused.value.code == "plan_active"
+    paid = accepted_plan(session, shop, ada, parts=1)
+    pay(session, ada, paid)
+    offered = factories.offered_plan(session, shop, ada.email)
+    for plan_id, code in ((active, "plan_active"), (paid, "plan_completed"), (offered, "plan_offered")):
+        with pytest.raises(Conflict) as refused:
+            recover(session, shop, plan_id, 100)
+        assert refused.value.code == code
     with pytest.raises(Conflict) as refused:
         factories.record(session, shop, lost, 100)
     assert refused.value.code == "plan_written_off"
+
+
+def reopened(session, shop, ada):
+    """A plan of 100.00 in one: 40.00 recorded, 60.00 written off, and the 40.00 bounced."""
+    plan_id = accepted_plan(session, shop, ada, parts=1)
+    payment_id = factories.record(session, shop, plan_id, 4000)
+    factories.write_off(session, shop, plan_id)
+    factories.reverse(session, shop, plan_id, payment_id)
+    return plan_id
+
+
+def pay_the_rest(session, shop, ada, plan_id):
+    pay(session, ada, plan_id)
+
+
+def cancel_the_rest(session, shop, ada, plan_id):
+    factories.refund(session, shop, plan_id, 4000)
+
+
+def lose_the_rest(session, shop, ada, plan_id):
+    factories.write_off(session, shop, plan_id)
+
+
+@pytest.mark.parametrize(
+    ("ending", "state", "lost_at_last"),
+    [
+        (pay_the_rest, "completed", 6000),
+        (cancel_the_rest, "cancelled", 6000),
+        (lose_the_rest, "written_off", 10000),
+    ],
+)
+def test_a_plan_that_was_opened_again_recovers_once_nothing_is_owed_however_it_ended(
+    session, shop, ada, ending, state, lost_at_last
+):
+    plan_id = reopened(session, shop, ada)
+    with pytest.raises(Conflict) as refused:
+        recover(session, shop, plan_id, 1000)
+    assert refused.value.code == "plan_active"
+    ending(session, shop, ada, plan_id)
+    with pytest.raises(InvalidInput) as too_much:
+        recover(session, shop, plan_id, lost_at_last + 1)
+    assert "can be recovered" in str(too_much.value.errors["amount"])
+    payment_id = recover(session, shop, plan_id, 1000)
+    plan = plan_of(session, ada, plan_id)
+    assert (plan.state, plan.owed, plan.lost, plan.recordable) == (state, 0, lost_at_last - 1000, plan.lost)
+    factories.reverse(session, shop, plan_id, payment_id)
+    plan = plan_of(session, ada, plan_id)
+    assert (plan.state, plan.owed, plan.lost) == (state, 0, lost_at_last)
+    assert metrics.dashboard(session, shop, NOW).recovered == 0
 
 
 def test_a_recovery_is_never_refunded(session, shop, ada, lost):

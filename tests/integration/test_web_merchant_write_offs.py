@@ -111,6 +111,46 @@ def test_a_recovery_is_recorded_on_the_page_of_payments(merchant, session, shop,
     assert too_much.status_code == 422 and 'id="amount-error"' in text(too_much)
 
 
+def shown_form(client, url):
+    shown = text(client.get(url))
+    return next(form.fields for form in Forms(shown).all if "received_on" in form.fields)
+
+
+def test_what_was_shown_as_a_recovery_is_never_recorded_as_a_payment_nor_the_other_way(
+    merchant, session, shop, ada
+):
+    plan_id = factories.accepted_plan(session, shop, ada, parts=1)
+    payment_id = factories.record(session, shop, plan_id, 5000)
+    url = f"/merchant/plans/{plan_id}/payments/new"
+    as_payment = shown_form(merchant, url) | {"amount": "10.00", "method": "cash"}
+    factories.write_off(session, shop, plan_id)
+    as_recovery = shown_form(merchant, url) | {"amount": "10.00", "method": "cash"}
+    assert (as_payment["owed"], as_recovery["owed"]) == ("5000", "5000")
+    answer = merchant.post(url, data=as_payment)
+    assert answer.status_code == 409 and "The shop has stopped collecting this plan." in text(answer)
+    factories.reverse(session, shop, plan_id, payment_id)
+    before = factories.row_counts(session)
+    for path in (url.replace("/new", "/preview"), url):
+        answer = merchant.post(path, data=as_recovery)
+        assert answer.status_code == 409 and "Something is owed on this plan." in text(answer)
+    assert 'name="recovery"' not in text(answer)
+    assert factories.row_counts(session) == before
+
+
+def test_reversing_a_recovery_never_says_that_it_is_owed_again(app, merchant, session, shop, ada, part_paid):
+    factories.write_off(session, shop, part_paid, now=now())
+    payment_id = factories.record(session, shop, part_paid, 4000, now=now(), recovery=True)
+    url = f"/merchant/plans/{part_paid}/payments/{payment_id}/reverse"
+    shown = merchant.get(url)
+    done = merchant.post(url, data=fields(merchant, url) | {"reason": "Bounced"})
+    customer = app.test_client()
+    sign_in(customer, ada)
+    receipt = text(customer.get(f"/customer/payments/{payment_id}"))
+    for page in (text(shown), text(merchant.get(done.location)), receipt):
+        assert "owed again" not in page
+    assert "You owe nothing because of it." in receipt
+
+
 def test_a_plan_that_was_opened_again_and_paid_still_says_what_was_written_off(client, session, shop, ada):
     plan_id = factories.accepted_plan(session, shop, ada, parts=1)
     payment_id = factories.record(session, shop, plan_id, 4000)

@@ -14,7 +14,6 @@ from wtforms.validators import InputRequired
 from portal.core.errors import Conflict
 from portal.core.payments import NOTE_LONGEST, RECORDED, Method
 from portal.core.roles import Permission
-from portal.core.states import PlanState
 from portal.extensions import db, now
 from portal.presentation.i18n import amount_text, error_text
 from portal.presentation.methods import METHODS
@@ -37,7 +36,7 @@ NEEDED = ("amount", "method", "received_on")
 
 
 class RecordForm(KeyedForm):
-    """What was received; ``owed`` is what the page showed as owed, in minor units."""
+    """What was received; ``owed`` is what the page showed as owed, in minor units, or with ``recovery`` as lost."""
 
     amount = AmountField(_l("Amount received"))
     method = SelectField(
@@ -51,9 +50,12 @@ class RecordForm(KeyedForm):
     note = TextField(_l("Note"), longest=NOTE_LONGEST)
     again = BooleanField(_l("This is another payment"))
     owed = WholeNumberField(validators=[InputRequired()])
+    recovery = BooleanField()
 
     def __init__(self, plan: PlanView, formdata: object = None, **given: object) -> None:
-        super().__init__(formdata, owed=plan.recordable, received_on=plan.today, **given)
+        super().__init__(
+            formdata, owed=plan.recordable, recovery=plan.recovers, received_on=plan.today, **given
+        )
         self.plan = plan
         self.currency = plan.currency
 
@@ -71,7 +73,7 @@ class RecordForm(KeyedForm):
             self.note.data,
             shown=self.owed.data,
             again=self.again.data,
-            recovery=self.plan.state is PlanState.WRITTEN_OFF or None,
+            recovery=self.recovery.data or None,
         )
 
 
@@ -148,13 +150,17 @@ def _page(
         plan=plan,
         form=form,
         preview=preview,
-        rows=_rows(plan, preview),
+        rows=_rows(plan, preview, recovery=form.recovery.data),
         ask_again=form.again.data or (conflict is not None and conflict.code == "looks_recorded"),
     )
 
 
-def _rows(plan: PlanView, preview: Preview | None) -> list[tuple[InstallmentView, int]]:
-    """The installments that the payment would pay, with how much of each, in minor units."""
-    if preview is None:
-        return []
-    return [(i, preview.amounts[i.id]) for i in plan.installments if i.id in preview.amounts]
+def _rows(
+    plan: PlanView, preview: Preview | None, *, recovery: bool
+) -> list[tuple[InstallmentView, int, int]]:
+    """The installments that the payment would pay, with how much of each and what is left of it, in minor units."""
+    amounts = preview.amounts if preview else {}
+    changed = [
+        (i, amounts[i.id], i.lost if recovery else i.owed) for i in plan.installments if i.id in amounts
+    ]
+    return [(i, paid, before - paid) for i, paid, before in changed]

@@ -101,12 +101,13 @@ def _page(
         preview=preview,
         problem=problem,
         rows=_rows(plan, preview),
+        rest=plan.owed - preview.split.cancelled_amount if preview else 0,
         typed=_typed(form, plan.currency),
     )
 
 
-def _rows(plan: PlanView, preview: refunds.Preview | None) -> list[tuple[object, int, int]]:
-    """The installments that the refund would change, with what it cancels and returns of each, in minor units."""
+def _rows(plan: PlanView, preview: refunds.Preview | None) -> list[tuple[object, int, int, int]]:
+    """The installments that the refund would change: what it cancels and returns of each, and what is owed then."""
     if preview is None:
         return []
     cancelled = dict(preview.split.cancelled)
@@ -114,7 +115,8 @@ def _rows(plan: PlanView, preview: refunds.Preview | None) -> list[tuple[object,
     for part in preview.split.returned:
         returned[part.installment_id] += part.amount
     changed = [i for i in plan.installments if i.id in cancelled or i.id in returned]
-    return [(i, cancelled.get(i.id, 0), returned[i.id]) for i in changed]
+    cancels = [cancelled.get(i.id, 0) for i in changed]
+    return [(i, c, returned[i.id], i.owed - c) for i, c in zip(changed, cancels, strict=True)]
 
 
 def _typed(form: RefundForm, currency: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, Response, make_response, render_template, url_for
@@ -15,6 +14,7 @@ from portal.core.roles import Permission
 from portal.extensions import db, now
 from portal.presentation.i18n import amount_text, error_text
 from portal.queries import listing, merchant
+from portal.queries.read_models import InstallmentView
 from portal.services import reversals
 from portal.services.reversals import Preview, ReversalRequest
 from portal.services.transaction import unit_of_work
@@ -49,14 +49,21 @@ def reverse(plan_id: UUID, payment_id: UUID) -> Response:
         with form.collecting():
             with unit_of_work(db.session):
                 reversals.reverse_once(db.session, actor(), wanted, form.idempotency_key, now(), dict)
-            text = _(
-                "%(amount)s is reversed and owed again. The customer has been sent an email.",
-                amount=amount_text(form.amount.data, actor().currency),
-            )
-            return done(url_for("merchant_plans.show", plan_id=plan_id), text)
+            recovery = merchant.get_payment(db.session, actor(), payment_id).recovery
+            return done(url_for("merchant_plans.show", plan_id=plan_id), _words(form.amount.data, recovery))
     except Conflict as conflict:
         return _page(plan_id, payment_id, form, 409, error_text(conflict))
     return _page(plan_id, payment_id, form, 422)
+
+
+def _words(minor: int, recovery: bool) -> str:
+    amount = amount_text(minor, actor().currency)
+    if recovery:
+        return _(
+            "The recovery of %(amount)s is reversed: nothing is owed. The customer has been sent an email.",
+            amount=amount,
+        )
+    return _("%(amount)s is reversed and owed again. The customer has been sent an email.", amount=amount)
 
 
 def _page(
@@ -71,7 +78,12 @@ def _page(
     except Conflict as conflict:
         problem = problem or error_text(conflict)
     amounts = preview.amounts if preview else {}
-    rows: list[tuple[Any, int]] = [(i, amounts[i.id]) for i in plan.installments if i.id in amounts]
+    recovery = payment.recovery
+    rows: list[tuple[InstallmentView, int, int]] = [
+        (i, amounts[i.id], i.owed if recovery else i.owed + amounts[i.id])
+        for i in plan.installments
+        if i.id in amounts
+    ]
     page = render_template(
         "merchant/reverse.html",
         plan=plan,
