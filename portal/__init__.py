@@ -35,6 +35,7 @@ from .web.account import (
     confirmation,
     emails,
     invitations,
+    joining,
     second_factor,
     second_step,
     security,
@@ -43,7 +44,7 @@ from .web.account import (
 from .web.admin import pages as admin
 from .web.customer import calendar
 from .web.customer import plans as customer
-from .web.merchant import dashboard, exports, journal, payments, plans, refunds, reversals, write_offs
+from .web.merchant import dashboard, exports, journal, payments, plans, refunds, reversals, team, write_offs
 from .web.shared import agreements, amendments, documents, health, landing, security_txt
 
 # The pages by audience; each module has its blueprint as ``bp``.
@@ -60,6 +61,8 @@ BLUEPRINTS = (
     verification,
     addresses,
     invitations,
+    joining,
+    team,
     customer,
     calendar,
     dashboard,

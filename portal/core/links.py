@@ -10,12 +10,14 @@ class Purpose(StrEnum):
     VERIFY_EMAIL = "verify_email"
     CHANGE_EMAIL = "change_email"
     UNDO_EMAIL = "undo_email"
+    JOIN_SHOP = "join_shop"
 
 
 LAST = {
     Purpose.VERIFY_EMAIL: timedelta(days=1),
     Purpose.CHANGE_EMAIL: timedelta(days=1),
     Purpose.UNDO_EMAIL: timedelta(days=7),
+    Purpose.JOIN_SHOP: timedelta(days=1),
 }
 # So many links of one purpose are sent to a person in an hour, and one in a minute.
 MOST_AN_HOUR = 5

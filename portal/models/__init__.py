@@ -8,7 +8,7 @@ from .plans import Acceptance, Installment, Plan
 from .records import Event, EventOrigin, IdempotencyKey, JobRun, Message, Reminder
 from .rollups import CohortRollup, DueRollup, PostedRollup
 from .second_factors import RecoveryCode, SecondFactor
-from .users import Customer, LoginAttempt, Member, Merchant, User, UserSession, UserToken
+from .users import Customer, LoginAttempt, Member, MemberInvitation, Merchant, User, UserSession, UserToken
 
 __all__ = [
     "Acceptance",
@@ -25,6 +25,7 @@ __all__ = [
     "JobRun",
     "LoginAttempt",
     "Member",
+    "MemberInvitation",
     "Merchant",
     "Message",
     "Payment",

@@ -144,6 +144,32 @@ class Member(Base):
     )
 
 
+class MemberInvitation(Base):
+    """Somebody whom a shop has invited to act for it. The link of the email holds ``link_id``, which every sending
+    replaces; at ``ended_at`` it was used or withdrawn.
+    """
+
+    __tablename__ = "member_invitations"
+
+    merchant_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("merchants.id"), primary_key=True)
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    email: Mapped[str] = mapped_column(String(254))
+    role: Mapped[str] = mapped_column(String(10))
+    link_id: Mapped[uuid.UUID]
+    invited_by: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    sent_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        CheckConstraint("email = lower(email)", name="email_lower"),
+        CheckConstraint("role IN ('owner', 'manager', 'seller', 'bookkeeper')", name="role"),
+        CheckConstraint("expires_at > sent_at", name="expires_at"),
+        Index("ix_member_invitations_link_id", "link_id"),
+        Index("ix_member_invitations_user_id", "user_id"),
+    )
+
+
 class Customer(Base):
     """A person as one shop knows it, from the first offer on; ``id`` is random and reveals nothing about the person.
 

@@ -18,6 +18,7 @@ from . import formats
 from .i18n import amount_text, language
 from .methods import method_name
 from .outcomes import declined_refund_event, failed_payment_event
+from .roles import role_name
 
 log = logging.getLogger(__name__)
 
@@ -145,6 +146,29 @@ def _not_returned(facts: Facts, currency: str) -> str:
     return declined_refund_event(facts["to_return"] - facts["returned"], currency)
 
 
+def _invited(facts: Facts, _currency: str) -> str:
+    return _(
+        "%(email)s invited to the team: %(role)s",
+        email=shown_email(facts["email"]),
+        role=role_name(facts["role"]),
+    )
+
+
+def _member_changed(facts: Facts, _currency: str) -> str:
+    email, after = shown_email(facts["email"]), role_name(facts["after"])
+    if facts["before"] is None:
+        return _("%(email)s joined the team: %(role)s", email=email, role=after)
+    before = role_name(facts["before"])
+    return _("Role of %(email)s changed: %(before)s, now %(after)s", email=email, before=before, after=after)
+
+
+def _member_removed(facts: Facts, _currency: str) -> str:
+    email = shown_email(facts["email"])
+    if facts["joined"]:
+        return _("%(email)s removed from the team", email=email)
+    return _("Invitation of %(email)s withdrawn", email=email)
+
+
 EVENTS: dict[str, Callable[[Facts, str], str]] = {
     "plan_offered": lambda *_facts: _("Offer sent"),
     "plan_accepted": lambda *_facts: _("Terms accepted"),
@@ -174,6 +198,9 @@ EVENTS: dict[str, Callable[[Facts, str], str]] = {
     "amendment_declined": lambda *_facts: _("New dates declined"),
     "amendment_withdrawn": lambda *_facts: _("New dates withdrawn"),
     "amendment_expired": lambda *_facts: _("New dates expired without an answer"),
+    "member_invited": _invited,
+    "member_changed": _member_changed,
+    "member_removed": _member_removed,
 }
 
 # What happens to accounts and shops; only admins read it.
@@ -240,6 +267,9 @@ EMAILS = {
     "offer_declined": N_("To the shop: the offer was declined"),
     "offer_not_for_me": N_("To the shop: the address was wrong"),
     "refund_declined": N_("To the shop: a refund failed"),
+    "member_invited": N_("Invitation to a team"),
+    "member_changed": N_("A role in a team was changed"),
+    "member_removed": N_("Removed from a team"),
     "password_reset": N_("Reset your password"),
     "password_changed": N_("The password was changed"),
     "new_device": N_("Sign-in from a new device"),

@@ -32,6 +32,7 @@ LINKS = {
     "verify_email": ("/verify/", Purpose.VERIFY_EMAIL),
     "change_email": ("/account/email/", Purpose.CHANGE_EMAIL),
     "email_changed": ("/undo-email/", Purpose.UNDO_EMAIL),
+    "member_invited": ("/join/", Purpose.JOIN_SHOP),
 }
 
 
@@ -153,6 +154,7 @@ class EmailRenderer:
             "forgot_page": f"{self._base_url}/forgot",
             "payments": f"{self._base_url}/customer/payments",
             "customer_home": f"{self._base_url}/customer/",
+            "team_page": f"{self._base_url}/merchant/team",
             "security_page": f"{self._base_url}/account/security",
         }
         if message.plan_id:

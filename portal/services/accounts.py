@@ -99,13 +99,16 @@ def is_taken(session: Session, user: User, verify: bool) -> bool:
 
 
 def is_unproved(session: Session, user: User) -> bool:
-    """Whether nobody has proved that the user's address is theirs, and nobody has sold or bought with the account."""
+    """Whether nobody has proved that the user's address is theirs, and the account has not been used: nobody has bought
+    with it, and the shops that it acts for have offered nothing and have no other members.
+    """
     if user.email_verified_at or user.role == Role.ADMIN:
         return False
+    theirs = select(Member.merchant_id).where(Member.user_id == user.id)
     bought = (Plan.customer_id == user.id) & Plan.acceptance_id.is_not(None)
-    shops = select(Member.merchant_id).where(Member.user_id == user.id)
-    used = select(Plan.id).where(or_(Plan.merchant_id.in_(shops), bought))
-    return session.scalars(used.limit(1)).first() is None
+    traded = select(Plan.id).where(or_(Plan.merchant_id.in_(theirs), bought))
+    colleagues = select(Member.user_id).where(Member.merchant_id.in_(theirs), Member.user_id != user.id)
+    return not session.scalar(select(or_(traded.exists(), colleagues.exists())))
 
 
 def find_or_invite(session: Session, email: str, language: str, now: datetime) -> User:
@@ -373,3 +376,7 @@ def lock_user(session: Session, user_id: UUID) -> User:
     if user is None:
         raise NotFound()
     return user
+
+
+def email_of(session: Session, user_id: UUID) -> str:
+    return session.scalars(select(User.email).where(User.id == user_id)).one()

@@ -47,6 +47,14 @@ def claim(
     the address is verified.
     """
     user = _prove(session, plan_id, user_id, now)
+    take_over(session, user, name, password_hash, language)
+    verification.verify(session, user, now)
+    events.record(session, "account_opened", merchant_id=PORTAL_ID, actor_id=user.id, at=now, role=user.role)
+    return user.session_version
+
+
+def take_over(session: Session, user: User, name: str, password_hash: str, language: str) -> None:
+    """Give a locked account to whoever reads its mail, without what somebody had who never proved the address."""
     accounts.end_unproved(session, user)
     if accounts.is_unproved(session, user):
         user.role = Role.CUSTOMER
@@ -54,9 +62,6 @@ def claim(
     user.name, user.password_hash = name, password_hash
     user.username, user.username_key = user.email, fold(user.email)
     user.language = language
-    verification.verify(session, user, now)
-    events.record(session, "account_opened", merchant_id=PORTAL_ID, actor_id=user.id, at=now, role=user.role)
-    return user.session_version
 
 
 def prove(session: Session, plan_id: UUID, user_id: UUID, now: datetime) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from portal.core.errors import Busy, NotFound
 from portal.core.roles import PORTAL_ID, Actor, Origin
 from portal.core.sessions import SEEN_EVERY
-from portal.models import Event, EventOrigin, SecondFactor, User, UserSession
+from portal.models import Event, EventOrigin, Member, SecondFactor, User, UserSession
 from portal.models.users import DEFAULT_SHOP
 
 from . import events
@@ -30,8 +30,10 @@ def open_session(
     *,
     known_device: bool = False,
     with_code: bool = False,
+    shop_id: UUID | None = None,
 ) -> UUID | None:
-    """A new session's id, the event that it began, and an email if the device is a new one.
+    """A new session's id, the event that it began, and an email if the device is a new one. It acts for the shop
+    ``shop_id``, of which the person has to be a member to do anything, or for the person's first.
 
     None where a second factor is in force and the person signs in without its code. None too if the password was
     changed or the user deactivated since ``version`` was read with it: a session must not outlive the password that
@@ -51,7 +53,7 @@ def open_session(
     # Unlike other ids this one must not be guessed from when it was made.
     session_id = uuid4()
     about = {"id": session_id, "user_id": user_id, "browser": origin.browser, "network": origin.network}
-    about["merchant_id"] = current[1]
+    about["merchant_id"] = shop_id or current[1]
     times = {"created_at": now, "last_seen_at": now, "ends_at": now + lasts, "confirmed_at": now}
     if not known_device and _is_new_device(session, user_id, origin):
         facts = {"browser": origin.browser, "network": origin.network, "signed_in_at": now.isoformat()}
@@ -93,6 +95,20 @@ def confirm(session: Session, session_id: UUID, now: datetime) -> None:
     """Note that the session's person has proved again who they are."""
     confirmed = update(UserSession).where(UserSession.id == session_id)
     session.execute(confirmed.values(confirmed_at=now))
+
+
+def act_for(session: Session, session_id: UUID, actor: Actor, shop_id: UUID) -> None:
+    """Let one of the actor's own sessions act for another shop of theirs. Raises ``NotFound``."""
+    member = exists().where(Member.merchant_id == shop_id, Member.user_id == actor.id)
+    own = update(UserSession).where(UserSession.id == session_id, UserSession.user_id == actor.id, member)
+    if not session.scalars(own.values(merchant_id=shop_id).returning(UserSession.id)).all():
+        raise NotFound()
+
+
+def end_for_shop(session: Session, user_id: UUID, shop_id: UUID) -> None:
+    """End the sessions in which the user acts for this shop, and their tokens."""
+    acting = UserSession.user_id == user_id, UserSession.merchant_id == shop_id
+    session.execute(delete(UserSession).where(*acting))
 
 
 def end(session: Session, actor: Actor, session_id: UUID, origin: Origin, now: datetime) -> None:

@@ -19,7 +19,7 @@ MOST_OFFERS_PER_DAY = 100_000
 
 def suspend(session: Session, admin: Actor, shop_id: UUID, now: datetime) -> None:
     """Stop a shop's offers and reminders; what its customers owe can still be paid. Raises ``NotFound``."""
-    shop = _lock(session, shop_id)
+    shop = lock(session, shop_id)
     if shop.suspended_at is None:
         shop.suspended_at = now
         events.record(session, "shop_suspended", merchant_id=shop_id, actor_id=admin.id, at=now)
@@ -27,7 +27,7 @@ def suspend(session: Session, admin: Actor, shop_id: UUID, now: datetime) -> Non
 
 def lift_suspension(session: Session, admin: Actor, shop_id: UUID, now: datetime) -> None:
     """Let a suspended shop go on. Raises ``NotFound``."""
-    shop = _lock(session, shop_id)
+    shop = lock(session, shop_id)
     if shop.suspended_at is not None:
         shop.suspended_at = None
         events.record(session, "shop_suspension_lifted", merchant_id=shop_id, actor_id=admin.id, at=now)
@@ -42,7 +42,7 @@ def limit_offers(session: Session, admin: Actor, shop_id: UUID, per_day: int | N
         raise InvalidInput.at(
             "offers_per_day", N_("Enter a number from 0 to 100,000, or leave it empty for no limit.")
         )
-    shop = _lock(session, shop_id)
+    shop = lock(session, shop_id)
     events.record(
         session,
         "offers_per_day_changed",
@@ -55,7 +55,8 @@ def limit_offers(session: Session, admin: Actor, shop_id: UUID, per_day: int | N
     shop.offers_per_day = per_day
 
 
-def _lock(session: Session, shop_id: UUID) -> Merchant:
+def lock(session: Session, shop_id: UUID) -> Merchant:
+    """The shop as it is now; its offers and the changes of its team wait for each other here. Raises ``NotFound``."""
     shop = session.scalars(
         select(Merchant)
         .where(Merchant.id == shop_id, Merchant.user_id.is_not(None))

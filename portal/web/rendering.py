@@ -21,6 +21,7 @@ from portal.presentation import formats, i18n
 from portal.presentation.activity import email_name
 from portal.presentation.i18n import language
 from portal.presentation.methods import method_name
+from portal.presentation.roles import role_name
 
 from . import guards, languages
 
@@ -28,6 +29,7 @@ NAVIGATION = {
     Role.MERCHANT: (
         ("merchant.dashboard", lambda: _("Dashboard")),
         ("merchant_plans.index", lambda: _("Plans")),
+        ("team.show", lambda: _("Team")),
         ("merchant.settings", lambda: _("Settings")),
         ("customer.home", lambda: _("Purchases")),
         ("auth.account", lambda: _("Account")),
@@ -89,6 +91,7 @@ def init_app(app: Flask) -> None:
     app.add_template_filter(_state, "state")
     app.add_template_filter(method_name, "method")
     app.add_template_filter(email_name, "email_name")
+    app.add_template_filter(role_name, "role_name")
     app.context_processor(page_context)
 
 

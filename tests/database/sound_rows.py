@@ -133,6 +133,16 @@ SOUND: dict[str, Callable[[Shop], Row]] = {
         "role": "seller",
         "created_at": NOW,
     },
+    "member_invitations": lambda shop: {
+        "merchant_id": shop.id,
+        "user_id": next(shop.strangers),
+        "email": "colleague@example.com",
+        "role": "seller",
+        "link_id": uuid4(),
+        "invited_by": shop.id,
+        "sent_at": NOW,
+        "expires_at": NOW + timedelta(days=1),
+    },
     "customers": lambda shop: _of(shop, user_id=next(shop.strangers), created_at=NOW),
     "sessions": lambda shop: {
         "id": uuid4(),

@@ -58,8 +58,15 @@ CHANGES = {
     ]
 }
 LINK = {"link": "0193000000007000800000000000000a"}
-WITH_LINKS = {"password_reset", "verify_email", "change_email", "email_changed"}
-OF_ACCOUNTS = WITH_LINKS | {"password_changed", "second_factor_changed", "new_device", "account_exists"}
+WITH_LINKS = {"password_reset", "verify_email", "change_email", "email_changed", "member_invited"}
+OF_ACCOUNTS = WITH_LINKS | {
+    "password_changed",
+    "second_factor_changed",
+    "new_device",
+    "account_exists",
+    "member_changed",
+    "member_removed",
+}
 LOSS = {"number": 2, "due_on": "2027-01-04", "amount": 4567, "owed": 0}
 AMENDMENT = PLAN | {
     "amendment": 2,
@@ -202,6 +209,12 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "verify_email": (LINK, [f"{BASE}/verify/", "one day", "rosa@example.com", "I did not sign up"]),
     "change_email": (LINK, [f"{BASE}/account/email/", "one day", "rosa@example.com"]),
+    "member_invited": (
+        LINK | {"inviter": "Noor Haddad", "role": "bookkeeper"},
+        [f"{BASE}/join/", "Noor Haddad", "Bookkeeper"],
+    ),
+    "member_changed": ({"role": "manager"}, ["Manager", f"{BASE}/merchant/team"]),
+    "member_removed": ({}, ["signed out", f"{BASE}/login"]),
     "email_changed": (LINK | {"new_email": "new@example.com"}, [f"{BASE}/undo-email/", "new@example.com"]),
     "account_exists": ({}, [f"{BASE}/login", f"{BASE}/forgot", "rosa@example.com"]),
 } | {

@@ -88,6 +88,7 @@ def test_indexes_serve_a_merchant_or_one_of_the_named_lookups(catalogue, tenants
                 "id",
                 "customer_id",
                 "user_id",
+                "link_id",
                 "created_at",
             }, index["name"]
 

@@ -185,7 +185,8 @@ def _elsewhere(found: Invitation, token: str) -> ResponseReturnValue | None:
     """Where a link leads that has nothing to prove any more, or whose browser is somebody else's."""
     offer = url_for("customer.plan", plan_id=found.plan.id)
     if current_user.is_authenticated and actor().id != found.user_id:
-        return render_template("auth/offer_for_another.html", token=token, email=actor().email)
+        url = url_for(".switch", token=token)
+        return render_template("auth/offer_for_another.html", switch_url=url, email=actor().email)
     if found.verified and not found.deactivated:
         # The plan's page asks who is not signed in to sign in.
         return redirect(offer, 303)
