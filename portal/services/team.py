@@ -14,7 +14,7 @@ from portal.core.errors import N_, Conflict, InvalidInput, NotFound, TooMany, co
 from portal.core.links import BETWEEN, LAST, Purpose
 from portal.core.roles import Actor, MemberRole
 from portal.core.states import PlanState
-from portal.models import Member, MemberInvitation, Merchant, Plan
+from portal.models import Member, MemberInvitation, Merchant, Plan, User
 
 from . import accounts, events, outbox, sessions, shops, verification
 
@@ -168,8 +168,10 @@ def _lock_member(session: Session, owner: Actor, user_id: UUID) -> tuple[Merchan
 
 
 def _require_another_owner(session: Session, shop_id: UUID, user_id: UUID) -> None:
-    others = Member.merchant_id == shop_id, Member.role == MemberRole.OWNER, Member.user_id != user_id
-    if session.scalars(select(Member.user_id).where(*others).limit(1)).first() is None:
+    """Raise ``Conflict`` unless the shop has another owner, who can sign in."""
+    others = select(Member.user_id).join(User, User.id == Member.user_id).where(User.deactivated_at.is_(None))
+    owners = Member.merchant_id == shop_id, Member.role == MemberRole.OWNER, Member.user_id != user_id
+    if session.scalars(others.where(*owners).limit(1)).first() is None:
         raise Conflict(N_("A shop needs an owner. Make somebody else an owner first."), code="last_owner")
 
 
