@@ -9,6 +9,7 @@ from operator import itemgetter
 from random import Random
 from uuid import UUID
 
+from dateutil.relativedelta import relativedelta
 from sqlalchemy.orm import Session
 
 from portal.adapters.gateway import Simulator, TestCard
@@ -20,6 +21,7 @@ from portal.queries.accounts import find_actor
 from portal.queries.read_models import PlanView
 from portal.services import (
     accounts,
+    amendments,
     job_runs,
     offers,
     outbox,
@@ -39,7 +41,7 @@ from portal.services.transaction import unit_of_work
 
 from .outbox import DELIVERY, deliver_the_past
 from .people import ADMIN, CUSTOMERS, OPENING, PASSWORD, PEOPLE, SHOPS, Person
-from .stories import HANGING, STORIES, Answer, Received, Story
+from .stories import HANGING, MOVED, STORIES, Answer, Moved, Received, Story
 
 Step = tuple[datetime, Callable[[datetime], None]]
 
@@ -150,7 +152,10 @@ class History:
             yield self._sometime(story.shop, day), partial(self._pay_part, story, amount)
 
     def _now_at_last(self) -> Iterator[Step]:
-        """A payment just now, which the provider leaves without an answer: the worker will settle it."""
+        """New dates are proposed, and a payment is made which the provider leaves without an answer: the worker will
+        settle it."""
+        for moved in MOVED:
+            yield self._now - NEXT_TRY, partial(self._move, moved)
         at = self._now - timedelta(seconds=10)
         yield at, partial(self._choose_card, HANGING.customer, TestCard.TIMES_OUT)
         yield at, partial(self._pay, HANGING, Scope.INSTALLMENT, HANGING.count)
@@ -280,6 +285,27 @@ class History:
         wanted = ReversalRequest(self._plans[story], self._received[received], "The cheque bounced")
         with unit_of_work(self._session):
             reversals.reverse(self._session, self._actors[story.shop], wanted, at)
+
+    def _move(self, moved: Moved, at: datetime) -> None:
+        story = next(story for story in STORIES if story.what.startswith(moved.what))
+        person = story.customer if moved.by_customer else story.shop
+        shown = self._plan(story, person, at)
+        owed = [line for line in shown.installments if line.owed]
+        if moved.days is None:
+            days = [shown.today + timedelta(14) + relativedelta(months=n) for n in range(len(owed))]
+        else:
+            owed = owed[-1:] if moved.last else owed[:1]
+            days = [line.due_on + timedelta(moved.days) for line in owed]
+        dates = tuple((line.id, day) for line, day in zip(owed, days, strict=True))
+        origin = Origin("203.0.113.9", BROWSERS[0])
+        with unit_of_work(self._session):
+            amendments.propose(
+                self._session,
+                self._actors[person],
+                amendments.Proposal(shown.id, dates, moved.reason),
+                origin,
+                at,
+            )
 
     def _plan(self, story: Story, reader: Person, at: datetime) -> PlanView:
         self._session.expunge_all()

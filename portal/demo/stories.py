@@ -64,6 +64,20 @@ class Received:
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """New dates that one side proposed just now: what is owed first, or ``last``, by so many days.
+
+    Without ``days`` it is all that is owed, from in two weeks on, a month apart.
+    """
+
+    what: str
+    by_customer: bool
+    reason: str
+    days: int | None = None
+    last: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Story:
     """A plan: ``first`` is the day of the first due date, counted from the shop's today; ``total`` in minor units.
 
@@ -207,5 +221,10 @@ BICYCLE_STORIES = (
 
 STORIES = FURNITURE_STORIES + BICYCLE_STORIES
 
+MOVED = (
+    Moved("Garden table", False, "Delivered a week later than planned", days=7),
+    Moved("E-bike", False, "We close for the summer", days=-10, last=True),
+    Moved("Crib", True, "Between jobs until next month"),
+)
 # The story whose last payment the provider has not answered yet.
 HANGING = next(story for story in BICYCLE_STORIES if story.what.startswith("New battery"))

@@ -24,6 +24,7 @@ from portal.demo.people import AMARA, HUGO, INVITED, MARIA, PEOPLE, SHOPS
 from portal.demo.stories import HANGING, STORIES, Answer, Story
 from portal.extensions import db
 from portal.models import (
+    Amendment,
     Base,
     Event,
     Installment,
@@ -141,6 +142,15 @@ def test_a_shop_takes_cash_and_transfers_and_a_cheque_bounced(year):
     (plan,) = (plan for plan in plans_of(year, SHOPS[0].email) if plan.description.startswith("Farmhouse"))
     assert (bounced.amount, plan.paid, plan.status) == (10000, 33000, "overdue")
     assert [line.settled for line in plan.installments] == [10000, 10000, 10000, 3000, 0, 0]
+
+
+def test_dates_were_moved_and_two_proposals_wait(year):
+    found = year.execute(select(Amendment.by_customer, Amendment.effect, Amendment.state))
+    assert {tuple(row) for row in found} == {
+        (False, "better", "in_force"),
+        (False, "worse", "proposed"),
+        (True, "better", "proposed"),
+    }
 
 
 def test_one_payment_has_no_answer_yet(year):
