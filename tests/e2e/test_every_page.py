@@ -47,7 +47,7 @@ HIDDEN = {
 # For machines and calendars, what emails lead to, what a part of a page asks by itself, and what only the page of
 # another plan than the first six leads to.
 UNLINKED = {
-    "merchant_reversals.reverse",
+    *("merchant_reversals.reverse", "amendments.show"),
     *("static", "health.healthz", "health.readyz", "security_txt.show"),
     *("calendars.feed", "emails.unsubscribe", "customer.card", "customer.pay_amount"),
     *("invitations.plain", "addresses.confirm"),

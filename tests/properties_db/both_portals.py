@@ -13,6 +13,7 @@ from portal.adapters.gateway import Outcome
 from portal.core.payments import Method
 from portal.core.roles import Actor
 from portal.services import (
+    amendments,
     daily_run,
     idempotency,
     offers,
@@ -137,6 +138,25 @@ class BothPortals:
         )
         if predicted:
             same_payment(predicted, answer)
+
+    def propose(self, plan: Plan, by_customer: bool, days: dict[Line, date]) -> None:
+        actor, now = self.people[plan.email] if by_customer else plan.shop.actor, self.now
+        ids = [line.id for line in factories.plan_of(self.session, actor, plan.id, now).installments]
+        dates = tuple((ids[line.number - 1], day) for line, day in days.items())
+        proposal = amendments.Proposal(plan.id, dates)
+        self.both(
+            lambda: self.model.dates.propose(plan, by_customer, days, now),
+            self.unit(amendments.propose, actor, proposal, factories.ORIGIN, now),
+        )
+
+    def answer_dates(self, plan: Plan, how: str, by_customer: bool) -> None:
+        actor, now = self.people[plan.email] if by_customer else plan.shop.actor, self.now
+        args = [actor, plan.id, len(plan.amendments)]
+        args += [None, factories.ORIGIN] if how == "accept" else []
+        self.both(
+            lambda: self.model.dates.answer(plan, how, by_customer, now),
+            self.unit(getattr(amendments, how), *args, now),
+        )
 
     def record(
         self, plan: Plan, amount: int, days_ago: int, shown: int | None, again: bool, key: str | None

@@ -182,6 +182,47 @@ class LifeOfPlans(RuleBasedStateMachine):
         amount, shown = plan.part_of_owed(percent), None if off is None else plan.owed + off
         self.send(lambda: self.portals.record(plan, amount, days_ago, shown, again, key))
 
+    @rule(
+        which=WHICH,
+        by_customer=st.booleans(),
+        place=st.integers(0, 3),
+        shift=st.sampled_from([1, 5, 20, 20, 45, -1, -5, -40, 0]),
+        alone=st.booleans(),
+        how=st.sampled_from(["accept", "accept", "accept", "decline", "withdraw", ""]),
+    )
+    def move_dates(
+        self,
+        which: tuple[int, bool],
+        by_customer: bool,
+        place: int,
+        shift: int,
+        alone: bool,
+        how: str,
+    ) -> None:
+        """One installment, or it and all after it, is to be due later or earlier; and mostly that is answered."""
+        plan = self.plan(which, lambda plan: plan.state == "active" and not plan.processing)
+        if plan.email not in self.portals.people or plan.accepted_on is None:
+            return
+        lines = [line for line in plan.lines if line.owed] * which[1] or plan.lines
+        first = place % len(lines)
+        today = plan.shop.today(self.portals.now)
+        # Later than today, so that what is late already can be moved too.
+        days = {
+            line: max(line.due_on, today + timedelta(days=line.number)) + timedelta(days=shift)
+            for line in lines[first : first + 1 if alone else None]
+        }
+        self.send(lambda: self.portals.propose(plan, by_customer, days))
+        if how and plan.amendments:
+            answering = by_customer if how == "withdraw" else not by_customer
+            self.send(lambda: self.portals.answer_dates(plan, how, answering))
+
+    @rule(which=WHICH, how=st.sampled_from(["accept", "decline", "withdraw"]), by_customer=st.booleans())
+    def answer_dates(self, which: tuple[int, bool], how: str, by_customer: bool) -> None:
+        """Later, twice, or by the wrong side."""
+        plan = self.plan(which, lambda plan: plan.amendments and plan.amendments[-1].state == "proposed")
+        if plan.amendments:
+            self.send(lambda: self.portals.answer_dates(plan, how, by_customer))
+
     @rule(place=st.integers(0, 7), recorded=st.sampled_from([True, True, True, False]), key=KEYS)
     def reverse(self, place: int, recorded: bool, key: str | None) -> None:
         """Mostly of what was recorded; once in a while of a card payment, which is refused."""

@@ -9,15 +9,9 @@ from collections import Counter
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from tests.properties_db.model_of_dates import Dates
+from tests.properties_db.model_of_dates import Refused as Refused
 from tests.properties_db.model_rows import Line, Payment, Plan, Provider, Refund
-
-
-class Refused(Exception):
-    """What a correct portal refuses, and with which code; with either if it has several reasons."""
-
-    def __init__(self, *codes: str) -> None:
-        super().__init__(*codes)
-        self.codes = codes
 
 
 class Died(Exception):
@@ -32,6 +26,7 @@ class Portal:
         self.keys: dict[tuple, tuple[Any, Any, datetime]] = {}
         self.emails: Counter[str] = Counter()
         self.events: Counter[str] = Counter()
+        self.dates = Dates(self.tell)
 
     def offer(self, plan: Plan) -> None:
         self.plans.append(plan)
@@ -168,6 +163,7 @@ class Portal:
             line.paid += amount
             line.stamped = line.stamped and line.owed > 0
         if not plan.owed:
+            self.dates.withdraw_open(plan)
             plan.state = "completed"
             self.tell("plan_completed")
 
@@ -287,6 +283,7 @@ class Portal:
         for payment, line, take in by_hand:
             self.give_back(refund, payment, line, take)
         if after != plan.state:
+            self.dates.withdraw_open(plan)
             plan.state = after
             self.tell(f"plan_{after}")
         if back:
@@ -343,6 +340,7 @@ class Portal:
             raise Refused("other_amount")
         self.keep(key, request, "cancelled", now)
         self.give_up(plan, [(line, line.owed) for line in plan.lines if line.owed])
+        self.dates.withdraw_open(plan)
         plan.state = "cancelled"
         self.tell("plan_cancelled", "plan_cancelled")
 
@@ -364,6 +362,7 @@ class Portal:
                 plan.state = "expired"
                 done["expired"] += 1
                 self.tell("plan_expired", "offer_expired")
+            done["expired"] += self.dates.run_day(plan, today)
             for line in plan.lines:
                 if plan.state == "active" and line.owed and not line.stamped and line.due_on < today:
                     line.stamped = True

@@ -97,6 +97,19 @@ class Refund:
 
 
 @dataclass(eq=False)
+class Amendment:
+    """New days of lines that owe something, as one side proposed them; ``state`` does not know the calendar."""
+
+    by_customer: bool
+    moves: list[tuple[Line, date, date]]
+    last_day: date
+    state: str = "proposed"
+
+    def shown_state(self, today: date) -> str:
+        return "expired" if self.state == "proposed" and today > self.last_day else self.state
+
+
+@dataclass(eq=False)
 class Plan:
     id: Any
     shop: Shop
@@ -107,6 +120,7 @@ class Plan:
     accepted_on: date | None = None
     payments: list[Payment] = field(default_factory=list)
     refunds: list[Refund] = field(default_factory=list)
+    amendments: list[Amendment] = field(default_factory=list)
 
     @property
     def owed(self) -> int:
