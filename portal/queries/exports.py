@@ -36,7 +36,7 @@ class ExportFilter:
     """What the export is narrowed to; empty or None narrows nothing.
 
     ``search`` and ``plan_status`` choose plans as the list of plans does, ``status`` chooses installments; ``first``
-    and ``last`` are days on which money moved where the shop is.
+    and ``last`` are days on which money moved where the shop is; ``as_of`` is the day of receivables.
     """
 
     search: str = ""
@@ -44,6 +44,7 @@ class ExportFilter:
     status: str = ""
     first: date | None = None
     last: date | None = None
+    as_of: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ def world(session) -> World:
         "session_id": [factories.open_session(session, made.boss, now=moment)],
         "token": ["x"],
         "filename": ["css/tokens.css"],
-        "what": ["plans", "installments", "payments"],
+        "what": ["plans", "installments", "payments", "receivables"],
         "name": list(metrics.NUMBERS),
         "month": [f"{moment:%Y-%m}"],
         "figure": list(metrics.FIGURES),

@@ -15,9 +15,10 @@ from portal.core.periods import MONTH, Period
 from portal.extensions import now
 from portal.models import Installment, Plan
 from portal.models.ledger import Posting
-from portal.queries import metrics
+from portal.queries import exports, metrics, receivables
 from portal.queries.metrics import NUMBERS, Unit
 from portal.queries.metrics.dashboard import percent
+from portal.queries.metrics.sources import receivable_before
 from portal.services import rollups
 from tests import factories
 from tests.api.conftest import Program
@@ -74,6 +75,7 @@ def test_every_number_is_the_sum_of_its_rows_what_the_api_tells_and_as_defined(s
             what_a_number_is_compared_with_is_as_defined(session, told, period)
     each_point_of_a_series_is_the_sum_of_its_rows_and_what_the_api_tells(session, told)
     each_month_reconciles_with_the_ledger_and_the_dashboard(session, told)
+    receivables_of_a_past_day_reconcile_with_the_ledger(session, told)
     what_was_marked_late_before_the_date_went_back_is_late(session, told)
     folding_moves_no_number(session, told)
 
@@ -141,6 +143,47 @@ def each_month_reconciles_with_the_ledger_and_the_dashboard(session, told):
             assert amount == sum(p.amount * signs.get((p.debit, p.credit), 0) for p in within), name
         first, before = first + MONTH, month.closing
     assert before == metrics.dashboard(session, told.shop, told.now).outstanding > 0
+
+
+def receivables_of_a_past_day_reconcile_with_the_ledger(session, told):
+    """Counted one by one from the postings until that day: the total, each installment, each age, and the file."""
+    session.rollback()
+    columns = (Posting.installment_id, Posting.debit, Posting.credit, Posting.amount, Posting.posted_on)
+    postings = session.execute(select(*columns)).all()
+    due = dict(session.execute(select(Installment.id, Installment.due_on)).all())
+    days = sorted({p.posted_on for p in postings})
+    for day in (days[0] - timedelta(days=1), *days[:: max(1, len(days) // 12)], days[-1]):
+        owed: dict[Any, int] = {}
+        for p in postings:
+            if p.posted_on <= day:
+                sign = (p.debit == "receivable") - (p.credit == "receivable")
+                owed[p.installment_id] = owed.get(p.installment_id, 0) + sign * p.amount
+        owed = {line: amount for line, amount in owed.items() if amount}
+        shown = receivables.receivables(session, told.shop, day)
+        assert (shown.total, shown.installments) == (sum(owed.values()), len(owed))
+        assert shown.total == receivable_before(session, told.shop.merchant_id, day + timedelta(days=1))
+        assert {row.id: row.value for row in rows_as_of(session, told.shop, day)} == owed
+        for group in shown.groups:
+            late = [line for line in owed if age_of((day - due[line]).days) == group.age]
+            assert (group.amount, group.installments) == (sum(owed[line] for line in late), len(late))
+        wanted = exports.ExportFilter(as_of=day)
+        batches = receivables.file_rows(session, told.shop, told.now, wanted)
+        assert sum(row.owed.amount for batch in batches for row in batch) == shown.total
+
+
+def rows_as_of(session, shop, day):
+    found, after = [], None
+    while True:
+        page = receivables.rows(session, shop, day, after=after, limit=7)
+        found += page.rows
+        after = page.next_after
+        if not after:
+            return found
+
+
+def age_of(days: int) -> str:
+    ages = {"1-30": 30, "31-60": 60, "61-90": 90}
+    return receivables.NOT_DUE if days < 1 else next((a for a, most in ages.items() if days <= most), "91+")
 
 
 def net(postings, account):

@@ -10,7 +10,7 @@ from portal.queries import merchant, metrics
 from portal.queries.undelivered import count_undelivered
 from portal.web.guards import actor, requires
 
-from . import charts, months, settings, undelivered
+from . import charts, months, receivables, settings, undelivered
 from . import numbers as pages_of_numbers
 from .figures import cards, choices, chosen_period, span_in_words
 
@@ -48,5 +48,6 @@ def dashboard() -> str:
 bp.add_url_rule("/numbers/<name>", "number", pages_of_numbers.show)
 bp.add_url_rule("/months/<month>", "month", months.show)
 bp.add_url_rule("/months/<month>/<figure>", "month_rows", months.show_rows)
+bp.add_url_rule("/receivables", "receivables", receivables.show)
 bp.add_url_rule("/undelivered", "undelivered", undelivered.show)
 bp.add_url_rule("/settings", "settings", settings.show, methods=["GET", "POST"])

@@ -18,7 +18,7 @@ from portal.core.errors import N_, InvalidInput, NotFound
 from portal.core.money import Money, decimal_text
 from portal.core.roles import Permission
 from portal.extensions import db, now
-from portal.queries import exports
+from portal.queries import exports, receivables
 from portal.services import events
 from portal.services.transaction import unit_of_work
 from portal.web.forms import searched
@@ -32,6 +32,7 @@ EXPORTS: dict[str, tuple[type, Callable[..., Batches], set[str]]] = {
     "plans": (exports.PlanRow, exports.plans, {"search", "plan_status"}),
     "installments": (exports.InstallmentRow, exports.installments, {"search", "plan_status", "status"}),
     "payments": (exports.MovementRow, exports.movements, {"search", "plan_status", "from", "to"}),
+    "receivables": (receivables.ReceivableRow, receivables.file_rows, {"as_of"}),
 }
 YEARS = range(1900, 3000)
 
@@ -45,27 +46,32 @@ FORMULA_START = re.compile(r"(^|[,;\t\r\n])(?=[\s\"]*[=+\-@\uff1d\uff0b\uff0d\uf
 @requires(Permission.EXPORT)
 def download(what: str) -> Response:
     """One file, narrowed by ``search`` and ``plan_status`` like the list of plans; installments by ``status`` too,
-    payments by the days ``from`` and ``to``. An unsupported filter is an error, so that no unfiltered file is sent."""
+    payments by the days ``from`` and ``to``; receivables at the end of the day ``as_of``, today unless
+    given. An unsupported filter is an error, so that no unfiltered file is sent."""
     if what not in EXPORTS:
         raise NotFound()
     row_type, read, names = EXPORTS[what]
     for name in request.args.keys() - names:
         raise InvalidInput.at(name, N_("This export does not support that filter."))
+    today = business_date(now(), actor().timezone)
     wanted = exports.ExportFilter(
         search=searched(),
         plan_status=_one_of(exports.PLAN_STATUSES, "plan_status"),
         status=_one_of(exports.INSTALLMENT_STATUSES, "status"),
         first=_day("from"),
         last=_day("to"),
+        as_of=_day("as_of") or today,
     )
-    today = business_date(now(), actor().timezone)
+    if (wanted.as_of or today) > today:
+        raise InvalidInput.at("as_of", N_("This day is still ahead."))
     with unit_of_work(db.session):
         events.record_export(db.session, actor(), f"{what}.csv", origin(), now())
     batches = read(db.session, actor(), now(), wanted)
+    named = wanted.as_of if "as_of" in names else today
     response = Response(
         stream_with_context(csv_lines(row_type, batches, actor().csv_separator)), mimetype="text/csv"
     )
-    response.headers["Content-Disposition"] = f'attachment; filename="{what}-{today}.csv"'
+    response.headers["Content-Disposition"] = f'attachment; filename="{what}-{named}.csv"'
     # Tell proxies not to buffer the file.
     response.headers["X-Accel-Buffering"] = "no"
     return response

@@ -32,6 +32,7 @@ def show(month: str) -> str:
         "merchant/month.html",
         month=found,
         name=_name(first),
+        last_day=min(metrics.days_of(first).last, _today()),
         month_key=month,
         figures=[(name, figure, found.figures[name]) for name, figure in FIGURES.items()],
         rows_url=lambda name: url_for("merchant.month_rows", month=month, figure=name),
