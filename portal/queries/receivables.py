@@ -122,12 +122,11 @@ def file_rows(
         .limit(BATCH)
     )
     place = tuple_(Installment.due_on, Installment.id)
-    batch, found = query, [None] * BATCH
-    while len(found) == BATCH:
-        found = list(session.execute(batch, {"merchant": merchant.merchant_id}))
-        if not found:
-            return
+    batch = query
+    while found := list(session.execute(batch, {"merchant": merchant.merchant_id})):
         yield [_file_row(row, wanted.as_of) for row in found]
+        if len(found) < BATCH:
+            return
         last = found[-1]
         edge = tuple_(literal(last.due_on, Installment.due_on.type), literal(last.id, Installment.id.type))
         batch = query.where(place > edge)
