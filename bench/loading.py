@@ -24,7 +24,7 @@ from portal.core.roles import Actor
 from portal.core.schedule import Line
 from portal.models import Merchant, User, UserSession
 from portal.models.users import DEFAULT_SHOP
-from portal.services import rollups
+from portal.services import rollups, search_words
 from portal.services.transaction import unit_of_work
 from tests import factories
 
@@ -101,6 +101,7 @@ def settle_down(session: Session, url: str) -> None:
     columns = ["id", "user_id", "browser", "network", "created_at", "last_seen_at", "ends_at", "merchant_id"]
     with unit_of_work(session):
         rollups.rebuild_rollups(session)
+        search_words.rewrite(session)
         session.execute(insert(UserSession).from_select(columns, opened))
         session.execute(update(Merchant).values(currency_fixed_at=Merchant.created_at))
     with closing(_unguarded(url)) as connection:

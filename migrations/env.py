@@ -6,6 +6,7 @@ from sqlalchemy import make_url
 
 from portal.extensions import db, owner_engine
 from portal.models.rights import grant
+from portal.models.search import is_described
 
 
 def run() -> None:
@@ -22,6 +23,7 @@ def run() -> None:
             target_metadata=db.metadata,
             render_as_batch=True,
             compare_type=True,
+            include_name=is_described,
             transaction_per_migration=True,
         )
         with context.begin_transaction():

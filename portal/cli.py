@@ -18,7 +18,7 @@ from .core.passwords import check_password
 from .demo import load, sign_ins
 from .extensions import adapters, db, now, owner_engine
 from .queries import self_check as checks
-from .services import accounts, addresses, daily_run, job_runs, outbox, rollups, second_factor
+from .services import accounts, addresses, daily_run, job_runs, outbox, rollups, search_words, second_factor
 from .services.transaction import unit_of_work
 
 
@@ -127,10 +127,11 @@ def self_check() -> None:
 @click.command("recount")
 @with_appcontext
 def recount() -> None:
-    """Count the sums behind the numbers afresh; people can read meanwhile, but not write."""
+    """Count the sums and write the words of the search afresh; people can read meanwhile, but not write."""
     with Session(owner_engine()) as session, unit_of_work(session):
         rollups.rebuild_rollups(session)
-    click.echo("The sums are counted afresh.")
+        search_words.rewrite(session)
+    click.echo("The sums are counted afresh, and the words that plans are searched by are written anew.")
 
 
 COMMANDS = (

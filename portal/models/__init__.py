@@ -7,6 +7,7 @@ from .payments import Payment, Refund, Reversal
 from .plans import Acceptance, Installment, Plan
 from .records import Event, EventOrigin, IdempotencyKey, JobRun, Message, Reminder
 from .rollups import CohortRollup, DueRollup, PostedRollup
+from .search import PlanWords
 from .second_factors import RecoveryCode, SecondFactor
 from .users import Customer, LoginAttempt, Member, MemberInvitation, Merchant, User, UserSession, UserToken
 
@@ -30,6 +31,7 @@ __all__ = [
     "Message",
     "Payment",
     "Plan",
+    "PlanWords",
     "PostedRollup",
     "RecoveryCode",
     "Refund",

@@ -17,7 +17,7 @@ from portal.core.terms import hash_text
 from portal.models import Acceptance, Event, EventOrigin, JobRun, Merchant, Message, Payment, Plan, User
 
 from .read_models import PlanView, load_plans
-from .searching import email_holds, holds
+from .searching import email_holds, holds, plans_hold
 from .timeline import EventView, events_query
 
 PAGE = 50
@@ -218,8 +218,7 @@ def list_plans(
     """Plans of every shop, newest first, at most one page and one more; ``party`` is a merchant or a customer."""
     query = select(Plan).order_by(Plan.id.desc()).limit(PAGE + 1)
     if search:
-        named = (holds(column, search) for column in (Plan.reference, Plan.shop_name, Plan.description))
-        query = query.where(or_(email_holds(Plan.customer_email, search), *named))
+        query = query.where(plans_hold(session, search))
     if status:
         query = query.where(Plan.state == status)
     if party:

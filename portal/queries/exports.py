@@ -123,7 +123,7 @@ def plans(session: Session, merchant: Actor, now: datetime, wanted: ExportFilter
     """The plans that ``wanted`` chooses: two statements a batch."""
     query = (
         select(Plan)
-        .where(Plan.merchant_id == merchant.merchant_id, *_chosen(merchant, now, wanted))
+        .where(Plan.merchant_id == merchant.merchant_id, *_chosen(session, merchant, now, wanted))
         .order_by(Plan.id)
         .limit(BATCH)
     )
@@ -142,12 +142,10 @@ def installments(
     query = (
         select(*_SHOWN)
         .join(Plan)
-        .where(Installment.merchant_id == merchant.merchant_id, *_chosen(merchant, now, wanted))
+        .where(Installment.merchant_id == merchant.merchant_id, *_chosen(session, merchant, now, wanted))
         .order_by(Installment.plan_id, Installment.number)
         .limit(BATCH)
     )
-    if wanted.search:
-        query = query.join(User, User.id == Plan.customer_id)
     if wanted.status:
         query = query.where(installment_status(wanted.status, today_of_plans(merchant.timezones, now)))
 
@@ -169,7 +167,7 @@ def movements(
 
     The amounts add up to the total revenue, and within days to that of these days.
     """
-    chosen = _chosen(merchant, now, wanted)
+    chosen = _chosen(session, merchant, now, wanted)
     kinds: tuple[tuple[Select[Any], Any], ...] = (
         (_payments(merchant, wanted), Payment.id),
         (_reversals(merchant, wanted), Reversal.payment_id),
@@ -225,8 +223,11 @@ def _walk(read: Callable[[Any], list[Any]], key: Callable[[Any], Any]) -> Iterat
         after = key(found[-1])
 
 
-def _chosen(merchant: Actor, now: datetime, wanted: ExportFilter) -> list[ColumnElement[bool]]:
-    return narrowed(wanted.search, wanted.plan_status, today_of_plans(merchant.timezones, now))
+def _chosen(
+    session: Session, merchant: Actor, now: datetime, wanted: ExportFilter
+) -> list[ColumnElement[bool]]:
+    today = today_of_plans(merchant.timezones, now)
+    return narrowed(session, merchant, wanted.search, wanted.plan_status, today)
 
 
 def _payments(merchant: Actor, wanted: ExportFilter) -> Select[Any]:

@@ -7,17 +7,17 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Subquery, case, exists, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, case, exists, func, literal, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from portal.core.errors import NotFound
 from portal.core.ledger import amounts_of
 from portal.core.roles import Actor
-from portal.models import Installment, Payment, Plan, User
+from portal.models import Installment, Payment, Plan
 
 from . import metrics
 from .read_models import PlanView, load_plans
-from .searching import email_holds, holds
+from .searching import plans_hold
 from .statuses import Today, plan_status, today_of_plans
 from .timeline import PaymentView, payments, payments_query
 
@@ -38,8 +38,8 @@ class Cursor:
 class PlanListQuery:
     """Which plans, and in which order: the newest first, or ``by_due`` those that are due next, active ones only.
 
-    ``status`` is a state or ``overdue``; ``search`` finds a part of the customer's name or address, of the reference or
-    of the description. A page begins after the place ``before``, or ends before the place ``after``.
+    ``status`` is a state or ``overdue``; ``search`` finds words of texts and amounts, see ``searching.plans_hold``.
+    A page begins after the place ``before``, or ends before the place ``after``.
     """
 
     status: str = ""
@@ -79,7 +79,7 @@ def list_plans(
     session: Session, merchant: Actor, now: datetime, listing: PlanListQuery = NO_FILTER
 ) -> PlanPage:
     """One page with installments: two statements, in the order of an index."""
-    query = select(Plan).where(*_listed(merchant, now, listing)).limit(PAGE + 1)
+    query = select(Plan).where(*_listed(session, merchant, now, listing)).limit(PAGE + 1)
     plans = load_plans(session, _ordered(query, merchant, listing), now)
     more = len(plans) > PAGE
     plans = plans[:PAGE]
@@ -94,47 +94,46 @@ def list_plans(
 
 
 def totals(session: Session, merchant: Actor, now: datetime, listing: PlanListQuery = NO_FILTER) -> Totals:
-    """Totals over all pages of the list in two statements; for a long unfiltered list, those of ``metrics``."""
-    chosen = select(Plan.id, Plan.state).where(*_listed(merchant, now, listing))
-    if listing.search:
-        chosen = chosen.join(User, User.id == Plan.customer_id)
-    bounded = chosen.limit(MOST_SUMMED + 1).subquery()
-    count = session.scalars(select(func.count()).select_from(bounded)).one()
-    if count <= MOST_SUMMED:
-        return Totals(count, False, *_sums(session, merchant, chosen.subquery()))
+    """Totals over all pages of the list in one statement; for a long unfiltered list, those of ``metrics``."""
+    chosen = select(Plan.id, Plan.state).where(*_listed(session, merchant, now, listing))
+    bounded = chosen.limit(MOST_SUMMED + 1).cte("bounded")
+    counted = select(func.count()).select_from(bounded).scalar_subquery()
+    own = (Installment.merchant_id == merchant.merchant_id) & (Installment.plan_id == bounded.c.id)
+    row = session.execute(
+        select(
+            counted,
+            func.coalesce(func.sum(Installment.amount), 0),
+            func.coalesce(func.sum(amounts_of(Installment)["revenue"]), 0),
+            func.coalesce(func.sum(case((bounded.c.state == "active", Installment.owed), else_=0)), 0),
+        )
+        .select_from(bounded.join(Installment, own))
+        .where(counted <= MOST_SUMMED)
+    ).one()
+    if row[0] <= MOST_SUMMED:
+        return Totals(int(row[0]), False, *map(int, row[1:]))
     if listing.status or listing.search or listing.by_due:
         return Totals(MOST_SUMMED, True, None, None, None)
     known = metrics.dashboard(session, merchant, now)
     return Totals(MOST_SUMMED, True, None, known.total_revenue, known.outstanding)
 
 
-def _sums(session: Session, merchant: Actor, plans: Subquery) -> tuple[int, int, int]:
-    """The total, what was received less what was returned, and what is owed."""
-    row = session.execute(
-        select(
-            func.coalesce(func.sum(Installment.amount), 0),
-            func.coalesce(func.sum(amounts_of(Installment)["revenue"]), 0),
-            func.coalesce(func.sum(case((plans.c.state == "active", Installment.owed), else_=0)), 0),
-        ).join(plans, (Installment.merchant_id == merchant.merchant_id) & (Installment.plan_id == plans.c.id))
-    ).one()
-    return int(row[0]), int(row[1]), int(row[2])
-
-
-def narrowed(search: str, status: str, today: Today) -> list[ColumnElement[bool]]:
-    """The conditions of a search and status, for plans joined with their customers."""
+def narrowed(
+    session: Session, merchant: Actor, search: str, status: str, today: Today
+) -> list[ColumnElement[bool]]:
+    """The conditions of a search and status, for plans."""
     conditions: list[ColumnElement[bool]] = []
     if status:
         conditions.append(plan_status(status, today))
     if search:
-        # Whether an address is registered, and its name, is shown to the shop only after acceptance.
-        name = Plan.acceptance_id.is_not(None) & holds(User.name, search)
-        email = email_holds(Plan.customer_email, search)
-        conditions.append(or_(name, email, holds(Plan.reference, search), holds(Plan.description, search)))
+        conditions.append(plans_hold(session, search, merchant.merchant_id))
     return conditions
 
 
-def _listed(merchant: Actor, now: datetime, listing: PlanListQuery) -> list[ColumnElement[bool]]:
-    conditions = narrowed(listing.search, listing.status, today_of_plans(merchant.timezones, now))
+def _listed(
+    session: Session, merchant: Actor, now: datetime, listing: PlanListQuery
+) -> list[ColumnElement[bool]]:
+    today = today_of_plans(merchant.timezones, now)
+    conditions = narrowed(session, merchant, listing.search, listing.status, today)
     if listing.by_due:
         conditions.append(Plan.state == "active")
     return [Plan.merchant_id == merchant.merchant_id, *conditions]

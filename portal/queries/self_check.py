@@ -15,8 +15,9 @@ from portal.core.errors import N_
 from portal.core.ledger import OWED, SUMS, Entry
 from portal.core.terms import hash_text
 from portal.database import engine_name, without_statement_timeout
-from portal.models import Amendment, Base, Installment
+from portal.models import Amendment, Base, Installment, Plan, PlanWords
 from portal.models.rollups import ROLLUP_TABLES, MetricDelta, recount
+from portal.models.search import TEXTS, words_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +224,7 @@ def run(session: Session) -> list[Finding]:
             for name, (sentence, query) in INVARIANTS.items()
         ]
         rollups = [_rollup(session, table) for table in ROLLUP_TABLES]
-        return [*findings, *rollups, _hashes(session), _amended_dates(session)]
+        return [*findings, *rollups, _hashes(session), _amended_dates(session), _words(session)]
 
 
 def _rollup(session: Session, table: type[Base]) -> Finding:
@@ -265,3 +266,15 @@ def _amended_dates(session: Session) -> Finding:
     return Finding(
         "amended_dates", N_("Every amended plan is due on the days of its last terms in force."), broken
     )
+
+
+def _words(session: Session) -> Finding:
+    """What plans are found by, folded again by Python."""
+    texts = TEXTS.add_columns(PlanWords.words, PlanWords.shop_words).outerjoin(
+        PlanWords, (PlanWords.merchant_id == Plan.merchant_id) & (PlanWords.plan_id == Plan.id)
+    )
+    broken = 0
+    for plan in session.execute(texts).yield_per(1000):
+        made = words_row(plan)
+        broken += (plan.words, plan.shop_words) != (made["words"], made["shop_words"])
+    return Finding("words_of_plans", N_("Every plan is searched by the words of its own texts."), broken)

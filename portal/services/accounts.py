@@ -22,7 +22,7 @@ from portal.core.roles import PORTAL_ID, Actor, Origin, Role
 from portal.core.text import clean_line, clean_name, fold
 from portal.models import Member, Merchant, Plan, User, UserToken, new_id
 
-from . import events, members, second_factor, sessions, shops
+from . import events, members, search_words, second_factor, sessions, shops
 from .notifications import notify_person
 from .transaction import insert_once
 
@@ -146,6 +146,8 @@ def change_profile(
         raise InvalidInput.at("test_card", N_("Choose a test card from the list."))
     values = {"name": name, "test_card": test_card}
     session.execute(update(User).where(User.id == actor.id).values(**values))
+    if name != actor.name:
+        search_words.rename_customer(session, actor.id)
     if language != actor.language:
         choose_language(session, actor, language, now)
     events.record(session, "profile_changed", merchant_id=PORTAL_ID, actor_id=actor.id, at=now)

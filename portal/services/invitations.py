@@ -17,7 +17,7 @@ from portal.core.states import PlanState, shown_state
 from portal.core.text import clean_name, fold
 from portal.models import Member, Plan, User
 
-from . import accounts, events, plans, verification
+from . import accounts, events, plans, search_words, verification
 from .notifications import queue_email
 
 
@@ -62,6 +62,8 @@ def take_over(session: Session, user: User, name: str, password_hash: str, langu
     user.name, user.password_hash = name, password_hash
     user.username, user.username_key = user.email, fold(user.email)
     user.language = language
+    session.flush()
+    search_words.rename_customer(session, user.id)
 
 
 def prove(session: Session, plan_id: UUID, user_id: UUID, now: datetime) -> None:

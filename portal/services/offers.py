@@ -20,7 +20,7 @@ from portal.core.states import PlanState
 from portal.core.text import clean_line
 from portal.models import Acceptance, Installment, Merchant, Plan, new_id
 
-from . import customers, ledger, verification
+from . import customers, ledger, search_words, verification
 from .notifications import queue_email, record_and_notify
 from .plans import lock_for_customer, lock_for_merchant, with_contact
 from .transaction import insert_rows
@@ -92,6 +92,7 @@ def offer(session: Session, merchant: Actor, proposal: Proposal, now: datetime) 
         updated_at=now,
     )
     _insert(session, plan, lines)
+    search_words.add(session, plan, shop.name, lines)
     record_and_notify(session, plan, "plan_offered", "offer_sent", customer_id, merchant.id, now)
     return plan.id
 
@@ -229,6 +230,7 @@ def activate(
     plan.state, plan.acceptance_id, plan.accepted_on, plan.updated_at = PlanState.ACTIVE, plan.id, today, now
     session.flush()
     ledger.agree(session, plan, now, today)
+    search_words.name_customer(session, plan, customer.name)
     record_and_notify(session, plan, event, "plan_accepted", plan.customer_id, plan.customer_id, now)
     queue_email(session, plan, "plan_accepted_shop", contact, now)
 

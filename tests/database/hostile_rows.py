@@ -246,6 +246,7 @@ HOSTILE: dict[str, list[Changes]] = {
     "fk_messages_merchant_id": ASTRAY,
     "fk_messages_merchant_id_plan_id": ASTRAY,
     "fk_messages_user_id": ASTRAY,
+    "fk_plan_words_merchant_id_plan_id": ASTRAY,
     "fk_reminders_merchant_id_installment_id": ASTRAY,
     "fk_reminders_merchant_id_message_id": ASTRAY,
     "fk_events_merchant_id": ASTRAY,

@@ -51,6 +51,8 @@ class Shop:
     # The plan of which an amendment waits for an answer, and one of it that was withdrawn.
     waiting: UUID
     withdrawn: UUID
+    # A plan that is not searched, as the services leave none.
+    unsearched: UUID
 
     @property
     def plan(self) -> UUID:
@@ -86,7 +88,10 @@ def make_shop(session: Session, name: str) -> Shop:
     ids = {table: found[0] for table, found in rows.items()} | {"plans": plan}
     ids["allocations"] = ids["installments"]
     unpaid = rows["installments"][-1]
-    return Shop(shop.id, customer.id, offer, ids, cycle(strangers), unpaid, bounced, withdrawn)
+    made = Shop(shop.id, customer.id, offer, ids, cycle(strangers), unpaid, bounced, withdrawn, uuid4())
+    with unit_of_work(session):
+        session.execute(adding("plans", sound("plans", made) | {"id": made.unsearched}))
+    return made
 
 
 def sound(table: str, shop: Shop) -> Row:
@@ -299,6 +304,12 @@ SOUND: dict[str, Callable[[Shop], Row]] = {
         "key": f"key {next(fresh)}",
         "request_hash": "0" * 64,
         "created_at": NOW,
+    },
+    "plan_words": lambda shop: {
+        "merchant_id": shop.id,
+        "plan_id": shop.unsearched,
+        "words": "  some  words",
+        "shop_words": "  some  shop",
     },
     "reminders": lambda shop: {
         "merchant_id": shop.id,

@@ -19,11 +19,23 @@ from portal import create_app
 from portal.adapters.gateway import Simulator
 from portal.core.roles import PORTAL_ID
 from portal.extensions import db
-from portal.models import DueRollup, Installment, Member, Merchant, Plan, Reminder, SecondFactor, User
+from portal.models import (
+    DueRollup,
+    Installment,
+    Member,
+    Merchant,
+    Plan,
+    PlanWords,
+    Reminder,
+    SecondFactor,
+    User,
+)
 from portal.models.ledger import Allocation, Posting, RefundAllocation
-from portal.queries import metrics
+from portal.models.search import is_described
+from portal.queries import merchant, metrics
+from portal.queries.merchant import PlanListQuery
 from portal.queries.sessions import find_session
-from portal.services import outbox, refunds, rollups
+from portal.services import accounts, outbox, refunds, rollups
 from portal.services.transaction import unit_of_work
 from tests import factories
 from tests.databases import MIGRATIONS, PostgresDatabase, environment, migrate
@@ -80,7 +92,9 @@ def test_each_step_down_can_be_taken_up_again(migrated):
 
 def test_the_database_is_what_the_models_describe(migrated):
     with db.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "include_name": is_described}
+        )
         assert compare_metadata(context, db.metadata) == []
 
 
@@ -289,6 +303,25 @@ def test_a_shop_that_has_sent_an_offer_keeps_its_currency_and_another_may_change
         db.session.execute(to_dinar.where(Merchant.id == shop.id))
     with unit_of_work(db.session):
         db.session.execute(to_dinar.where(Merchant.id == fresh.id))
+
+
+def test_plans_that_are_there_are_searched_by_the_words_that_services_write(migrated):
+    shop, zoe = factories.make_merchant(db.session), factories.make_customer(db.session)
+    with unit_of_work(db.session):
+        accounts.change_profile(db.session, zoe, "Zoë Łąka", "en", "succeeds", factories.NOW)
+    zoe = factories.actor(db.session, zoe.id)
+    factories.accepted_plan(db.session, shop, zoe, description="Fahrräder für alle", total=125050)
+    factories.offered_plan(db.session, shop, "kunde@bücher.example", description="自転車")
+    written = db.session.execute(select(PlanWords.__table__).order_by(PlanWords.plan_id)).all()
+    assert len(written) == 2
+    db.session.remove()
+    flask_migrate.downgrade(directory=MIGRATIONS, revision="0033_amendments")
+    assert "plan_words" not in inspect(db.engine).get_table_names()
+    flask_migrate.upgrade(directory=MIGRATIONS)
+    assert db.session.execute(select(PlanWords.__table__).order_by(PlanWords.plan_id)).all() == written
+    for search in ("zoe laka", "rader 1,250.50", "自転車"):
+        listing = PlanListQuery(search=search)
+        assert len(merchant.list_plans(db.session, shop, factories.NOW, listing).plans) == 1, search
 
 
 @pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)

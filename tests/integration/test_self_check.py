@@ -17,6 +17,7 @@ from portal.models import (
     Message,
     Payment,
     Plan,
+    PlanWords,
     Refund,
     Reversal,
 )
@@ -230,6 +231,8 @@ TAMPERING = {
             .scalar_subquery()
         ),
     ),
+    "a plan found by other words": ({"words_of_plans"}, update(PlanWords).values(words="  other")),
+    "a plan found by no words": ({"words_of_plans"}, delete(PlanWords)),
 }
 
 
