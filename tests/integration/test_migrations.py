@@ -315,7 +315,7 @@ def test_plans_that_are_there_are_searched_by_the_words_that_services_write(migr
     written = db.session.execute(select(PlanWords.__table__).order_by(PlanWords.plan_id)).all()
     assert len(written) == 2
     db.session.remove()
-    flask_migrate.downgrade(directory=MIGRATIONS, revision="0033_amendments")
+    flask_migrate.downgrade(directory=MIGRATIONS, revision="0034_teams")
     assert "plan_words" not in inspect(db.engine).get_table_names()
     flask_migrate.upgrade(directory=MIGRATIONS)
     assert db.session.execute(select(PlanWords.__table__).order_by(PlanWords.plan_id)).all() == written

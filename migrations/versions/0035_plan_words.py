@@ -8,8 +8,8 @@ from alembic import op
 
 from portal.core.search_words import amounts_of_plan, words_of, words_of_plan
 
-revision = "0034_plan_words"
-down_revision = "0033_amendments"
+revision = "0035_plan_words"
+down_revision = "0034_teams"
 
 EXTENSIONS = ("pg_trgm", "btree_gin")
 BATCH = 5000
