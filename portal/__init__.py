@@ -39,6 +39,7 @@ from .web.account import (
     second_factor,
     second_step,
     security,
+    shops,
     verification,
 )
 from .web.admin import pages as admin
@@ -58,6 +59,7 @@ BLUEPRINTS = (
     second_factor,
     second_step,
     security,
+    shops,
     verification,
     addresses,
     invitations,

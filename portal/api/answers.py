@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal, get_args
 from uuid import UUID
@@ -14,6 +15,7 @@ from portal.core.payments import Method
 from portal.core.roles import Actor
 from portal.core.schedule import Frequency
 from portal.core.states import InstallmentStatus, PaymentState
+from portal.queries import team
 from portal.queries.amendments import AmendmentView
 from portal.queries.payments import ListedPayment
 from portal.queries.read_models import InstallmentView, PlanView
@@ -60,8 +62,15 @@ class NewAccount(Answer):
     role: Literal["merchant", "customer", "admin"] = shown("merchant")
 
 
+class Membership(Answer):
+    id: Id = shown(MERCHANT_ID)
+    name: str = shown("Corner Shop")
+    role: Literal["owner", "manager", "seller", "bookkeeper"] = shown("owner")
+
+
 class Account(NewAccount):
     email_verified: bool = shown(False, "A link that was sent to the address was used.")
+    merchants: list[Membership]
 
 
 class Access(Answer):
@@ -197,13 +206,14 @@ class Problem(BaseModel):
     refund: Refund | None = None
 
 
-def account(person: Actor) -> dict[str, Any]:
+def account(person: Actor, shops: Iterable[team.Membership]) -> dict[str, Any]:
     return {
         "id": str(person.id),
         "username": person.username,
         "email": person.email,
         "role": person.role,
         "email_verified": person.email_verified,
+        "merchants": [{"id": str(shop.id), "name": shop.name, "role": shop.role} for shop in shops],
     }
 
 

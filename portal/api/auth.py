@@ -23,6 +23,7 @@ from portal.core.sessions import API_LASTS
 from portal.core.text import clean_line
 from portal.extensions import adapters, db, limiter, now
 from portal.guards import find_session
+from portal.queries.team import shops_of
 from portal.services import accounts, verification
 from portal.services.sign_in import SecondFactorNeeded, sign_in, sign_in_with_code
 from portal.services.transaction import unit_of_work
@@ -134,7 +135,7 @@ def verify_email(json_data: VerifyEmail) -> ResponseReturnValue:
     link_id = link_tokens.read(current_app.config["SECRET_KEY"], Purpose.VERIFY_EMAIL, json_data.token)
     with unit_of_work(db.session):
         verification.confirm(db.session, link_id, actor().id, now())
-    return answers.account(actor()) | {"email_verified": True}
+    return _account() | {"email_verified": True}
 
 
 @bp.post("/auth/verify-email/resend/")
@@ -145,7 +146,14 @@ def resend_verification() -> ResponseReturnValue:
     if current_app.config["VERIFY_EMAIL"]:
         with unit_of_work(db.session):
             verification.send_again(db.session, actor(), now())
-    return answers.account(actor())
+    return _account()
+
+
+def _shop_id(text: str) -> str:
+    try:
+        return str(UUID(text))
+    except ValueError:
+        raise InvalidInput.at("merchant", N_("Send the id of a shop, as /api/auth/me/ gives it.")) from None
 
 
 # Characters: a recovery code with spaces between them.
@@ -157,6 +165,11 @@ class SignIn(Body):
     password: text(passwords.LONGEST)
     otp: text(CODE_LONGEST) = Field(
         None, description="With two-factor sign-in: the code of the app, or a recovery code."
+    )
+    merchant: Annotated[text(36), validated_by(_shop_id)] = Field(
+        None,
+        description="A member of several shops: the id of the one to act for. Without it the one that you own, or "
+        "else the one that you joined first.",
     )
 
 
@@ -172,6 +185,7 @@ class SignIn(Body):
 def token(json_data: SignIn) -> ResponseReturnValue:
     """Sign in: a password for two tokens"""
     code = clean_line(json_data.otp or "", "otp", longest=CODE_LONGEST, required=False)
+    shop_id = UUID(json_data.merchant) if json_data.merchant else None
     try:
         opened = sign_in(
             db.session,
@@ -181,26 +195,30 @@ def token(json_data: SignIn) -> ResponseReturnValue:
             origin(),
             now(),
             lasts=API_LASTS,
+            shop_id=shop_id,
         )
     except InvalidInput as invalid:
+        if "merchant" in invalid.errors:
+            raise
         (refusal,) = invalid.errors.values()
         raise InvalidInput({"username": refusal}) from None
     except SecondFactorNeeded as needed:
-        opened = _with_code(needed, code)
+        opened = _with_code(needed, code, shop_id)
     found = find_session(opened) if opened else None
     if found is None:
         raise unauthorized(_("Wrong email or password."))
     return {kind: tokens.issue(found.actor.id, found.id, kind) for kind in Kind}
 
 
-def _with_code(needed: SecondFactorNeeded, code: str) -> UUID | None:
+def _with_code(needed: SecondFactorNeeded, code: str, shop_id: UUID | None) -> UUID | None:
     """A session for who also has the code. Raises ``InvalidInput`` at ``otp``."""
     if not code:
         raise InvalidInput.at(
             "otp", N_("This account signs in with two factors. Send the code of its app, or a recovery code.")
         )
     secret_key = current_app.config["SECRET_KEY"]
-    return sign_in_with_code(db.session, secret_key, needed.found, code, origin(), now(), lasts=API_LASTS)
+    about = needed.found, code, origin(), now()
+    return sign_in_with_code(db.session, secret_key, *about, lasts=API_LASTS, shop_id=shop_id)
 
 
 class Renew(Body):
@@ -225,4 +243,8 @@ def refresh(json_data: Renew) -> ResponseReturnValue:
 @signed_in
 def me() -> ResponseReturnValue:
     """Who you are"""
-    return answers.account(actor())
+    return _account()
+
+
+def _account() -> dict[str, Any]:
+    return answers.account(actor(), shops_of(db.session, actor().id))

@@ -59,6 +59,7 @@ class Actor:
     """A signed-in person, and the shop that they act for: ``member_of`` and ``member_role``, or None without one.
 
     ``currency``, ``timezone`` and ``csv_separator`` are that shop's; without one: empty, UTC, comma.
+    ``shop_name`` is its name, and ``shop_count`` of how many the person is a member.
     ``must_verify``: this portal verifies addresses, and this person's is not verified yet. ``works_for`` is the shop of
     a member who is buying at the moment.
     """
@@ -78,6 +79,8 @@ class Actor:
     must_verify: bool = False
     member_of: UUID | None = None
     member_role: MemberRole | None = None
+    shop_name: str = ""
+    shop_count: int = 0
     works_for: UUID | None = None
 
     @property

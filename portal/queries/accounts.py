@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, bindparam, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from portal.core.roles import Actor, MemberRole, Role
 from portal.models import Member, Merchant, User
@@ -25,6 +25,10 @@ class Shop:
     currency_fixed: bool
     timezone: str
     csv_separator: str
+
+
+_any = aliased(Member)
+_SHOP_COUNT = select(func.count()).where(_any.user_id == User.id).correlate(User).scalar_subquery()
 
 
 def select_actor(people: Any, shop: Any, *more: Any) -> Select[Any]:
@@ -45,6 +49,8 @@ def select_actor(people: Any, shop: Any, *more: Any) -> Select[Any]:
             Merchant.earlier_timezones,
             Member.merchant_id,
             Member.role,
+            func.coalesce(Merchant.name, ""),
+            _SHOP_COUNT,
             *more,
         )
         .select_from(people)
@@ -56,7 +62,7 @@ def select_actor(people: Any, shop: Any, *more: Any) -> Select[Any]:
 
 def actor_of(row: Sequence[Any]) -> Actor:
     """The actor from the first columns of ``select_actor``."""
-    user_id, role, *rest, verified, earlier_timezones, merchant_id, member_role = row
+    user_id, role, *rest, verified, earlier_timezones, merchant_id, member_role, shop_name, shop_count = row
     return Actor(
         user_id,
         Role(role),
@@ -65,6 +71,8 @@ def actor_of(row: Sequence[Any]) -> Actor:
         email_verified=bool(verified),
         member_of=merchant_id,
         member_role=MemberRole(member_role) if member_role else None,
+        shop_name=shop_name,
+        shop_count=shop_count,
     )
 
 

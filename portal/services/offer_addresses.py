@@ -34,14 +34,14 @@ def refuse(session: Session, plan_id: UUID, user_id: UUID, stop: bool, now: date
     plan, today = plans.lock(session, merchant_id, plan_id, now)
     shown = states.shown_state(PlanState(plan.state), plan.last_day, today)
     states.transition(shown, PlanState.DECLINED)
+    # Read before the plan is written, which forgets it.
+    contact = plan.shop_contact
     plan.state, plan.updated_at = PlanState.DECLINED, now
     session.flush()
     if stop:
         customer = Customer.merchant_id == merchant_id, Customer.user_id == user_id
         session.execute(update(Customer).where(*customer).values(offers_stopped_at=now))
-    record_and_notify(
-        session, plan, "offer_not_for_me", "offer_not_for_me", merchant_id, None, now, stopped=stop
-    )
+    record_and_notify(session, plan, "offer_not_for_me", "offer_not_for_me", contact, None, now, stopped=stop)
 
 
 def correct(session: Session, merchant: Actor, plan_id: UUID, email: str, now: datetime) -> UUID:

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import Exists, delete, exists, select, true, update
 from sqlalchemy.orm import Session
 
-from portal.core.errors import Busy, NotFound
+from portal.core.errors import N_, Busy, InvalidInput, NotFound
 from portal.core.roles import PORTAL_ID, Actor, Origin
 from portal.core.sessions import SEEN_EVERY
 from portal.models import Event, EventOrigin, Member, SecondFactor, User, UserSession
@@ -33,11 +33,12 @@ def open_session(
     shop_id: UUID | None = None,
 ) -> UUID | None:
     """A new session's id, the event that it began, and an email if the device is a new one. It acts for the shop
-    ``shop_id``, of which the person has to be a member to do anything, or for the person's first.
+    ``shop_id``, or for the person's first.
 
     None where a second factor is in force and the person signs in without its code. None too if the password was
     changed or the user deactivated since ``version`` was read with it: a session must not outlive the password that
-    opened it, so a password change waits for this row or is seen here.
+    opened it, so a password change waits for this row or is seen here. Raises ``InvalidInput`` at ``merchant`` for a
+    shop that is not the person's.
     """
     current = session.execute(
         select(User.session_version, DEFAULT_SHOP)
@@ -50,6 +51,8 @@ def open_session(
     ).first()
     if current is None or current[0] != version:
         return None
+    if shop_id and not session.scalar(select(_is_member(user_id, shop_id))):
+        raise InvalidInput.at("merchant", N_("You are not a member of this shop."))
     # Unlike other ids this one must not be guessed from when it was made.
     session_id = uuid4()
     about = {"id": session_id, "user_id": user_id, "browser": origin.browser, "network": origin.network}
@@ -61,6 +64,10 @@ def open_session(
     insert_rows(session, UserSession, [about | times])
     events.record(session, "signed_in", merchant_id=PORTAL_ID, actor_id=user_id, at=now, origin=origin)
     return session_id
+
+
+def _is_member(user_id: UUID, shop_id: UUID) -> Exists:
+    return exists().where(Member.merchant_id == shop_id, Member.user_id == user_id)
 
 
 def _second_factor(user_id: UUID) -> Exists:
@@ -99,9 +106,9 @@ def confirm(session: Session, session_id: UUID, now: datetime) -> None:
 
 def act_for(session: Session, session_id: UUID, actor: Actor, shop_id: UUID) -> None:
     """Let one of the actor's own sessions act for another shop of theirs. Raises ``NotFound``."""
-    member = exists().where(Member.merchant_id == shop_id, Member.user_id == actor.id)
-    own = update(UserSession).where(UserSession.id == session_id, UserSession.user_id == actor.id, member)
-    if not session.scalars(own.values(merchant_id=shop_id).returning(UserSession.id)).all():
+    own = UserSession.id == session_id, UserSession.user_id == actor.id, _is_member(actor.id, shop_id)
+    changed = update(UserSession).where(*own)
+    if not session.scalars(changed.values(merchant_id=shop_id).returning(UserSession.id)).all():
         raise NotFound()
 
 

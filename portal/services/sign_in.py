@@ -45,10 +45,12 @@ def sign_in(
     *,
     lasts: timedelta,
     browser: KnownBrowser | None = None,
+    shop_id: UUID | None = None,
 ) -> UUID | None:
-    """The id of a new session, or None if name and password do not fit.
+    """The id of a new session, or None if name and password do not fit. It acts for the shop ``shop_id``, or for the
+    person's first.
 
-    Raises ``TooMany`` as ``authenticate`` does, and ``SecondFactorNeeded``.
+    Raises ``TooMany`` as ``authenticate`` does, ``SecondFactorNeeded``, and ``InvalidInput`` at ``merchant``.
     """
     found = authenticate(session, passwords, identifier, password, origin, now, browser=browser)
     if found is None:
@@ -56,7 +58,7 @@ def sign_in(
     if second_factor.is_active(session, found.user_id):
         raise SecondFactorNeeded(found)
     with unit_of_work(session):
-        return _open(session, found, origin, now, lasts, browser)
+        return _open(session, found, origin, now, lasts, browser, shop_id)
 
 
 def sign_in_with_code(
@@ -69,13 +71,14 @@ def sign_in_with_code(
     *,
     lasts: timedelta,
     browser: KnownBrowser | None = None,
+    shop_id: UUID | None = None,
 ) -> UUID | None:
     """The id of a new session for whose password was right before; None if it was changed since.
 
     Raises ``InvalidInput`` at ``otp`` for a wrong code, and ``TooMany`` after ten in five minutes.
     """
     with second_factor.checked(session, secret_key, found.user_id, code, origin, now, browser=browser):
-        return _open(session, found, origin, now, lasts, browser, with_code=True)
+        return _open(session, found, origin, now, lasts, browser, shop_id, with_code=True)
 
 
 def authenticate(
@@ -122,6 +125,7 @@ def _open(
     now: datetime,
     lasts: timedelta,
     browser: KnownBrowser | None,
+    shop_id: UUID | None,
     *,
     with_code: bool = False,
 ) -> UUID | None:
@@ -135,4 +139,5 @@ def _open(
         lasts,
         known_device=known,
         with_code=with_code,
+        shop_id=shop_id,
     )

@@ -16,7 +16,7 @@ from htmx_flask import request
 
 from portal.core.accounts import shown_email
 from portal.core.errors import N_
-from portal.core.roles import Actor, Role
+from portal.core.roles import Actor, Permission, Role
 from portal.presentation import formats, i18n
 from portal.presentation.activity import email_name
 from portal.presentation.i18n import language
@@ -49,6 +49,9 @@ NAVIGATION = {
         ("auth.account", lambda: _("Account")),
     ),
 }
+
+# What a member needs for an entry; without it the page is refused.
+NEEDED = {"merchant.settings": Permission.SETTINGS}
 
 # The tint and the word of every state that a badge shows.
 STATES = {
@@ -135,6 +138,7 @@ def page_context() -> dict[str, Any]:
     entries = [
         (url_for(endpoint), label(), request.endpoint == endpoint)
         for endpoint, label in NAVIGATION[_kind(current_user.actor)]
+        if endpoint not in NEEDED or current_user.actor.may(NEEDED[endpoint])
     ]
     return _language_context() | {"navigation": entries}
 

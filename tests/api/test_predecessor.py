@@ -13,7 +13,10 @@ def test_register_sign_in_and_me(program):
     signed_in = program.sign_in("corner-shop")
     assert signed_in.status_code == 200 and set(signed_in.json) == {"access", "refresh"}
     me = program.get("/auth/me/")
-    assert me.status_code == 200 and me.json == made.json | {"email_verified": False}
+    assert me.status_code == 200 and me.json == made.json | {
+        "email_verified": False,
+        "merchants": [{"id": made.json["id"], "name": "corner-shop", "role": "owner"}],
+    }
 
 
 def test_a_merchant_creates_a_plan_of_4_and_gets_4_installments(shop, plan):

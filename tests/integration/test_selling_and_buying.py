@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import select
 
 from portal.adapters.gateway import Simulator
 from portal.core.errors import Forbidden, InvalidInput, NotFound
 from portal.core.roles import Role
 from portal.extensions import now
-from portal.models import Member
-from portal.services import offers, payments
+from portal.models import Member, Message
+from portal.services import offers, payments, team
 from portal.services.payments import PaymentRequest, Scope
 from portal.services.transaction import unit_of_work
 from tests import factories
@@ -113,3 +114,24 @@ def test_a_bookkeeper_records_nothing_over_the_api(app, session, shop, other, pl
     assert program.get(f"/plans/{plan_id}/").status_code == 200
     refused = program.post(f"/plans/{plan_id}/payments/", json={"amount": "20.00", "method": "cash"})
     assert refused.status_code == 403
+
+
+def test_shop_emails_go_to_who_sent_the_offer_while_they_are_in_the_team(session, shop, other):
+    seller = factories.make_customer(session, "Sam Seller", now=now())
+    with unit_of_work(session):
+        session.add(Member(merchant_id=shop.id, user_id=seller.id, role="seller", created_at=now()))
+    seller = factories.actor(session, seller.id)
+
+    def told_of(plan_id):
+        factories.accept(session, other.buying(), plan_id, now=now())
+        session.rollback()
+        query = select(Message.user_id).where(
+            Message.kind == "plan_accepted_shop", Message.plan_id == plan_id
+        )
+        return session.scalars(query).one()
+
+    first, second = (factories.offered_plan(session, seller, other.email, now=now()) for _ in range(2))
+    assert told_of(first) == seller.id
+    with unit_of_work(session):
+        team.remove(session, shop, seller.id, now())
+    assert told_of(second) == shop.id

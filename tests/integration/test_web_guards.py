@@ -61,6 +61,7 @@ def world(session) -> World:
         "number": [number],
         "installment_id": [installments[1].id],
         "user_id": [made.stranger.id],
+        "shop_id": [shop.id],
         "member_id": [made.stranger.id],
         "message_id": [admin.list_messages(session)[0].id],
         "session_id": [factories.open_session(session, made.boss, now=moment)],

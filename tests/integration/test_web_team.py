@@ -101,9 +101,8 @@ def events(session, kind):
 
 
 def pass_minutes(session):
-    """A minute passes since the invitations were sent, and eleven since anybody gave a password."""
+    """Two minutes pass since the invitations were sent."""
     with unit_of_work(session):
-        session.execute(update(MemberInvitation).values(sent_at=MemberInvitation.sent_at))
         session.execute(update(MemberInvitation).values(sent_at=now() - timedelta(minutes=2)))
 
 
@@ -318,3 +317,73 @@ def test_two_invitations_of_one_shop_do_not_show_who_is_registered(app, session,
     assert {(answer.status_code, answer.location) for answer in answers} == {(303, TEAM)}
     page = text(owner.get(TEAM))
     assert known.name not in page
+
+
+@pytest.fixture
+def second_shop(app, session, shop):
+    """Another shop, of which Bo is the bookkeeper; first Bo sells for the corner shop."""
+    bo = join(app, session, shop)
+    other = factories.make_merchant(session, "Other Shop", now=now())
+    verify(session, other.email)
+    inviter = factories.actor(session, other.id)
+    with unit_of_work(session):
+        team.invite(session, inviter, BO, "bookkeeper", now())
+    path = link_of(app, session)
+    assert bo.submit(path, {}).location == "/merchant/"
+    return other
+
+
+def test_a_person_in_several_shops_chooses_one_at_sign_in_and_switches(app, session, shop, second_shop):
+    client = app.test_client()
+    entered = client.submit("/login", {"email": BO, "password": CLAIM["password"]})
+    assert entered.location == "/account/shops"
+    page = text(client.get("/account/shops"))
+    assert "Corner Shop" in page and "Other Shop" in page and "You act for this shop" in page
+    assert client.get("/merchant/plans/new").status_code == 200, "the oldest membership first: sales"
+    assert client.get("/merchant/exports/plans.csv").status_code == 403
+    switched = client.submit(f"/account/shops/{second_shop.id}", {}, page="/account/shops")
+    assert switched.location == "/merchant/"
+    assert "You now act for Other Shop" in text(client.get("/merchant/"))
+    assert client.get("/merchant/plans/new").status_code == 403, "a bookkeeper of the other shop"
+    assert client.get("/merchant/exports/plans.csv").status_code == 200
+    assert 'href="/merchant/settings"' not in text(client.get("/merchant/")), "no link to what is refused"
+    stranger = factories.make_merchant(session, "Third Shop", now=now())
+    token = browserlike.form_at(client, "/account", "/account")["csrf_token"]
+    assert client.post(f"/account/shops/{stranger.id}", data={"csrf_token": token}).status_code == 404
+
+
+def test_removal_from_one_shop_leaves_the_sessions_of_the_other(app, session, shop, owner, second_shop):
+    client = app.test_client()
+    client.submit("/login", {"email": BO, "password": CLAIM["password"]})
+    client.submit(f"/account/shops/{second_shop.id}", {}, page="/account/shops")
+    owner.submit(f"{TEAM}/{user_id(session)}/remove", {}, page=TEAM)
+    assert client.get("/merchant/").status_code == 200
+    assert 'title="Switch shop"' not in text(client.get("/merchant/"))
+
+
+def test_a_token_acts_for_the_shop_that_it_names(app, session, shop, second_shop):
+    client = app.test_client()
+
+    def token(**more):
+        return client.post("/api/token/", json={"username": BO, "password": CLAIM["password"]} | more)
+
+    def me(answer):
+        return client.get("/api/auth/me/", headers={"Authorization": f"Bearer {answer.json['access']}"}).json
+
+    def offers(answer):
+        headers = {"Authorization": f"Bearer {answer.json['access']}"}
+        plan = {"customer_email": "x@example.com"}
+        return client.post("/api/plans/", json=plan, headers=headers).status_code
+
+    assert me(token())["merchants"] == [
+        {"id": str(shop.id), "name": "Corner Shop", "role": "seller"},
+        {"id": str(second_shop.id), "name": "Other Shop", "role": "bookkeeper"},
+    ]
+    assert offers(token()) == 422, "the oldest membership: a seller may offer, if all is filled in"
+    assert offers(token(merchant=str(second_shop.id))) == 403, "a bookkeeper may not"
+    before = len(sessions(session))
+    stranger = factories.make_merchant(session, "Third Shop", now=now())
+    for wrong in (str(stranger.id), "corner-shop", ""):
+        refused = token(merchant=wrong)
+        assert refused.status_code == 422 and list(refused.json["errors"]) == ["merchant"], wrong
+    assert len(sessions(session)) == before

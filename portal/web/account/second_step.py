@@ -51,11 +51,14 @@ def begin(found: Authenticated, target: str | None) -> Response:
 
 
 def enter(opened: UUID, target: str | None) -> Response:
-    """Give this browser the session and lead on. An admin without a second factor is offered one."""
+    """Give this browser the session and lead on: who acts for several shops chooses one. An admin without a second
+    factor is offered one.
+    """
     person = start_session(opened)
     if person.role is Role.ADMIN and not second_factor.is_active(db.session, person.id):
         flash(_("Protect this account: set up two-factor sign-in under Account, Security."), "info")
-    answer = make_response(redirect(target or home_url(person), 303))
+    choice = url_for("shops.show") if person.shop_count > 1 else home_url(person)
+    answer = make_response(redirect(target or choice, 303))
     return known_browser.remember(answer, person.id)
 
 
