@@ -119,6 +119,7 @@ class Plan(Answer):
     num_installments: int = shown(4)
     frequency: Frequency = shown("monthly")
     start_date: Day = shown("2026-12-31")
+    last_day: Day = shown("2026-12-31", "The last day on which the offer can be accepted.")
     status: PlanStatus = shown(
         "offered", "The state, or overdue for an active plan of which something is late."
     )
@@ -231,6 +232,7 @@ def plan(view: PlanView, reader: Actor) -> dict[str, Any]:
         "num_installments": view.num_installments,
         "frequency": view.frequency,
         "start_date": view.start_date.isoformat(),
+        "last_day": view.last_day.isoformat(),
         "status": view.status,
         "created_at": instant(view.created_at),
         "updated_at": instant(view.updated_at),

@@ -13,6 +13,7 @@ from flask import Response, jsonify
 from flask.typing import ResponseReturnValue
 from pydantic import Field
 
+from portal.core.calendar import OFFER_DAYS
 from portal.core.errors import Faults, NotFound
 from portal.core.money import parse_amount
 from portal.core.payments import REASON_LONGEST
@@ -32,7 +33,7 @@ from .describing import documented
 from .guards import actor, either_party, origin, requires, signed_in
 from .pages import OwnQuery, page, position
 from .requests import idempotency_key
-from .schemas import Amount, Body, Count, Day, Email, Nothing, refuse, text
+from .schemas import Amount, Body, Count, Day, Email, Nothing, ValidDays, refuse, text
 
 bp = APIBlueprint("api_plans", __name__, url_prefix="/api/plans", tag="Plans")
 
@@ -53,6 +54,7 @@ class NewPlan(Body):
     start_date: Day = Field(description="When the first installment is due; the others are counted from it.")
     frequency: Literal[tuple(Frequency)] = Field("monthly")
     description: text(offers.DESCRIPTION_LONGEST) = Field("", description="What is bought.")
+    valid_days: ValidDays = Field(None, description="So many days the customer can answer; 30 unless given.")
 
     def proposal(self) -> offers.Proposal:
         """What a body without faults asks for. Raises ``InvalidInput``, with those of the body and of the rules."""
@@ -67,6 +69,7 @@ class NewPlan(Body):
             self.num_installments,
             self.start_date,
             Frequency(self.frequency),
+            None if self.valid_days == OFFER_DAYS else self.valid_days,
         )
         if faults:
             refuse(faults, partial(offers.validate_proposal, actor(), proposal, now()))

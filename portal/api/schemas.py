@@ -23,6 +23,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from portal.core.accounts import EMAIL_LONGEST
+from portal.core.calendar import MOST_OFFER_DAYS
 from portal.core.errors import N_, Faults, InvalidInput, PortalError
 from portal.core.money import MAX_AMOUNT
 from portal.core.schedule import MAX_INSTALLMENTS
@@ -220,6 +221,11 @@ Count = Annotated[
             "description": f"1 to {MAX_INSTALLMENTS}, as an integer or as exactly one in a string.",
         }
     ),
+]
+ValidDays = Annotated[
+    int,
+    parsed_by(whole_number),
+    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MOST_OFFER_DAYS}),
 ]
 
 

@@ -7,6 +7,7 @@ from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
 OFFER_DAYS = 30
+MOST_OFFER_DAYS = 60
 # At every instant the dates of all zones are among the dates of these three.
 FARTHEST_ZONES = ("Etc/GMT+12", "UTC", "Etc/GMT-14")
 REMINDERS_FROM = time(8, 0)
@@ -32,9 +33,9 @@ def local_time(now: datetime, zone: str) -> time:
     return now.astimezone(ZoneInfo(zone)).time()
 
 
-def offer_last_day(sent_on: date) -> date:
-    """The last day on which an offer can be accepted, thirty days after it was sent."""
-    return sent_on + timedelta(days=OFFER_DAYS)
+def offer_last_day(sent_on: date, valid_days: int = OFFER_DAYS) -> date:
+    """The last day on which an offer can be accepted, so many days after it was sent."""
+    return sent_on + timedelta(days=valid_days)
 
 
 def instant_of(day: date, at: time, zone: str) -> datetime:

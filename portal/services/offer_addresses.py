@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from portal.core import states
 from portal.core.accounts import clean_email
+from portal.core.calendar import business_date
 from portal.core.errors import N_, InvalidInput, NotFound
 from portal.core.roles import Actor
 from portal.core.schedule import Frequency
@@ -65,6 +66,7 @@ def correct(session: Session, merchant: Actor, plan_id: UUID, email: str, now: d
         wrong.num_installments,
         wrong.start_date,
         Frequency(wrong.frequency),
+        (wrong.last_day - business_date(wrong.created_at, wrong.timezone)).days,
     )
     new_id = offers.offer(session, merchant, proposal, now)
     plan, today = plans.lock_for_merchant(session, merchant, plan_id, now)

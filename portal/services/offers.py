@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from portal.core import states, terms
 from portal.core.accounts import clean_email
-from portal.core.calendar import business_date, offer_last_day
+from portal.core.calendar import MOST_OFFER_DAYS, OFFER_DAYS, business_date, offer_last_day
 from portal.core.errors import N_, Conflict, InvalidInput, collecting
 from portal.core.roles import Actor, Origin
 from portal.core.schedule import Frequency, Line, build_schedule
@@ -34,7 +34,10 @@ DESCRIPTION_LONGEST = 200
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What a merchant asks for: ``total`` in minor units of its own currency, how many parts, from when, how often."""
+    """What a merchant asks for: ``total`` in minor units of its own currency, how many parts, from when, how often.
+
+    The offer can be accepted for ``valid_days`` days after the one on which it is sent, thirty unless given.
+    """
 
     customer_email: str
     description: str
@@ -42,6 +45,7 @@ class Proposal:
     num_installments: int
     start_date: date
     frequency: Frequency
+    valid_days: int | None = None
 
 
 def preview(merchant: Actor, proposal: Proposal, now: datetime) -> tuple[Line, ...]:
@@ -68,7 +72,7 @@ def offer(session: Session, merchant: Actor, proposal: Proposal, now: datetime) 
     email, description, lines = validate_proposal(merchant, proposal, now)
     shop = _lock_shop(session, merchant)
     customer_id = customers.receive_offer(session, shop, email, merchant.language, now)
-    last_day = offer_last_day(business_date(now, shop.timezone))
+    last_day = offer_last_day(business_date(now, shop.timezone), proposal.valid_days or OFFER_DAYS)
     shop.currency_fixed_at = shop.currency_fixed_at or now
     text = _terms_text(shop, email, description, proposal, lines, last_day)
     plan = Plan(
@@ -169,6 +173,8 @@ def validate_proposal(
             description = clean_line(proposal.description, "description", longest=DESCRIPTION_LONGEST)
         with faults.caught():
             lines = preview(merchant, proposal, now)
+        if proposal.valid_days is not None and not 1 <= proposal.valid_days <= MOST_OFFER_DAYS:
+            faults.add("valid_days", N_("Choose 1 to %(most)s days."), most=MOST_OFFER_DAYS)
     return email, description, lines
 
 

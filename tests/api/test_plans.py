@@ -27,6 +27,7 @@ FIELDS = {
     "num_installments",
     "frequency",
     "start_date",
+    "last_day",
     "status",
     "created_at",
     "updated_at",
@@ -224,3 +225,17 @@ def test_amounts_have_the_places_of_their_currency(app, ada, currency, amount, s
     assert set(program.post("/plans/", json=new_plan(total_amount="1.0005")).json["errors"]) == {
         "total_amount"
     }
+
+
+def test_the_program_chooses_how_long_an_offer_can_be_answered(shop):
+    def last_day(**more):
+        return shop.post("/plans/", json=new_plan(**more)).json["last_day"]
+
+    assert (last_day(), last_day(valid_days=7), last_day(valid_days="60")) == (
+        in_days(30),
+        in_days(7),
+        in_days(60),
+    )
+    for wrong in (0, 61, 1.5, True):
+        refused = shop.post("/plans/", json=new_plan(valid_days=wrong))
+        assert refused.status_code == 422 and list(refused.json["errors"]) == ["valid_days"]

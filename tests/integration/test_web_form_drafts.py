@@ -25,6 +25,7 @@ OFFER = {
     "num_installments": "4x",
     "frequency": "weekly",
     "start_date": "2027-02-28",
+    "valid_days": "45",
 }
 NOTICE = "What you typed is back in the form"
 PROMISE = "what you typed will be back in the form"

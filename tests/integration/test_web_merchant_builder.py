@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import func, select
@@ -11,7 +12,7 @@ from sqlalchemy import func, select
 from portal.extensions import now
 from portal.models import Plan
 from tests import factories
-from tests.browserlike import Forms, text
+from tests.browserlike import Forms, form_at, text
 
 NEW, PREVIEW = "/merchant/plans/new", "/merchant/plans/preview"
 HTMX = {"HX-Request": "true"}
@@ -249,3 +250,27 @@ def test_an_amount_that_may_be_meant_in_two_ways_is_refused_with_both_and_kept(s
 def test_a_customer_has_no_builder(client, ada):
     client.submit("/login", {"email": ada.email, "password": factories.PASSWORD})
     assert client.get(NEW).status_code == 403
+
+
+@pytest.mark.parametrize("days", [1, 45, 60])
+def test_the_shop_chooses_how_long_the_offer_can_be_answered(merchant, session, days):
+    assert merchant.submit(NEW, answers(valid_days=str(days))).status_code == 303
+    plan = session.scalars(select(Plan)).one()
+    assert (plan.last_day - now().date()).days == days
+
+
+@pytest.mark.parametrize("days", ["0", "61", "-3", "soon", ""])
+def test_other_numbers_of_days_are_refused_at_their_field(merchant, session, days):
+    refused = merchant.submit(NEW, answers(valid_days=days))
+    assert refused.status_code == 422 and 'id="valid_days-error"' in refused.get_data(as_text=True)
+    assert session.scalars(select(Plan)).all() == []
+
+
+def test_a_plan_is_copied_into_the_form_without_its_dates(merchant, session, shop):
+    plan_id = factories.offered_plan(session, shop, "ada.buyer@example.com", now=now(), parts=5)
+    assert "Copy to a new offer" in text(merchant.get(f"/merchant/plans/{plan_id}"))
+    sent = form_at(merchant, f"{NEW}?copy={plan_id}", NEW)
+    assert (sent["customer_email"], sent["description"]) == ("ada.buyer@example.com", "Oak table")
+    assert (sent["total_amount"], sent["num_installments"], sent["valid_days"]) == ("100.00", "5", "30")
+    assert merchant.get(f"{NEW}?copy={uuid4()}").status_code == 404
+    assert merchant.get(f"{NEW}?copy=x").status_code == 200

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 from dateutil.relativedelta import relativedelta
@@ -17,8 +18,9 @@ from wtforms.validators import InputRequired, ValidationError
 
 from portal.core.accounts import shown_email
 from portal.core.amendments import AmendmentState
-from portal.core.calendar import business_date
+from portal.core.calendar import MOST_OFFER_DAYS, OFFER_DAYS, business_date
 from portal.core.errors import Conflict, TooMany
+from portal.core.money import decimal_text
 from portal.core.roles import Permission, Role
 from portal.core.schedule import MAX_INSTALLMENTS, Frequency, Line
 from portal.extensions import db, now
@@ -123,7 +125,15 @@ def _list_state() -> dict[str, str]:
 
 
 # The builder's fields that a draft keeps; the idempotency key is none.
-TYPED = ("customer_email", "description", "total_amount", "num_installments", "frequency", "start_date")
+TYPED = (
+    "customer_email",
+    "description",
+    "total_amount",
+    "num_installments",
+    "frequency",
+    "start_date",
+    "valid_days",
+)
 
 
 class OfferForm(KeyedForm):
@@ -142,6 +152,8 @@ class OfferForm(KeyedForm):
         _l("First due date"), validators=[InputRequired(_l("Enter a date, such as 2026-12-31."))]
     )
 
+    valid_days = WholeNumberField(_l("Days to answer"), default=OFFER_DAYS)
+
     @property
     def currency(self) -> str:
         return actor().currency
@@ -159,6 +171,8 @@ class OfferForm(KeyedForm):
             self.num_installments.data,
             self.start_date.data,
             Frequency(self.frequency.data),
+            # Thirty is what it was before it could be chosen, so that a form sent then and again now is one offer.
+            None if self.valid_days.data == OFFER_DAYS else self.valid_days.data,
         )
 
 
@@ -167,7 +181,9 @@ class OfferForm(KeyedForm):
 @form_drafts.preserve(*TYPED)
 def new() -> Response:
     in_a_month = business_date(now(), actor().timezone) + relativedelta(months=1)
-    form = OfferForm(form_drafts.restore(), start_date=in_a_month)
+    form = OfferForm(
+        form_drafts.restore(), **{"start_date": in_a_month} | _copied(request.args.get("copy", type=UUID))
+    )
     if not form.is_submitted():
         return _builder(form)
     if form.validate():
@@ -180,6 +196,20 @@ def new() -> Response:
         except (Conflict, TooMany) as refused:
             return _not_sent(form, refused)
     return _builder(form, 422)
+
+
+def _copied(plan_id: UUID | None) -> dict[str, Any]:
+    """What a new offer takes from one of the shop's plans; the dates are chosen anew."""
+    if plan_id is None:
+        return {}
+    plan = listing.get_plan(db.session, actor(), plan_id, now())
+    return {
+        "customer_email": plan.customer_email,
+        "description": plan.description,
+        "total_amount": decimal_text(plan.total, plan.currency),
+        "num_installments": plan.num_installments,
+        "frequency": plan.frequency,
+    }
 
 
 def _not_sent(form: OfferForm, refused: Conflict | TooMany) -> Response:
@@ -231,6 +261,7 @@ def _builder(form: OfferForm, status: int = 200, lines: tuple[Line, ...] = ()) -
         total=form.total_amount.minor or 0,
         currency=actor().currency,
         most=MAX_INSTALLMENTS,
+        most_days=MOST_OFFER_DAYS,
         today=business_date(now(), actor().timezone),
     )
 
