@@ -45,6 +45,7 @@ def load_settings(environ: Mapping[str, str]) -> dict[str, Any]:
         "VERIFY_EMAIL": _verify_email(environ),
         "PORTAL_URL": portal_url.rstrip("/"),
         "PORTAL_ORIGIN": _origin(portal_url),
+        "PASSKEY_DOMAIN": _passkey_domain(portal_url),
         "PORTAL_CURRENCY": _one_of(
             environ, "PORTAL_CURRENCY", "USD", EXPONENTS.__contains__, "a currency such as USD"
         ),
@@ -185,6 +186,16 @@ def _origin(url: str) -> str:
     usual = {"http": 80, "https": 443}[parts.scheme]
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port not in (None, usual) else "")
+
+
+def _passkey_domain(url: str) -> str | None:
+    """The name that passkeys are bound to; None where browsers refuse them: at a bare address, or without https."""
+    parts = urlsplit(url)
+    name = parts.hostname or ""
+    with contextlib.suppress(ValueError):
+        ipaddress.ip_address(name)
+        return None
+    return name if parts.scheme == "https" or name == "localhost" else None
 
 
 def _security_contact(environ: Mapping[str, str]) -> str | None:

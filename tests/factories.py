@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pyotp
 from flask import Flask
@@ -19,7 +19,7 @@ from portal.core.payments import Method
 from portal.core.roles import Actor, Origin, Role
 from portal.core.schedule import Frequency
 from portal.core.sessions import PAGES_LAST
-from portal.models import Base, Merchant, User
+from portal.models import Base, Merchant, Passkey, User
 from portal.models.ledger import Posting
 from portal.queries import listing, self_check
 from portal.queries.accounts import find_actor, session_version
@@ -113,6 +113,15 @@ def second_factor_of(
         code = pyotp.TOTP(secret).at(now)
         codes = second_factor.activate(session, secret_key, person, code, Origin("127.0.0.1", ""), now)
     return secret, codes
+
+
+def make_passkey(session: Session, person: Actor, *, now: datetime = NOW) -> UUID:
+    """A passkey of this person's, with which nothing can be signed."""
+    about = {"credential_id": uuid4().bytes, "public_key": b"none", "sign_count": 0, "name": "Phone"}
+    row = about | {"id": uuid4(), "user_id": person.id, "created_at": now}
+    with unit_of_work(session):
+        session.add(Passkey(**row))
+    return row["id"]
 
 
 def sign_up(session: Session, new: accounts.NewAccount, now: datetime = NOW) -> Actor:

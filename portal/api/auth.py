@@ -13,7 +13,7 @@ from pydantic import Field
 
 from portal.adapters import link_tokens
 from portal.core import passwords
-from portal.core.accounts import EMAIL_LONGEST, NAME_LONGEST
+from portal.core.accounts import CODE_LONGEST, EMAIL_LONGEST, NAME_LONGEST
 from portal.core.calendar import is_time_zone
 from portal.core.errors import N_, InvalidInput
 from portal.core.links import Purpose
@@ -156,8 +156,11 @@ def _shop_id(text: str) -> str:
         raise InvalidInput.at("merchant", N_("Send the id of a shop, as /api/auth/me/ gives it.")) from None
 
 
-# Characters: a recovery code with spaces between them.
-CODE_LONGEST = 40
+CODE_MISSING = N_("This account signs in with two factors. Send the code of its app, or a recovery code.")
+NO_APP = N_(
+    "This account signs in with passkeys, which programs cannot use. Send a recovery code, or set up an "
+    "authenticator app on the account's page and send its code."
+)
 
 
 class SignIn(Body):
@@ -213,9 +216,7 @@ def token(json_data: SignIn) -> ResponseReturnValue:
 def _with_code(needed: SecondFactorNeeded, code: str, shop_id: UUID | None) -> UUID | None:
     """A session for who also has the code. Raises ``InvalidInput`` at ``otp``."""
     if not code:
-        raise InvalidInput.at(
-            "otp", N_("This account signs in with two factors. Send the code of its app, or a recovery code.")
-        )
+        raise InvalidInput.at("otp", CODE_MISSING if needed.has_app else NO_APP)
     secret_key = current_app.config["SECRET_KEY"]
     about = needed.found, code, origin(), now()
     return sign_in_with_code(db.session, secret_key, *about, lasts=API_LASTS, shop_id=shop_id)

@@ -16,6 +16,8 @@ CSV_SEPARATORS = (",", ";")
 ACCOUNT_NUMBER_LONGEST = 20
 EMAIL_LONGEST = 254
 USERNAME_LONGEST = 150
+# Characters of a code of the second factor: a recovery code with spaces between them.
+CODE_LONGEST = 40
 
 # The first word of a letter's name in Unicode is its script; Japanese is written in these together.
 _JAPANESE = frozenset(("CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "IDEOGRAPHIC"))

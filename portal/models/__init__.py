@@ -8,7 +8,7 @@ from .plans import Acceptance, Installment, Plan
 from .records import Event, EventOrigin, IdempotencyKey, JobRun, Message, Reminder
 from .rollups import CohortRollup, DueRollup, PostedRollup
 from .search import PlanWords
-from .second_factors import RecoveryCode, SecondFactor
+from .second_factors import Passkey, RecoveryCode, SecondFactor, UsedChallenge
 from .users import Customer, LoginAttempt, Member, MemberInvitation, Merchant, User, UserSession, UserToken
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "MemberInvitation",
     "Merchant",
     "Message",
+    "Passkey",
     "Payment",
     "Plan",
     "PlanWords",
@@ -38,6 +39,7 @@ __all__ = [
     "Reminder",
     "Reversal",
     "SecondFactor",
+    "UsedChallenge",
     "User",
     "UserSession",
     "UserToken",

@@ -26,9 +26,11 @@ RIGHTS = {
     "login_attempts": REMOVE,
     "members": REMOVE,
     "metric_deltas": REMOVE,
+    "passkeys": REMOVE,
     "recovery_codes": REMOVE,
     "second_factors": REMOVE,
     "sessions": REMOVE,
+    "used_challenges": REMOVE,
     "user_tokens": REMOVE,
 }
 

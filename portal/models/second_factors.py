@@ -1,14 +1,14 @@
-"""What proves a person beside the password: an authenticator app's secret, and recovery codes."""
+"""What proves a person beside the password: an authenticator app's secret, passkeys, and recovery codes."""
 
 from __future__ import annotations
 
 import uuid
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from .base import Base
+from .base import Base, new_id
 
 
 class SecondFactor(Base):
@@ -34,3 +34,38 @@ class RecoveryCode(Base):
     user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
     code_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     created_at: Mapped[datetime]
+
+
+class Passkey(Base):
+    """A key pair on a person's device, of which the portal knows the public half.
+
+    ``sign_count`` is what the authenticator last said; many always say 0.
+    """
+
+    __tablename__ = "passkeys"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=new_id)
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    credential_id: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    public_key: Mapped[bytes] = mapped_column(LargeBinary)
+    sign_count: Mapped[int]
+    name: Mapped[str] = mapped_column(String(60))
+    created_at: Mapped[datetime]
+    last_used_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        CheckConstraint("sign_count >= 0", name="sign_count"),
+        CheckConstraint("length(name) > 0", name="name"),
+        Index("ix_passkeys_user_id", "user_id"),
+    )
+
+
+class UsedChallenge(Base):
+    """A challenge that a browser has answered, as its SHA-256: it is not taken again."""
+
+    __tablename__ = "used_challenges"
+
+    challenge_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    used_at: Mapped[datetime]
+
+    __table_args__ = (Index("ix_used_challenges_used_at", "used_at"),)

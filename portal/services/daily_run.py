@@ -23,6 +23,7 @@ from . import (
     job_runs,
     offers,
     overdue,
+    passkeys,
     reminders,
     sessions,
     verification,
@@ -77,6 +78,7 @@ def run(
         job_runs.forget_old(session, now)
         sessions.forget_ended(session, now)
         verification.forget_expired(session, now)
+        passkeys.forget_challenges(session, now)
     if failures:
         raise failures[0]
     return counts

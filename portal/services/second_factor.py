@@ -1,4 +1,4 @@
-"""The second factor: an authenticator app's codes (TOTP, RFC 6238) and recovery codes, each taken once."""
+"""The second factor: an app's codes (TOTP, RFC 6238) or passkeys, and recovery codes for both, each taken once."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ import hashlib
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from hmac import compare_digest
 from uuid import UUID
 
 import pyotp
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from portal.adapters.sealing import seal, unseal
 from portal.core.accounts import clean_email
 from portal.core.errors import N_, InvalidInput
 from portal.core.roles import PORTAL_ID, Actor, Origin
-from portal.models import RecoveryCode, SecondFactor, User
+from portal.models import Passkey, RecoveryCode, SecondFactor, User
 
 from . import events
 from .attempts import Attempts, KnownBrowser
@@ -33,16 +34,39 @@ STEPS_APART = 1
 WRONG = N_("This code is wrong or was used before. Enter the current code of your app, or a recovery code.")
 
 
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """What signing in as a person can ask for beside the password; recovery codes stand in for both."""
+
+    app: bool
+    passkeys: bool
+
+
+def in_force(user_id: UUID) -> ColumnElement[bool]:
+    """Whether signing in as this user needs more than the password, as a condition of a query."""
+    return or_(_app(user_id), _passkeys(user_id))
+
+
 def is_active(session: Session, user_id: UUID) -> bool:
-    """Whether signing in as this user needs a code."""
-    active = select(SecondFactor.user_id).where(
-        SecondFactor.user_id == user_id, SecondFactor.active_at.is_not(None)
-    )
-    return session.scalar(active) is not None
+    """Whether signing in as this user needs more than the password."""
+    return bool(session.scalar(select(in_force(user_id))))
+
+
+def ways(session: Session, user_id: UUID) -> Ways:
+    """What this user has set up."""
+    return Ways(*map(bool, session.execute(select(_app(user_id), _passkeys(user_id))).one()))
+
+
+def _app(user_id: UUID) -> ColumnElement[bool]:
+    return exists().where(SecondFactor.user_id == user_id, SecondFactor.active_at.is_not(None))
+
+
+def _passkeys(user_id: UUID) -> ColumnElement[bool]:
+    return exists().where(Passkey.user_id == user_id)
 
 
 def codes_left(session: Session, actor: Actor) -> int | None:
-    """How many recovery codes the person has; None without a second factor in force."""
+    """How many recovery codes the person has; None without a second factor."""
     if not is_active(session, actor.id):
         return None
     codes = select(func.count()).select_from(RecoveryCode).where(RecoveryCode.user_id == actor.id)
@@ -50,7 +74,7 @@ def codes_left(session: Session, actor: Actor) -> int | None:
 
 
 def begin(session: Session, secret_key: str, actor: Actor, now: datetime) -> None:
-    """Make a new secret for the person's app, unless a second factor is in force; it is not until a code was typed."""
+    """Make a new secret for the person's app, unless one is in force; it is not until a code was typed."""
     factor = session.get(SecondFactor, actor.id, with_for_update=True)
     if factor and factor.active_at:
         return
@@ -73,18 +97,35 @@ def find_secret(session: Session, secret_key: str, actor: Actor) -> str | None:
 def activate(
     session: Session, secret_key: str, actor: Actor, code: str, origin: Origin, now: datetime
 ) -> list[str]:
-    """Put the second factor in force with the app's first code; returns the recovery codes, which are not kept.
+    """Put the app in force with its first code; returns recovery codes, which are not kept, if there were none before.
 
     Raises ``InvalidInput`` at ``otp``.
     """
+    lock(session, actor.id)
     factor = session.get(SecondFactor, actor.id, with_for_update=True)
     step = _step(secret_key, factor, code, now) if factor and factor.active_at is None else None
     if factor is None or step is None:
         raise InvalidInput.at("otp", N_("This is not the current code of your app. Check its clock."))
     factor.active_at, factor.last_step = now, step
-    codes = _new_codes(session, actor.id, now)
-    _tell(session, actor, "on", origin, now)
-    return codes
+    return added(session, actor, "on", origin, now)
+
+
+def lock(session: Session, user_id: UUID) -> None:
+    """Let no two changes of one person's second factor run at once."""
+    session.execute(select(User.id).where(User.id == user_id).with_for_update(key_share=True))
+
+
+def added(session: Session, actor: Actor, change: str, origin: Origin, now: datetime) -> list[str]:
+    """What follows a new app or passkey: the event, the email, and recovery codes unless there are some."""
+    _tell(session, actor, change, origin, now)
+    return [] if codes_left(session, actor) else _new_codes(session, actor.id, now)
+
+
+def removed(session: Session, actor: Actor, change: str, origin: Origin, now: datetime) -> None:
+    """What follows the end of an app or passkey: the event, the email; with the last one the recovery codes end."""
+    _tell(session, actor, change, origin, now)
+    if not is_active(session, actor.id):
+        remove(session, actor.id)
 
 
 def renew_codes(session: Session, actor: Actor, origin: Origin, now: datetime) -> list[str]:
@@ -96,9 +137,11 @@ def renew_codes(session: Session, actor: Actor, origin: Origin, now: datetime) -
 
 
 def turn_off(session: Session, actor: Actor, origin: Origin, now: datetime) -> None:
-    """End the second factor with its recovery codes. Safe to repeat."""
-    if remove(session, actor.id):
-        _tell(session, actor, "off", origin, now)
+    """End the app's codes. Safe to repeat."""
+    lock(session, actor.id)
+    gone = delete(SecondFactor).where(SecondFactor.user_id == actor.id).returning(SecondFactor.active_at)
+    if session.scalars(gone).first() is not None:
+        removed(session, actor, "off", origin, now)
 
 
 def remove_by_operator(session: Session, email: str, now: datetime) -> None:
@@ -108,14 +151,17 @@ def remove_by_operator(session: Session, email: str, now: datetime) -> None:
         raise InvalidInput.at("email", N_("Nobody with this email address has two-factor sign-in."))
     user = str(user_id)
     events.record(session, "second_factor_removed", merchant_id=PORTAL_ID, at=now, user=user)
-    notify_person(session, "second_factor_changed", user_id, now, change="off", changed_at=now.isoformat())
+    notify_person(
+        session, "second_factor_changed", user_id, now, change="removed", changed_at=now.isoformat()
+    )
 
 
 def remove(session: Session, user_id: UUID) -> bool:
-    """Delete what there is of a second factor; whether one was in force."""
-    session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user_id))
-    gone = delete(SecondFactor).where(SecondFactor.user_id == user_id).returning(SecondFactor.active_at)
-    return session.scalars(gone).first() is not None
+    """Delete what there is of a second factor, passkeys too; whether one was in force."""
+    was_active = is_active(session, user_id)
+    for table in (RecoveryCode, Passkey, SecondFactor):
+        session.execute(delete(table).where(table.user_id == user_id))
+    return was_active
 
 
 @contextmanager
@@ -153,9 +199,7 @@ def _take(session: Session, secret_key: str, user_id: UUID, code: str, now: date
     """Use up a code of the app or a recovery code."""
     typed = "".join(code.split()).replace("-", "").lower()
     factor = session.get(SecondFactor, user_id, with_for_update=True)
-    if factor is None or factor.active_at is None:
-        return False
-    step = _step(secret_key, factor, typed, now)
+    step = _step(secret_key, factor, typed, now) if factor and factor.active_at else None
     if step is not None:
         used = update(SecondFactor).where(SecondFactor.user_id == user_id)
         session.execute(used.values(last_step=step))
@@ -190,7 +234,7 @@ def _hash(code: str) -> str:
 
 
 def _tell(session: Session, actor: Actor, change: str, origin: Origin, now: datetime) -> None:
-    """The event and the email that the second factor changed: ``on``, ``off`` or new ``codes``."""
+    """The event and the email: the app is ``on`` or ``off``, new ``codes``, ``passkey_added``, ``passkey_removed``."""
     events.record(
         session,
         "second_factor_changed",

@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session
 from portal.core.errors import N_, Busy, InvalidInput, NotFound
 from portal.core.roles import PORTAL_ID, Actor, Origin
 from portal.core.sessions import SEEN_EVERY
-from portal.models import Event, EventOrigin, Member, SecondFactor, User, UserSession
+from portal.models import Event, EventOrigin, Member, User, UserSession
 from portal.models.users import DEFAULT_SHOP
 
-from . import events
+from . import events, second_factor
 from .notifications import notify_person
 from .transaction import insert_rows, unit_of_work
 
@@ -35,8 +35,8 @@ def open_session(
     """A new session's id, the event that it began, and an email if the device is a new one. It acts for the shop
     ``shop_id``, or for the person's first.
 
-    None where a second factor is in force and the person signs in without its code. None too if the password was
-    changed or the user deactivated since ``version`` was read with it: a session must not outlive the password that
+    None where a second factor is in force and the person signs in without it (``with_code``). None too if the password
+    was changed or the user deactivated since ``version`` was read with it: a session must not outlive the password that
     opened it, so a password change waits for this row or is seen here. Raises ``InvalidInput`` at ``merchant`` for a
     shop that is not the person's.
     """
@@ -45,7 +45,7 @@ def open_session(
         .where(
             User.id == user_id,
             User.deactivated_at.is_(None),
-            true() if with_code else ~_second_factor(user_id),
+            true() if with_code else ~second_factor.in_force(user_id),
         )
         .with_for_update(read=True, of=User)
     ).first()
@@ -68,11 +68,6 @@ def open_session(
 
 def _is_member(user_id: UUID, shop_id: UUID) -> Exists:
     return exists().where(Member.merchant_id == shop_id, Member.user_id == user_id)
-
-
-def _second_factor(user_id: UUID) -> Exists:
-    """Whether this user's sign-in needs a code."""
-    return exists().where(SecondFactor.user_id == user_id, SecondFactor.active_at.is_not(None))
 
 
 def _is_new_device(session: Session, user_id: UUID, origin: Origin) -> bool:

@@ -1,4 +1,4 @@
-"""Sign in with a password and, where it is set up, a second factor."""
+"""Sign in with a password and, where it is set up, a second factor; or with a passkey alone."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class Authenticated:
 class SecondFactorNeeded(Exception):
     """The password fits, and a code is needed too."""
 
-    def __init__(self, found: Authenticated) -> None:
+    def __init__(self, found: Authenticated, *, has_app: bool) -> None:
         super().__init__("a second factor is needed")
-        self.found = found
+        self.found, self.has_app = found, has_app
 
 
 def sign_in(
@@ -55,10 +55,28 @@ def sign_in(
     found = authenticate(session, passwords, identifier, password, origin, now, browser=browser)
     if found is None:
         return None
-    if second_factor.is_active(session, found.user_id):
-        raise SecondFactorNeeded(found)
+    ways = second_factor.ways(session, found.user_id)
+    if ways.app or ways.passkeys:
+        raise SecondFactorNeeded(found, has_app=ways.app)
+    return open_for(session, found, origin, now, lasts=lasts, browser=browser, shop_id=shop_id)
+
+
+def open_for(
+    session: Session,
+    found: Authenticated,
+    origin: Origin,
+    now: datetime,
+    *,
+    lasts: timedelta,
+    browser: KnownBrowser | None = None,
+    shop_id: UUID | None = None,
+    with_code: bool = False,
+) -> UUID | None:
+    """The id of a new session for who proved who they are (``with_code``: by two factors); None if that is not enough,
+    or if their credentials were changed since.
+    """
     with unit_of_work(session):
-        return _open(session, found, origin, now, lasts, browser, shop_id)
+        return _open(session, found, origin, now, lasts, browser, shop_id, with_code=with_code)
 
 
 def sign_in_with_code(

@@ -77,8 +77,8 @@ class PasswordField(TextField):
 class KeyField(TextField):
     """A value that the page itself filled in: an idempotency key, a hash."""
 
-    def __init__(self, validators: Any = None, **options: Any) -> None:
-        super().__init__(None, validators, longest=255, **options)
+    def __init__(self, validators: Any = None, *, longest: int = 255, **options: Any) -> None:
+        super().__init__(None, validators, longest=longest, **options)
 
 
 class WholeNumberField(IntegerField):

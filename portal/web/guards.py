@@ -35,7 +35,16 @@ LOCAL_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")
 
 # What an admin who needs a second factor can open to set it up, or to leave.
 WITHOUT_SECOND_FACTOR = frozenset(
-    {"security.show", "second_factor.begin", "second_factor.activate", "confirmation.ask", "auth.logout"}
+    {
+        *(
+            "security.show",
+            "second_factor.begin",
+            "second_factor.activate",
+            "passkeys.add",
+            "passkeys.options",
+        ),
+        *("confirmation.ask", "passkey_steps.confirm", "passkey_steps.confirm_options", "auth.logout"),
+    }
 )
 
 

@@ -172,6 +172,16 @@ SOUND: dict[str, Callable[[Shop], Row]] = {
         "last_step": 0,
         "created_at": NOW,
     },
+    "passkeys": lambda shop: {
+        "id": uuid4(),
+        "user_id": shop.customer,
+        "credential_id": uuid4().bytes,
+        "public_key": b"key",
+        "sign_count": 0,
+        "name": "Phone",
+        "created_at": NOW,
+    },
+    "used_challenges": lambda shop: {"challenge_hash": "0" * 64, "used_at": NOW},
     "recovery_codes": lambda shop: {"user_id": shop.customer, "code_hash": "0" * 64, "created_at": NOW},
     "login_attempts": lambda shop: {"id": uuid4(), "account": "a", "network": "192.0.2.0/24", "at": NOW},
     "plans": lambda shop: _of(

@@ -53,6 +53,8 @@ UNLINKED = {
     *("invitations.plain", "addresses.confirm"),
     # Steps in between, to which forms lead.
     *("confirmation.ask", "second_step.ask", "second_factor.activate"),
+    # Where the portal has a name: test_passkeys.
+    *("passkeys.add", "passkeys.rename"),
 }
 LINKS = re.compile(r'<a\b[^>]*\bhref="(/[^"#?]*)')
 FORMS = re.compile(r'<form\b[^>]*\baction="/[^"?]*?(\w*)["?]')

@@ -16,6 +16,8 @@ SHARED = {
     "login_attempts",
     "recovery_codes",
     "second_factors",
+    "passkeys",
+    "used_challenges",
     "job_runs",
     "merchants",
     "customers",

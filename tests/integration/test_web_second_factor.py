@@ -120,7 +120,7 @@ def test_what_is_guarded_asks_for_the_password_and_leads_back(session, client, a
     assert second_factor.is_active(session, ada.id)
     session.rollback()
     wrong = client.submit(asked.location, {"password": "a wrong guess"})
-    assert wrong.status_code == 422 and "not your current password" in text(wrong)
+    assert wrong.status_code == 422 and "Wrong password" in text(wrong)
     again = client.submit(OFF, {}, page=SECURITY)
     assert again.location == "/account/confirm", "a wrong one confirms nothing"
     assert client.submit(asked.location, {"password": PASSWORD}).location == SECURITY

@@ -26,7 +26,7 @@ from portal.extensions import adapters, db, limiter, now
 from portal.presentation.i18n import language
 from portal.queries.accounts import find_actor, get_choices, session_version
 from portal.services import accounts, sessions, verification
-from portal.services.sign_in import SecondFactorNeeded, sign_in
+from portal.services.sign_in import authenticate
 from portal.services.transaction import unit_of_work
 from portal.web import form_drafts
 from portal.web.account.confirmation import has_password
@@ -46,7 +46,7 @@ from portal.web.guards import (
 from portal.web.languages import remember
 from portal.web.rendering import done
 
-from . import known_browser, second_step
+from . import challenges, known_browser, second_step
 
 bp = Blueprint("auth", __name__)
 
@@ -135,24 +135,27 @@ def login() -> ResponseReturnValue:
     form, target = SignInForm(), local_path(request.args.get("next"))
     if form.validate_on_submit():
         with form.collecting():
-            try:
-                opened = sign_in(
-                    db.session,
-                    adapters().passwords,
-                    form.email.data,
-                    form.password.data,
-                    origin(),
-                    now(),
-                    lasts=PAGES_LAST,
-                    browser=known_browser.find(),
-                )
-            except SecondFactorNeeded as needed:
-                return second_step.begin(needed.found, target)
-            if opened:
-                return second_step.enter(opened, target)
+            found = authenticate(
+                db.session,
+                adapters().passwords,
+                form.email.data,
+                form.password.data,
+                origin(),
+                now(),
+                browser=known_browser.find(),
+            )
+            answer = second_step.go_on(found, target) if found else None
+            if answer:
+                return answer
             form.form_errors = [_("Wrong email or password.")]
-    page = render_template("auth/login.html", form=form, target=target, draft=form_drafts.exists())
-    return page, 422 if form.errors else 200
+    return sign_in_page(form, target)
+
+
+def sign_in_page(
+    form: SignInForm, target: str | None, passkey: challenges.PasskeyForm | None = None
+) -> ResponseReturnValue:
+    """The page that asks for name and password or, as a form of its own, a ``passkey``."""
+    return challenges.page("auth/login.html", form, passkey, target=target, draft=form_drafts.exists())
 
 
 @bp.post("/logout")

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
+from portal.core.accounts import CODE_LONGEST
 from portal.extensions import adapters, db, now
 from portal.services import second_factor, sessions
 from portal.services.attempts import KnownBrowser
 from portal.services.sign_in import authenticate
 from portal.services.transaction import unit_of_work
 from portal.web import form_drafts
-from portal.web.account.second_step import CODE_LONGEST
 from portal.web.fields import PasswordField, TextField
 from portal.web.forms import PageForm
 from portal.web.guards import actor, local_path, origin, session_id, signed_in
+
+from . import challenges
 
 bp = Blueprint("confirmation", __name__, url_prefix="/account")
 
@@ -34,12 +36,18 @@ def ask() -> ResponseReturnValue:
         with form.collecting():
             if _confirm(form):
                 return redirect(target or url_for("security.show"), 303)
-            form.password.errors = [_("This is not your current password.")]
-    with_code = second_factor.is_active(db.session, actor().id)
-    page = render_template(
-        "auth/confirm.html", form=form, target=target, draft=form_drafts.exists(), with_code=with_code
+            form.password.errors = [_("Wrong password.")]
+    return page(form, target)
+
+
+def page(
+    form: ConfirmForm, target: str | None, passkey: challenges.PasskeyForm | None = None
+) -> ResponseReturnValue:
+    """The page that asks for the password, a code or, as a form of its own, a ``passkey``."""
+    ways = second_factor.ways(db.session, actor().id)
+    return challenges.page(
+        "auth/confirm.html", form, passkey, ways=ways, target=target, draft=form_drafts.exists()
     )
-    return page, 422 if form.errors else 200
 
 
 def _confirm(form: ConfirmForm) -> bool:

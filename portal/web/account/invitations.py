@@ -21,7 +21,7 @@ from portal.core.sessions import PAGES_LAST
 from portal.extensions import adapters, db, limiter, now
 from portal.presentation.i18n import language
 from portal.queries.invitations import Invitation, customer_of, find_invitation
-from portal.services import invitations, offer_addresses, second_factor, sessions
+from portal.services import invitations, offer_addresses, sessions
 from portal.services.sign_in import authenticate
 from portal.services.transaction import unit_of_work
 from portal.web.fields import PasswordField, TextField
@@ -118,14 +118,11 @@ def sign_in(token: str) -> ResponseReturnValue:
             if known and known.user_id == found.user_id:
                 with unit_of_work(db.session):
                     invitations.prove(db.session, found.plan.id, found.user_id, now())
-                if second_factor.is_active(db.session, found.user_id):
-                    return second_step.begin(known, url_for("customer.plan", plan_id=found.plan.id))
-                with unit_of_work(db.session):
-                    opened = sessions.open_session(
-                        db.session, found.user_id, known.version, origin(), now(), PAGES_LAST
-                    )
-                return _go_on(opened, found)
-            form.password.errors = [_("This is not your current password.")]
+                offer = url_for("customer.plan", plan_id=found.plan.id)
+                answer = second_step.go_on(known, offer, _("Your email address is verified."))
+                if answer:
+                    return answer
+            form.password.errors = [_("Wrong password.")]
     return _page(found, token, returning=form)
 
 

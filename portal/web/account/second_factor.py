@@ -45,6 +45,8 @@ def activate() -> ResponseReturnValue:
                 codes = second_factor.activate(
                     db.session, secret_key, actor(), form.otp.data, origin(), now()
                 )
+            if not codes:
+                return done(url_for("security.show"), _("Your authenticator app is set up."))
             leave_uncompressed()
             return render_template("auth/recovery_codes.html", codes=codes)
     leave_uncompressed()
@@ -73,4 +75,4 @@ def renew_codes() -> ResponseReturnValue:
 def turn_off() -> ResponseReturnValue:
     with unit_of_work(db.session):
         second_factor.turn_off(db.session, actor(), origin(), now())
-    return done(url_for("security.show"), _("Two-factor sign-in is off."))
+    return done(url_for("security.show"), _("The authenticator app is removed."))

@@ -1,4 +1,4 @@
-"""The second step of signing in: the code of an app after the password, and what follows when both were right."""
+"""The second step of signing in: a code or a passkey after the password, and what follows when both were right."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from flask import (
     flash,
     make_response,
     redirect,
-    render_template,
     request,
     url_for,
 )
@@ -20,28 +19,41 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
+from portal.core.accounts import CODE_LONGEST
 from portal.core.roles import Role
 from portal.core.sessions import PAGES_LAST
 from portal.extensions import db, limiter, now
 from portal.services import second_factor
-from portal.services.sign_in import Authenticated, sign_in_with_code
+from portal.services.sign_in import Authenticated, open_for, sign_in_with_code
 from portal.web import form_drafts
 from portal.web.fields import TextField
 from portal.web.forms import PageForm
 from portal.web.guards import home_url, local_path, origin, public, start_session
 
-from . import known_browser
+from . import challenges, known_browser
 
 bp = Blueprint("second_step", __name__)
 
 # So long the password is taken as just typed.
 SECONDS = 300
-CODE_LONGEST = 40
 _KEY = "second_step"
 
 
 class CodeForm(PageForm):
     otp = TextField(_l("Code of your app, or a recovery code"), longest=CODE_LONGEST)
+
+
+def go_on(found: Authenticated, target: str | None, notice: str | None = None) -> Response | None:
+    """After the right password: ask for the second factor, or sign in with the ``notice``.
+
+    None if the password was changed meanwhile.
+    """
+    if second_factor.is_active(db.session, found.user_id):
+        return begin(found, target)
+    opened = open_for(db.session, found, origin(), now(), lasts=PAGES_LAST, browser=known_browser.find())
+    if opened and notice:
+        flash(notice, "success")
+    return enter(opened, target) if opened else None
 
 
 def begin(found: Authenticated, target: str | None) -> Response:
@@ -66,7 +78,7 @@ def enter(opened: UUID, target: str | None) -> Response:
 @public
 @limiter.limit("300 per minute", methods=["POST"])
 def ask() -> ResponseReturnValue:
-    found, target = _found(), local_path(request.args.get("next"))
+    found, target = find(), local_path(request.args.get("next"))
     if found is None:
         return redirect(url_for("auth.login", next=target), 303)
     form = CodeForm()
@@ -84,14 +96,27 @@ def ask() -> ResponseReturnValue:
             )
             if opened:
                 return enter(opened, target)
-            # The password was changed meanwhile.
-            cookie.pop(_KEY)
-            return redirect(url_for("auth.login", next=target), 303)
-    page = render_template("auth/code.html", form=form, target=target, draft=form_drafts.exists())
-    return page, 422 if form.errors else 200
+            return start_over(target)
+    return page(found, form, target)
 
 
-def _found() -> Authenticated | None:
+def page(
+    found: Authenticated, form: CodeForm, target: str | None, passkey: challenges.PasskeyForm | None = None
+) -> ResponseReturnValue:
+    """The page that asks for a code or, as a form of its own, a ``passkey``."""
+    ways = second_factor.ways(db.session, found.user_id)
+    return challenges.page(
+        "auth/code.html", form, passkey, ways=ways, target=target, draft=form_drafts.exists()
+    )
+
+
+def start_over(target: str | None) -> Response:
+    """The password was changed meanwhile, or typed too long ago."""
+    cookie.pop(_KEY, None)
+    return make_response(redirect(url_for("auth.login", next=target), 303))
+
+
+def find() -> Authenticated | None:
     """Whose password was typed in this browser within five minutes."""
     kept = cookie.get(_KEY)
     if not kept or now().timestamp() - kept["at"] > SECONDS:

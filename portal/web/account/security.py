@@ -9,11 +9,14 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from portal.extensions import db, now
+from portal.queries.passkeys import list_passkeys
 from portal.queries.sessions import last_sign_ins, list_sessions, wrong_passwords
 from portal.services import second_factor, sessions
 from portal.services.transaction import unit_of_work
 from portal.web.guards import actor, origin, session_id, signed_in
 from portal.web.rendering import done
+
+from . import challenges
 
 bp = Blueprint("security", __name__, url_prefix="/account")
 
@@ -28,6 +31,9 @@ def show() -> str:
         sign_ins=last_sign_ins(db.session, actor()),
         wrong=wrong_passwords(db.session, actor()),
         codes_left=second_factor.codes_left(db.session, actor()),
+        ways=second_factor.ways(db.session, actor().id),
+        passkeys=list_passkeys(db.session, actor()),
+        passkeys_work=challenges.available(),
     )
 
 

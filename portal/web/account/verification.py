@@ -12,14 +12,13 @@ from flask_babel import lazy_gettext as _l
 from portal.adapters import link_tokens
 from portal.core.errors import Conflict, NotFound
 from portal.core.links import Purpose
-from portal.core.sessions import PAGES_LAST
 from portal.extensions import adapters, db, limiter, now
-from portal.services import second_factor, sessions, verification
+from portal.services import verification
 from portal.services.sign_in import Authenticated, authenticate
 from portal.services.transaction import unit_of_work
 from portal.web.fields import PasswordField
 from portal.web.forms import PageForm
-from portal.web.guards import actor, home_url, origin, public, referring_page, signed_in, start_session
+from portal.web.guards import actor, home_url, origin, public, referring_page, signed_in
 from portal.web.rendering import done
 
 from . import known_browser, second_step
@@ -54,13 +53,10 @@ def verify(token: str) -> ResponseReturnValue:
     if form.validate_on_submit():
         with form.collecting():
             found = _confirm(link_id, email, form.password.data)
-            if found and second_factor.is_active(db.session, found.user_id):
-                return second_step.begin(found, None)
-            opened = found and _open(found)
-            if opened:
-                person = start_session(opened)
-                answer = done(home_url(person), _("Your email address is verified."))
-                return known_browser.remember(answer, person.id)
+            verified = _("Your email address is verified.")
+            answer = second_step.go_on(found, None, verified) if found else None
+            if answer:
+                return answer
             form.password.errors = [_("This is not the password that was chosen at sign-up.")]
     page = render_template("auth/verify.html", form=form, email=email, token=token)
     return page, 422 if form.errors else 200
@@ -76,11 +72,6 @@ def _confirm(link_id: UUID | None, email: str, password: str) -> Authenticated |
     with unit_of_work(db.session):
         verification.confirm(db.session, link_id, found.user_id, now())
     return found
-
-
-def _open(found: Authenticated) -> UUID | None:
-    with unit_of_work(db.session):
-        return sessions.open_session(db.session, found.user_id, found.version, origin(), now(), PAGES_LAST)
 
 
 @bp.post("/verify/<token>/reject")
