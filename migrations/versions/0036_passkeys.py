@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from migrations.losing import refuse_if_any
+
 revision = "0036_passkeys"
 down_revision = "0035_plan_words"
 
@@ -35,10 +37,9 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Stops where somebody signs in with a passkey: without it the password alone would."""
+    refuse_if_any(
+        "passkeys", "There are passkeys, and without them their owners would sign in by a password alone."
+    )
     op.drop_table("used_challenges")
     op.drop_table("passkeys")
-    # Recovery codes stand in for a second factor, and whoever had passkeys alone has none any more.
-    op.execute(
-        "DELETE FROM recovery_codes WHERE user_id NOT IN "
-        "(SELECT user_id FROM second_factors WHERE active_at IS NOT NULL)"
-    )

@@ -85,7 +85,11 @@ def test_a_passkey_is_added_signs_in_confirms_and_is_removed(page: Page, portal:
     sign_out(page)
     page.get_by_role("button", name="Sign in with a passkey").click()
     expect(page).to_have_url(re.compile("/customer/$"))
+    is_the_second_step(page)
+    confirms_and_is_removed(page, portal)
 
+
+def is_the_second_step(page: Page) -> None:
     sign_out(page)
     page.fill("[name=email]", "robin@example.com")
     page.fill("[name=password]", PASSWORD)
@@ -95,6 +99,8 @@ def test_a_passkey_is_added_signs_in_confirms_and_is_removed(page: Page, portal:
     page.get_by_role("button", name="Use a passkey").click()
     expect(page).to_have_url(re.compile("/customer/$"))
 
+
+def confirms_and_is_removed(page: Page, portal: Portal) -> None:
     page.goto("/account/security")
     grow_old(portal)
     page.get_by_role("button", name="Remove").click()

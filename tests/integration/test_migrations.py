@@ -24,10 +24,8 @@ from portal.models import (
     Installment,
     Member,
     Merchant,
-    Passkey,
     Plan,
     PlanWords,
-    RecoveryCode,
     Reminder,
     SecondFactor,
     User,
@@ -244,6 +242,10 @@ def second_factor(session, shop, ada, plan_id):
         session.add(row)
 
 
+def passkey(session, shop, ada, plan_id):
+    factories.make_passkey(session, ada)
+
+
 @pytest.mark.parametrize(
     ("does", "stays_at", "says"),
     [
@@ -251,6 +253,7 @@ def second_factor(session, shop, ada, plan_id):
         (reasoned_refund, "0024_reversals", "There are refunds with a reason"),
         (recovery, "0029_recoveries", "There are recoveries"),
         (second_factor, "0031_second_factor", "There are second factors"),
+        (passkey, "0036_passkeys", "There are passkeys"),
     ],
 )
 def test_a_step_back_that_would_lose_what_people_did_refuses_and_changes_nothing(
@@ -324,21 +327,6 @@ def test_plans_that_are_there_are_searched_by_the_words_that_services_write(migr
     for search in ("zoe laka", "rader 1,250.50", "自転車"):
         listing = PlanListQuery(search=search)
         assert len(merchant.list_plans(db.session, shop, factories.NOW, listing).plans) == 1, search
-
-
-def test_recovery_codes_go_with_the_passkeys_that_they_stand_in_for(migrated):
-    ada, eve = factories.make_customer(db.session), factories.make_customer(db.session, "Eve Else")
-    factories.make_passkey(db.session, ada)
-    with unit_of_work(db.session):
-        for person in (ada, eve):
-            db.session.add(RecoveryCode(user_id=person.id, code_hash="0" * 64, created_at=factories.NOW))
-    factories.second_factor_of(db.session, eve, "x" * 32)
-    db.session.remove()
-    flask_migrate.downgrade(directory=MIGRATIONS, revision="0034_teams")
-    assert not {"passkeys", "used_challenges"} & set(inspect(db.engine).get_table_names())
-    flask_migrate.upgrade(directory=MIGRATIONS)
-    assert set(db.session.scalars(select(RecoveryCode.user_id))) == {eve.id}
-    assert db.session.scalars(select(Passkey.id)).all() == []
 
 
 @pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)

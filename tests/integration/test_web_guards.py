@@ -65,7 +65,9 @@ def world(session) -> World:
         "member_id": [made.stranger.id],
         "message_id": [admin.list_messages(session)[0].id],
         "session_id": [factories.open_session(session, made.boss, now=moment)],
-        "passkey_id": [factories.make_passkey(session, made.stranger, now=moment)],
+        "passkey_id": [
+            factories.make_passkey(session, factories.make_customer(session, "Key Owner"), now=moment)
+        ],
         "token": ["x"],
         "filename": ["css/tokens.css"],
         "what": ["plans", "installments", "payments", "receivables"],

@@ -60,9 +60,10 @@ def second_options() -> Response:
 @limiter.limit(TRIES)
 def second() -> ResponseReturnValue:
     """The passkey of whose password was right before."""
-    site, form, target, found = challenges.site(), challenges.PasskeyForm(), _target(), second_step.find()
+    form, target, found = challenges.PasskeyForm(), _target(), second_step.find()
     if found is None:
         return second_step.start_over(target)
+    site = challenges.site()
     if form.validate():
         with form.collecting():
             answer = challenges.answered(Purpose.SECOND_STEP, form)
