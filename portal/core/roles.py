@@ -30,7 +30,6 @@ class Permission(StrEnum):
     AMEND = "amend"
     EXPORT = "export"
     SETTINGS = "settings"
-    KEYS = "keys"
     TEAM = "team"
 
 
@@ -44,7 +43,7 @@ class MemberRole(StrEnum):
 # The one table of what each role in a shop may do.
 PERMISSIONS: dict[MemberRole, frozenset[Permission]] = {
     MemberRole.OWNER: frozenset(Permission),
-    MemberRole.MANAGER: frozenset(Permission) - {Permission.KEYS, Permission.TEAM},
+    MemberRole.MANAGER: frozenset(Permission) - {Permission.TEAM},
     MemberRole.SELLER: frozenset({Permission.OFFER, Permission.RECORD, Permission.AMEND}),
     MemberRole.BOOKKEEPER: frozenset({Permission.EXPORT}),
 }

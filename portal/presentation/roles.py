@@ -25,7 +25,6 @@ PERMISSION_NAMES = {
     Permission.WRITE_OFF: N_("Write off"),
     Permission.EXPORT: N_("Take files: exports and the journal"),
     Permission.SETTINGS: N_("Change the shop's settings"),
-    Permission.KEYS: N_("Manage the payment provider's keys"),
     Permission.TEAM: N_("Manage the team"),
 }
 
