@@ -47,7 +47,18 @@ from .web.account import (
 from .web.admin import pages as admin
 from .web.customer import calendar
 from .web.customer import plans as customer
-from .web.merchant import dashboard, exports, journal, payments, plans, refunds, reversals, team, write_offs
+from .web.merchant import (
+    dashboard,
+    exports,
+    imports,
+    journal,
+    payments,
+    plans,
+    refunds,
+    reversals,
+    team,
+    write_offs,
+)
 from .web.shared import agreements, amendments, documents, health, landing, security_txt
 
 # The pages by audience; each module has its blueprint as ``bp``.
@@ -78,6 +89,7 @@ BLUEPRINTS = (
     reversals,
     write_offs,
     exports,
+    imports,
     journal,
     agreements,
     amendments,

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 
 from .errors import N_
-from .money import decimal_text
+from .money import decimal_text, parse_amount
 from .schedule import Line
 
 
@@ -18,6 +18,7 @@ class Terms:
     """What is agreed, frozen when the offer is sent, in the order in which it is shown.
 
     ``total`` and every line are minor units of ``currency``; ``last_day`` is the last day to accept.
+    ``paid_before`` was paid before the plan was brought over from elsewhere.
     """
 
     seller: str
@@ -33,6 +34,7 @@ class Terms:
     late: str
     early: str
     refund: str
+    paid_before: int = 0
 
     def canonical(self) -> str:
         """JSON with sorted keys, no spaces, amounts as decimal strings: the same terms give the same text."""
@@ -48,6 +50,10 @@ class Terms:
             for line in self.lines
         ]
         document["last_day"] = self.last_day.isoformat()
+        # Named only where there is something, so that the text of other plans is as it always was.
+        del document["paid_before"]
+        if self.paid_before:
+            document["paid_before"] = decimal_text(self.paid_before, self.currency)
         return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -75,6 +81,7 @@ def write_terms(
     lines: tuple[Line, ...],
     last_day: date,
     timezone: str,
+    paid_before: int = 0,
 ) -> Terms:
     """The terms of an offer with the portal's standard clauses; the total is the sum of the lines."""
     return Terms(
@@ -91,7 +98,15 @@ def write_terms(
         late=LATE,
         early=EARLY,
         refund=REFUND,
+        paid_before=paid_before,
     )
+
+
+def paid_before(canonical: str) -> int:
+    """What the canonical text says was paid before the plan was brought over, in minor units."""
+    document = json.loads(canonical)
+    stated = document.get("paid_before")
+    return parse_amount(stated, document["currency"]) if stated else 0
 
 
 def amended(text: str, number: int, dates: Mapping[int, date]) -> str:

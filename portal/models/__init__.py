@@ -3,6 +3,7 @@
 from . import ledger as ledger
 from .amendments import Amendment, AmendmentLine
 from .base import Base, new_id
+from .imports import Import, ImportRow
 from .payments import Payment, Refund, Reversal
 from .plans import Acceptance, Installment, Plan
 from .records import Event, EventOrigin, IdempotencyKey, JobRun, Message, Reminder
@@ -22,6 +23,8 @@ __all__ = [
     "Event",
     "EventOrigin",
     "IdempotencyKey",
+    "Import",
+    "ImportRow",
     "Installment",
     "JobRun",
     "LoginAttempt",

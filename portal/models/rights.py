@@ -22,6 +22,8 @@ RIGHTS = {
     # Rows that are rolled up, or kept for a while only.
     "event_origins": REMOVE,
     "idempotency_keys": REMOVE,
+    "import_rows": REMOVE,
+    "imports": REMOVE,
     "job_runs": REMOVE,
     "login_attempts": REMOVE,
     "members": REMOVE,

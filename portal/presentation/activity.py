@@ -63,6 +63,13 @@ def _written_off(facts: Facts, currency: str) -> str:
     return _("Plan written off: %(owed)s", owed=written_off)
 
 
+def _imported(facts: Facts, currency: str) -> str:
+    if not facts["paid_before"]:
+        return _("Plan brought over from elsewhere")
+    paid = amount_text(facts["paid_before"], currency)
+    return _("Plan brought over from elsewhere: %(amount)s paid before", amount=paid)
+
+
 def _paid(facts: Facts, currency: str) -> str:
     amount = amount_text(facts["amount"], currency)
     return _("%(amount)s paid, receipt %(receipt)s", amount=amount, receipt=facts["receipt"])
@@ -171,6 +178,7 @@ def _member_removed(facts: Facts, _currency: str) -> str:
 
 EVENTS: dict[str, Callable[[Facts, str], str]] = {
     "plan_offered": lambda *_facts: _("Offer sent"),
+    "plan_imported": _imported,
     "plan_accepted": lambda *_facts: _("Terms accepted"),
     "plan_declined": lambda *_facts: _("Offer declined"),
     "plan_revoked": lambda *_facts: _("Offer revoked"),

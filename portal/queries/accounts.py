@@ -87,6 +87,16 @@ def find_actor(session: Session, user_id: UUID, session_version: int) -> Actor |
     return actor_of(row) if row else None
 
 
+_MEMBER = select_actor(User, bindparam("shop")).where(User.id == bindparam("id"))
+
+
+def find_member(session: Session, user_id: UUID, merchant_id: UUID) -> Actor | None:
+    """The person acting for this shop; None for one who is no member of it or was deactivated."""
+    row = session.execute(_MEMBER, {"id": user_id, "shop": merchant_id}).one_or_none()
+    found = actor_of(row) if row else None
+    return found if found and found.member_of else None
+
+
 def session_version(session: Session, user_id: UUID) -> int:
     """The version that a link made now for this user carries."""
     return session.scalars(select(User.session_version).where(User.id == user_id)).one()

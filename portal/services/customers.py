@@ -105,7 +105,7 @@ def _check_offers_of_the_day(session: Session, shop_id: UUID, per_day: int, now:
 
     The shop's row is locked, so that no other offer of it is counted meanwhile.
     """
-    allowed = per_day * 2 ** _doublings(session, shop_id)
+    allowed = _allowed(session, shop_id, per_day)
     sent = session.scalars(_SENT_TO_NEW_PEOPLE, {"shop": shop_id, "since": now - DAY, "most": allowed}).all()
     if len(sent) < allowed:
         return
@@ -120,6 +120,16 @@ def _check_offers_of_the_day(session: Session, shop_id: UUID, per_day: int, now:
         code="too_many_offers",
         count=allowed,
     )
+
+
+def offers_of_a_day(session: Session, shop_id: UUID) -> int | None:
+    """How many offers the shop may send within a day to people who have not accepted one; None without a limit."""
+    per_day = session.scalars(select(Merchant.offers_per_day).where(Merchant.id == shop_id)).one()
+    return None if per_day is None else _allowed(session, shop_id, per_day)
+
+
+def _allowed(session: Session, shop_id: UUID, per_day: int) -> int:
+    return int(per_day * 2 ** _doublings(session, shop_id))
 
 
 def _doublings(session: Session, shop_id: UUID) -> int:

@@ -20,6 +20,7 @@ from . import (
     attempts,
     events,
     idempotency,
+    imports,
     job_runs,
     offers,
     overdue,
@@ -73,6 +74,7 @@ def run(
         counts = {name: count + done.get(name, 0) for name, count in counts.items()}
     with unit_of_work(session):
         idempotency.forget_old(session, now)
+        imports.forget_drafts(session, now)
         attempts.forget_attempts(session, now)
         events.forget_origins(session, now)
         job_runs.forget_old(session, now)

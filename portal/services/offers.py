@@ -14,6 +14,8 @@ from portal.core import states, terms
 from portal.core.accounts import clean_email
 from portal.core.calendar import MOST_OFFER_DAYS, OFFER_DAYS, business_date, offer_last_day
 from portal.core.errors import N_, Conflict, InvalidInput, collecting
+from portal.core.ledger import Entry
+from portal.core.payments import spread
 from portal.core.roles import Actor, Origin
 from portal.core.schedule import Frequency, Line, build_schedule
 from portal.core.states import PlanState
@@ -22,7 +24,7 @@ from portal.models import Acceptance, Installment, Merchant, Plan, new_id
 
 from . import customers, ledger, search_words, verification
 from .notifications import queue_email, record_and_notify
-from .plans import lock_for_customer, lock_for_merchant, with_contact
+from .plans import installments_of, lock_for_customer, lock_for_merchant, with_contact
 from .transaction import insert_rows
 
 # Without 0, 1, I, L and O, which people mix up when they read a reference aloud.
@@ -46,6 +48,8 @@ class Proposal:
     start_date: date
     frequency: Frequency
     valid_days: int | None = None
+    # What was paid of a plan that is brought over from elsewhere, in minor units.
+    paid_before: int | None = None
 
 
 def preview(merchant: Actor, proposal: Proposal, now: datetime) -> tuple[Line, ...]:
@@ -68,7 +72,7 @@ def offer(session: Session, merchant: Actor, proposal: Proposal, now: datetime) 
 
     Every address is answered alike, and one that is not registered is invited, so the merchant learns nothing about it.
     """
-    _check_may_offer(session, merchant)
+    check_may_offer(session, merchant)
     email, description, lines = validate_proposal(merchant, proposal, now)
     shop = _lock_shop(session, merchant)
     customer_id = customers.receive_offer(session, shop, email, merchant.language, now)
@@ -118,7 +122,7 @@ def _lock_shop(session: Session, merchant: Actor) -> Merchant:
     return shop
 
 
-def _check_may_offer(session: Session, merchant: Actor) -> None:
+def check_may_offer(session: Session, merchant: Actor) -> None:
     """Only a shop can, and its first offer needs a verified address."""
     offered = select(Plan.id).where(Plan.merchant_id == merchant.merchant_id).limit(1)
     if merchant.must_verify and session.scalars(offered).first() is None:
@@ -138,6 +142,7 @@ def _terms_text(
         lines=lines,
         last_day=last_day,
         timezone=shop.timezone,
+        paid_before=proposal.paid_before or 0,
     ).canonical()
 
 
@@ -175,6 +180,8 @@ def validate_proposal(
             lines = preview(merchant, proposal, now)
         if proposal.valid_days is not None and not 1 <= proposal.valid_days <= MOST_OFFER_DAYS:
             faults.add("valid_days", N_("Choose 1 to %(most)s days."), most=MOST_OFFER_DAYS)
+        if not 0 <= (proposal.paid_before or 0) < proposal.total:
+            faults.add("paid_before", N_("What was paid before has to be less than the total."))
     return email, description, lines
 
 
@@ -237,6 +244,9 @@ def activate(
     session.flush()
     ledger.agree(session, plan, now, today)
     search_words.name_customer(session, plan, customer.name)
+    if before := terms.paid_before(plan.terms):
+        lines = spread(installments_of(session, plan), before)
+        ledger.record(session, plan, Entry.PAID_BEFORE, lines, ledger.Cause(), now, today)
     record_and_notify(session, plan, event, "plan_accepted", plan.customer_id, plan.customer_id, now)
     queue_email(session, plan, "plan_accepted_shop", contact, now)
 

@@ -15,7 +15,16 @@ from huey import Huey, crontab
 
 from portal.core.calendar import business_date
 from portal.extensions import adapters, db, now
-from portal.services import daily_run, job_runs, outbox, payment_settlement, refund_settlement, rollups
+from portal.queries.accounts import find_member
+from portal.services import (
+    daily_run,
+    imports,
+    job_runs,
+    outbox,
+    payment_settlement,
+    refund_settlement,
+    rollups,
+)
 from portal.services.transaction import unit_of_work
 
 log = logging.getLogger(__name__)
@@ -40,6 +49,10 @@ def register(huey: Huey, app: Flask) -> Callable[[], Any]:
     @huey.periodic_task(crontab(minute="*"))
     def deliver_messages() -> None:
         _run(app, "deliver_messages", deliver)
+
+    @huey.periodic_task(crontab(minute="*"))
+    def send_imports() -> None:
+        _run(app, "send_imports", lambda: imports.send_waiting(db.session, find_member, now))
 
     @huey.periodic_task(crontab(minute="*"))
     def fold_tallies() -> None:

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import Insert
 
 from portal.adapters.gateway import Simulator
-from portal.models import Amendment, Base, Event, Installment, Message, Payment, Plan, Refund
+from portal.models import Amendment, Base, Event, Import, Installment, Message, Payment, Plan, Refund, new_id
 from portal.services import open_amendments, refunds
 from portal.services.transaction import unit_of_work
 from tests import factories
@@ -87,6 +87,9 @@ def make_shop(session: Session, name: str) -> Shop:
     # The first payment paid the first installment.
     ids = {table: found[0] for table, found in rows.items()} | {"plans": plan}
     ids["allocations"] = ids["installments"]
+    with unit_of_work(session):
+        ids["imports"] = new_id()
+        session.add(Import(merchant_id=shop.id, id=ids["imports"], created_by=shop.id, created_at=NOW))
     unpaid = rows["installments"][-1]
     made = Shop(shop.id, customer.id, offer, ids, cycle(strangers), unpaid, bounced, withdrawn, uuid4())
     with unit_of_work(session):
@@ -290,6 +293,18 @@ SOUND: dict[str, Callable[[Shop], Row]] = {
         "amendment_id": shop.ids["amendments"],
         "installment_id": shop.ids["installments"],
         "due_on": _another_day(),
+    },
+    "imports": lambda shop: _of(shop, created_by=shop.id, created_at=NOW),
+    "import_rows": lambda shop: {
+        "merchant_id": shop.id,
+        "import_id": shop.ids["imports"],
+        "number": next(fresh),
+        "cells": {},
+        "wanted": {},
+        "digest": uuid4().hex * 2,
+        "faults": {},
+        "state": "waiting",
+        "plan_id": None,
     },
     "messages": lambda shop: _of(
         shop,

@@ -15,11 +15,13 @@ from portal.core.roles import Actor, Need, Permission, Role
 from portal.extensions import now
 from portal.guards import may
 from portal.queries import admin, metrics
+from portal.services import imports
 from tests import factories
 from tests.browserlike import Client, Forms
 from tests.factories import PASSWORD
 
 SAFE = {"GET", "HEAD", "OPTIONS"}
+IMPORTED = b"email,description,total,installments,first_due\nada.buyer@example.com,Oak table,100.00,2,2026-01-31\nx,,,,\n"
 HOSTILE = ["", "\0", "a\nb", "x" * 5000, "9" * 5000, "-1", "NaN", "1.5", "٣", "4111 1111 1111 1111", "\ufffd"]
 ON_SQLITE = pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
 # The stricter of the two about text and numbers.
@@ -54,6 +56,8 @@ def world(session) -> World:
     payment = factories.pay(session, ada, active, 1, now=moment).payment_id
     installments = factories.plan_of(session, ada, active, moment).installments
     earlier = (moment + timedelta(days=40)).date()
+    with factories.unit_of_work(session):
+        import_id = imports.draft(session, shop, IMPORTED, ".", moment)
     number = factories.amend(session, shop, active, {3: earlier}, now=moment)
     made.ids = {
         "plan_id": [offer, active],
@@ -64,6 +68,7 @@ def world(session) -> World:
         "shop_id": [shop.id],
         "member_id": [made.stranger.id],
         "message_id": [admin.list_messages(session)[0].id],
+        "import_id": [import_id],
         "session_id": [factories.open_session(session, made.boss, now=moment)],
         "passkey_id": [
             factories.make_passkey(session, factories.make_customer(session, "Key Owner"), now=moment)

@@ -94,5 +94,6 @@ def agreed_terms(canonical: str) -> dict[str, Any]:
         "sum": sum(line["amount"] for line in lines),
         "total": parse_amount(terms["total"], currency),
         "cash_price": parse_amount(terms["cash_price"], currency),
+        "paid_before": parse_amount(terms["paid_before"], currency) if "paid_before" in terms else 0,
         "last_day": date.fromisoformat(terms["last_day"]),
     }
