@@ -8,6 +8,7 @@ EVERY = {
     "run_day": timedelta(hours=1),
     "settle_payments": timedelta(minutes=5),
     "deliver_messages": timedelta(minutes=1),
+    "send_imports": timedelta(minutes=1),
     "fold_tallies": timedelta(minutes=1),
 }
 # A run is recorded when it has ended.

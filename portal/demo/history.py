@@ -22,6 +22,7 @@ from portal.queries.read_models import PlanView
 from portal.services import (
     accounts,
     amendments,
+    imports,
     job_runs,
     offers,
     outbox,
@@ -41,7 +42,7 @@ from portal.services.transaction import unit_of_work
 
 from .outbox import DELIVERY, deliver_the_past
 from .people import ADMIN, CUSTOMERS, OPENING, PASSWORD, PEOPLE, SHOPS, Person
-from .stories import HANGING, MOVED, STORIES, Answer, Moved, Received, Story
+from .stories import HANGING, MOVED, STORIES, Answer, Moved, Received, Story, imported_file
 
 Step = tuple[datetime, Callable[[datetime], None]]
 
@@ -154,6 +155,7 @@ class History:
     def _now_at_last(self) -> Iterator[Step]:
         """New dates are proposed, and a payment is made which the provider leaves without an answer: the worker will
         settle it."""
+        yield self._now - NEXT_TRY, self._read_a_file
         for moved in MOVED:
             yield self._now - NEXT_TRY, partial(self._move, moved)
         at = self._now - timedelta(seconds=10)
@@ -306,6 +308,13 @@ class History:
                 origin,
                 at,
             )
+
+    def _read_a_file(self, at: datetime) -> None:
+        """Plans from before the portal, one row with a fault; they wait for Send."""
+        shop = SHOPS[0]
+        first = business_date(at, shop.timezone) - timedelta(70)
+        with unit_of_work(self._session):
+            imports.draft(self._session, self._actors[shop], imported_file(first).encode(), ".", at)
 
     def _plan(self, story: Story, reader: Person, at: datetime) -> PlanView:
         self._session.expunge_all()

@@ -228,3 +228,13 @@ MOVED = (
 )
 # The story whose last payment the provider has not answered yet.
 HANGING = next(story for story in BICYCLE_STORIES if story.what.startswith("New battery"))
+
+
+def imported_file(first: date) -> str:
+    """A file of plans that the shop kept in a spreadsheet before, as it lies there: one amount cannot be meant."""
+    return (
+        "email;name;description;total;installments;first_due;frequency;paid_before;reference\n"
+        f"walter@example.com;Walter Brandt;Dresser, cherry;1.180,00;8;{first:%d.%m.%Y};monthly;295,00;2025-114\n"
+        f"rosa@example.com;Rosa Lindqvist;Double bed;1.640,00;10;{first:%d/%m/%Y};monthly;164,00;2025-131\n"
+        f"tomas@example.com;Tomas Novak;Writing desk;84O,00;6;{first};monthly;;2025-140\n"
+    )

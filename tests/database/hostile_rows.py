@@ -33,7 +33,7 @@ from portal.core.ledger import Account, Entry
 from portal.models import Base
 from tests.factories import NOW, TODAY
 
-from .sound_rows import Row, Shop, sound
+from .sound_rows import Row, Shop, fresh, sound
 
 Changes = dict[str, Any] | Callable[[Row, Shop], dict[str, Any]]
 Rule = Constraint | Index
@@ -253,7 +253,7 @@ HOSTILE: dict[str, list[Changes]] = {
         lambda row, shop: {"plan_id": shop.plan},
     ],
     "fk_import_rows_merchant_id_import_id": ASTRAY,
-    "fk_import_rows_merchant_id_plan_id": [{"state": "sent"}],
+    "fk_import_rows_merchant_id_plan_id": [{"state": "sent", "plan_id": uuid4()}],
     "uq_import_rows_sent_once": TWICE,
     "ck_messages_state": [{"state": "lost"}],
     "ck_messages_sent_at": [{"state": "sent"}, {"sent_at": NOW}],
@@ -307,7 +307,8 @@ def hostile_rows(name: str, shop: Shop, other: Shop) -> Iterator[list[Row]]:
             key = {column.name: row[column.name] for column in rule.columns}
             yield [row, sound(rule.table.name, shop) | key]
         else:
-            yield [row, changed | {"id": uuid4()}]
+            key = {"id": uuid4()} if "id" in row else {"number": next(fresh)}
+            yield [row, changed | key]
 
 
 def astray(rule: ForeignKeyConstraint, row: Row, other: Shop) -> Iterator[Row]:

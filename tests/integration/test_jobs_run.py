@@ -56,9 +56,9 @@ def runs(session):
 @pytest.mark.parametrize(
     ("minute", "due"),
     [
-        (0, {"run_day", "settle_payments", "deliver_messages", "fold_tallies"}),
-        (5, {"settle_payments", "deliver_messages", "fold_tallies"}),
-        (7, {"deliver_messages", "fold_tallies"}),
+        (0, {"run_day", "settle_payments", "deliver_messages", "send_imports", "fold_tallies"}),
+        (5, {"settle_payments", "deliver_messages", "send_imports", "fold_tallies"}),
+        (7, {"deliver_messages", "send_imports", "fold_tallies"}),
     ],
 )
 def test_the_clock_starts_each_job_at_its_minute(huey, minute, due):
