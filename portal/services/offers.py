@@ -180,7 +180,7 @@ def validate_proposal(
             lines = preview(merchant, proposal, now)
         if proposal.valid_days is not None and not 1 <= proposal.valid_days <= MOST_OFFER_DAYS:
             faults.add("valid_days", N_("Choose 1 to %(most)s days."), most=MOST_OFFER_DAYS)
-        if not 0 <= (proposal.paid_before or 0) < proposal.total:
+        if proposal.paid_before is not None and not 0 < proposal.paid_before < proposal.total:
             faults.add("paid_before", N_("What was paid before has to be less than the total."))
     return email, description, lines
 
