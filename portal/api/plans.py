@@ -14,7 +14,7 @@ from flask.typing import ResponseReturnValue
 from pydantic import Field
 
 from portal.core.calendar import OFFER_DAYS
-from portal.core.errors import Faults, NotFound
+from portal.core.errors import N_, Faults, Forbidden, NotFound
 from portal.core.money import parse_amount
 from portal.core.payments import REASON_LONGEST
 from portal.core.roles import Permission, Role
@@ -215,13 +215,16 @@ def decline(plan_id: UUID, json_data: Nothing) -> ResponseReturnValue:
     keyed=True,
 )
 @bp.input(Nothing)
-@requires(Permission.CANCEL)
+@requires(Permission.CANCEL, Permission.OFFER)
 def cancel(plan_id: UUID, json_data: Nothing) -> ResponseReturnValue:
     """Revoke an offer, or cancel all that is owed on a plan and return nothing"""
 
     def act() -> UUID:
         plan = listing.get_plan(db.session, actor(), plan_id, now())
-        if plan.state in (PlanState.OFFERED, PlanState.EXPIRED):
+        is_offer = plan.state in (PlanState.OFFERED, PlanState.EXPIRED)
+        if not actor().may(Permission.OFFER if is_offer else Permission.CANCEL):
+            raise Forbidden(N_("Your role in this shop does not allow this. Ask the shop's owner."))
+        if is_offer:
             offers.revoke(db.session, actor(), plan_id, now())
         else:
             plans.cancel(db.session, actor(), plan_id, None, now())

@@ -16,7 +16,7 @@ from portal.extensions import adapters
 from portal.models import User
 
 from .history import History
-from .people import ADMIN, AMARA, BEN, BICYCLES, FURNITURE, JONAS, PASSWORD, PEOPLE
+from .people import ADMIN, AMARA, BEN, BICYCLES, DANA, FURNITURE, JONAS, OMAR, PASSWORD, PEOPLE
 
 
 def load(session: Session, passwords: Passwords, now: datetime) -> bool:
@@ -44,7 +44,7 @@ def load(session: Session, passwords: Passwords, now: datetime) -> bool:
 
 def sign_ins() -> list[tuple[Role, str, str]]:
     """The demo's sign-ins: role, email address and the shared password."""
-    people = [(Role.MERCHANT, shop.email) for shop in (FURNITURE, BICYCLES)]
+    people = [(Role.MERCHANT, shop.email) for shop in (FURNITURE, BICYCLES, DANA, OMAR)]
     people += [(Role.CUSTOMER, customer.email) for customer in (AMARA, BEN, JONAS)]
     return [(role, email, PASSWORD) for role, email in [(Role.ADMIN, ADMIN), *people]]
 

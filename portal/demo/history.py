@@ -10,12 +10,14 @@ from random import Random
 from uuid import UUID
 
 from dateutil.relativedelta import relativedelta
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal.adapters.gateway import Simulator, TestCard
 from portal.adapters.mailer import Email
 from portal.core.calendar import REMINDERS_FROM, business_date, instant_of, local_time
 from portal.core.roles import Actor, Origin, Role
+from portal.models import MemberInvitation
 from portal.queries import listing
 from portal.queries.accounts import find_actor
 from portal.queries.read_models import PlanView
@@ -24,6 +26,7 @@ from portal.services import (
     amendments,
     imports,
     job_runs,
+    joining,
     offers,
     outbox,
     overdue,
@@ -33,6 +36,7 @@ from portal.services import (
     reminders,
     reversals,
     shops,
+    team,
     write_offs,
 )
 from portal.services.payments import PaymentRequest, Scope
@@ -41,7 +45,7 @@ from portal.services.reversals import ReversalRequest
 from portal.services.transaction import unit_of_work
 
 from .outbox import DELIVERY, deliver_the_past
-from .people import ADMIN, CUSTOMERS, OPENING, PASSWORD, PEOPLE, SHOPS, Person
+from .people import ADMIN, CUSTOMERS, OPENING, PASSWORD, PEOPLE, SHOPS, TEAM, Person
 from .stories import HANGING, MOVED, STORIES, Answer, Moved, Received, Story, imported_file
 
 Step = tuple[datetime, Callable[[datetime], None]]
@@ -99,7 +103,8 @@ class History:
         yield self._at(SHOPS[0], OPENING, 9, 0), self._make_admin
         for person in PEOPLE:
             if person.joined is not None:
-                yield self._sometime(person, person.joined), partial(self._sign_up, person)
+                arrive = self._join if person in TEAM else self._sign_up
+                yield self._sometime(person, person.joined), partial(arrive, person)
 
     def _days(self) -> Iterator[Step]:
         """Eight o'clock in each shop, on the days on which the daily job finds something, and lately on every day.
@@ -186,6 +191,19 @@ class History:
         self._actors[person] = actor
         if person.role is Role.MERCHANT:
             self._lift_limit(user_id, at)
+
+    def _join(self, person: Person, at: datetime) -> None:
+        """The furniture shop invites somebody, who joins by the link of the email."""
+        owner = self._actors[SHOPS[0]]
+        with unit_of_work(self._session):
+            team.invite(self._session, owner, person.email, TEAM[person], at)
+            invited = (
+                MemberInvitation.merchant_id == owner.merchant_id,
+                MemberInvitation.email == person.email,
+            )
+            link_id = self._session.scalars(select(MemberInvitation.link_id).where(*invited)).one()
+            about = link_id, person.name, self._password_hash, owner.language, at
+            joining.claim(self._session, *about, verify=False)
 
     def _lift_limit(self, shop_id: UUID, at: datetime) -> None:
         """The demo's shops have no limit of offers."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from portal.core.roles import Role
+from portal.core.roles import MemberRole, Role
 
 # Known to every reader of the source: the demo is for looking at, never for a portal that people use.
 PASSWORD = "two-matching-halves"  # noqa: S105
@@ -51,10 +51,15 @@ MARIA = Person(
 PRIYA = Person("priya@example.com", "Priya Raman", -352, NEW_YORK)
 CUSTOMERS = (AMARA, BEN, CHLOE, ELIF, FARAH, GRACE, HASSAN, HUGO, INES, JONAS, MARIA, PRIYA)
 
+# Who works for the furniture shop beside its owner; they joined by an invitation.
+DANA = Person("sales@example.com", "Dana Whitfield", -300, NEW_YORK, Role.MERCHANT)
+OMAR = Person("books@example.com", "Omar Nasser", -290, NEW_YORK, Role.MERCHANT)
+TEAM = {DANA: MemberRole.SELLER, OMAR: MemberRole.BOOKKEEPER}
+
 # Invited, and not here yet.
 LENA = Person("lena@example.com", "", None, BERLIN)
 NOAH = Person("noah@example.com", "", None, NEW_YORK)
 OLIVIA = Person("olivia@example.com", "", None, NEW_YORK)
 INVITED = (LENA, NOAH, OLIVIA)
 
-PEOPLE = SHOPS + CUSTOMERS + INVITED
+PEOPLE = SHOPS + CUSTOMERS + INVITED + tuple(TEAM)

@@ -206,6 +206,16 @@ INVARIANTS: dict[str, tuple[str, str]] = {
         "SELECT p.id FROM plans p JOIN merchants m ON m.id = p.merchant_id "
         "WHERE p.currency <> m.currency OR m.currency_fixed_at IS NULL",
     ),
+    "members_are_no_customers": (
+        N_("No member of a shop is the customer of one of its plans."),
+        "SELECT p.id FROM plans p JOIN members m ON m.merchant_id = p.merchant_id AND m.user_id = p.customer_id "
+        "WHERE p.state = 'offered' OR p.acceptance_id IS NOT NULL",
+    ),
+    "an_owner": (
+        N_("Every shop that has sent an offer has an owner."),
+        "SELECT s.id FROM merchants s WHERE s.currency_fixed_at IS NOT NULL AND NOT EXISTS "
+        "(SELECT 1 FROM members m WHERE m.merchant_id = s.id AND m.role = 'owner')",
+    ),
     "one_merchant": (N_("No row of one shop refers to another shop."), _strays()),
 }
 # How each rollup is checked: what it holds and the deltas to come, less what is counted afresh, leaves nothing.

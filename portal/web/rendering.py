@@ -145,7 +145,12 @@ def page_context() -> dict[str, Any]:
         for endpoint, label in NAVIGATION[_kind(current_user.actor)]
         if endpoint not in NEEDED or current_user.actor.may(NEEDED[endpoint])
     ]
-    return _language_context() | {"navigation": entries}
+    return _language_context() | {"navigation": entries, "may": _may}
+
+
+def _may(permission: str) -> bool:
+    """Whether a page offers what needs this permission in the shop."""
+    return current_user.actor.may(Permission(permission))
 
 
 def _kind(person: Actor) -> Role:

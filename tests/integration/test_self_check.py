@@ -13,6 +13,7 @@ from portal.models import (
     Amendment,
     Event,
     Installment,
+    Member,
     Merchant,
     Message,
     Payment,
@@ -155,6 +156,17 @@ TAMPERING = {
         {"currency_is_kept"},
         update(Merchant).values(currency_fixed_at=None),
     ),
+    "a customer who joins the shop": (
+        {"members_are_no_customers", "an_owner"},
+        update(Member).values(
+            user_id=select(Plan.customer_id)
+            .where(Plan.merchant_id == Member.merchant_id)
+            .limit(1)
+            .scalar_subquery(),
+            role="seller",
+        ),
+    ),
+    "a shop whose owner is gone": ({"an_owner"}, delete(Member)),
     "a date that nobody agreed to": (
         {"amended_dates"},
         update(Installment)
