@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from flask import Flask, current_app, request
+from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from werkzeug.routing import RequestRedirect
 
 from .core.errors import Forbidden
 
@@ -12,7 +14,19 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 def init_app(app: Flask) -> None:
     """Refuse what another site's page sends before anything else of the request is looked at."""
+    app.before_request(_answer_preflight)
     app.before_request(_refuse_foreign)
+
+
+def _answer_preflight() -> ResponseReturnValue | None:
+    """A preflight of an address without its last slash: browsers take no redirect for an answer to it.
+
+    The request itself is redirected, and browsers follow.
+    """
+    redirected = isinstance(request.routing_exception, RequestRedirect)
+    if request.method == "OPTIONS" and redirected and _is_front_end(request.headers.get("Origin")):
+        return "", 204
+    return None
 
 
 def _refuse_foreign() -> None:

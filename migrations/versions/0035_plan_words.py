@@ -57,6 +57,8 @@ def upgrade() -> None:
         for statement in SQLITE_INDEX.split(";\n"):
             op.execute(sa.text(statement.replace("@", ";")))
     _fill(op.get_bind())
+    if op.get_bind().dialect.name == "sqlite":
+        op.execute("INSERT INTO plan_words_index (plan_words_index) VALUES ('optimize')")
     if op.get_bind().dialect.name == "postgresql":
         for extension in EXTENSIONS:
             _extend(extension)

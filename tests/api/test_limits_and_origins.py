@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import pytest
 
 from config import ConfigError, load_settings
@@ -80,13 +82,13 @@ def environ(database_url, instance, request):
     return environment(instance, DATABASE_URL=database_url, **({"CORS_ORIGINS": origins} if origins else {}))
 
 
-def preflight(program: Program, origin: str):
+def preflight(program: Program, origin: str, path: str = "/plans/"):
     headers = {
         "Origin": origin,
         "Access-Control-Request-Method": "POST",
         "Access-Control-Request-Headers": "authorization,content-type,idempotency-key",
     }
-    return program.call("OPTIONS", "/plans/", headers=headers)
+    return program.call("OPTIONS", path, headers=headers)
 
 
 @ON_SQLITE
@@ -107,6 +109,18 @@ def test_a_front_end_that_is_named_can_work(program):
         assert "Origin" in answer.headers["Vary"]
     refused = Program(program.client.application).get("/plans/", headers={"Origin": FRONT_END})
     assert (refused.status_code, refused.headers["Access-Control-Allow-Origin"]) == (401, FRONT_END)
+
+
+@ON_SQLITE
+def test_a_preflight_of_an_address_without_its_last_slash_is_answered(program):
+    for path in ("/plans", "/token", f"/plans/installments/{uuid4()}/pay"):
+        asked = preflight(program, FRONT_END, path)
+        assert (asked.status_code, asked.headers["Access-Control-Allow-Origin"]) == (204, FRONT_END), path
+        assert "POST" in asked.headers["Access-Control-Allow-Methods"]
+        assert "Location" not in asked.headers
+        stranger = preflight(program, "https://evil.example", path)
+        assert (stranger.status_code, "Access-Control-Allow-Origin" in stranger.headers) == (308, False)
+    assert preflight(program, FRONT_END, "/nothing").status_code == 404
 
 
 @ON_SQLITE

@@ -44,7 +44,7 @@ from portal.queries.accounts import find_actor
 from portal.queries.read_models import PlanView
 from portal.services import accounts, daily_run, payment_settlement
 from portal.services.transaction import unit_of_work
-from tests.databases import SqliteDatabases, environment
+from tests.databases import PostgresDatabase, SqliteDatabases, environment
 
 Interrupted = tuple[dict[str, int], dict[str, int], list[tuple[object, ...]]]
 
@@ -61,10 +61,15 @@ def engine_name(request: pytest.FixtureRequest) -> str:
 def loaded(
     engine_name: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Flask]:
-    """The portal after one load, for tests that only look."""
+    """The portal after one load, for tests that only look.
+
+    On a database of its own: other tests empty the shared one, and may run between these on the same worker.
+    """
     folder = tmp_path_factory.mktemp("demo")
-    databases = {"sqlite": "sqlite_databases", "postgres": "postgres_database"}[engine_name]
-    url = request.getfixturevalue(databases).fresh(folder)
+    if engine_name == "sqlite":
+        url = request.getfixturevalue("sqlite_databases").fresh(folder)
+    else:
+        url = PostgresDatabase(request.getfixturevalue("postgres_url"), folder).url
     app = create_app(load_settings(environment(folder, DATABASE_URL=url)) | {"TESTING": True})
     assert load(app)
     yield app

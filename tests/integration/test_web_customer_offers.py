@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -237,3 +238,15 @@ def test_the_plan_page_takes_few_statements(session, reader, shop, ada, offer, c
         with count_statements() as statements:
             assert reader.get(f"/customer/plans/{plan_id}").status_code == 200
         assert len(statements) <= 7, "\n".join(statements)
+
+
+def test_what_is_due_already_stands_beside_the_answer(reader, session, shop, ada, offer):
+    first = now().date() - timedelta(days=40)
+    late = factories.offered_plan(session, shop, ada.email, now=now(), first=first, parts=4)
+    page = text(reader.get(f"/customer/plans/{late}"))
+    answer = page[page.index("Your answer") :]
+    assert "2 due dates have passed: those installments are due as soon as you accept." in answer
+    assert re.sub(r"<[^>]+>", "", answer).count("$25.00, due ") == 2
+    assert page.count("Already due") == 2
+    # What is due today is not late.
+    assert "have passed" not in text(reader.get(f"/customer/plans/{offer}"))
