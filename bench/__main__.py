@@ -14,12 +14,12 @@ from typing import Any
 from tests import servers
 from tests.databases import Superuser
 
-from . import crowd, growth, overdue, places, table
+from . import crowd, growth, overdue, places, searching, table
 from .loading import PARTS
 from .report import Findings, page
 from .table import Effort
 
-PARTS_OF_A_RUN = ("table", "crowd", "growth", "overdue")
+PARTS_OF_A_RUN = ("table", "crowd", "growth", "search", "overdue")
 REPORT = Path(__file__).parent.parent / "docs/performance.md"
 
 
@@ -67,7 +67,7 @@ def _measure(asked: argparse.Namespace, cluster: str, new: Callable[[str], Path]
         if "crowd" in asked.only:
             shops = places.postgres(cluster, new("shops"), asked.plans, table.CLIENTS)
             found.crowd = _tell("crowd", lambda: crowd.measure(shop, shops, effort, new("crowd")))
-    if {"growth", "overdue"} & set(asked.only):
+    if {"growth", "search", "overdue"} & set(asked.only):
         makers = {
             "PostgreSQL": lambda name, plans: places.postgres(cluster, new(name), plans),
             "SQLite": lambda name, plans: places.sqlite(new(name), plans),
@@ -82,6 +82,8 @@ def _measure(asked: argparse.Namespace, cluster: str, new: Callable[[str], Path]
                 for growing in growth.measure(few, many, effort, new(f"growth-{engine}")):
                     print(growing)
                     found.growth.append(growing)
+            if "search" in asked.only:
+                found.searches += _tell("search", lambda many=many: list(searching.measure(many)))
             if "overdue" in asked.only:
                 heavy = new(f"overdue-{engine}")
                 found.overdue.append(

@@ -11,7 +11,9 @@ from pathlib import Path
 
 from .crowd import LEAST, Crowd
 from .growth import MOST, Growth
+from .loading import PARTS
 from .overdue import MOST_OF_QUIET, MOST_OF_UPDATE, MOST_SECONDS, Overdue
+from .searching import MOST_MILLISECONDS, TURNS, Search
 from .table import OF_BARE, Line
 
 PAGE = """# How fast the portal is
@@ -64,6 +66,15 @@ at the large shop).
 {table}
 """
 
+SEARCH = """
+## The search of very many plans
+
+What the list of one shop with {plans} plans asks of the database for a search, in one process: the first page
+of plans and what all that were found come to. Medians of {turns}. Of more than 5,000 plans the list says "more than". Goal: at most {most:.0f} ms.
+
+{table}
+"""
+
 OVERDUE = """
 ## A day on which very much falls overdue
 
@@ -100,6 +111,7 @@ class Findings:
     lines: list[Line] = field(default_factory=list)
     sizes: tuple[int, int] = (0, 0)
     growth: list[Growth] = field(default_factory=list)
+    searches: list[Search] = field(default_factory=list)
     overdue: list[Overdue] = field(default_factory=list)
     crowd: Crowd | None = None
 
@@ -119,6 +131,13 @@ def page(found: Findings, command: str) -> str:
         few, many = (f"{size:,}" for size in found.sizes)
         parts += GROWTH.format(
             few=few, many=many, most=MOST, table=_table(_GROWTH, map(_growth, found.growth))
+        )
+    if found.searches:
+        parts += SEARCH.format(
+            plans=f"{found.sizes[1] // PARTS:,}",
+            turns=TURNS,
+            most=MOST_MILLISECONDS,
+            table=_table(_SEARCH, map(_search, found.searches)),
         )
     if found.overdue:
         parts += OVERDUE.format(
@@ -170,6 +189,7 @@ _LINE = (
     "met",
 )
 _GROWTH = ("request", "database", "few, ms", "many, ms", "ratio", "read from end to end", "met")
+_SEARCH = ("search", "database", "plans found", "ms", "met")
 _OVERDUE = (
     "database",
     "installments",
@@ -215,6 +235,10 @@ def _growth(line: Growth) -> Sequence[str]:
         scanned,
         _met(line.met),
     )
+
+
+def _search(search: Search) -> Sequence[str]:
+    return search.asked, search.engine, f"{search.plans:,}", f"{search.median:.1f}", _met(search.met)
 
 
 def _overdue(day: Overdue) -> Sequence[str]:
