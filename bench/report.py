@@ -70,7 +70,8 @@ SEARCH = """
 ## The search of very many plans
 
 What the list of one shop with {plans} plans asks of the database for a search, in one process: the first page
-of plans and what all that were found come to. Medians of {turns}. Of more than 5,000 plans the list says "more than". Goal: at most {most:.0f} ms.
+of plans and what all that were found come to. Medians of {turns}. Of more than 5,000 plans the list says
+"more than". Goal: at most {most:.0f} ms.
 
 {table}
 """
