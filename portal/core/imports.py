@@ -186,11 +186,9 @@ def _wanted(cells: Mapping[str, str], currency: str, mark: str) -> Wanted:
         if texts.get("first_due"):
             with faults.caught():
                 first = _day(texts["first_due"])
-        if given := texts.get("frequency"):
-            if given.casefold() in list(Frequency):
-                frequency = Frequency(given.casefold())
-            else:
-                faults.add("frequency", N_("Write weekly, biweekly or monthly."))
+        if texts.get("frequency"):
+            with faults.caught():
+                frequency = _frequency(texts["frequency"])
     return Wanted(
         texts["email"],
         texts["name"],
@@ -224,6 +222,12 @@ def _count(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,4}", text):
         raise InvalidInput.at("installments", N_("Enter a whole number, such as 3."))
     return int(text)
+
+
+def _frequency(text: str) -> Frequency:
+    if text.casefold() not in list(Frequency):
+        raise InvalidInput.at("frequency", N_("Write weekly, biweekly or monthly."))
+    return Frequency(text.casefold())
 
 
 def _day(text: str) -> date:

@@ -16,6 +16,7 @@ from tests.browserlike import Client
 from tests.integration.test_web_guards import World, guarded_rules, opened_by, paths, person_of, signed_in
 
 SAFE = "/:,_|.- "
+UNTYPED = ("hidden", "checkbox", "radio", "select", "file")
 
 
 @dataclass
@@ -31,9 +32,7 @@ class Form:
     @property
     def typed(self) -> list[str]:
         """What people type into."""
-        return [
-            name for name, kind in self.kinds.items() if kind not in ("hidden", "checkbox", "radio", "select")
-        ]
+        return [name for name, kind in self.kinds.items() if kind not in UNTYPED]
 
     def send(self, **values: str) -> Callable[[], TestResponse]:
         """Sends the form with these values, as few signs encoded as a hostile program would encode."""

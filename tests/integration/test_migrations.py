@@ -35,7 +35,7 @@ from portal.models.search import is_described
 from portal.queries import merchant, metrics
 from portal.queries.merchant import PlanListQuery
 from portal.queries.sessions import find_session
-from portal.services import accounts, outbox, refunds, rollups
+from portal.services import accounts, imports, outbox, refunds, rollups
 from portal.services.transaction import unit_of_work
 from tests import factories
 from tests.databases import MIGRATIONS, PostgresDatabase, environment, migrate
@@ -246,9 +246,17 @@ def passkey(session, shop, ada, plan_id):
     factories.make_passkey(session, ada)
 
 
+def waiting_import(session, shop, ada, plan_id):
+    with unit_of_work(session):
+        columns = "email,description,total,installments,first_due"
+        rows = f"{columns}\nada@example.com,Oak table,100.00,2,2026-03-31\n".encode()
+        imports.send(session, shop, imports.draft(session, shop, rows, ".", factories.NOW), factories.NOW)
+
+
 @pytest.mark.parametrize(
     ("does", "stays_at", "says"),
     [
+        (waiting_import, "0037_imports", "There are rows of imports that wait"),
         (reversed_payment, "0024_reversals", "There are reversals"),
         (reasoned_refund, "0024_reversals", "There are refunds with a reason"),
         (recovery, "0029_recoveries", "There are recoveries"),
