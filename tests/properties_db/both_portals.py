@@ -25,11 +25,13 @@ from portal.services import (
     refunds,
     reversals,
     rollups,
+    write_offs,
 )
 from portal.services import refund_settlement as refund_settling
 from portal.services.recording import Recording
 from portal.services.reversals import ReversalRequest
 from portal.services.transaction import unit_of_work
+from portal.services.write_offs import WriteOff
 from tests import factories
 from tests.properties_db import comparison, model
 from tests.properties_db.comparison import outcome, same_payment, same_refund
@@ -172,6 +174,21 @@ class BothPortals:
             predicted.id = predicted.id or UUID(answer["id"])
             assert answer == {"id": str(predicted.id)}
 
+    def write_off(self, plan: Plan, shown: int | None, key: str | None) -> None:
+        known = key and (plan.shop, "the shop", key)
+        act = self.unit(write_offs.write_off, plan.shop.actor, WriteOff(plan.id, "", shown), self.now, key)
+        self.both(lambda: self.model.write_off(plan, shown, known, self.now), act)
+
+    def recover(self, plan: Plan, amount: int, shown: int | None, key: str | None) -> None:
+        now, known = self.now, key and (plan.shop, "the shop", key)
+        on = plan.shop.today(now)
+        wanted = Recording(plan.id, amount, Method.CASH, on, shown=shown, again=True, recovery=True)
+        act = self.unit(recording.record_once, plan.shop.actor, wanted, key, now, lambda id: {"id": str(id)})
+        predicted, answer = self.both(lambda: self.model.recover(plan, amount, shown, known, now), act)
+        if predicted:
+            predicted.id = predicted.id or UUID(answer["id"])
+            assert answer == {"id": str(predicted.id)}
+
     def reverse(self, payment: Payment, key: str | None) -> None:
         shop = payment.plan.shop
         wanted = ReversalRequest(payment.plan.id, payment.id, "Bounced")
@@ -228,6 +245,7 @@ class BothPortals:
             self.unit(offers.decline, self.stranger, plan.id, now),
             self.unit(offers.revoke, self.other_shop, plan.id, now),
             self.unit(plans.cancel, self.other_shop, plan.id, plan.owed, now),
+            self.unit(write_offs.write_off, self.other_shop, WriteOff(plan.id), now),
             lambda: payments.pay(session, ledger, self.stranger, order, None, now),
             lambda: refunds.preview(session, self.other_shop, plan.id, 1),
             lambda: refunds.refund(session, ledger, self.other_shop, request, None, now),

@@ -41,7 +41,7 @@ def compare(
 def seen(view: PlanView) -> tuple:
     lines = [
         (
-            *(i.amount, i.paid, i.reversed, i.cancelled, i.returned, i.owed),
+            *(i.amount, i.paid, i.reversed, i.cancelled, i.returned, i.owed, i.written_off, i.recovered),
             *(i.due_on, i.paid_on, i.status, i.processing),
         )
         for i in view.installments
@@ -53,7 +53,7 @@ def expected_view(plan: model_rows.Plan, today: date) -> tuple:
     statuses = [plan.status(line, today) for line in plan.lines]
     lines = [
         (
-            *(i.amount, i.paid, i.reversed, i.cancelled, i.returned, i.owed),
+            *(i.amount, i.paid, i.reversed, i.cancelled, i.returned, i.owed, i.written_off, i.recovered),
             *(i.due_on, i.paid_on, status, i.held),
         )
         for i, status in zip(plan.lines, statuses, strict=True)
@@ -67,11 +67,20 @@ def expected_view(plan: model_rows.Plan, today: date) -> tuple:
 def compare_money(session: Session, predicted: model.Portal, ledger: Ledger) -> None:
     """Payments and refunds row by row, and the provider's own books beside the portal's."""
     rows = session.execute(
-        select(Payment.plan_id, Payment.amount, Payment.state, Payment.number, Payment.received_on)
+        select(
+            *(
+                Payment.plan_id,
+                Payment.amount,
+                Payment.state,
+                Payment.number,
+                Payment.received_on,
+                Payment.recovery,
+            )
+        )
     )
     paid = [p for plan in predicted.plans for p in plan.payments]
     assert Counter(map(tuple, rows)) == Counter(
-        (p.plan.id, p.amount, p.state, p.number or None, None if p.card else p.on) for p in paid
+        (p.plan.id, p.amount, p.state, p.number or None, None if p.card else p.on, p.recovery) for p in paid
     )
     rows = session.execute(select(Reversal.payment_id, Reversal.amount))
     assert dict(map(tuple, rows)) == {p.id: p.reversed.total() for p in paid if p.reversed}

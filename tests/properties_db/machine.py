@@ -267,6 +267,20 @@ class LifeOfPlans(RuleBasedStateMachine):
         shown = None if off is None else plan.owed + off
         self.send(lambda: self.portals.cancel(plan, shown, key))
 
+    @rule(which=WHICH, off=st.sampled_from([0, 0, None, 1, -1]), key=KEYS)
+    def write_off(self, which: tuple[int, bool], off: int | None, key: str | None) -> None:
+        plan = self.plan(which, lambda plan: plan.state == "active" and not plan.processing)
+        shown = None if off is None else plan.owed + off
+        self.send(lambda: self.portals.write_off(plan, shown, key))
+
+    @rule(which=WHICH, percent=PERCENT, off=OFF, key=KEYS)
+    def recover(self, which: tuple[int, bool], percent: int, off: int | None, key: str | None) -> None:
+        """Money for what was written off, and at times for what was not or is owed again."""
+        plan = self.plan(which, lambda plan: any(line.lost for line in plan.lines))
+        lost = sum(line.lost for line in plan.lines)
+        amount, shown = -(-lost * percent // 100), None if off is None else lost + off
+        self.send(lambda: self.portals.recover(plan, amount, shown, key))
+
     @precondition(lambda self: self.sent)
     @rule(back=st.integers(1, 6))
     def send_the_same_again(self, back: int) -> None:

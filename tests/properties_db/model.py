@@ -11,6 +11,7 @@ from typing import Any
 
 from tests.properties_db.model_of_dates import Dates
 from tests.properties_db.model_of_dates import Refused as Refused
+from tests.properties_db.model_of_losses import Losses
 from tests.properties_db.model_rows import Line, Payment, Plan, Provider, Refund
 
 
@@ -18,7 +19,7 @@ class Died(Exception):
     """The process was killed while it spoke to the provider."""
 
 
-class Portal:
+class Portal(Losses):
     """All shops and plans; every method does one thing at ``now`` or raises ``Refused``."""
 
     def __init__(self) -> None:
@@ -215,22 +216,26 @@ class Portal:
             raise Refused("nothing_left")
         self.keep(key, request, "reversed", now)
         for line, amount in left.items():
-            if amount:
+            payment.reversed[line] += amount
+            if payment.recovery:
+                line.recovered -= amount
+                self.post(plan, "write_offs", "cash", amount)
+            elif amount:
                 line.reversed += amount
-                payment.reversed[line] += amount
                 self.post(plan, "receivable", "cash", amount)
         self.tell("payment_reversed", "payment_reversed")
-        if plan.state != "active":
+        if plan.state != "active" and not payment.recovery:
             plan.state = "active"
             self.tell("plan_reopened")
 
     def split(self, plan: Plan, amount: int) -> tuple:
         """(what is shown beside it, cancelled, returned): what is owed from the end, then what was paid last."""
-        if plan.state not in ("active", "completed", "cancelled"):
+        if plan.state not in ("active", "completed", "cancelled", "written_off"):
             raise Refused(f"plan_{plan.state}")
         if plan.processing:
             raise Refused("processing")
-        paid = [(p, line) for p in plan.payments if p.state == "succeeded" for line in p.parts]
+        kept_ones = [p for p in plan.payments if p.state == "succeeded" and not p.recovery]
+        paid = [(p, line) for p in kept_ones for line in p.parts]
         paid.sort(key=lambda pair: (-pair[0].number, -pair[1].number))
         slots: list[tuple[Payment | None, Line, int]] = [(None, line, line.owed) for line in plan.lines[::-1]]
         slots += [(payment, line, payment.left(line)) for payment, line in paid]

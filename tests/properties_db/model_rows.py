@@ -30,12 +30,18 @@ class Line:
     reversed: int = 0
     cancelled: int = 0
     returned: int = 0
+    written_off: int = 0
+    recovered: int = 0
     stamped: bool = False
     payments: list[Payment] = field(default_factory=list)
 
     @property
     def owed(self) -> int:
-        return self.amount - self.paid + self.reversed - self.cancelled
+        return self.amount - self.paid + self.reversed - self.cancelled - self.written_off
+
+    @property
+    def lost(self) -> int:
+        return self.written_off - self.recovered
 
     @property
     def settled(self) -> int:
@@ -44,7 +50,7 @@ class Line:
     @property
     def paid_on(self) -> date | None:
         """The day on which the last money came that stayed, once nothing is owed any more."""
-        stayed = [p.on for p in self.payments if p.on and p.reversed[self] < p.parts[self]]
+        stayed = [p.on for p in self.payments if p.on and not p.recovery and p.reversed[self] < p.parts[self]]
         return max(stayed) if stayed and not self.owed and self.settled else None
 
     @property
@@ -63,6 +69,7 @@ class Payment:
     parts: dict[Line, int]
     card: str
     made_at: datetime
+    recovery: bool = False
     state: str = "processing"
     number: int = 0
     heard: bool = False
@@ -159,6 +166,8 @@ class Plan:
             return "pending"
         if line.owed:
             return "late" if line.late(today) else "pending"
+        if line.written_off:
+            return "written_off"
         return "paid" if line.settled else "cancelled"
 
 
