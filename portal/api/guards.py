@@ -11,13 +11,15 @@ from flask_babel import gettext as _
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
-from portal.core.errors import Forbidden, NotFound
+from portal.core.errors import N_, Forbidden, NotFound
 from portal.core.networks import subscriber_of
 from portal.core.roles import Actor, Need, Role
+from portal.extensions import db
 from portal.guards import SIGNED_IN, View, find_session, may
 from portal.guards import origin as origin
 from portal.guards import public as public
 from portal.guards import requires as stamp
+from portal.services import second_factor
 
 from .tokens import Kind, read
 
@@ -57,6 +59,13 @@ def _admit(needs: tuple[Need, ...]) -> None:
     found = find_session(ids[1]) if ids else None
     if found is None:
         raise unauthorized(_("Send a valid access token: Authorization: Bearer <token>."))
+    if found.actor.shop_needs_second_factor and not second_factor.is_active(db.session, found.actor.id):
+        raise Forbidden(
+            N_(
+                "This shop requires two-factor sign-in of its team. Set it up on your account's security page."
+            ),
+            code="second_factor_required",
+        )
     if not may(found.actor, needs, request.method):
         if found.actor.member_of and needs != (Role.CUSTOMER,):
             raise Forbidden(_("Your role in this shop does not allow this. Ask the shop's owner."))

@@ -60,7 +60,7 @@ class Actor:
     ``currency``, ``timezone`` and ``csv_separator`` are that shop's; without one: empty, UTC, comma.
     ``shop_name`` is its name, and ``shop_count`` of how many the person is a member.
     ``must_verify``: this portal verifies addresses, and this person's is not verified yet. ``works_for`` is the shop of
-    a member who is buying at the moment.
+    a member who is buying at the moment. ``shop_needs_second_factor``: the shop requires one of its team.
     """
 
     id: UUID
@@ -81,6 +81,7 @@ class Actor:
     shop_name: str = ""
     shop_count: int = 0
     works_for: UUID | None = None
+    shop_needs_second_factor: bool = False
 
     @property
     def merchant_id(self) -> UUID:

@@ -34,9 +34,14 @@ class User(Base):
     early_reminders_stopped_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     deactivated_at: Mapped[datetime | None]
+    # When the person closed the account for good: what named them is gone from the row.
+    closed_at: Mapped[datetime | None]
 
     __table_args__ = (
         CheckConstraint("email = lower(email)", name="email_lower"),
+        CheckConstraint(
+            "closed_at IS NULL OR (password_hash IS NULL AND deactivated_at IS NOT NULL)", name="closed_at"
+        ),
         CheckConstraint("role IN ('merchant', 'customer', 'admin')", name="role"),
         Index("uq_users_username_key", "username_key", unique=True),
         Index("ix_users_role", "role", "id"),
@@ -118,6 +123,7 @@ class Merchant(Base):
     created_at: Mapped[datetime]
     currency_fixed_at: Mapped[datetime | None]
     suspended_at: Mapped[datetime | None]
+    second_factor_required_at: Mapped[datetime | None]
     csv_separator: Mapped[str | None] = mapped_column(String(1))
     account_numbers: Mapped[dict[str, str]] = mapped_column(JSON, default=dict, server_default="{}")
     offers_per_day: Mapped[int | None] = mapped_column(default=50, server_default="50")

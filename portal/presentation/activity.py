@@ -217,6 +217,8 @@ ACCOUNT_EVENTS = {
     "account_rejected": N_("Account removed by the owner of its address"),
     "admin_created": N_("Admin created on the command line"),
     "calendar_closed": N_("Calendar link removed"),
+    "account_closed": N_("Account closed"),
+    "data_downloaded": N_("Own data downloaded"),
     "calendar_opened": N_("Calendar link created"),
     "email_changed": N_("Email address changed"),
     "email_verified": N_("Email address verified"),
@@ -286,4 +288,5 @@ EMAILS = {
     "verify_email": N_("Verify your email address"),
     "account_exists": N_("You already have an account"),
     "second_factor_changed": N_("Two-factor sign-in was changed"),
+    "account_closed": N_("Your account was closed"),
 }

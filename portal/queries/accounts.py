@@ -25,6 +25,7 @@ class Shop:
     currency_fixed: bool
     timezone: str
     csv_separator: str
+    second_factor_required: bool
 
 
 _any = aliased(Member)
@@ -51,6 +52,7 @@ def select_actor(people: Any, shop: Any, *more: Any) -> Select[Any]:
             Member.role,
             func.coalesce(Merchant.name, ""),
             _SHOP_COUNT,
+            Merchant.second_factor_required_at.is_not(None),
             *more,
         )
         .select_from(people)
@@ -62,7 +64,7 @@ def select_actor(people: Any, shop: Any, *more: Any) -> Select[Any]:
 
 def actor_of(row: Sequence[Any]) -> Actor:
     """The actor from the first columns of ``select_actor``."""
-    user_id, role, *rest, verified, earlier_timezones, merchant_id, member_role, shop_name, shop_count = row
+    user_id, role, *rest, verified, earlier_timezones, merchant_id, member_role, shop_name, count, needs = row
     return Actor(
         user_id,
         Role(role),
@@ -72,7 +74,8 @@ def actor_of(row: Sequence[Any]) -> Actor:
         member_of=merchant_id,
         member_role=MemberRole(member_role) if member_role else None,
         shop_name=shop_name,
-        shop_count=shop_count,
+        shop_count=count,
+        shop_needs_second_factor=bool(needs),
     )
 
 
@@ -125,6 +128,7 @@ def get_shop(session: Session, merchant: Actor) -> Shop:
         Merchant.currency_fixed_at.is_not(None),
         Merchant.timezone,
         func.coalesce(Merchant.csv_separator, ","),
+        Merchant.second_factor_required_at.is_not(None),
     )
     row = session.execute(select(*columns).where(Merchant.id == merchant.merchant_id)).one()
     return Shop(*row)

@@ -348,8 +348,13 @@ def deactivate(session: Session, admin: Actor, user_id: UUID, now: datetime) -> 
 
 
 def reactivate(session: Session, admin: Actor, user_id: UUID, now: datetime) -> None:
-    """Let a deactivated user sign in again; the user's shop stays suspended until that is lifted."""
+    """Let a deactivated user sign in again; the user's shop stays suspended until that is lifted.
+
+    Raises ``Conflict`` for an account that its owner has closed.
+    """
     user = lock_user(session, user_id)
+    if user.closed_at:
+        raise Conflict(N_("This account was closed by its owner and cannot be opened again."))
     if user.deactivated_at is not None:
         user.deactivated_at = None
         end_access(session, user)

@@ -64,6 +64,11 @@ def record_export(session: Session, actor: Actor, file: str, origin: Origin, now
     record(session, "exported", merchant_id=shop, actor_id=actor.id, at=now, origin=origin, file=file)
 
 
+def record_own_download(session: Session, actor: Actor, origin: Origin, now: datetime) -> None:
+    """Record that a person took a file of their own data."""
+    record(session, "data_downloaded", merchant_id=PORTAL_ID, actor_id=actor.id, at=now, origin=origin)
+
+
 def record_reading(session: Session, admin: Actor, user_id: UUID, origin: Origin, now: datetime) -> None:
     """Record that an admin opened a person's page."""
     user = str(user_id)

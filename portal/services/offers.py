@@ -254,6 +254,11 @@ def activate(
 def decline(session: Session, customer: Actor, plan_id: UUID, now: datetime) -> None:
     """Decline an open offer. Raises ``Conflict`` if it is not open, ``Forbidden`` for an unverified address."""
     verification.require_verified(customer)
+    decline_unproved(session, customer, plan_id, now)
+
+
+def decline_unproved(session: Session, customer: Actor, plan_id: UUID, now: datetime) -> None:
+    """Decline an open offer of whoever has the account. Raises ``Conflict`` if it is not open."""
     plan, today = lock_for_customer(session, customer, plan_id, now)
     event = states.transition(
         states.shown_state(PlanState(plan.state), plan.last_day, today), PlanState.DECLINED

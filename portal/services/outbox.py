@@ -238,7 +238,8 @@ def _record_sent(session: Session, message: OutgoingMessage, email: Email, now: 
 
 def _reason_to_stop(message: OutgoingMessage) -> str | None:
     """Why an email is withheld: the recipient is deactivated, or the shop is suspended."""
-    if message.deactivated:
+    # Where the account was closed, the one email about it goes to the address that it had.
+    if message.deactivated and SEND_TO not in message.facts:
         return N_("Not sent: the recipient's account is deactivated.")
     if message.suspended and message.kind in STOPPED_BY_SUSPENSION:
         return N_("Not sent: the shop is suspended.")

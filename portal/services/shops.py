@@ -25,6 +25,21 @@ def suspend(session: Session, admin: Actor, shop_id: UUID, now: datetime) -> Non
         events.record(session, "shop_suspended", merchant_id=shop_id, actor_id=admin.id, at=now)
 
 
+def require_second_factor(session: Session, owner: Actor, required: bool, now: datetime) -> None:
+    """Whether the members of the owner's shop need a second factor to act for it. Safe to repeat."""
+    shop = lock(session, owner.merchant_id)
+    if required != (shop.second_factor_required_at is not None):
+        shop.second_factor_required_at = now if required else None
+        events.record(
+            session,
+            "shop_changed",
+            merchant_id=shop.id,
+            actor_id=owner.id,
+            at=now,
+            second_factor_required=required,
+        )
+
+
 def lift_suspension(session: Session, admin: Actor, shop_id: UUID, now: datetime) -> None:
     """Let a suspended shop go on. Raises ``NotFound``."""
     shop = lock(session, shop_id)

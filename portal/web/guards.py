@@ -44,6 +44,8 @@ WITHOUT_SECOND_FACTOR = frozenset(
             "passkeys.options",
         ),
         *("confirmation.ask", "passkey_steps.confirm", "passkey_steps.confirm_options", "auth.logout"),
+        # Another of their shops may not require it.
+        *("shops.show", "shops.choose"),
     }
 )
 
@@ -75,7 +77,13 @@ def _admit(needs: tuple[Need, ...]) -> Response | None:
     if not current_user.is_authenticated:
         return send_first("auth.login")
     if _lacks_second_factor():
-        flash(_("Admins sign in with two factors here. Set up the second one to go on."), "info")
+        by_shop = current_user.actor.shop_needs_second_factor
+        flash(
+            _("Your shop requires two-factor sign-in of its team. Set it up to go on.")
+            if by_shop
+            else _("Admins sign in with two factors here. Set up the second one to go on."),
+            "info",
+        )
         return make_response(redirect(url_for("security.show"), 303))
     if may(current_user.actor, needs, request.method):
         return None
@@ -90,12 +98,14 @@ def _admit(needs: tuple[Need, ...]) -> Response | None:
 
 
 def _lacks_second_factor() -> bool:
-    """Whether this is an admin who has to set one up first: where the portal is served over https."""
+    """Whether this person has to set one up first: an admin where the portal is served over https, or a member of a
+    shop that requires it."""
+    person = current_user.actor
+    as_admin = current_app.config["ADMINS_NEED_SECOND_FACTOR"] and person.role is Role.ADMIN
     return (
-        current_app.config["ADMINS_NEED_SECOND_FACTOR"]
-        and current_user.role is Role.ADMIN
+        (as_admin or person.shop_needs_second_factor)
         and request.endpoint not in WITHOUT_SECOND_FACTOR
-        and not second_factor.is_active(db.session, current_user.actor.id)
+        and not second_factor.is_active(db.session, person.id)
     )
 
 

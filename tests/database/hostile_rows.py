@@ -61,6 +61,7 @@ def recorded(**more: Any) -> Changes:
 HOSTILE: dict[str, list[Changes]] = {
     "ck_users_email_lower": [{"email": "ADA@example.com"}],
     "ck_users_role": [{"role": "owner"}],
+    "ck_users_closed_at": [{"closed_at": NOW}],
     "uq_users_email": [{"username_key": "another"}],
     "uq_users_username_key": [{"email": "another@example.com"}],
     "ck_merchants_offers_per_day": [{"offers_per_day": -1}],

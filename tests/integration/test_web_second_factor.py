@@ -14,11 +14,11 @@ from portal import create_app
 from portal.core.roles import Origin
 from portal.core.sessions import PAGES_LAST
 from portal.extensions import now
-from portal.models import UserSession
+from portal.models import Member, UserSession
 from portal.services import accounts, second_factor, sessions
 from portal.services.transaction import unit_of_work
 from tests import browserlike, factories
-from tests.browserlike import sign_in, text
+from tests.browserlike import form_at, sign_in, text
 from tests.factories import PASSWORD
 from tests.hostile_input import TOO_LONG
 
@@ -191,3 +191,35 @@ def test_no_other_way_opens_a_session_without_the_code(app, session, ada, codes_
     with unit_of_work(session):
         assert sessions.open_session(*about) is None
         assert sessions.open_session(*about, with_code=True)
+
+
+def test_a_shop_requires_it_of_its_team_on_pages_and_over_the_api(app, session, client):
+    shop = factories.make_merchant(session)
+    sign_in(client, shop)
+    token = client.post("/api/token/", json={"username": shop.email, "password": PASSWORD}).json["access"]
+    bearer = {"Authorization": f"Bearer {token}"}
+    settings, path = "/merchant/settings", "/merchant/settings/second-factor"
+    assert client.submit(path, {}, page=settings).location == settings
+    assert client.get(settings).location == SECURITY
+    assert "Your shop requires two-factor sign-in" in text(client.get(SECURITY))
+    refused = client.get("/api/plans/", headers=bearer)
+    assert (refused.status_code, refused.json["code"]) == (403, "second_factor_required")
+    factories.second_factor_of(session, shop, app.config["SECRET_KEY"])
+    assert "Required: members" in text(client.get(settings))
+    assert client.get("/api/plans/", headers=bearer).status_code == 200
+    client.submit(path, {}, page=settings)
+    with unit_of_work(session):
+        second_factor.remove(session, shop.id)
+    assert client.get(settings).status_code == 200, "it is optional again"
+
+
+def test_only_an_owner_requires_it(app, session, client):
+    shop, pat = factories.make_merchant(session), factories.make_customer(session, "Pat Partner")
+    with unit_of_work(session):
+        session.add(Member(merchant_id=shop.id, user_id=pat.id, role="manager", created_at=now()))
+    sign_in(client, pat)
+    page = client.get("/merchant/settings")
+    assert page.status_code == 200 and "Require it" not in text(page)
+    fields = form_at(client, "/merchant/settings", "/merchant/settings")
+    answer = client.post("/merchant/settings/second-factor", data=fields | {"required": "1"})
+    assert answer.status_code == 403

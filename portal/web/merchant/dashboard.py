@@ -51,3 +51,6 @@ bp.add_url_rule("/months/<month>/<figure>", "month_rows", months.show_rows)
 bp.add_url_rule("/receivables", "receivables", receivables.show)
 bp.add_url_rule("/undelivered", "undelivered", undelivered.show)
 bp.add_url_rule("/settings", "settings", settings.show, methods=["GET", "POST"])
+bp.add_url_rule(
+    "/settings/second-factor", "require_second_factor", settings.require_second_factor, methods=["POST"]
+)

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import fields
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 
 from flask import Blueprint, Response, request, stream_with_context
 
 from portal.core.calendar import business_date
 from portal.core.errors import N_, InvalidInput, NotFound
-from portal.core.money import Money, decimal_text
 from portal.core.roles import Permission
 from portal.extensions import db, now
 from portal.queries import exports, receivables
 from portal.services import events
 from portal.services.transaction import unit_of_work
+from portal.web.cells import BYTE_ORDER_MARK, cell
 from portal.web.forms import searched
 from portal.web.guards import actor, origin, requires
 
@@ -35,11 +34,6 @@ EXPORTS: dict[str, tuple[type, Callable[..., Batches], set[str]]] = {
     "receivables": (receivables.ReceivableRow, receivables.file_rows, {"as_of"}),
 }
 YEARS = range(1900, 3000)
-
-BYTE_ORDER_MARK = "\ufeff"
-# A spreadsheet runs a cell that starts like this as a formula. One that splits at another separator and ignores the
-# quotes finds such a start in the middle of a text, too.
-FORMULA_START = re.compile(r"(^|[,;\t\r\n])(?=[\s\"]*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n])")
 
 
 @bp.get("/<what>.csv")
@@ -113,18 +107,3 @@ def _text(rows: list[list[str]], separator: str) -> str:
     written = io.StringIO()
     csv.writer(written, quoting=csv.QUOTE_ALL, delimiter=separator).writerows(rows)
     return written.getvalue()
-
-
-def cell(value: object) -> str:
-    """A value as a cell: amounts as plain decimals, days and instants as in ISO 8601, and text that stays text."""
-    if value is None:
-        return ""
-    if isinstance(value, Money):
-        return decimal_text(value.amount, value.currency)
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, int):
-        return str(value)
-    return FORMULA_START.sub(r"\1'", str(value))

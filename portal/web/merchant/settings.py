@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Response, render_template, url_for
+from flask import Response, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import SelectField
@@ -14,6 +14,7 @@ from portal.core.roles import Permission
 from portal.extensions import db, now
 from portal.queries import accounts as shops
 from portal.services import accounts
+from portal.services import shops as services
 from portal.services.transaction import unit_of_work
 from portal.web import form_drafts
 from portal.web.fields import EmailField, TextField
@@ -36,6 +37,20 @@ class SettingsForm(PageForm):
     )
 
 
+@requires(Permission.TEAM)
+def require_second_factor() -> Response:
+    """The button of the page says what it changes to."""
+    required = request.form.get("required") == "1"
+    with unit_of_work(db.session):
+        services.require_second_factor(db.session, actor(), required, now())
+    text = (
+        _("Your team now needs two-factor sign-in.")
+        if required
+        else _("Two-factor sign-in is optional again.")
+    )
+    return done(url_for(".settings"), text)
+
+
 @requires(Permission.SETTINGS)
 @form_drafts.preserve("name", "support_email", "currency", "timezone", "csv_separator")
 def show() -> Response | tuple[str, int]:
@@ -56,4 +71,6 @@ def show() -> Response | tuple[str, int]:
                 )
                 accounts.choose_csv_separator(db.session, actor(), form.csv_separator.data)
             return done(url_for(".settings"), _("Your settings are saved."))
-    return render_template("merchant/settings.html", form=form, shop=shop), 422 if form.errors else 200
+    may_require = actor().may(Permission.TEAM)
+    page = render_template("merchant/settings.html", form=form, shop=shop, may_require=may_require)
+    return page, 422 if form.errors else 200
