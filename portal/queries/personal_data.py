@@ -107,70 +107,58 @@ def _of_account(user_id: UUID) -> dict[str, Any]:
     }
 
 
+_PLAN = (
+    *(
+        Plan.reference,
+        Plan.shop_name,
+        Plan.support_email,
+        Plan.customer_email,
+        Plan.description,
+        Plan.currency,
+    ),
+    *(Plan.total, Plan.num_installments, Plan.frequency, Plan.state, Plan.last_day, Plan.accepted_on),
+    *(Plan.created_at, Plan.terms),
+)
+_INSTALLMENT = (
+    *(Plan.currency, Installment.number, Installment.due_on, Installment.amount, Installment.paid),
+    *(Installment.reversed, Installment.returned, Installment.cancelled, Installment.written_off),
+    *(Installment.recovered, Installment.owed, Installment.paid_at),
+)
+_PAYMENT = (
+    *(Payment.currency, Payment.amount, Payment.method, Payment.state, Payment.received_on, Payment.note),
+    *(Payment.number.label("receipt"), Payment.created_at, Payment.settled_at),
+)
+_REFUND = (
+    *(Refund.currency, Refund.amount, Refund.returned, Refund.cancelled, Refund.reason, Refund.state),
+    *(Refund.created_at, Refund.settled_at),
+)
+_ACCEPTANCE = (
+    *(Acceptance.accepted_at, Acceptance.how, Acceptance.address_verified),
+    *(Acceptance.address.label("network_address"), Acceptance.user_agent, Acceptance.terms),
+)
+_PAID = Payment.currency, Payment.number.label("receipt"), Installment.number, Allocation.amount
+
+
 def _of_plans(user_id: UUID) -> dict[str, Any]:
     """What was offered to the person, and what came of it."""
 
-    def of_plan(table: Any, *columns: Any) -> Select[Any]:
+    def of_plan(table: Any, columns: tuple[Any, ...]) -> Any:
         key = and_(Plan.merchant_id == table.merchant_id, Plan.id == table.plan_id)
         joined = select(Plan.reference, *columns).join(Plan, key).where(Plan.customer_id == user_id)
         return joined.order_by(Plan.id)
 
+    of_payment = and_(Allocation.merchant_id == Payment.merchant_id, Allocation.payment_id == Payment.id)
+    of_line = and_(
+        Installment.merchant_id == Allocation.merchant_id, Installment.id == Allocation.installment_id
+    )
+    paid = of_plan(Payment, _PAID).join(Allocation, of_payment).join(Installment, of_line)
     return {
-        "plans": select(
-            Plan.reference,
-            Plan.shop_name,
-            Plan.support_email,
-            Plan.customer_email,
-            Plan.description,
-            Plan.currency,
-            Plan.total,
-            Plan.num_installments,
-            Plan.frequency,
-            Plan.state,
-            Plan.last_day,
-            Plan.accepted_on,
-            Plan.created_at,
-            Plan.terms,
-        )
-        .where(Plan.customer_id == user_id)
-        .order_by(Plan.id),
-        "installments": of_plan(
-            Installment,
-            Plan.currency,
-            *(getattr(Installment, name) for name in ("number", "due_on", "amount", "paid", "reversed")),
-            *(getattr(Installment, name) for name in ("returned", "cancelled", "written_off", "recovered")),
-            *(Installment.owed, Installment.paid_at),
-        ).order_by(Installment.number),
-        "payments": of_plan(
-            Payment,
-            *(getattr(Payment, name) for name in ("currency", "amount", "method", "state", "received_on")),
-            *(Payment.note, Payment.number, Payment.created_at, Payment.settled_at),
-        ).order_by(Payment.id),
-        "payments_of_installments": of_plan(
-            Payment, Payment.currency, Payment.number.label("receipt"), Installment.number, Allocation.amount
-        )
-        .join(
-            Allocation,
-            and_(Allocation.merchant_id == Payment.merchant_id, Allocation.payment_id == Payment.id),
-        )
-        .join(
-            Installment,
-            and_(
-                Installment.merchant_id == Allocation.merchant_id,
-                Installment.id == Allocation.installment_id,
-            ),
-        )
-        .order_by(Payment.id, Installment.number),
-        "refunds": of_plan(
-            Refund,
-            *(getattr(Refund, name) for name in ("currency", "amount", "returned", "cancelled", "reason")),
-            *(Refund.state, Refund.created_at, Refund.settled_at),
-        ).order_by(Refund.id),
-        "acceptances": of_plan(
-            Acceptance,
-            *(Acceptance.accepted_at, Acceptance.how, Acceptance.address_verified),
-            *(Acceptance.address.label("network_address"), Acceptance.user_agent, Acceptance.terms),
-        ),
+        "plans": select(*_PLAN).where(Plan.customer_id == user_id).order_by(Plan.id),
+        "installments": of_plan(Installment, _INSTALLMENT).order_by(Installment.number),
+        "payments": of_plan(Payment, _PAYMENT).order_by(Payment.id),
+        "payments_of_installments": paid.order_by(Payment.id, Installment.number),
+        "refunds": of_plan(Refund, _REFUND).order_by(Refund.id),
+        "acceptances": of_plan(Acceptance, _ACCEPTANCE),
     }
 
 

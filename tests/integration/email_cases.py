@@ -64,6 +64,7 @@ OF_ACCOUNTS = WITH_LINKS | {
     "second_factor_changed",
     "new_device",
     "account_exists",
+    "account_closed",
     "member_changed",
     "member_removed",
 }
@@ -199,9 +200,13 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"changed_at": "2026-12-04T09:05:00+00:00"},
         ["4 Dec 2026", "09:05", f"{BASE}/account/security", f"{BASE}/forgot"],
     ),
+    "account_closed": (
+        {"closed_at": "2026-12-04T09:05:00+00:00"},
+        ["rosa@example.com", "09:05", "was closed"],
+    ),
     "second_factor_changed": (
         {"change": "on", "changed_at": "2026-12-04T09:05:00+00:00"},
-        ["is on", "09:05", f"{BASE}/account/security", f"{BASE}/forgot"],
+        ["An authenticator app was set up", "09:05", f"{BASE}/account/security", f"{BASE}/forgot"],
     ),
     "new_device": (
         {"browser": "Firefox, Linux", "network": "192.0.2.0/24", "signed_in_at": "2026-12-04T21:05:00Z"},

@@ -5,8 +5,8 @@ from alembic import op
 
 from migrations.losing import refuse_if_any
 
-revision = "0037_closed_accounts"
-down_revision = "0036_passkeys"
+revision = "0038_closed_accounts"
+down_revision = "0037_imports"
 
 CLOSED = "closed_at IS NULL OR (password_hash IS NULL AND deactivated_at IS NOT NULL)"
 
