@@ -9,8 +9,8 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from portal.core.errors import Conflict, Forbidden, InvalidInput, NotFound
-from portal.models import Amendment, Event, Installment, Message
-from portal.queries import metrics
+from portal.models import Amendment, Event, Installment, Message, Reminder
+from portal.queries import calendars, metrics
 from portal.services import amendments, daily_run, plans, write_offs
 from portal.services.transaction import unit_of_work
 from tests import factories
@@ -253,3 +253,32 @@ def test_no_row_can_be_moved_without_an_amendment_in_force(session, shop, ada, p
             update(Amendment).where(Amendment.id == waiting).values(state="in_force", ended_at=NOW)
         )
     assert due(session, ada, plan_id) == [(3, 2), (4, 2), (5, 25)]
+
+
+def test_a_moved_installment_is_reminded_of_its_new_day(session, shop, ada, plan_id):
+    def reminded(day):
+        daily_run.run(session, NOW + day * DAY, at_any_hour=True)
+        session.rollback()
+        rows = session.execute(
+            select(Reminder.due_on, Reminder.kind).order_by(Reminder.due_on, Reminder.kind)
+        )
+        return [(due_on.isoformat(), kind) for due_on, kind in rows]
+
+    pay(session, ada, plan_id, 1)
+    before = [("2026-04-02", "due_soon")]
+    assert reminded(28) == before
+    move(session, shop, plan_id, {2: (4, 20)}, now=NOW + 28 * DAY)
+    assert reminded(31) == before, "nothing is due on the old day"
+    assert reminded(46) == [*before, ("2026-04-20", "due_soon")]
+
+
+def test_the_calendar_moves_and_says_that_it_changed(session, shop, ada, plan_id):
+    def second():
+        session.rollback()
+        return calendars.due_dates(session, ada, NOW + DAY)[1]
+
+    plan, line = second()
+    move(session, shop, plan_id, {2: (4, 20)}, now=NOW + DAY)
+    moved_plan, moved_line = second()
+    assert (line.due_on, moved_line.due_on) == (date(2026, 4, 2), date(2026, 4, 20))
+    assert moved_plan.updated_at > plan.updated_at
