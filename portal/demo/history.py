@@ -27,6 +27,7 @@ from portal.services import (
     imports,
     job_runs,
     joining,
+    offer_reminders,
     offers,
     outbox,
     overdue,
@@ -224,7 +225,7 @@ class History:
                 counts["reminders"] = sum(
                     reminders.queue(self._session, merchant, today, at, batch)
                     for batch in reminders.batches(self._session, merchant, zone, today)
-                )
+                ) + offer_reminders.queue(self._session, merchant, zone, today, at)
         self._runs.append((at, "run_day", today, counts))
 
     def _deliver(self) -> None:

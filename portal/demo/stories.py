@@ -142,7 +142,8 @@ class Story:
     def busy_days(self, today: date) -> Iterator[date]:
         """Days on which the daily job has something to do here; on a later one it would catch up."""
         if self.answer is Answer.NONE:
-            yield offer_last_day(today + timedelta(self.sent)) + timedelta(1)
+            last_day = offer_last_day(today + timedelta(self.sent))
+            yield from (last_day - timedelta(2), last_day + timedelta(1))
         if self.answer is Answer.ACCEPTED:
             paid = {number: day for number, day, _ in self.payments(today)}
             for number, due_on in enumerate(self.due_dates(today), start=1):

@@ -246,6 +246,7 @@ ACCOUNT_EVENTS = {
 
 EMAILS = {
     "offer_sent": N_("The offer"),
+    "offer_reminder": N_("Reminder of the offer"),
     "offer_revoked": N_("The offer was revoked"),
     "offer_expired": N_("The offer expired"),
     "plan_accepted": N_("The terms as accepted"),

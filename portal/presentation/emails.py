@@ -27,6 +27,8 @@ ROOT = Path(__file__).parent.parent.parent
 # A shop's name (120), the sentence, 60 characters of what is bought, and the reference; the outbox keeps 300.
 LONGEST_SUBJECT = 250
 REMINDER = "reminder"
+# The kinds with the link of an offer, which proves the address.
+OFFERS = frozenset({"offer_sent", "offer_reminder"})
 # The kinds with a link for one of a user's tokens: where it leads, and what it is for.
 LINKS = {
     "verify_email": ("/verify/", Purpose.VERIFY_EMAIL),
@@ -160,7 +162,7 @@ class EmailRenderer:
         if message.plan_id:
             known["customer_plan"] = f"{self._base_url}/customer/plans/{message.plan_id}"
             known["shop_plan"] = f"{self._base_url}/merchant/plans/{message.plan_id}"
-        if message.plan_id and message.kind == "offer_sent":
+        if message.plan_id and message.kind in OFFERS:
             known["offer_page"] = self._offer_page(message, hidden)
             known["not_for_me_page"] = hidden or f"{known['offer_page']}/not-for-me"
         if message.kind == "password_reset":

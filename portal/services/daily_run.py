@@ -22,6 +22,7 @@ from . import (
     idempotency,
     imports,
     job_runs,
+    offer_reminders,
     offers,
     overdue,
     passkeys,
@@ -99,7 +100,9 @@ def _run_one(
     }
     suspended = session.scalar(select(Merchant.suspended_at).where(Merchant.id == merchant_id))
     if not suspended and (at_any_hour or local_time(now, zone) >= REMINDERS_FROM):
-        counts["reminders"] = sum(_remind(session, merchant_id, zone, today, now))
+        counts["reminders"] = sum(_remind(session, merchant_id, zone, today, now)) + sum(
+            _batches(session, offer_reminders.queue, offers.EXPIRE_BATCH, merchant_id, zone, today, now)
+        )
     return counts
 
 

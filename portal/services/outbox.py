@@ -29,7 +29,9 @@ LEASE = timedelta(minutes=5)
 MOST_TRIES = 8
 LONGEST_WAIT = timedelta(hours=6)
 # Offers, invitations and reminders; receipts and what refunds and cancels are sent all the same.
-STOPPED_BY_SUSPENSION = frozenset({"offer_sent", "member_invited", "reminder", *reminders.ORDER})
+STOPPED_BY_SUSPENSION = frozenset(
+    {"offer_sent", "offer_reminder", "member_invited", "reminder", *reminders.ORDER}
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,6 +100,10 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
         PLAN | {"stopped": True},
         ["$100.00", "rosa@example.com", "no more offers", SHOP_PAGE],
     ),
+    "offer_reminder": (
+        PLAN,
+        ["$100.00", "20 December 2026", "not answered yet", "you owe nothing", PLAN_PAGE, "rosa@example.com"],
+    ),
     "offer_revoked": (PLAN, ["$100.00", "You owe nothing", PLAN_PAGE]),
     "offer_expired": (PLAN, ["$100.00", "rosa@example.com", "Sunday 20 December 2026", SHOP_PAGE]),
     "plan_cancelled": (
