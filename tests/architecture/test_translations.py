@@ -26,6 +26,7 @@ MADE_UP = {
     "email",
     "hash",
     "id",
+    "inviter",
     "name",
     "receipt",
     "reference",
