@@ -34,7 +34,9 @@ KINDS = sorted(p.stem for p in TEMPLATES.glob("*.j2") if not p.name.startswith((
 
 def described(kind: str, description: str) -> dict[str, Any]:
     """The facts of this kind about something else that is bought, which also stands for all that people write."""
-    written = {name for name in ("reason", "note", "browser", "inviter") if CASES[kind][0].get(name)} | {"description"}
+    written = {name for name in ("reason", "note", "browser", "inviter") if CASES[kind][0].get(name)} | {
+        "description"
+    }
     facts = CASES[kind][0] | dict.fromkeys(written, description)
     lines = [line | {"description": description} for line in facts.get("lines", [])]
     return facts | {"lines": lines} if lines else facts
