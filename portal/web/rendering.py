@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,6 +14,7 @@ from flask_babel import get_locale, ngettext
 from flask_babel import gettext as _
 from flask_login import current_user
 from htmx_flask import request
+from markupsafe import Markup
 
 from portal.core.accounts import shown_email
 from portal.core.errors import N_
@@ -83,11 +85,13 @@ STATES = {
     "withdrawn": ("plain", N_("Withdrawn")),
 }
 
+LONGEST_UNBROKEN = 30
+
 
 def init_app(app: Flask) -> None:
     guards.init_app(app)
     i18n.init_app(app)
-    app.add_template_filter(shown_email, "address")
+    app.add_template_filter(_address, "address")
     app.add_template_filter(_money, "money")
     app.add_template_filter(_percent, "percent")
     app.add_template_filter(_day, "day")
@@ -208,3 +212,11 @@ def _distance(day: date, today: date) -> str:
 
 def _span(length: timedelta) -> str:
     return formats.span(length, language())
+
+
+def _address(stored: str) -> str | Markup:
+    """An address as people write it; one too long for a phone's line may break after @ and before each full stop."""
+    shown = shown_email(stored)
+    if "@" not in shown or len(shown) <= LONGEST_UNBROKEN:
+        return shown
+    return Markup("<wbr>").join(re.split(r"(?<=@)|(?=\.)", shown))
