@@ -17,7 +17,7 @@ from portal.core.roles import PORTAL_ID, Actor
 from portal.core.text import fold
 from portal.models import User, UserToken
 
-from . import accounts, events, verification
+from . import accounts, closing, events, verification
 
 
 def request_change(
@@ -94,6 +94,8 @@ def undo(session: Session, link_id: UUID | None, now: datetime) -> tuple[UUID, i
     later = UserToken.purpose == Purpose.UNDO_EMAIL, UserToken.created_at >= link.created_at
     session.execute(delete(UserToken).where(UserToken.user_id == user.id, UserToken.id != link.id, *later))
     before = user.email
+    # Whoever was invited to the address meanwhile, or signed up with it and proved nothing.
+    closing.give_way(session, link.email, now)
     _set(session, user, link.email, now)
     accounts.end_access(session, user)
     _record(session, user, before, None, now)

@@ -29,7 +29,7 @@ from portal.models import (
     UserToken,
 )
 
-from . import accounts, events, offers, search_words, second_factor
+from . import accounts, events, offer_addresses, offers, search_words, second_factor
 from .notifications import notify_person
 
 NAME = "Closed account"
@@ -136,6 +136,24 @@ def _leave_shops(session: Session, person: Actor, now: datetime) -> None:
     session.execute(delete(Member).where(Member.user_id == person.id, Member.merchant_id.not_in(alone)))
     waiting = MemberInvitation.user_id == person.id, MemberInvitation.ended_at.is_(None)
     session.execute(update(MemberInvitation).where(*waiting).values(ended_at=now))
+
+
+def give_way(session: Session, email: str, now: datetime) -> None:
+    """Free an address for the person who has it by right: close the account that nobody has proved to be theirs.
+
+    Its open offers end, and their shops are told that they can send them again. An account that was proved, or that has
+    sold or bought, stays as it is.
+    """
+    user = session.scalars(select(User).where(User.email == email).with_for_update()).one_or_none()
+    if user is None or not accounts.is_unproved(session, user):
+        return
+    offered = Plan.customer_id == user.id, Plan.state == PlanState.OFFERED
+    for plan_id in session.scalars(select(Plan.id).where(*offered).order_by(Plan.id)).all():
+        with suppress(Conflict):
+            offer_addresses.refuse(session, plan_id, user.id, False, now)
+    session.execute(delete(Member).where(Member.user_id == user.id))
+    _forget(session, user, now)
+    events.record(session, "account_closed", merchant_id=PORTAL_ID, at=now, user=str(user.id))
 
 
 def _forget(session: Session, user: User, now: datetime) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from portal.adapters import link_tokens
 from portal.core.links import Purpose
 from portal.extensions import now
-from portal.models import Event, Message, User, UserToken
+from portal.models import Event, Message, Plan, User, UserToken
 from portal.services.transaction import unit_of_work
 from tests import browserlike, factories
 from tests.browserlike import text
@@ -98,6 +98,26 @@ def test_the_old_address_undoes_it_ends_every_session_and_sets_a_password(app, c
     assert visitor.submit(answer.location, typed).status_code == 303
     assert visitor.submit("/login", {"email": ada.email, "password": OTHER_PASSWORD}).status_code == 303
     assert app.test_client().get(path).status_code == 410
+
+
+@pytest.mark.parametrize("taken", ["invited", "signed up"])
+@pytest.mark.parametrize("mail", [True], ids=["with mail"])
+def test_who_took_the_old_address_meanwhile_and_proved_nothing_gives_way(app, client, session, ada, taken):
+    shop = factories.make_merchant(session, now=now())
+    changed(app, client, session, ada, mail=True)
+    to, undo = undo_link(app, session)
+    plan_id = factories.offered_plan(session, shop, to, now=now())
+    if taken == "signed up":
+        fields = {"role": "customer", "name": "Mallory", "email": to, "currency": "USD", "timezone": "UTC"}
+        app.test_client().submit("/signup", fields | {"password": PASSWORD, "password2": PASSWORD})
+    assert app.test_client().submit(undo, {}).status_code == 303
+    assert address(session, ada) == to
+    assert session.scalars(select(Plan.state).where(Plan.id == plan_id)).one() == "declined"
+    told = select(Message.user_id).where(Message.kind == "offer_not_for_me")
+    assert session.scalars(told).all() == [shop.id]
+    again = factories.offered_plan(session, shop, to, now=now())
+    assert session.scalars(select(Plan.customer_id).where(Plan.id == again)).one() == ada.id
+    assert factories.broken_invariants(session) == []
 
 
 def test_after_seven_days_it_cannot_be_undone(app, client, session, ada, mail):
