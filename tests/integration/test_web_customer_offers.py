@@ -135,7 +135,7 @@ def test_a_shop_cannot_answer_its_own_offer(session, client, shop, ada, offer):
     }
     for path in ("accept", "decline"):
         assert client.post(f"/customer/plans/{offer}/{path}", data=fields).status_code == 403
-    assert client.get(f"/customer/plans/{offer}").status_code == 403
+    assert client.get(f"/customer/plans/{offer}").status_code == 404
     assert state(session, ada, offer) == "offered"
 
 
