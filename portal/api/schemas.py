@@ -76,9 +76,12 @@ class Body(BaseModel):
         try:
             body = super().model_validate(sent, **options)
         except ValidationError as error:
-            faults = _faults_of(error.errors(include_url=False, include_input=False)) | faults
-            read = {name: value for name, value in sent.items() if name not in faults}
-            stand_ins = {name: value for name, value in cls.placeholders.items() if name in faults}
+            unread = _faults_of(error.errors(include_url=False, include_input=False))
+            faults = unread | faults
+            # A fault within a list leaves out all of it.
+            at_fault = {place.partition(".")[0] for place in unread}
+            read = {name: value for name, value in sent.items() if name not in at_fault}
+            stand_ins = {name: value for name, value in cls.placeholders.items() if name in at_fault}
             body = super().model_validate(read | stand_ins, **options) if cls.placeholders else None
         if body is None or (faults and not cls.placeholders):
             raise InvalidInput(faults)

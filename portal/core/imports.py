@@ -14,7 +14,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from .errors import N_, InvalidInput, PortalError, collecting
-from .schedule import Frequency
+from .schedule import PERIODS, Frequency
 from .typed_amounts import read_amount
 
 MOST_ROWS = 5000
@@ -225,7 +225,7 @@ def _count(text: str) -> int:
 
 
 def _frequency(text: str) -> Frequency:
-    if text.casefold() not in list(Frequency):
+    if text.casefold() not in PERIODS:
         raise InvalidInput.at("frequency", N_("Write weekly, biweekly or monthly."))
     return Frequency(text.casefold())
 

@@ -99,7 +99,7 @@ class Plan(Base):
         CheckConstraint(
             "num_installments BETWEEN 1 AND 60 AND num_installments <= total", name="num_installments"
         ),
-        CheckConstraint("frequency IN ('weekly', 'biweekly', 'monthly')", name="frequency"),
+        CheckConstraint("frequency IN ('weekly', 'biweekly', 'monthly', 'own')", name="frequency"),
         CheckConstraint(
             "state IN ('offered', 'active', 'completed', 'declined', 'revoked', 'expired', 'cancelled', "
             "'written_off')",

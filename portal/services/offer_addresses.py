@@ -59,6 +59,8 @@ def correct(session: Session, merchant: Actor, plan_id: UUID, email: str, now: d
         raise NotFound()
     if email == wrong.customer_email:
         raise InvalidInput.at("customer_email", N_("This is the address that the offer was sent to."))
+    own = wrong.frequency == Frequency.OWN
+    lines = plans.installments_of(session, wrong) if own else []
     proposal = Proposal(
         email,
         wrong.description,
@@ -67,6 +69,7 @@ def correct(session: Session, merchant: Actor, plan_id: UUID, email: str, now: d
         wrong.start_date,
         Frequency(wrong.frequency),
         (wrong.last_day - business_date(wrong.created_at, wrong.timezone)).days,
+        lines=tuple((line.amount, line.due_on) for line in lines) or None,
     )
     new_id = offers.offer(session, merchant, proposal, now)
     plan, today = plans.lock_for_merchant(session, merchant, plan_id, now)

@@ -17,7 +17,7 @@ from portal.core.errors import N_, Conflict, InvalidInput, collecting
 from portal.core.ledger import Entry
 from portal.core.payments import spread
 from portal.core.roles import Actor, Origin
-from portal.core.schedule import Frequency, Line, build_schedule
+from portal.core.schedule import Frequency, Line, build_schedule, own_schedule
 from portal.core.states import PlanState
 from portal.core.text import clean_line
 from portal.models import Acceptance, Installment, Merchant, Plan, new_id
@@ -38,6 +38,9 @@ DESCRIPTION_LONGEST = 200
 class Proposal:
     """What a merchant asks for: ``total`` in minor units of its own currency, how many parts, from when, how often.
 
+    With ``lines``, each an amount and its due date, these are the schedule; then ``num_installments`` is their count,
+    ``start_date`` the first of their dates and ``frequency`` own.
+
     The offer can be accepted for ``valid_days`` days after the one on which it is sent, thirty unless given.
     """
 
@@ -50,11 +53,14 @@ class Proposal:
     valid_days: int | None = None
     # What was paid of a plan that is brought over from elsewhere, in minor units.
     paid_before: int | None = None
+    lines: tuple[tuple[int, date], ...] | None = None
 
 
 def preview(merchant: Actor, proposal: Proposal, now: datetime) -> tuple[Line, ...]:
     """The schedule that ``offer`` would write. Raises ``InvalidInput`` naming every field at fault."""
     today = business_date(now, merchant.timezone)
+    if proposal.lines is not None:
+        return own_schedule(proposal.total, merchant.currency, proposal.lines, today)
     return build_schedule(
         proposal.total,
         merchant.currency,

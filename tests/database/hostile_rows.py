@@ -100,7 +100,7 @@ HOSTILE: dict[str, list[Changes]] = {
         {"num_installments": 61},
         {"num_installments": 3, "total": 2},
     ],
-    "ck_plans_frequency": [{"frequency": "daily"}],
+    "ck_plans_frequency": [{"frequency": "daily"}, {"frequency": "Own"}],
     "ck_plans_state": [{"state": "paid"}],
     "ck_plans_acceptance_of_this_plan": [
         lambda row, shop: {"state": "active", "acceptance_id": shop.plan, "accepted_on": TODAY}

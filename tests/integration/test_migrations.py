@@ -253,9 +253,16 @@ def waiting_import(session, shop, ada, plan_id):
         imports.send(session, shop, imports.draft(session, shop, rows, ".", factories.NOW), factories.NOW)
 
 
+def own_lines(session, shop, ada, plan_id):
+    factories.own_offer(
+        session, shop, ada, (4000, factories.TODAY), (6000, factories.TODAY + timedelta(days=9))
+    )
+
+
 @pytest.mark.parametrize(
     ("does", "stays_at", "says"),
     [
+        (own_lines, "0039_own_lines", "There are plans with lines of their own"),
         (waiting_import, "0037_imports", "There are rows of imports that wait"),
         (reversed_payment, "0024_reversals", "There are reversals"),
         (reasoned_refund, "0024_reversals", "There are refunds with a reason"),

@@ -12,7 +12,7 @@ from portal.adapters.gateway import Simulator
 from portal.core.calendar import business_date
 from portal.core.errors import PortalError
 from portal.core.roles import Actor
-from portal.core.schedule import Frequency
+from portal.core.schedule import PERIODS, Frequency
 from portal.services import accounts, daily_run, plans, refunds, rollups
 from portal.services.transaction import unit_of_work
 from tests import factories
@@ -71,7 +71,7 @@ class Story:
                 total=self.random.randint(60, 10**6),
                 parts=self.random.randint(1, 12),
                 first=business_date(at, EAST) + timedelta(days=first),
-                frequency=self.random.choice(list(Frequency)),
+                frequency=self.random.choice(list(PERIODS)),
             )
         )
 

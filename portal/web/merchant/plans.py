@@ -159,7 +159,7 @@ class OfferForm(KeyedForm):
         return actor().currency
 
     def validate_frequency(self, field: SelectField) -> None:
-        if field.data not in list(Frequency):
+        if field.data not in FREQUENCIES:
             raise ValidationError(_("Choose how often from the list."))
 
     def proposal(self) -> Proposal:
@@ -203,12 +203,12 @@ def _copied(plan_id: UUID | None) -> dict[str, Any]:
     if plan_id is None:
         return {}
     plan = listing.get_plan(db.session, actor(), plan_id, now())
-    return {
+    rhythm = {"frequency": plan.frequency} if plan.frequency in FREQUENCIES else {}
+    return rhythm | {
         "customer_email": plan.customer_email,
         "description": plan.description,
         "total_amount": decimal_text(plan.total, plan.currency),
         "num_installments": plan.num_installments,
-        "frequency": plan.frequency,
     }
 
 
