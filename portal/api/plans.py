@@ -59,13 +59,13 @@ class NewPlan(Body):
     num_installments: Count = Field(None, description="Required without `installments`.")
     start_date: Day = Field(
         None,
-        description="When the first installment is due; the others are counted from it. Required without `installments`.",
+        description="The first due date; the others are counted from it. Required without `installments`.",
     )
     frequency: Literal[tuple(PERIODS)] = Field(None, description="Monthly unless given.")
     installments: list[NewLine] = Field(
         None,
         json_schema_extra={"minItems": 1, "maxItems": MAX_INSTALLMENTS},
-        description="Each amount and due date, in order, in place of count, frequency and start. They sum to the total.",
+        description="Each amount and due date, in place of count, frequency and start; they sum to the total.",
     )
     description: text(offers.DESCRIPTION_LONGEST) = Field("", description="What is bought.")
     valid_days: ValidDays = Field(None, description="So many days the customer can answer; 30 unless given.")
