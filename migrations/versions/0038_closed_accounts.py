@@ -33,5 +33,5 @@ def downgrade() -> None:
     if op.get_bind().dialect.name == "sqlite":
         op.execute("ALTER TABLE users DROP COLUMN closed_at")
     else:
-        op.drop_constraint("ck_users_closed_at", "users", type_="check")
+        op.drop_constraint("closed_at", "users", type_="check")
         op.drop_column("users", "closed_at")
