@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import select, update
@@ -59,8 +59,6 @@ def correct(session: Session, merchant: Actor, plan_id: UUID, email: str, now: d
         raise NotFound()
     if email == wrong.customer_email:
         raise InvalidInput.at("customer_email", N_("This is the address that the offer was sent to."))
-    own = wrong.frequency == Frequency.OWN
-    lines = plans.installments_of(session, wrong) if own else []
     proposal = Proposal(
         email,
         wrong.description,
@@ -69,7 +67,7 @@ def correct(session: Session, merchant: Actor, plan_id: UUID, email: str, now: d
         wrong.start_date,
         Frequency(wrong.frequency),
         (wrong.last_day - business_date(wrong.created_at, wrong.timezone)).days,
-        lines=tuple((line.amount, line.due_on) for line in lines) or None,
+        lines=_own_lines(session, wrong),
     )
     new_id = offers.offer(session, merchant, proposal, now)
     plan, today = plans.lock_for_merchant(session, merchant, plan_id, now)
@@ -87,3 +85,10 @@ def correct(session: Session, merchant: Actor, plan_id: UUID, email: str, now: d
         email=email,
     )
     return new_id
+
+
+def _own_lines(session: Session, plan: Plan) -> tuple[tuple[int, date], ...] | None:
+    """The amounts and dates of a plan for which they were chosen one by one."""
+    if plan.frequency != Frequency.OWN:
+        return None
+    return tuple((line.amount, line.due_on) for line in plans.installments_of(session, plan))
