@@ -45,6 +45,7 @@ MAY_CHANGE = {
         "suspended_at",
         "offers_per_day",
         "csv_separator",
+        "second_factor_required_at",
         "account_numbers",
         "created_at",
     },
