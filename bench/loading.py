@@ -103,7 +103,8 @@ def settle_down(session: Session, url: str) -> None:
         rollups.rebuild_rollups(session)
         search_words.rewrite(session)
         session.execute(insert(UserSession).from_select(columns, opened))
-        session.execute(update(Merchant).values(currency_fixed_at=Merchant.created_at))
+        shops = update(Merchant).where(Merchant.user_id.is_not(None))
+        session.execute(shops.values(currency_fixed_at=Merchant.created_at))
     with closing(_unguarded(url)) as connection:
         connection.commit()
         if url.startswith("sqlite"):

@@ -138,12 +138,17 @@ def _find(session: Session, customer: Actor, request: PaymentRequest) -> tuple[U
     )
     found = session.execute(query, {"customer": customer.id, "wanted": wanted}).one_or_none()
     if found is None:
-        of_installment = select(Installment.plan_id).where(Installment.id == request.installment_id)
-        plan_id = request.plan_id or session.scalars(of_installment).one_or_none()
-        if plan_id:
-            refuse_shop(session, customer, plan_id)
-        raise NotFound()
+        raise not_found(session, customer, request)
     return found.merchant_id, found.id, found.test_card
+
+
+def not_found(session: Session, person: Actor, request: PaymentRequest) -> NotFound:
+    """What to raise for a request about another's plan. Raises ``Forbidden`` for one of the shop they work for."""
+    of_installment = select(Installment.plan_id).where(Installment.id == request.installment_id)
+    plan_id = request.plan_id or session.scalars(of_installment).one_or_none()
+    if plan_id:
+        refuse_shop(session, person, plan_id)
+    return NotFound()
 
 
 # Built once: building a statement takes longer than running it.

@@ -67,7 +67,7 @@ def test_a_wrong_password_is_recorded_and_shown_to_the_person(app, session, ada)
     client = app.test_client()
     sign_in(client, ada)
     page = text(client.get("/account/security"))
-    assert "Wrong passwords of the last day" in page and "198.51.100.0/24" in page
+    assert "Last wrong passwords" in page and "198.51.100.0/24" in page
 
 
 def test_a_changed_password_is_told(app, session, ada):

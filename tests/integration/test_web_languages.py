@@ -26,7 +26,7 @@ ENGLISH = '<html lang="en" dir="ltr">'
 # What people typed in these tests, and names that are the same in every language.
 NAMES = re.compile(
     r"\S+@example\.com|\b[A-Z]\w+/\S+|https?://\S+|[0-9a-f-]{36,}|\b[0-9A-Z]{8}(-\d+)?\b"
-    r"|Corner Shop|Other Shop|Ada Buyer|Other Buyer|\bAdmin\b|Oak table|Test Browser"
+    r"|Corner Shop|Other Shop|Ada Buyer|Other Buyer|Key Owner|\bAdmin\b|Oak table|Test Browser"
     r"|Tallystick|English|SHA-256|OpenAPI|\b[A-Z]{3,4}\b|US\$"
 )
 

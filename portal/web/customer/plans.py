@@ -14,7 +14,7 @@ from wtforms import BooleanField
 from wtforms.validators import DataRequired, InputRequired
 
 from portal.core.amendments import AmendmentState
-from portal.core.errors import Conflict
+from portal.core.errors import Conflict, NotFound
 from portal.core.roles import Role
 from portal.extensions import adapters, db, now
 from portal.presentation.activity import timeline_of
@@ -176,7 +176,11 @@ def pay_installment(installment_id: UUID) -> Response:
     # The page's forms name the plan, which spares looking it up; that it is the customer's own is checked in any case.
     plan_id = request.form.get("plan", type=UUID)
     if plan_id is None:
-        plan_id = customer.plan_of_installment(db.session, actor(), installment_id)
+        wanted = PaymentRequest(None, Scope.INSTALLMENT, None, installment_id)
+        try:
+            plan_id = customer.plan_of_installment(db.session, actor(), installment_id)
+        except NotFound:
+            raise payments.not_found(db.session, actor(), wanted) from None
     return _pay(plan_id, Scope.INSTALLMENT, installment_id)
 
 
