@@ -38,6 +38,7 @@ HIDDEN = {
         "/offers/cut",
         "/offers/cut/not-for-me",
         "/undo-email/cut",
+        "/join/cut",
         "/signup/sent",
         "/nothing-here",
         "/styleguide",
