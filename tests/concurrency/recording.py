@@ -1,4 +1,4 @@
-"""Several hands on one plan at once: cash recorded, a part paid by card, a refund, a reversal; then it is compared."""
+"""Cash, a part by card, refund, reversal, write-off and recovery on one plan at once; then it is compared."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from portal.core.payments import Method
 from portal.core.roles import Actor
-from portal.models import IdempotencyKey, Payment, Refund, Reversal
+from portal.models import Event, IdempotencyKey, Payment, Refund, Reversal
 from portal.services import refunds
 from tests import factories
 
@@ -92,6 +92,13 @@ def wishes(session: Session, shop: Actor, number: int, seed: int) -> list[Wish]:
             f"{of_shop}/payments/{cash}/reverse",
             {"amount": "2500", "reason": "Counted again"},
         ),
+        "written off": (shop.email, f"{of_shop}/write-off", {"amount": str(OWED), "reason": "Moved away"}),
+        # As the form is shown once all of that is written off.
+        "recovered": (
+            shop.email,
+            f"{of_shop}/payments/new",
+            owed | received | {"amount": "10.03", "recovery": "y"},
+        ),
     }
     made = [
         Wish(kind, email, plan_id, path, f"{kind}-{seed}-{number}-{attempt * (number % 2)}", fields)
@@ -142,6 +149,8 @@ def done(session: Session) -> Counter[tuple[str, UUID]]:
         "paid a part": (Payment, paid & by_card & (Payment.amount == 2002)),
         "paid the last": (Payment, paid & by_card & (Payment.number > 2) & (Payment.amount != 2002)),
         "refunded": (Refund, Refund.state == "succeeded"),
+        "written off": (Event, Event.kind == "plan_written_off"),
+        "recovered": (Payment, paid & Payment.recovery),
     }
     found: Counter[tuple[str, UUID]] = Counter()
     for kind, (table, condition) in kinds.items():

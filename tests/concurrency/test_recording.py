@@ -1,4 +1,4 @@
-"""Recorded cash, parts paid by card, refunds and reversals of one plan at once, while workers die and so on."""
+"""Cash, parts by card, refunds, reversals, write-off and recovery of one plan at once, while workers die and so on."""
 
 import pytest
 
@@ -18,7 +18,7 @@ ORDINARY = [scenario for scenario in SCENARIOS if not (scenario.kills and scenar
 def test_what_was_answered_is_what_happened(scenario: Scenario, database_url, tmp_path):
     report = run(scenario, PLANS, database_url, tmp_path, PACE)
     assert report.verdict.findings == []
-    assert report.requests == PLANS * 5 * 2
+    assert report.requests == PLANS * 7 * 2
     # On every plan somebody was first.
     assert report.verdict.payments >= PLANS
     assert report.faults or not scenario.faulty

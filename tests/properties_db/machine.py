@@ -64,13 +64,26 @@ class LifeOfPlans(RuleBasedStateMachine):
 
     @initialize(total=st.integers(100, 10**6), parts=st.integers(2, 4), days=st.tuples(DAYS, DAYS, DAYS))
     def begin(self, total: int, parts: int, days: tuple[int, ...]) -> None:
-        """A plan paid in part, one that runs and an offer, so that every rule finds something to do from the start."""
+        """A plan paid in part, one that runs, an offer and a loss, so that every rule finds something to do at once."""
         self.portals.open_shop("UTC", "USD")
         self.portals.sign_up("Ada")
         for each, accepted in zip(days, (True, True, False), strict=True):
             self.offer(0, ADA, total, parts, each, "monthly", accepted)
         for _ in range(2):
             self.pay_well((0, True), "installment", 0)
+        self.lose_a_plan(10_000)
+
+    def lose_a_plan(self, total: int) -> None:
+        """A part recorded, the rest written off and recovered in parts, and one of these did not come in after all."""
+        portals = self.portals
+        self.offer(0, ADA, total, 2, 5, "monthly", accepted=True)
+        plan = portals.model.plans[-1]
+        portals.record(plan, plan.part_of_owed(20), 0, plan.owed, again=False, key=None)
+        portals.write_off(plan, plan.owed, None)
+        lost = sum(line.lost for line in plan.lines)
+        for percent in (60, 60, 40):
+            portals.recover(plan, max(lost * percent // 100, 1), None, None)
+        portals.reverse(plan.payments[1], None)
 
     @precondition(lambda self: len(self.portals.shops) < 3 or BEN not in self.portals.people)
     @rule(
