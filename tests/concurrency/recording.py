@@ -76,10 +76,10 @@ def wishes(session: Session, shop: Actor, number: int, seed: int) -> list[Wish]:
     last = factories.plan_of(session, customer, plan_id, now).installments[-1]
     shown = refunds.preview(session, shop, plan_id, 7000).fingerprint
     of_shop, of_customer = f"/merchant/plans/{plan_id}", f"/customer/plans/{plan_id}"
-    owed = {"owed": str(OWED)}
+    recording, owed = f"{of_shop}/payments/new", {"owed": str(OWED)}
     received = {"amount": "30.01", "method": "cash", "received_on": str(now.date())}
     forms = {
-        "recorded": (shop.email, f"{of_shop}/payments/new", owed | received),
+        "recorded": (shop.email, recording, owed | received),
         "paid a part": (customer.email, f"{of_customer}/amount", owed | {"amount": "20.02"}),
         "paid the last": (
             customer.email,
@@ -94,11 +94,7 @@ def wishes(session: Session, shop: Actor, number: int, seed: int) -> list[Wish]:
         ),
         "written off": (shop.email, f"{of_shop}/write-off", {"amount": str(OWED), "reason": "Moved away"}),
         # As the form is shown once all of that is written off.
-        "recovered": (
-            shop.email,
-            f"{of_shop}/payments/new",
-            owed | received | {"amount": "10.03", "recovery": "y"},
-        ),
+        "recovered": (shop.email, recording, owed | received | {"amount": "10.03", "recovery": "y"}),
     }
     made = [
         Wish(kind, email, plan_id, path, f"{kind}-{seed}-{number}-{attempt * (number % 2)}", fields)
