@@ -51,7 +51,7 @@ UNLINKED = {
     *("merchant_reversals.reverse", "amendments.show"),
     *("static", "health.healthz", "health.readyz", "security_txt.show"),
     *("calendars.feed", "emails.unsubscribe", "customer.card", "customer.pay_amount"),
-    *("invitations.plain", "addresses.confirm", "joining.show"),
+    *("invitations.plain", "addresses.confirm"),
     # Steps in between, to which forms lead.
     *("confirmation.ask", "second_step.ask", "second_factor.activate"),
     # Where the portal has a name: test_passkeys.
