@@ -24,7 +24,8 @@ from .driving import Pace, Report, Scenario, Story
 from .verdict import Verdict, bad_answers, changed_answers, unfinished
 
 PARTS, OWED = 4, 5000
-DONE = {303}
+# The customer's forms answer with the page, those of the shop lead to it.
+DONE = {200, 303}
 # The provider was asked by a worker that died; the settling job finishes it.
 WAITING = {202}
 # Another hand was first: more or less is owed than was shown, or something is being processed.
@@ -97,7 +98,14 @@ def wishes(session: Session, shop: Actor, number: int, seed: int) -> list[Wish]:
         "recovered": (shop.email, recording, owed | received | {"amount": "10.03", "recovery": "y"}),
     }
     made = [
-        Wish(kind, email, plan_id, path, f"{kind}-{seed}-{number}-{attempt * (number % 2)}", fields)
+        Wish(
+            kind,
+            email,
+            plan_id,
+            path,
+            f"{kind.replace(' ', '-')}-{seed}-{number}-{attempt * (number % 2)}",
+            fields,
+        )
         for kind, (email, path, fields) in forms.items()
         for attempt in range(2)
     ]
