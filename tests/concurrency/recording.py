@@ -24,6 +24,8 @@ from .driving import Pace, Report, Scenario, Story
 from .verdict import Verdict, bad_answers, changed_answers, unfinished
 
 PARTS, OWED = 4, 5000
+REVERSED = {"amount": "2500", "reason": "Counted again"}
+RECOVERED = {"amount": "10.03", "recovery": "y"}
 # The customer's forms answer with the page, those of the shop lead to it.
 DONE = {200, 303}
 # The provider was asked by a worker that died; the settling job finishes it.
@@ -77,10 +79,10 @@ def wishes(session: Session, shop: Actor, number: int, seed: int) -> list[Wish]:
     last = factories.plan_of(session, customer, plan_id, now).installments[-1]
     shown = refunds.preview(session, shop, plan_id, 7000).fingerprint
     of_shop, of_customer = f"/merchant/plans/{plan_id}", f"/customer/plans/{plan_id}"
-    recording, owed = f"{of_shop}/payments/new", {"owed": str(OWED)}
+    owed = {"owed": str(OWED)}
     received = {"amount": "30.01", "method": "cash", "received_on": str(now.date())}
     forms = {
-        "recorded": (shop.email, recording, owed | received),
+        "recorded": (shop.email, f"{of_shop}/payments/new", owed | received),
         "paid a part": (customer.email, f"{of_customer}/amount", owed | {"amount": "20.02"}),
         "paid the last": (
             customer.email,
@@ -88,29 +90,23 @@ def wishes(session: Session, shop: Actor, number: int, seed: int) -> list[Wish]:
             {"plan": str(plan_id), "amount": "2500"},
         ),
         "refunded": (shop.email, f"{of_shop}/refund", {"amount": "70", "preview": shown, "handed_back": "y"}),
-        "reversed": (
-            shop.email,
-            f"{of_shop}/payments/{cash}/reverse",
-            {"amount": "2500", "reason": "Counted again"},
-        ),
+        "reversed": (shop.email, f"{of_shop}/payments/{cash}/reverse", REVERSED),
         "written off": (shop.email, f"{of_shop}/write-off", {"amount": str(OWED), "reason": "Moved away"}),
         # As the form is shown once all of that is written off.
-        "recovered": (shop.email, recording, owed | received | {"amount": "10.03", "recovery": "y"}),
+        "recovered": (shop.email, f"{of_shop}/payments/new", owed | received | RECOVERED),
     }
     made = [
-        Wish(
-            kind,
-            email,
-            plan_id,
-            path,
-            f"{kind.replace(' ', '-')}-{seed}-{number}-{attempt * (number % 2)}",
-            fields,
-        )
+        Wish(kind, email, plan_id, path, key_of(kind, seed, number, attempt), fields)
         for kind, (email, path, fields) in forms.items()
         for attempt in range(2)
     ]
     random.Random(seed + number).shuffle(made)
     return made
+
+
+def key_of(kind: str, seed: int, number: int, attempt: int) -> str:
+    """Without a space, which no key may have."""
+    return f"{kind.replace(' ', '-')}-{seed}-{number}-{attempt * (number % 2)}"
 
 
 def judge(session: Session, log: list[Answer], faulty: bool) -> Verdict:
