@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,11 +12,12 @@ from apiflask import APIBlueprint
 from flask import Response, jsonify
 from flask.typing import ResponseReturnValue
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.orm import Session
 
 from portal.core.amendments import AmendmentState
 from portal.core.errors import N_, Conflict
 from portal.core.payments import REASON_LONGEST
-from portal.core.roles import Permission, Role
+from portal.core.roles import Actor, Permission, Role
 from portal.core.schedule import MAX_INSTALLMENTS
 from portal.extensions import db, now
 from portal.queries import listing
@@ -127,12 +129,7 @@ def accept(plan_id: UUID, number: int, json_data: Nothing) -> ResponseReturnValu
 @either_party
 def decline(plan_id: UUID, number: int, json_data: Nothing) -> ResponseReturnValue:
     """Decline the dates that the other side proposed"""
-
-    def act() -> int:
-        amendments.decline(db.session, actor(), plan_id, number, now())
-        return number
-
-    return _once(plan_id, AmendmentAnswer(plan_id, number, "decline"), act)
+    return _end(AmendmentAnswer(plan_id, number, "decline"), amendments.decline)
 
 
 @bp.post("/<int:number>/withdraw/")
@@ -149,12 +146,19 @@ def decline(plan_id: UUID, number: int, json_data: Nothing) -> ResponseReturnVal
 @either_party
 def withdraw(plan_id: UUID, number: int, json_data: Nothing) -> ResponseReturnValue:
     """Withdraw what you proposed"""
+    return _end(AmendmentAnswer(plan_id, number, "withdraw"), amendments.withdraw)
+
+
+def _end(
+    answer: AmendmentAnswer, end: Callable[[Session, Actor, UUID, int, datetime], None]
+) -> dict[str, Any]:
+    """End an open amendment without putting it in force."""
 
     def act() -> int:
-        amendments.withdraw(db.session, actor(), plan_id, number, now())
-        return number
+        end(db.session, actor(), answer.plan_id, answer.number, now())
+        return answer.number
 
-    return _once(plan_id, AmendmentAnswer(plan_id, number, "withdraw"), act)
+    return _once(answer.plan_id, answer, act)
 
 
 def _once(plan_id: UUID, request: Proposal | AmendmentAnswer, act: Callable[[], int]) -> dict[str, Any]:

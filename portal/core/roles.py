@@ -49,7 +49,7 @@ PERMISSIONS: dict[MemberRole, frozenset[Permission]] = {
 }
 
 # What a view asks for: a permission in the shop, or to be of some kind. ``Role.MERCHANT`` is any member of a shop, who
-# may read; ``Role.CUSTOMER`` is everybody but the admins, since whoever sells may buy elsewhere.
+# may read; ``Role.CUSTOMER`` is everybody but the admins, since a person who sells may buy elsewhere.
 Need = Role | Permission
 
 

@@ -1,7 +1,7 @@
 """How the texts of a plan, and what is typed into a search, become the same words on every engine.
 
-A folded word stands after two spaces, so that a search of one or two letters, which find the beginning of a word, has
-the three characters that an index of trigrams needs. Signs of scripts without spaces are words of their own.
+A folded word stands after two spaces, so that a search of one or two characters, which find the beginning of a word,
+has the three that an index of trigrams needs. Signs of scripts without spaces are words of their own.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ BETWEEN = "\n"
 _WHOLE = 3
 
 _APOSTROPHES = dict.fromkeys(map(ord, "'’‘‛`´ʼʻʹ′＇׳"))
-# Letters that people type in two ways, and that Unicode does not take apart.
+# Characters that people type in two ways, and that Unicode does not take apart.
 _SAME = str.maketrans(
     {
         "ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th",

@@ -94,7 +94,7 @@ def undo(session: Session, link_id: UUID | None, now: datetime) -> tuple[UUID, i
     later = UserToken.purpose == Purpose.UNDO_EMAIL, UserToken.created_at >= link.created_at
     session.execute(delete(UserToken).where(UserToken.user_id == user.id, UserToken.id != link.id, *later))
     before = user.email
-    # Whoever was invited to the address meanwhile, or signed up with it and proved nothing.
+    # The account of somebody who was invited to the address, or signed up with it, and proved nothing.
     closing.give_way(session, link.email, now)
     _set(session, user, link.email, now)
     accounts.end_access(session, user)

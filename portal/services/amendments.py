@@ -193,7 +193,7 @@ def expire(
 
 
 def _expire(session: Session, plan: Plan, amendment: Amendment, now: datetime) -> None:
-    """Whoever proposed it gets an email."""
+    """The side that proposed it gets an email."""
     contact = plan.shop_contact
     open_amendments.end(session, plan, amendment, AmendmentState.EXPIRED, now)
     kind, to = (

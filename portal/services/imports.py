@@ -217,7 +217,7 @@ def _offer(session: Session, find_member: FindMember, row: ImportRow, now: datet
     ).one()
     member = find_member(session, created_by, row.merchant_id)
     if member is None or Permission.OFFER not in member.permissions:
-        raise Forbidden(N_("Whoever sent this import can no longer send offers for the shop."))
+        raise Forbidden(N_("The member who sent this import can no longer send offers for the shop."))
     if member.currency != wanted.currency:
         raise Conflict(N_("Your shop's currency has changed meanwhile. Check the amounts and send again."))
     row.plan_id = offers.offer(session, member, _proposal(wanted), now)
