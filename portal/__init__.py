@@ -61,6 +61,7 @@ from .web.merchant import (
     write_offs,
 )
 from .web.shared import agreements, amendments, documents, health, landing, security_txt
+from .web.words import LanguageEnvironment
 
 # The pages by audience; each module has its blueprint as ``bp``.
 BLUEPRINTS = (
@@ -101,9 +102,15 @@ BLUEPRINTS = (
 )
 
 
+class Portal(APIFlask):
+    """A Flask application whose templates are drawn in the reader's language."""
+
+    jinja_environment = LanguageEnvironment
+
+
 def create_app(settings: dict[str, Any]) -> Flask:
     """The portal with these settings, as ``config.load_settings`` gives them."""
-    app = APIFlask(
+    app = Portal(
         __name__,
         title="Tallystick",
         version="1",

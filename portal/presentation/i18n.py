@@ -1,4 +1,4 @@
-"""Whole numbers on pages in the reader's digits, alone (``|number``) and inside sentences; leaves all else as it is."""
+"""The sentences of the program's code in the reader's language, with whole numbers in the reader's digits."""
 
 from __future__ import annotations
 
@@ -6,11 +6,7 @@ from typing import Any
 
 from babel import Locale
 from babel.support import NullTranslations
-from flask import Flask
 from flask_babel import Domain, get_locale
-from jinja2 import pass_eval_context
-from jinja2.nodes import EvalContext
-from markupsafe import Markup
 
 from portal.core.errors import PortalError
 from portal.extensions import babel
@@ -30,7 +26,7 @@ class Translations(Domain):
         locale = get_locale()
         if locale is None:
             return super().get_translations()
-        name = _name(locale)
+        name = name_of(locale)
         if name not in self._found:
             self._found[name] = super().get_translations()
         return self._found[name]
@@ -47,15 +43,13 @@ class Translations(Domain):
 sentences = Translations()
 
 
-def init_app(app: Flask) -> None:
+def init_app() -> None:
     babel.domain_instance = sentences
-    app.jinja_env.globals.update(_=translate, gettext=translate, ngettext=translate_plural)
-    app.jinja_env.filters["number"] = number
 
 
 def language() -> str:
     """The reader's language as the formats name it, with the digits where they are chosen."""
-    return _name(get_locale())
+    return name_of(get_locale())
 
 
 def error_text(error: PortalError) -> str:
@@ -73,28 +67,10 @@ def number(value: Any) -> Any:
     return formats.digits(str(value), language()) if type(value) is int else value
 
 
-def _name(locale: Locale) -> str:
+def name_of(locale: Locale) -> str:
     """As ``str(locale)``, but quicker, for languages that have no script or variant of their own."""
     return f"{locale.language}_{locale.territory}" if locale.territory else locale.language
 
 
 def _numbers(values: dict[str, Any]) -> dict[str, Any]:
     return {name: number(value) for name, value in values.items()}
-
-
-# The gettext functions of templates: like Jinja's newstyle ones, but faster.
-
-
-@pass_eval_context
-def translate(context: EvalContext, words: str, **values: Any) -> str:
-    return _safe(context, sentences.get_translations().ugettext(words)) % _numbers(values)
-
-
-@pass_eval_context
-def translate_plural(context: EvalContext, singular: str, plural: str, num: int, **values: Any) -> str:
-    words = _safe(context, sentences.get_translations().ungettext(singular, plural, num))
-    return words % _numbers({"num": num} | values)
-
-
-def _safe(context: EvalContext, words: str) -> str:
-    return Markup(words) if context.autoescape else words  # noqa: S704

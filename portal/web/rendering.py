@@ -1,27 +1,20 @@
-"""How pages are drawn: filters for money and dates, the navigation, and one answer for page and fragment alike."""
+"""How pages are drawn: what each needs, the navigation, and one answer for page and fragment alike."""
 
 from __future__ import annotations
 
 import json
-import re
-from datetime import date, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
 from flask import Flask, Response, flash, make_response, render_template, url_for
-from flask_babel import get_locale, ngettext
+from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_login import current_user
 from htmx_flask import request
-from markupsafe import Markup
 
-from portal.core.accounts import shown_email
-from portal.core.errors import N_
 from portal.core.roles import Actor, Permission, Role
-from portal.presentation import formats, i18n
+from portal.presentation import i18n
 from portal.presentation.activity import email_name
-from portal.presentation.i18n import language
 from portal.presentation.methods import method_name
 from portal.presentation.roles import role_name
 
@@ -55,52 +48,10 @@ NAVIGATION = {
 # What a member needs for an entry; without it the page is refused.
 NEEDED = {"merchant.settings": Permission.SETTINGS}
 
-# The tint and the word of every state that a badge shows.
-STATES = {
-    "offered": ("info", N_("Offered")),
-    "active": ("good", N_("Active")),
-    "overdue": ("bad", N_("Overdue")),
-    "completed": ("good", N_("Completed")),
-    "declined": ("plain", N_("Declined")),
-    "revoked": ("plain", N_("Revoked")),
-    "expired": ("plain", N_("Expired")),
-    "cancelled": ("plain", N_("Cancelled")),
-    "written_off": ("bad", N_("Written off")),
-    "pending": ("plain", N_("Pending")),
-    "late": ("bad", N_("Late")),
-    "paid": ("good", N_("Paid")),
-    "processing": ("warn", N_("Processing")),
-    "succeeded": ("good", N_("Succeeded")),
-    "reversed": ("bad", N_("Reversed")),
-    "failed": ("bad", N_("Failed")),
-    "queued": ("info", N_("Queued")),
-    "sent": ("good", N_("Sent")),
-    "faulty": ("bad", N_("With a fault")),
-    "repeated": ("plain", N_("Sent before")),
-    "ready": ("info", N_("Ready to send")),
-    "waiting": ("warn", N_("Waiting")),
-    "refused": ("bad", N_("Refused")),
-    "proposed": ("info", N_("Proposed")),
-    "in_force": ("good", N_("In force")),
-    "withdrawn": ("plain", N_("Withdrawn")),
-}
-
-LONGEST_UNBROKEN = 30
-
 
 def init_app(app: Flask) -> None:
     guards.init_app(app)
-    i18n.init_app(app)
-    app.add_template_filter(_address, "address")
-    app.add_template_filter(_money, "money")
-    app.add_template_filter(_percent, "percent")
-    app.add_template_filter(_day, "day")
-    app.add_template_filter(_near_day, "nearday")
-    app.add_template_filter(_short_day, "shortday")
-    app.add_template_filter(_moment, "moment")
-    app.add_template_filter(_distance, "distance")
-    app.add_template_filter(_span, "span")
-    app.add_template_filter(_state, "state")
+    i18n.init_app()
     app.add_template_filter(method_name, "method")
     app.add_template_filter(email_name, "email_name")
     app.add_template_filter(role_name, "role_name")
@@ -174,49 +125,3 @@ def _language_context() -> dict[str, Any]:
         "this_page": languages.this_page(),
         "new_key": new_key,
     }
-
-
-def _state(status: str) -> tuple[str, str]:
-    """A state's tint and word; one that is not known is shown as it is."""
-    kind, word = STATES.get(status, ("plain", ""))
-    return kind, _(word) if word else status
-
-
-def _money(amount: int, currency: str) -> str:
-    return formats.money(amount, currency, language())
-
-
-def _percent(rate: Decimal) -> str:
-    return formats.percent(rate, language())
-
-
-def _day(day: date) -> str:
-    return formats.day(day, language())
-
-
-def _near_day(day: date, today: date) -> str:
-    return formats.near_day(day, today, language())
-
-
-def _short_day(day: date) -> str:
-    return formats.short_day(day, language())
-
-
-def _moment(instant: datetime, zone: str = "UTC") -> str:
-    return formats.moment(instant, zone, language())
-
-
-def _distance(day: date, today: date) -> str:
-    return formats.distance(day, today, _, ngettext)
-
-
-def _span(length: timedelta) -> str:
-    return formats.span(length, language())
-
-
-def _address(stored: str) -> str | Markup:
-    """An address as people write it; one too long for a phone's line may break after @ and before each full stop."""
-    shown = shown_email(stored)
-    if "@" not in shown or len(shown) <= LONGEST_UNBROKEN:
-        return shown
-    return Markup("<wbr>").join(re.split(r"(?<=@)|(?=\.)", shown))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from config import load_settings
-from portal.web.rendering import STATES
+from portal.web.words import STATES
 
 pytestmark = pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
 

@@ -21,7 +21,7 @@ from portal.queries.agreements import Agreement
 from portal.queries.read_models import InstallmentView, PlanView
 from portal.queries.timeline import PaymentView, ReceiptLine, RefundView
 from portal.web.guards import actor, requires
-from portal.web.rendering import STATES
+from portal.web.words import STATES
 
 bp = Blueprint("documents", __name__)
 

@@ -12,7 +12,7 @@ from portal.presentation import formats
 from portal.web.charts import Chart, Point, Value
 from portal.web.guards import public
 from portal.web.merchant.figures import Change, Choice
-from portal.web.rendering import STATES
+from portal.web.words import STATES
 
 # This page is for developers, so its words are plain English and no translator meets them.
 WORDS = {
