@@ -4,6 +4,8 @@
 PYTHON ?=
 VENV := .venv
 RUN := $(VENV)/bin/python -m
+# Tests start the program hundreds of times: Python keeps what it compiled, whatever the environment says.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup requirements run test torture fuzz bench check audit format browser tools screenshots translations up down build logs
