@@ -20,9 +20,9 @@ from . import (
     http_origins,
     logs,
 )
-from .adapters.gateway import Simulator
 from .adapters.mailer import LoggingMailer, SmtpMailer
 from .adapters.passwords import Passwords
+from .adapters.payments.simulator import Simulator
 from .adapters.signing import derived_key
 from .database import engine_options
 from .extensions import Adapters, babel, csrf, db, htmx, limiter, login_manager, migrate

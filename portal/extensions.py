@@ -18,9 +18,9 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session
 
 from .adapters import rate_limits
-from .adapters.gateway import Gateway
 from .adapters.mailer import Mailer
 from .adapters.passwords import Passwords
+from .adapters.payments import Gateway
 from .core.networks import subscriber_of
 from .database import engine_options
 from .http_compression import MaskedCSRFProtect

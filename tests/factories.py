@@ -13,8 +13,9 @@ from flask import Flask
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from portal.adapters.gateway import Gateway, Simulator
 from portal.adapters.passwords import Passwords
+from portal.adapters.payments import Gateway
+from portal.adapters.payments.simulator import Simulator
 from portal.core.payments import Method
 from portal.core.roles import Actor, Origin, Role
 from portal.core.schedule import Frequency

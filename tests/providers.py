@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from uuid import UUID
 
-from portal.adapters.gateway import Charge, Outcome, RefundRequest, Simulator
+from portal.adapters.payments import Charge, Outcome, RefundRequest, Settled
+from portal.adapters.payments.simulator import Simulator
 
 
 class Provider(Simulator):
@@ -16,18 +17,18 @@ class Provider(Simulator):
         self.given_back: dict[UUID, int] = {}
         self.declining = declining
 
-    def charge(self, charge: Charge) -> Outcome:
+    def begin(self, charge: Charge) -> Settled:
         self.charged[charge.reference] = charge.amount
-        return super().charge(charge)
+        return super().begin(charge)
 
-    def find(self, charge: Charge) -> Outcome | None:
-        return super().find(charge) if charge.reference in self.charged else None
+    def get(self, charge: Charge) -> Outcome | None:
+        return super().get(charge) if charge.reference in self.charged else None
 
     def refund(self, back: RefundRequest) -> Outcome | None:
         self.given_back[back.reference] = 0 if back.charge in self.declining else back.amount
-        return self.find_refund(back)
+        return self.get_refund(back)
 
-    def find_refund(self, back: RefundRequest) -> Outcome | None:
+    def get_refund(self, back: RefundRequest) -> Outcome | None:
         if back.reference not in self.given_back:
             return None
         return Outcome.SUCCEEDED if self.given_back[back.reference] else Outcome.DECLINED
@@ -44,7 +45,7 @@ class Crash(BaseException):
 
 
 class CrashBeforeTheCall(Provider):
-    def charge(self, charge: Charge) -> Outcome:
+    def begin(self, charge: Charge) -> Settled:
         raise Crash
 
     def refund(self, back: RefundRequest) -> Outcome:
@@ -52,8 +53,8 @@ class CrashBeforeTheCall(Provider):
 
 
 class CrashAfterTheCall(Provider):
-    def charge(self, charge: Charge) -> Outcome:
-        super().charge(charge)
+    def begin(self, charge: Charge) -> Settled:
+        super().begin(charge)
         raise Crash
 
     def refund(self, back: RefundRequest) -> Outcome:

@@ -13,8 +13,8 @@ from dateutil.relativedelta import relativedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.adapters.gateway import Simulator, TestCard
 from portal.adapters.mailer import Email
+from portal.adapters.payments.simulator import Simulator, TestCard
 from portal.core.calendar import REMINDERS_FROM, business_date, instant_of, local_time
 from portal.core.roles import Actor, Origin, Role
 from portal.models import MemberInvitation

@@ -10,7 +10,7 @@ from sqlalchemy import delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from portal.adapters.gateway import TestCard
+from portal.adapters.payments.simulator import TestCard
 from portal.core import accounts as rules
 from portal.core.calendar import is_time_zone
 from portal.core.errors import N_, Conflict, InvalidInput, NotFound, collecting

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import Row, bindparam, func, select, update
 from sqlalchemy.orm import Session, aliased
 
-from portal.adapters.gateway import Charge, Gateway, Outcome, call_provider
+from portal.adapters.payments import Charge, Gateway, Outcome, call_provider
 from portal.core.ledger import Balance, Entry
 from portal.core.states import PaymentState, PlanState, transition
 from portal.models import Installment, Payment, Plan
@@ -105,7 +105,7 @@ def settle_pending(
 
     def ask_and_settle(row: Row[*tuple[Any, ...]]) -> Answer:
         charge = Charge(row.id, row.amount, row.currency, row.test_card)
-        outcome = call_provider(gateway.find, charge) or call_provider(gateway.charge, charge)
+        outcome = call_provider(gateway.get, charge) or call_provider(gateway.begin, charge).outcome
         return settle(session, row.merchant_id, row.plan_id, row.id, outcome, now, later=True)
 
     settled, still_waiting = settle_each(session, waiting, ask_and_settle)

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from portal.adapters.gateway import Charge, Gateway, ProviderUnavailable, call_provider
+from portal.adapters.payments import Charge, Gateway, ProviderUnavailable, call_provider
 from portal.core.calendar import business_date
 from portal.core.errors import N_, Busy, Conflict, NotFound
 from portal.core.payments import Method, check_part, spread
@@ -70,8 +70,8 @@ def pay(
         return begun
     merchant_id, plan_id, charge = begun
     try:
-        outcome = call_provider(gateway.charge, charge)
-        return settle(session, merchant_id, plan_id, charge.reference, outcome, now)
+        begun_there = call_provider(gateway.begin, charge)
+        return settle(session, merchant_id, plan_id, charge.reference, begun_there.outcome, now)
     except (ProviderUnavailable, Busy):
         # The settling job finishes the payment.
         return Answer("processing", charge.reference, plan_id, charge.amount, charge.currency)

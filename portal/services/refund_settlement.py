@@ -11,7 +11,7 @@ from uuid import UUID, uuid5
 from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
-from portal.adapters.gateway import Gateway, Outcome, RefundRequest, call_provider
+from portal.adapters.payments import Gateway, Outcome, RefundRequest, call_provider
 from portal.core.allocation import Return, Split
 from portal.core.ledger import Entry
 from portal.core.states import PaymentState
@@ -97,7 +97,7 @@ def refund_requests(session: Session, merchant_id: UUID, refund_id: UUID) -> dic
 def ask_each(gateway: Gateway, asked: dict[UUID, RefundRequest], *, again: bool) -> dict[UUID, Outcome]:
     """The outcomes by payment; ``again`` looks for an earlier refund first. Raises ``ProviderUnavailable``."""
     return {
-        payment: (call_provider(gateway.find_refund, back) if again else None)
+        payment: (call_provider(gateway.get_refund, back) if again else None)
         or call_provider(gateway.refund, back)
         for payment, back in asked.items()
     }

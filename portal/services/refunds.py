@@ -13,7 +13,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from portal.adapters.gateway import Gateway, ProviderUnavailable
+from portal.adapters.payments import Gateway, ProviderUnavailable
 from portal.core.allocation import OwedPart, PaidPart, Split, allocate_refund, refundable
 from portal.core.errors import N_, Busy, Conflict, InvalidInput
 from portal.core.ledger import Entry

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
-from portal.adapters.gateway import ProviderUnavailable
+from portal.adapters.payments import ProviderUnavailable
 
 from .transaction import rollback_safely
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy
 
-from portal.adapters.gateway import Simulator
+from portal.adapters.payments.simulator import Simulator
 from portal.extensions import now
 from portal.models import Acceptance, Payment
 from portal.services import payment_settlement

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 import sqlalchemy
 
-from portal.adapters.gateway import Simulator
+from portal.adapters.payments.simulator import Simulator
 from portal.core.money import decimal_text
 from portal.extensions import now
 from portal.models import Acceptance

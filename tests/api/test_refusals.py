@@ -7,7 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from portal.adapters.gateway import Outcome, Simulator
+from portal.adapters.payments import Outcome
+from portal.adapters.payments.simulator import Simulator
 from portal.api import examples
 from portal.api.answers import INSTALLMENT_ID
 from tests import factories

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session
 
 from config import load_settings
-from portal.adapters.gateway import Simulator
+from portal.adapters.payments.simulator import Simulator
 from portal.database import engine_options
 from portal.services import payment_settlement, refund_settlement
 from tests.databases import environment

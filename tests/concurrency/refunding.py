@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.adapters.gateway import Simulator, TestCard
+from portal.adapters.payments.simulator import Simulator, TestCard
 from portal.core.money import decimal_text
 from portal.core.roles import Actor
 from portal.models import IdempotencyKey, Refund

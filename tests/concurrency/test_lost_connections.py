@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy
 from flask import after_this_request
 
-from portal.adapters.gateway import Simulator
+from portal.adapters.payments.simulator import Simulator
 from portal.extensions import db, now
 from portal.services import payment_settlement, refund_settlement, refunds
 from tests import factories

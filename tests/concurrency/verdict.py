@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from portal.adapters.gateway import TestCard
+from portal.adapters.payments.simulator import TestCard
 from portal.models import IdempotencyKey, Installment, Payment, Refund
 from portal.models.ledger import Posting
 from tests import factories

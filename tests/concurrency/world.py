@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from portal.adapters.gateway import TestCard
+from portal.adapters.payments.simulator import TestCard
 from tests import factories
 
 SHOPS = 2

@@ -17,7 +17,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import Insert
 
-from portal.adapters.gateway import Simulator
+from portal.adapters.payments.simulator import Simulator
 from portal.models import Amendment, Base, Event, Import, Installment, Message, Payment, Plan, Refund, new_id
 from portal.services import open_amendments, refunds
 from portal.services.transaction import unit_of_work

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from config import load_settings
 from portal import create_app
-from portal.adapters.gateway import Simulator
+from portal.adapters.payments.simulator import Simulator
 from portal.core.roles import PORTAL_ID
 from portal.extensions import db
 from portal.models import (

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from portal.adapters.gateway import ProviderUnavailable, Simulator
+from portal.adapters.payments import ProviderUnavailable
+from portal.adapters.payments.simulator import Simulator
 from portal.extensions import now
 from portal.services import payment_settlement, refund_settlement, refunds
 from tests import factories
@@ -25,7 +26,7 @@ class Breaking(Simulator):
     def __init__(self, failure):
         self.failure = failure
 
-    def charge(self, charge):
+    def begin(self, charge):
         raise self.failure
 
     def refund(self, request):
@@ -35,10 +36,10 @@ class Breaking(Simulator):
 class Gone(Breaking):
     """Nor can it be asked what became of anything."""
 
-    def find(self, charge):
+    def get(self, charge):
         raise self.failure
 
-    def find_refund(self, request):
+    def get_refund(self, request):
         raise self.failure
 
 
@@ -138,10 +139,10 @@ def test_a_provider_that_stays_silent_is_asked_again_and_one_payment_does_not_ho
     pay(session, ada, talking)
 
     class Moody(Simulator):
-        def find(self, charge):
+        def get(self, charge):
             if charge.reference == reference:
                 raise ProviderUnavailable
-            return super().find(charge)
+            return super().get(charge)
 
     assert payment_settlement.settle_pending(session, Moody(), NOW + SOON) == {"settled": 1, "waiting": 1}
     assert [plan_of(session, ada, plan_id).state for plan_id in (silent, talking)] == ["active", "completed"]

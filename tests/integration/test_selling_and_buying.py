@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
-from portal.adapters.gateway import Simulator
+from portal.adapters.payments.simulator import Simulator
 from portal.core.errors import Forbidden, InvalidInput, NotFound
 from portal.core.roles import Role
 from portal.extensions import now

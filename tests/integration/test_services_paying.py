@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from portal.adapters.gateway import Simulator
+from portal.adapters.payments.simulator import Simulator
 from portal.core.errors import Conflict, Forbidden, NotFound
 from portal.models import Event, Message, Payment
 from portal.models.ledger import Posting

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from portal.adapters.gateway import Outcome, Simulator
+from portal.adapters.payments import Outcome
+from portal.adapters.payments.simulator import Simulator
 from portal.core.errors import Conflict
 from portal.models import Event, Message, Payment
 from portal.services import payment_settlement
@@ -52,7 +53,7 @@ def test_a_payment_that_is_declined_later_is_freed_and_told_by_mail(session, sho
     payment_id = pay(session, ada, plan_id).payment_id
 
     class Declining(Simulator):
-        def find(self, charge):
+        def get(self, charge):
             return Outcome.INSUFFICIENT_FUNDS
 
     payment_settlement.settle_pending(session, Declining(), SOON)

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from portal.adapters.gateway import Simulator
+from portal.adapters.payments.simulator import Simulator
 from portal.core.errors import Conflict, KeyReused
 from portal.models import IdempotencyKey
 from portal.services import daily_run, payment_settlement, payments

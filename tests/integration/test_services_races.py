@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from portal.adapters.gateway import Simulator
+from portal.adapters.payments.simulator import Simulator
 from portal.core.errors import Conflict, InvalidInput
 from portal.core.roles import Role
 from portal.models import Event, Installment, Payment, User

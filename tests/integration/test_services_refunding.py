@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
-from portal.adapters.gateway import Simulator
+from portal.adapters.payments.simulator import Simulator
 from portal.core.errors import Conflict, Forbidden, InvalidInput, NotFound
 from portal.models import Event, Installment, Message, Refund
 from portal.models.ledger import Posting

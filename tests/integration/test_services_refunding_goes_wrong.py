@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from portal.adapters.gateway import Outcome, Simulator
+from portal.adapters.payments import Outcome
+from portal.adapters.payments.simulator import Simulator
 from portal.core.errors import Conflict, KeyReused
 from portal.models import Event, Message, Refund
 from portal.models.ledger import Posting

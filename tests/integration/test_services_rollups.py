@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from portal.adapters.gateway import Simulator
+from portal.adapters.payments.simulator import Simulator
 from portal.models import CohortRollup, DueRollup, Installment, PostedRollup
 from portal.models.rollups import MetricDelta
 from portal.queries import metrics

@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 
-from portal.adapters.gateway import Simulator
+from portal.adapters.payments.simulator import Simulator
 from portal.queries import customer as customer_queries
 from portal.queries import listing, metrics
 from portal.queries import merchant as merchant_queries

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from portal.adapters.gateway import Simulator
+from portal.adapters.payments.simulator import Simulator
 from portal.core.errors import Conflict
 from portal.extensions import now
 from portal.models import Event, Merchant, Message, Reminder

@@ -7,7 +7,7 @@ import re
 import pytest
 from sqlalchemy import text
 
-from portal.adapters import gateway
+from portal.adapters.payments import simulator
 from portal.core.roles import Role
 from portal.queries import admin
 from portal.services import accounts, job_runs, outbox
@@ -69,7 +69,7 @@ def test_a_fresh_portal_has_words_for_what_is_empty(visit):
 
 def test_the_overview_counts(visit, session, plan_id, ada, shop):
     factories.offered_plan(session, shop, "invited@example.com")
-    factories.choose_card(session, ada, gateway.TestCard.TIMES_OUT)
+    factories.choose_card(session, ada, simulator.TestCard.TIMES_OUT)
     factories.pay(session, ada, plan_id, 2)
     with unit_of_work(session):
         job_runs.record(session, "run_day", NOW.date(), NOW, NOW, {"marked": 3})
@@ -205,7 +205,7 @@ def test_a_email_is_shown_as_it_would_go_out_and_then_as_it_went(app, visit, ses
 
 
 def test_the_audit_trail_has_words_for_everything_that_happened(client, visit, session, shop, ada, plan_id):
-    factories.choose_card(session, ada, gateway.TestCard.DECLINED)
+    factories.choose_card(session, ada, simulator.TestCard.DECLINED)
     factories.pay(session, ada, plan_id, 2)
     with unit_of_work(session):
         accounts.change_shop(session, shop, "Corner", "a@example.com", "UTC", NOW)

@@ -11,7 +11,7 @@ from icalendar import Calendar
 from sqlalchemy import select
 
 from portal.adapters import calendar_tokens
-from portal.adapters.gateway import Simulator
+from portal.adapters.payments.simulator import Simulator
 from portal.extensions import now
 from portal.models import User
 from portal.queries import admin

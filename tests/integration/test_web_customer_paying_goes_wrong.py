@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import func, select
 
-from portal.adapters.gateway import TestCard as Card
+from portal.adapters.payments.simulator import TestCard as Card
 from portal.extensions import now
 from portal.models import Payment
 from tests import factories

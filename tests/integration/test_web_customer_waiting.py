@@ -9,8 +9,9 @@ from html import unescape
 
 import pytest
 
-from portal.adapters.gateway import Charge, Outcome, Simulator
-from portal.adapters.gateway import TestCard as Card
+from portal.adapters.payments import Charge, Outcome
+from portal.adapters.payments.simulator import Simulator
+from portal.adapters.payments.simulator import TestCard as Card
 from portal.extensions import now
 from portal.services import payment_settlement
 from tests import factories
@@ -22,7 +23,7 @@ HTMX = {"HX-Request": "true"}
 class Declining(Simulator):
     """A provider whose late answer is no."""
 
-    def find(self, charge: Charge) -> Outcome:
+    def get(self, charge: Charge) -> Outcome:
         return Outcome.DECLINED
 
 

@@ -8,8 +8,8 @@ from datetime import timedelta
 import pypdf
 import pytest
 
-from portal.adapters.gateway import Simulator
-from portal.adapters.gateway import TestCard as Card
+from portal.adapters.payments.simulator import Simulator
+from portal.adapters.payments.simulator import TestCard as Card
 from portal.extensions import now
 from portal.services import refunds
 from tests import factories

@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
-from portal.adapters.gateway import Simulator
+from portal.adapters.payments.simulator import Simulator
 from portal.core.roles import Actor
 from portal.extensions import db, now
 from portal.models import Installment, Payment, Plan, new_id

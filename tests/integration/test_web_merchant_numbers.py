@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from portal.adapters.gateway import Simulator
+from portal.adapters.payments.simulator import Simulator
 from portal.core.periods import Period
 from portal.extensions import now
 from portal.presentation import formats

@@ -7,8 +7,8 @@ import re
 import pytest
 from sqlalchemy import func, select
 
-from portal.adapters.gateway import Simulator
-from portal.adapters.gateway import TestCard as Card
+from portal.adapters.payments.simulator import Simulator
+from portal.adapters.payments.simulator import TestCard as Card
 from portal.extensions import now
 from portal.models.ledger import Posting
 from portal.services import offers, refunds

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from portal.adapters.gateway import TestCard as Card
+from portal.adapters.payments.simulator import TestCard as Card
 from portal.extensions import now
 from portal.queries import self_check
 from tests import factories

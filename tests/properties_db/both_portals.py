@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from portal.adapters.gateway import Outcome
+from portal.adapters.payments import Outcome
 from portal.core.payments import Method
 from portal.core.roles import Actor
 from portal.services import (

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from portal.adapters.gateway import Outcome
+from portal.adapters.payments import Outcome
 from tests.properties_db.both_portals import BothPortals
 from tests.properties_db.model_rows import Plan, Provider
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from portal.adapters.gateway import OUTCOMES, Charge, Outcome, ProviderUnavailable, RefundRequest
 from portal.adapters.mailer import DeliveryError, Email, Envelope
+from portal.adapters.payments import Charge, Outcome, ProviderUnavailable, RefundRequest, Settled
+from portal.adapters.payments.simulator import OUTCOMES
 from tests.properties_db.model_rows import Provider
 
 
@@ -27,17 +28,17 @@ class Ledger:
         self.mood, self.declining = mood, mood.declines_a_return
         return self
 
-    def charge(self, charge: Charge) -> Outcome:
-        return self._hear(self.charges, charge, OUTCOMES[charge.card])
+    def begin(self, charge: Charge) -> Settled:
+        return Settled(self._hear(self.charges, charge, OUTCOMES[charge.card]))
 
-    def find(self, charge: Charge) -> Outcome | None:
+    def get(self, charge: Charge) -> Outcome | None:
         return self._look_up(self.charges, charge.reference)
 
     def refund(self, request: RefundRequest) -> Outcome:
         outcome = Outcome.DECLINED if self.declining else Outcome.SUCCEEDED
         return self._hear(self.returns, request, outcome)
 
-    def find_refund(self, request: RefundRequest) -> Outcome | None:
+    def get_refund(self, request: RefundRequest) -> Outcome | None:
         return self._look_up(self.returns, request.reference)
 
     def _hear(self, book: dict, asked: Any, outcome: Outcome) -> Outcome:

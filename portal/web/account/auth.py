@@ -15,7 +15,7 @@ from wtforms.fields import SelectChoice
 from wtforms.validators import AnyOf
 
 from portal.adapters import reset_tokens
-from portal.adapters.gateway import TestCard
+from portal.adapters.payments.simulator import TestCard
 from portal.core.accounts import EMAIL_LONGEST, NAME_LONGEST
 from portal.core.calendar import time_zones
 from portal.core.languages import LANGUAGES
