@@ -18,7 +18,7 @@ from portal.presentation.activity import email_name
 from portal.presentation.methods import method_name
 from portal.presentation.roles import role_name
 
-from . import guards, languages
+from . import guards, languages, sticks
 
 NAVIGATION = {
     Role.MERCHANT: (
@@ -51,6 +51,7 @@ NEEDED = {"merchant.settings": Permission.SETTINGS}
 
 def init_app(app: Flask) -> None:
     guards.init_app(app)
+    sticks.init_app(app)
     i18n.init_app()
     app.add_template_filter(method_name, "method")
     app.add_template_filter(email_name, "email_name")

@@ -24,7 +24,7 @@ from portal.presentation.i18n import name_of, sentences
 # The tint and the word of every state that a badge shows.
 STATES = {
     "offered": ("info", N_("Offered")),
-    "active": ("good", N_("Active")),
+    "active": ("plain", N_("Active")),
     "overdue": ("bad", N_("Overdue")),
     "completed": ("good", N_("Completed")),
     "declined": ("plain", N_("Declined")),
