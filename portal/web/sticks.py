@@ -31,5 +31,5 @@ def plan_stick(plan: PlanView, fresh: Collection[int] = ()) -> Markup:
 
 def sample_stick(paid: int, count: int) -> Markup:
     """A stick that belongs to no plan: the first ``paid`` of ``count`` parts are cut."""
-    label = _("A tally stick, split lengthwise: the notches of both halves match.")
+    label = _("A notched stick, split lengthwise: the notches of both halves match.")
     return stick.drawing(SAMPLE, [place < paid for place in range(count)], label)
