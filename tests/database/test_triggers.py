@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from portal.core.ledger import SUMS
-from portal.models import Base, IdempotencyKey
+from portal.models import Base, IdempotencyKey, Member
 from portal.services.transaction import insert_once, unit_of_work
 from tests import factories
 
@@ -158,6 +158,14 @@ REFUSED: dict[str, list[Attempt]] = {
     "refund_allocations_stay": removes("refund_allocations"),
     "refunds_stay_settled": sets("refunds", all_of("refunds"), "state <> 'processing'"),
     "refunds_stay": removes("refunds"),
+    "members_keep_an_owner": [
+        runs("UPDATE members SET role = 'manager' WHERE role = 'owner'"),
+        runs("UPDATE members SET role = 'bookkeeper'"),
+    ],
+    "members_stay_owned": [
+        runs("DELETE FROM members WHERE role = 'owner'"),
+        runs("DELETE FROM members"),
+    ],
     "merchants_keep_id": sets("merchants", frozen("merchants")),
     "merchants_keep_currency": sets(
         "merchants", {"currency", "currency_fixed_at"}, "currency_fixed_at IS NOT NULL"
@@ -234,6 +242,28 @@ def test_what_may_change_can_be_changed(session, shop):
         assert [answer(session, shop, attempted) for attempted in sets(table, names, where)] == [
             "done"
         ] * len(names)
+
+
+@pytest.mark.parametrize(
+    ("change", "refused"),
+    [
+        (lambda: delete(Member), "members_stay_owned"),
+        (lambda: update(Member).values(role="seller"), "members_keep_an_owner"),
+    ],
+)
+def test_of_two_owners_one_may_go_and_never_both(session, shop, change, refused):
+    second = sound("members", shop) | {"role": "owner"}
+    owners = Member.merchant_id == shop.id, Member.role == "owner"
+
+    def goes(*who):
+        def run(session, shop):
+            session.execute(adding("members", second))
+            return session.execute(change().where(*owners, *who)).rowcount
+
+        return answer(session, shop, run)
+
+    assert goes(Member.user_id == second["user_id"]) == goes(Member.user_id != second["user_id"]) == "done"
+    assert goes() == refused
 
 
 @pytest.mark.parametrize(
