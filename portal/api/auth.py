@@ -199,6 +199,7 @@ def token(json_data: SignIn) -> ResponseReturnValue:
             now(),
             lasts=API_LASTS,
             shop_id=shop_id,
+            by_program=True,
         )
     except InvalidInput as invalid:
         if "merchant" in invalid.errors:

@@ -1,4 +1,6 @@
-"""Wrong passwords and codes: counted by network and known browser, refused before any is checked, with no lock-out."""
+"""Wrong passwords and codes: counted by network, known browser and the programs of a known network, refused before any
+is checked, with no lock-out.
+"""
 
 from __future__ import annotations
 
@@ -38,17 +40,27 @@ class Attempts:
 
     @classmethod
     def on(
-        cls, account: str, user_id: UUID | None, origin: Origin, browser: KnownBrowser | None = None
+        cls,
+        account: str,
+        user_id: UUID | None,
+        origin: Origin,
+        browser: KnownBrowser | None = None,
+        *,
+        known_network: bool = False,
     ) -> Attempts:
-        """The browser counts for itself if the user has signed in with it, and otherwise by its network."""
+        """The browser counts for itself if the user has signed in with it, and otherwise by its network; so do the
+        programs of a ``known_network``, from which the user has signed in.
+        """
         known = attempts_key(browser.name) if browser and user_id in browser.users else None
+        if known_network:
+            known = attempts_key(f"programs at {origin.network}")
         return cls(attempts_key(account), origin.network, known)
 
     def refuse_guessing(self, session: Session, now: datetime) -> None:
         """Raise ``TooMany`` after ten wrong attempts in five minutes.
 
-        For a known browser these are its own, for others those of their network; and ten from anywhere slow all
-        strangers down together, without locking the account.
+        For a known browser or network of programs these are its own, for others those of their network; and ten from
+        anywhere slow all strangers down together, without locking the account.
         """
         if self.known:
             self._refuse(session, LoginAttempt.browser == self.known, WINDOW, now)

@@ -81,6 +81,19 @@ def _is_new_device(session: Session, user_id: UUID, origin: Origin) -> bool:
     return bool(session.scalar(select(before.exists() & ~from_here.exists())))
 
 
+def has_signed_in_from(session: Session, user_id: UUID | None, network: str) -> bool:
+    """Whether the person has signed in from this network, as far as that is kept."""
+    from_there = (
+        select(Event.id)
+        .join(
+            EventOrigin, (EventOrigin.merchant_id == Event.merchant_id) & (EventOrigin.event_id == Event.id)
+        )
+        .where(Event.merchant_id == PORTAL_ID, Event.actor_id == user_id, Event.kind == "signed_in")
+        .where(EventOrigin.network == network)
+    )
+    return bool(session.scalar(select(from_there.exists())))
+
+
 def see(session: Session, session_id: UUID, last_seen_at: datetime, now: datetime) -> None:
     """Update the session's last use, every five minutes at most, in a unit of work of its own.
 

@@ -46,13 +46,15 @@ def sign_in(
     lasts: timedelta,
     browser: KnownBrowser | None = None,
     shop_id: UUID | None = None,
+    by_program: bool = False,
 ) -> UUID | None:
     """The id of a new session, or None if name and password do not fit. It acts for the shop ``shop_id``, or for the
-    person's first.
+    person's first. A program (``by_program``) has no cookie by which a browser is known.
 
     Raises ``TooMany`` as ``authenticate`` does, ``SecondFactorNeeded``, and ``InvalidInput`` at ``merchant``.
     """
-    found = authenticate(session, passwords, identifier, password, origin, now, browser=browser)
+    args = session, passwords, identifier, password, origin, now
+    found = authenticate(*args, browser=browser, by_program=by_program)
     if found is None:
         return None
     ways = second_factor.ways(session, found.user_id)
@@ -108,6 +110,7 @@ def authenticate(
     now: datetime,
     *,
     browser: KnownBrowser | None = None,
+    by_program: bool = False,
 ) -> Authenticated | None:
     """The user with this email or username and password, or None.
 
@@ -121,7 +124,9 @@ def authenticate(
         )
     ).first()
     # One account has one count, whether its address or its username is typed.
-    attempts = Attempts.on(str(found.id) if found else typed, found and found.id, origin, browser)
+    account, user_id = (str(found.id), found.id) if found else (typed, None)
+    known_network = by_program and sessions.has_signed_in_from(session, user_id, origin.network)
+    attempts = Attempts.on(account, user_id, origin, browser, known_network=known_network)
     attempts.refuse_guessing(session, now)
     session.rollback()
     fits = passwords.matches(found.password_hash if found else None, password)

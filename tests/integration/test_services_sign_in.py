@@ -37,10 +37,10 @@ def hashing():
     return Counting()
 
 
-def sign_in(session, hashing, identifier, password=PASSWORD, address=HERE, now=NOW, browser=None):
+def sign_in(session, hashing, identifier, password=PASSWORD, address=HERE, now=NOW, **more):
     """Whose password it was, if it was somebody's."""
     origin = Origin(address, "Test Browser 1.0")
-    found = authenticate(session, hashing, identifier, password, origin, now, browser=browser)
+    found = authenticate(session, hashing, identifier, password, origin, now, **more)
     return found and found.user_id
 
 
@@ -154,6 +154,26 @@ def test_a_browser_that_signed_in_before_is_not_locked_out_by_strangers(session,
     another = KnownBrowser("another", frozenset([person.id]))
     assert not refused_for(session, hashing, person.email, browser=another)
     assert not refused_for(session, hashing, person.email, now=NOW + timedelta(minutes=5))
+
+
+def test_a_program_at_a_network_from_which_its_account_signed_in_is_not_slowed_by_strangers(
+    session, ada, hashing
+):
+    there, later = factories.ORIGIN.address, NOW + timedelta(minutes=5)
+    factories.open_session(session, ada)
+    guess(session, hashing, ada.email, address="198.51.100.1", by_program=True)
+    assert not refused_for(session, hashing, ada.email, address=there, by_program=True)
+    # A program elsewhere, a browser there, and a program there of somebody else are strangers still.
+    assert refused_for(session, hashing, ada.email, address="203.0.113.9", by_program=True)
+    assert refused_for(session, hashing, ada.email, address=there)
+    eve = factories.make_customer(session, "Eve Other")
+    guess(session, hashing, eve.email, address="198.51.100.1")
+    assert refused_for(session, hashing, eve.email, address=there, by_program=True)
+    # It has ten wrong passwords of its own, which slow down no stranger.
+    guess(session, hashing, ada.email, address=there, by_program=True)
+    assert refused_for(session, hashing, ada.email, address=there, by_program=True) == 301
+    guess(session, hashing, ada.email, 9, address=there, now=later, by_program=True)
+    assert not refused_for(session, hashing, ada.email, address=there, now=later)
 
 
 def test_a_browser_that_somebody_else_signed_in_with_is_a_stranger(session, ada, hashing):
