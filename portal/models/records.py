@@ -66,6 +66,8 @@ class Message(Base):
         ),
         Index("ix_messages_id", "id"),
         Index("ix_messages_merchant_id_plan_id", "merchant_id", "plan_id"),
+        # What was sent to one person, for the file of their data.
+        Index("ix_messages_user_id", "user_id", "id"),
     )
 
 
@@ -106,6 +108,14 @@ class Event(Base):
         ForeignKeyConstraint(["merchant_id", "plan_id"], ["plans.merchant_id", "plans.id"]),
         Index("ix_events_merchant_id_plan_id", "merchant_id", "plan_id", "id"),
         Index("ix_events_id", "id"),
+        # What one person did, for the file of their data.
+        Index(
+            "ix_events_actor_id",
+            "actor_id",
+            "id",
+            postgresql_where=text("actor_id IS NOT NULL"),
+            sqlite_where=text("actor_id IS NOT NULL"),
+        ),
         Index(
             "ix_events_signed_in",
             "merchant_id",

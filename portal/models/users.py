@@ -190,7 +190,7 @@ class Customer(Base):
     created_at: Mapped[datetime]
     offers_stopped_at: Mapped[datetime | None]
 
-    __table_args__ = (UniqueConstraint("merchant_id", "user_id"),)
+    __table_args__ = (UniqueConstraint("merchant_id", "user_id"), Index("ix_customers_user_id", "user_id"))
 
 
 class LoginAttempt(Base):

@@ -19,7 +19,7 @@ OWED = ("outstanding", "overdue", "overdue_installments", "overdue_new", "aging"
 
 @pytest.fixture
 def how_it_is_read(session, shop, ada):
-    """What SQLite says about how it would read what an act reads."""
+    """What SQLite says about how it would find what an act reads, changes and removes."""
     accepted_plan(session, shop, ada)
 
     def ask(act) -> str:
@@ -29,10 +29,11 @@ def how_it_is_read(session, shop, ada):
         event.listen(engine, "before_cursor_execute", note)
         act(shop)
         event.remove(engine, "before_cursor_execute", note)
-        selects = [(statement, values) for statement, values in sent if statement.startswith("SELECT")]
-        assert selects
+        verbs = "SELECT", "UPDATE", "DELETE"
+        asked = [(statement, values) for statement, values in sent if statement.startswith(verbs)]
+        assert asked
         connection = session.connection()
-        plans = [connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {s}", values) for s, values in selects]
+        plans = [connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {s}", values) for s, values in asked]
         return "\n".join(row[-1] for plan in plans for row in plan)
 
     return ask
