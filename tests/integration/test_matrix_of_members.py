@@ -20,6 +20,11 @@ from tests.integration.test_web_guards import guarded_rules, paths, send, signed
 ON_SQLITE = pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
 # The page of a plan's own shop, whose members never act for its customer.
 OWN_CUSTOMER = b"Only the customer of a plan can do this."
+# What programs do for a shop; files, settings and the team have pages alone.
+BY_PROGRAMS = {
+    *(Permission.OFFER, Permission.RECORD, Permission.REFUND),
+    *(Permission.CANCEL, Permission.WRITE_OFF, Permission.AMEND),
+}
 __all__ = ["world"]
 
 
@@ -42,7 +47,7 @@ def test_each_member_opens_what_the_table_says_and_nothing_of_another_shop(app, 
     own = join(session, world.shop, "Own Member", role)
     foreign = join(session, world.stranger_shop, "Foreign Member", role)
     browsers = {"own": signed_in(app, own), "foreign": signed_in(app, foreign)}
-    counts, wrong = Counter(), []
+    counts, asked, wrong = Counter(), Counter(), []
     for rule in for_members(app):
         needs = stamp(app, rule)
         if set(needs) >= {Role.MERCHANT, Role.CUSTOMER, Role.ADMIN}:
@@ -60,12 +65,23 @@ def test_each_member_opens_what_the_table_says_and_nothing_of_another_shop(app, 
                     else:
                         right = answer.status_code not in (403, 500)
                     counts["allowed" if allowed else "refused"] += 1
+                    asked.update((need, allowed) for need in needs if isinstance(need, Permission))
                     if not right:
                         wrong.append((whose, method, path, answer.status))
     assert wrong == []
-    sys.stdout.write(f"{role}: {sum(counts.values())} requests, {dict(counts)}\n")
+    tell(role, "requests", counts, asked)
     assert sum(counts.values()) >= 60
     assert bool(counts["refused"]) == (PERMISSIONS[role] != set(Permission))
+    # Every permission was tried, and each was refused exactly where the table does not have it.
+    assert {need for need, _ in asked} == set(Permission)
+    assert {need for need, allowed in asked if allowed} >= PERMISSIONS[role]
+    assert {need for need, allowed in asked if not allowed} == set(Permission) - PERMISSIONS[role]
+
+
+def tell(role, what, counts, asked):
+    """Print how much was tried, and how often each permission was asked for."""
+    by_need = {str(need): f"{asked[need, True]} allowed, {asked[need, False]} refused" for need in Permission}
+    sys.stdout.write(f"{role}: {sum(counts.values())} {what}, {dict(counts)}; {by_need}\n")
 
 
 @ON_SQLITE
@@ -79,7 +95,7 @@ def test_each_member_calls_what_the_table_says_and_nothing_of_another_shop(app, 
     programs["foreign"].sign_in(foreign.email)
     offer = factories.plan_of(session, world.ada, world.ids["plan_id"][0], now())
     plan = {"id": str(offer.id), "installments": [{"id": str(line.id)} for line in offer.installments]}
-    counts, wrong = Counter(), []
+    counts, asked, wrong = Counter(), Counter(), []
     rules = [rule for rule in app.url_map.iter_rules() if rule.rule.startswith("/api/")]
     for rule in sorted(rules, key=lambda rule: "cancel" in rule.rule):
         needs = app.view_functions[rule.endpoint].guard
@@ -90,14 +106,16 @@ def test_each_member_calls_what_the_table_says_and_nothing_of_another_shop(app, 
                 answer = call(programs[whose], method, rule, plan)
                 refused = refused_by_table(own, needs, method, rule, whose)
                 counts["refused" if refused else "allowed"] += 1
+                asked.update((need, not refused) for need in needs if isinstance(need, Permission))
                 right = (answer.status_code == 403) == refused and answer.status_code < 500
                 if rule.arguments and whose == "foreign" and not refused:
                     right = answer.status_code == 404
                 if not right:
                     wrong.append((whose, method, rule.rule, answer.status, answer.json))
     assert wrong == []
-    sys.stdout.write(f"{role}: {sum(counts.values())} calls, {dict(counts)}\n")
+    tell(role, "calls", counts, asked)
     assert sum(counts.values()) >= 30 and counts["refused"]
+    assert {need for need, _ in asked} >= BY_PROGRAMS
 
 
 def refused_by_table(person, needs, method, rule, whose):
