@@ -46,6 +46,7 @@ from .web.account import (
     verification,
 )
 from .web.admin import pages as admin
+from .web.admin import shops as admin_shops
 from .web.customer import calendar
 from .web.customer import plans as customer
 from .web.merchant import (
@@ -99,6 +100,7 @@ BLUEPRINTS = (
     documents,
     security_txt,
     admin,
+    admin_shops,
 )
 
 

@@ -235,6 +235,7 @@ ACCOUNT_EVENTS = {
     "second_factor_removed": N_("Two-factor sign-in turned off on the command line"),
     "session_ended": N_("Session ended"),
     "shop_changed": N_("Shop settings changed"),
+    "shop_opened": N_("Another shop opened"),
     "shop_suspended": N_("Shop suspended"),
     "shop_suspension_lifted": N_("Shop suspension lifted"),
     "signed_in": N_("Signed in"),

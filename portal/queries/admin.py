@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -212,17 +213,19 @@ def list_plans(
     *,
     search: str = "",
     status: str = "",
-    party: UUID | None = None,
+    customer: UUID | None = None,
+    shops: Collection[UUID] = (),
     before: UUID | None = None,
 ) -> list[PlanView]:
-    """Plans of every shop, newest first, at most one page and one more; ``party`` is a merchant or a customer."""
+    """Plans of every shop, newest first, at most one page and one more; or those of these ``shops``, and those that
+    this ``customer`` was offered."""
     query = select(Plan).order_by(Plan.id.desc()).limit(PAGE + 1)
     if search:
         query = query.where(plans_hold(session, search))
     if status:
         query = query.where(Plan.state == status)
-    if party:
-        query = query.where(or_(Plan.merchant_id == party, Plan.customer_id == party))
+    if customer or shops:
+        query = query.where(or_(Plan.merchant_id.in_(shops), Plan.customer_id == customer))
     if before:
         query = query.where(Plan.id < before)
     return load_plans(session, query, now)

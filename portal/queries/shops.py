@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from portal.core.errors import NotFound
 from portal.models import Acceptance, Merchant
 
 
@@ -24,8 +25,8 @@ class ShopRow:
     acceptances: int
 
 
-def find_shop(session: Session, user_id: UUID) -> ShopRow | None:
-    """The shop of a user, or None of one who has none."""
+def get_shop(session: Session, shop_id: UUID) -> ShopRow:
+    """Raises ``NotFound``, for the portal's own row too."""
     accepted = select(func.count()).where(Acceptance.merchant_id == Merchant.id).scalar_subquery()
     query = select(
         Merchant.id,
@@ -34,6 +35,8 @@ def find_shop(session: Session, user_id: UUID) -> ShopRow | None:
         Merchant.suspended_at,
         Merchant.offers_per_day,
         accepted,
-    ).where(Merchant.user_id == user_id)
+    ).where(Merchant.id == shop_id, Merchant.user_id.is_not(None))
     row = session.execute(query).one_or_none()
-    return ShopRow(*row) if row else None
+    if row is None:
+        raise NotFound()
+    return ShopRow(*row)

@@ -52,12 +52,12 @@ class Membership:
     role: MemberRole
 
 
-def list_members(session: Session, actor: Actor) -> list[MemberView]:
+def list_members(session: Session, shop_id: UUID) -> list[MemberView]:
     """The shop's members, in the order in which they joined."""
     rows = session.execute(
         select(User.id, User.name, User.email, Member.role, Member.created_at, User.deactivated_at)
         .join(User, User.id == Member.user_id)
-        .where(Member.merchant_id == actor.merchant_id)
+        .where(Member.merchant_id == shop_id)
         .order_by(Member.created_at, Member.user_id)
     )
     return [

@@ -29,17 +29,8 @@ def open_shop(
     if shop:
         shop.name, shop.support_email, shop.currency, shop.timezone = name, support_email, currency, timezone
     else:
-        session.add(
-            Merchant(
-                id=owner_id,
-                user_id=owner_id,
-                name=name,
-                support_email=support_email,
-                currency=currency,
-                timezone=timezone,
-                created_at=now,
-            )
-        )
+        about = {"name": name, "support_email": support_email, "currency": currency, "timezone": timezone}
+        session.add(Merchant(id=owner_id, user_id=owner_id, created_at=now, **about))
     session.flush()
     session.add(Member(merchant_id=owner_id, user_id=owner_id, role=MemberRole.OWNER, created_at=now))
 

@@ -122,11 +122,10 @@ def actor() -> Actor:
 
 
 def home_url(person: Actor) -> str:
-    """Where a person starts: who signed up as a shop at the one they act for."""
+    """Where a person starts: who acts for a shop at its dashboard, however they signed up."""
     if person.role is Role.ADMIN:
         return url_for("admin.overview")
-    selling = person.role is Role.MERCHANT and person.member_of
-    return url_for("merchant.dashboard" if selling else "customer.home")
+    return url_for("merchant.dashboard" if person.member_of else "customer.home")
 
 
 def local_path(target: str | None) -> str | None:

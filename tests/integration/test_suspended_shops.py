@@ -138,9 +138,9 @@ def test_the_parties_are_told_on_their_pages(session, app, shop, ada, boss):
     assert "account is deactivated" not in merchant.get(f"/merchant/plans/{offer}").get_data(as_text=True)
 
 
-def test_an_admin_suspends_and_lifts_on_the_users_page(session, client, shop, boss):
+def test_an_admin_suspends_and_lifts_on_the_shops_page(session, client, shop, boss):
     sign_in(client, boss)
-    page = f"/admin/users/{shop.id}"
+    page = f"/admin/shops/{shop.id}"
     assert client.submit(f"{page}/suspend", {}, page=page).status_code == 303
     assert "Suspended on" in client.get(page).get_data(as_text=True)
     assert client.submit(f"{page}/lift", {}, page=page).status_code == 303

@@ -11,24 +11,21 @@ from uuid import UUID
 from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
-from wtforms.validators import Optional
 
 from portal.adapters.mailer import Email
 from portal.core.emails import SECRET
-from portal.core.roles import Role
+from portal.core.roles import MemberRole, Role
 from portal.core.states import PlanState
 from portal.extensions import adapters, db, now
 from portal.presentation.activity import event_words, timeline_of
 from portal.queries import admin
 from portal.queries import self_check as checks
 from portal.queries.admin import MessageView
-from portal.queries.shops import find_shop
+from portal.queries.team import shops_of
 from portal.queries.timeline import events_of_plan, payments_of_plan
-from portal.services import accounts, events, outbox, shops
+from portal.services import accounts, events, outbox
 from portal.services.transaction import unit_of_work
-from portal.web.fields import WholeNumberField
-from portal.web.forms import PageForm, searched
+from portal.web.forms import searched
 from portal.web.guards import actor, origin, requires
 from portal.web.rendering import done
 from portal.web.shared import health
@@ -59,64 +56,22 @@ def overview() -> ResponseReturnValue:
 @only_admins
 def users() -> ResponseReturnValue:
     filters = {"search": searched(), "role": _chosen("role", list(Role))}
-    found, next_url = _page(admin.list_users(db.session, before=_before(), **filters), **filters)
+    found, next_url = page_of(admin.list_users(db.session, before=before(), **filters), **filters)
     return render_template("admin/users.html", users=found, next_url=next_url, roles=list(Role), **filters)
 
 
 @bp.get("/users/<uuid:user_id>")
 @only_admins
 def user(user_id: UUID) -> ResponseReturnValue:
-    page = user_page(user_id)
+    """The user, the shops they act for, and the plans that they buy or that are of shops they own."""
+    found, memberships = admin.get_user(db.session, user_id), shops_of(db.session, user_id)
+    owned = [shop.id for shop in memberships if shop.role is MemberRole.OWNER]
+    parties = {"customer": user_id, "shops": owned}
+    plans, next_url = page_of(admin.list_plans(db.session, now(), before=before(), **parties))
+    page = render_template("admin/user.html", user=found, shops=memberships, plans=plans, next_url=next_url)
     with unit_of_work(db.session):
         events.record_reading(db.session, actor(), user_id, origin(), now())
     return page
-
-
-def user_page(user_id: UUID, form: LimitForm | None = None) -> ResponseReturnValue:
-    """The user, the shop if there is one, and the plans of either; perhaps with what is wrong with the shop's form."""
-    found, shop = admin.get_user(db.session, user_id), find_shop(db.session, user_id)
-    plans, next_url = _page(admin.list_plans(db.session, now(), party=user_id, before=_before()))
-    if shop and form is None:
-        form = LimitForm(formdata=None, offers_per_day=shop.offers_per_day)
-    page = render_template(
-        "admin/user.html", user=found, shop=shop, form=form, plans=plans, next_url=next_url
-    )
-    return page, 422 if form and form.errors else 200
-
-
-class LimitForm(PageForm):
-    offers_per_day = WholeNumberField(_l("Offers to new customers in 24 hours"), validators=[Optional()])
-
-
-@bp.post("/users/<uuid:user_id>/suspend")
-@only_admins
-def suspend(user_id: UUID) -> ResponseReturnValue:
-    with unit_of_work(db.session):
-        shops.suspend(db.session, actor(), user_id, now())
-    return done(
-        url_for(".user", user_id=user_id),
-        _("Suspended: nobody can accept this shop's offers. Customers can still pay what they owe."),
-    )
-
-
-@bp.post("/users/<uuid:user_id>/lift")
-@only_admins
-def lift_suspension(user_id: UUID) -> ResponseReturnValue:
-    with unit_of_work(db.session):
-        shops.lift_suspension(db.session, actor(), user_id, now())
-    return done(url_for(".user", user_id=user_id), _("The suspension is lifted."))
-
-
-@bp.post("/users/<uuid:user_id>/offers-per-day")
-@only_admins
-def limit_offers(user_id: UUID) -> ResponseReturnValue:
-    form = LimitForm()
-    if form.validate():
-        with form.collecting():
-            with unit_of_work(db.session):
-                shops.limit_offers(db.session, actor(), user_id, form.offers_per_day.data, now())
-            return done(url_for(".user", user_id=user_id), _("The limit is saved."))
-    return user_page(user_id, form)
 
 
 @bp.post("/users/<uuid:user_id>/deactivate")
@@ -142,7 +97,7 @@ def reactivate(user_id: UUID) -> ResponseReturnValue:
 @only_admins
 def plans() -> ResponseReturnValue:
     filters = {"search": searched(), "status": _chosen("status", list(PlanState))}
-    found, next_url = _page(admin.list_plans(db.session, now(), before=_before(), **filters), **filters)
+    found, next_url = page_of(admin.list_plans(db.session, now(), before=before(), **filters), **filters)
     return render_template(
         "admin/plans.html", plans=found, next_url=next_url, states=list(PlanState), **filters
     )
@@ -166,7 +121,7 @@ def plan(plan_id: UUID) -> ResponseReturnValue:
 @only_admins
 def messages() -> ResponseReturnValue:
     state = _chosen("state", MESSAGE_STATES)
-    found, next_url = _page(admin.list_messages(db.session, state=state, before=_before()), state=state)
+    found, next_url = page_of(admin.list_messages(db.session, state=state, before=before()), state=state)
     return render_template(
         "admin/messages.html", messages=found, next_url=next_url, state=state, states=MESSAGE_STATES
     )
@@ -207,7 +162,7 @@ def _email(message: MessageView) -> Email | None:
 @bp.get("/jobs")
 @only_admins
 def jobs() -> ResponseReturnValue:
-    runs, next_url = _page(admin.list_runs(db.session, before=_before()))
+    runs, next_url = page_of(admin.list_runs(db.session, before=before()))
     states = admin.list_jobs(db.session, now())
     return render_template("admin/jobs.html", jobs=states, runs=runs, next_url=next_url)
 
@@ -215,7 +170,7 @@ def jobs() -> ResponseReturnValue:
 @bp.get("/audit")
 @only_admins
 def audit() -> ResponseReturnValue:
-    rows, next_url = _page(admin.list_events(db.session, before=_before()), attrgetter("event.id"))
+    rows, next_url = page_of(admin.list_events(db.session, before=before()), attrgetter("event.id"))
     entries = [(row, event_words(row.event, row.currency)) for row in rows]
     return render_template("admin/audit.html", entries=entries, next_url=next_url)
 
@@ -226,7 +181,7 @@ def self_check() -> ResponseReturnValue:
     return render_template("admin/self_check.html", findings=checks.run(db.session))
 
 
-def _before() -> UUID | None:
+def before() -> UUID | None:
     """The cursor of this page of a list."""
     return request.args.get("before", type=UUID)
 
@@ -237,7 +192,7 @@ def _chosen(name: str, known: Sequence[str]) -> str:
     return value if value in known else ""
 
 
-def _page(
+def page_of(
     rows: list[Row], key: Callable[[Row], Any] = attrgetter("id"), **filters: str
 ) -> tuple[list[Row], str | None]:
     """The rows of this page, and the next one's address if there is one row more than a page holds."""

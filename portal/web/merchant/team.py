@@ -135,7 +135,7 @@ def _page(form: InviteForm, status: int = 200) -> Response:
     page = render_template(
         "merchant/team.html",
         form=form,
-        members=list_members(db.session, actor()),
+        members=list_members(db.session, actor().merchant_id),
         invitations=list_invitations(db.session, actor()),
         roles=roles,
         permissions=permission_table(),
