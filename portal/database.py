@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, event, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Engine, ExceptionContext
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -19,17 +19,29 @@ SQLITE_TIMEOUT = 15  # seconds
 
 
 def engine_options(url: str) -> dict[str, Any]:
-    """PostgreSQL: lock timeout 2 s, statement timeout 5 s. SQLite: waits up to 15 s for the write lock."""
+    """SQLite waits up to 15 s for the write lock; PostgreSQL's limits belong to the portal's role, see ``limits``."""
     if url.startswith("sqlite"):
         connect_args = {"timeout": SQLITE_TIMEOUT, "isolation_level": None, "check_same_thread": False}
         return {"connect_args": connect_args, "hide_parameters": True}
     return {
-        "connect_args": {"options": "-c lock_timeout=2000 -c statement_timeout=5000 -c timezone=UTC"},
         # Keeps what people typed, and hashes, out of error messages.
         "hide_parameters": True,
         "pool_size": 8,
         "max_overflow": 4,
     }
+
+
+# SQLSTATE of a server that can do nothing more for this connection: class 08 (its connection, or a node's behind it, is
+# gone), and a change that a server refuses which only reads, as one does whose place another took.
+_CONNECTION_GONE, _ONLY_READS = "08", "25006"
+
+
+@event.listens_for(Engine, "handle_error")
+def _give_up_the_connection(context: ExceptionContext) -> None:
+    """Make such an error a lost connection: the pool connects anew, perhaps to another server."""
+    state = getattr(context.original_exception, "pgcode", None) or ""
+    if state.startswith(_CONNECTION_GONE) or state == _ONLY_READS:
+        context.is_disconnect = True
 
 
 class WrongEncoding(SQLAlchemyError):
@@ -67,7 +79,8 @@ def _begin(connection: Connection) -> None:
     """Begin a transaction explicitly.
 
     SQLite: BEGIN DEFERRED for reads, IMMEDIATE for writes, which avoids lost updates. PostgreSQL: reads use autocommit,
-    which saves BEGIN and ROLLBACK; a single statement sees the same rows either way.
+    which saves BEGIN and ROLLBACK; a single statement sees the same rows either way. The execution option ``at_begin``
+    is run first, for settings of a transaction.
     """
     if connection.dialect.name == "sqlite":
         if _writes(connection):
@@ -77,6 +90,8 @@ def _begin(connection: Connection) -> None:
     else:
         driver: Any = connection.connection.dbapi_connection
         driver.autocommit = not _writes(connection)
+        if at_begin := connection.get_execution_options().get("at_begin"):
+            connection.exec_driver_sql(at_begin)
 
 
 def _begin_immediate(connection: Connection) -> None:
@@ -133,17 +148,34 @@ def is_postgresql(session: Session) -> bool:
     return engine_name(session) == "postgresql"
 
 
+def is_standby(connection: Connection) -> bool:
+    """Whether the server only follows another one, and so can change nothing."""
+    return connection.dialect.name == "postgresql" and bool(
+        connection.scalar(text("SELECT pg_is_in_recovery()"))
+    )
+
+
 @contextmanager
 def without_statement_timeout(session: Session) -> Iterator[None]:
-    """PostgreSQL's limit of five seconds is for people who wait; reading all rows takes longer."""
+    """PostgreSQL's limit of five seconds is for people who wait; reading all rows takes longer.
+
+    Holds in a transaction, a reading one unless a unit of work is open: behind a pooler the connection's next
+    transaction is another client's.
+    """
     if not is_postgresql(session):
         yield
         return
-    session.execute(text("SET statement_timeout = 0"))
+    unlimited = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
+    own = not _writes(session.connection())
+    if own:
+        session.rollback()
+        session.connection(execution_options={"write": True})
+    session.execute(text(unlimited))
     try:
         yield
     finally:
-        session.execute(text("RESET statement_timeout"))
+        if own:
+            session.rollback()
 
 
 def insert_on_conflict(on_postgresql: bool, table: Table | type[Any]) -> postgresql.Insert | sqlite.Insert:

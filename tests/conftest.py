@@ -22,6 +22,7 @@ import redis
 import sqlalchemy
 from aiosmtpd.controller import Controller
 from flask import Flask
+from sqlalchemy import make_url
 from sqlalchemy.orm import Session
 
 from config import load_settings
@@ -78,6 +79,14 @@ def postgres_database(postgres_url: str, tmp_path_factory: pytest.TempPathFactor
     return PostgresDatabase(postgres_url, tmp_path_factory.mktemp("postgres"))
 
 
+@pytest.fixture(scope="session")
+def pgbouncer_url(postgres_database: PostgresDatabase) -> Iterator[str]:
+    """The address of the portal's role through a private PgBouncer in transaction mode."""
+    users = [make_url(url).username or "" for url in (postgres_database.url, postgres_database.owner_url)]
+    with servers.pgbouncer_server(postgres_database.url, *users) as url:
+        yield url
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def engine_name(request: pytest.FixtureRequest) -> str:
     """Whatever uses the portal runs on both engines. One only: ``parametrize("engine_name", [...], indirect=True)``."""
@@ -98,11 +107,15 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def database_url(engine_name: str, database_role: str, request: pytest.FixtureRequest, instance: Path) -> str:
-    """The address of a migrated database that holds nothing yet."""
+    """The address of a migrated database that holds nothing yet, behind PgBouncer if ``TESTS_THROUGH`` names that."""
     made_by = {"sqlite": "sqlite_databases", "postgres": "postgres_database"}[engine_name]
     databases = request.getfixturevalue(made_by)
     url = databases.fresh(instance)
-    return databases.owner_url if engine_name == "postgres" and database_role == "owner" else url
+    if engine_name == "postgres" and database_role == "owner":
+        return databases.owner_url
+    if engine_name == "postgres" and os.environ.get("TESTS_THROUGH") == "pgbouncer":
+        return request.getfixturevalue("pgbouncer_url")
+    return url
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Private PostgreSQL and Redis servers for the tests; never one that runs already, never one left behind."""
+"""Private PostgreSQL, PgBouncer and Redis servers for the tests; never one that runs already, never one left behind."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg2
 import redis
@@ -49,15 +50,9 @@ def postgres_server(*, durable: bool = False) -> Iterator[str]:
                 settings |= dict.fromkeys(("fsync", "synchronous_commit", "full_page_writes"), "off")
             return [binaries / "postgres", "-D", data, *(f"--{k}={v}" for k, v in settings.items())]
 
-        def answers(url: str) -> bool:
-            with contextlib.suppress(psycopg2.OperationalError):
-                psycopg2.connect(url, connect_timeout=2).close()
-                return True
-            return False
-
         # SIGINT is PostgreSQL's fast shutdown: it ends the sessions and does not wait for them.
         address = "postgresql://postgres@127.0.0.1:{port}/postgres"
-        with listening(folder, command, answers, address, signal.SIGINT) as url:
+        with listening(folder, command, postgres_answers, address, signal.SIGINT) as url:
             yield url
 
 
@@ -79,6 +74,44 @@ def redis_server() -> Iterator[str]:
 
         with listening(folder, command, answers, "redis://127.0.0.1:{port}/0", signal.SIGTERM) as url:
             yield url
+
+
+@contextlib.contextmanager
+def pgbouncer_server(url: str, *users: str, connections: int = 8) -> Iterator[str]:
+    """The address of a PgBouncer before the database ``url``, for these users: one transaction, one connection."""
+    binary = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if not binary:
+        raise Missing("PgBouncer is needed and was not found: install Debian's package pgbouncer.")
+    server = urlsplit(url)
+    with workplace() as folder:
+        (folder / "users").write_text("".join(f'"{user}" ""\n' for user in users))
+
+        def command(port: int) -> list[str | Path]:
+            settings = {
+                "listen_addr": "127.0.0.1",
+                "listen_port": port,
+                "unix_socket_dir": "",
+                "auth_type": "trust",
+                "auth_file": folder / "users",
+                "pool_mode": "transaction",
+                "default_pool_size": connections,
+                "max_client_conn": 500,
+            }
+            lines = ["[databases]", f"* = host={server.hostname} port={server.port}", "[pgbouncer]"]
+            lines += [f"{name} = {value}" for name, value in settings.items()]
+            (folder / "pgbouncer.ini").write_text("\n".join(lines) + "\n")
+            return [binary, folder / "pgbouncer.ini"]
+
+        address = f"postgresql://{users[0]}@127.0.0.1:{{port}}{server.path}"
+        with listening(folder, command, postgres_answers, address, signal.SIGTERM) as through:
+            yield through
+
+
+def postgres_answers(url: str) -> bool:
+    with contextlib.suppress(psycopg2.OperationalError):
+        psycopg2.connect(url, connect_timeout=2).close()
+        return True
+    return False
 
 
 def postgres_binaries() -> Path:

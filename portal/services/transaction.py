@@ -18,6 +18,8 @@ from portal.models import Base
 
 # PostgreSQL: lock not available, statement cancelled, deadlock, serialization failure, admin shutdown.
 _BUSY_STATES = {"55P03", "57014", "40P01", "40001", "57P01"}
+# What Citus says, with no SQLSTATE of its own, when a node is lost during the commit.
+_COMMIT_LOST = "could not commit transaction"
 SQLITE_YIELD_SECONDS = 0.005
 
 
@@ -70,8 +72,10 @@ def rollback_safely(session: Session) -> None:
 
 
 def is_busy(error: DBAPIError) -> bool:
-    """Whether trying again later may help: a lock timeout or a lost connection."""
+    """Whether trying again later may help: a lock timeout, a lost connection or node, or a server that only reads."""
     if error.connection_invalidated or getattr(error.orig, "pgcode", None) in _BUSY_STATES:
+        return True
+    if _COMMIT_LOST in str(error.orig):
         return True
     # Without a code: SQLite's lock, or PostgreSQL out of reach.
     return isinstance(error, OperationalError) and getattr(error.orig, "pgcode", None) is None

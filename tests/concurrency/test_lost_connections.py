@@ -16,6 +16,7 @@ from portal.extensions import db, now
 from portal.services import payment_settlement, refund_settlement, refunds
 from tests import factories
 from tests.browserlike import Forms
+from tests.databases import Superuser
 from tests.factories import plan_of
 
 pytestmark = pytest.mark.parametrize("engine_name", ["postgres"], indirect=True)
@@ -164,3 +165,54 @@ def test_a_settling_job_that_is_cut_leaves_one_refund_to_its_next_run(session, a
     second = refund_settlement.settle_pending(session, Simulator(), later)
     assert second == {"refunds_settled": 1, "refunds_waiting": 0}
     assert factories.broken_invariants(session) == []
+
+
+# What a cluster answers when a node is gone, said here by a trigger. PostgreSQL itself says that it only reads.
+NODE_GONE = {
+    "only reads": (),
+    "connection failure": ("08006", "connection to the remote node failed", ""),
+    "protocol violation": ("08P01", "server closed the connection", ""),
+    "lost in the commit": (
+        "XX000",
+        "could not commit transaction on any active node",
+        "DEFERRABLE INITIALLY DEFERRED",
+    ),
+}
+SAYS_SO = """
+CREATE FUNCTION node_gone() RETURNS trigger LANGUAGE plpgsql
+    AS $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{0}', MESSAGE = '{1}'; END $$;
+GRANT EXECUTE ON FUNCTION node_gone() TO PUBLIC;
+CREATE CONSTRAINT TRIGGER node_gone AFTER INSERT ON payments {2} FOR EACH ROW EXECUTE FUNCTION node_gone();
+"""
+
+
+@contextlib.contextmanager
+def node_gone(database, cut, how):
+    """A server that can do nothing more for the portal's connections."""
+    name = database.url.rpartition("/")[2]
+    read_only = f"ALTER ROLE {name} IN DATABASE {name} SET default_transaction_read_only"
+    begin = f"{read_only} = on" if how == "only reads" else SAYS_SO.format(*NODE_GONE[how])
+    end = "DROP TRIGGER IF EXISTS node_gone ON payments; DROP FUNCTION IF EXISTS node_gone()"
+
+    def run(statement: str) -> None:
+        with Superuser(database.superuser_url) as superuser:
+            superuser(statement)
+        cut()
+
+    run(begin)
+    try:
+        yield
+    finally:
+        run(f"{read_only} = off; {end}")
+
+
+@pytest.mark.parametrize("how", NODE_GONE)
+def test_a_node_that_is_gone_costs_503s_and_no_payment(signed_in, session, ada, how, postgres_database, cut):
+    shop = factories.make_merchant(session, "Second Shop", now=now())
+    plan_id = factories.accepted_plan(session, shop, ada, now=now(), first=now().date())
+    pay = pay_first(signed_in, session, ada, plan_id)
+    with node_gone(postgres_database, cut, how):
+        assert [signed_in.get("/customer/").status_code for _ in range(2)][-1] == 200
+        assert_busy(pay())
+    with Superuser(postgres_database.superuser_url) as superuser:
+        assert superuser("SELECT sum(paid) FROM installments") == [(0,)]

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import psycopg2
 import pytest
 from psycopg2.errors import InsufficientPrivilege
+from sqlalchemy import create_engine, make_url
 
 from config import ConfigError, load_settings
 from portal.models import Base
-from portal.models.rights import CHANGE, RIGHTS
+from portal.models.rights import CHANGE, LIMITS, RIGHTS, limit_own_role, missing_limits
 from tests.databases import PostgresDatabase, Superuser, environment
 
 NEVER_CHANGED = ("postings", "acceptances", "events", "refund_allocations")
@@ -108,6 +109,20 @@ def test_it_has_the_listed_rights_on_every_table_and_no_other(portal):
 def test_its_limits_and_time_zone_are_its_own(portal):
     shown = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "timezone")
     assert [portal(f"SHOW {name}")[0][0] for name in shown] == ["5s", "2s", "1min", "UTC"]
+
+
+def test_a_role_without_limits_is_told_of_and_one_that_does_all_limits_itself(postgres_database):
+    """The owner has none but the time zone, as the script makes it."""
+    owner = make_url(postgres_database.owner_url)
+    engine = create_engine(owner.set(drivername="postgresql+psycopg2"))
+    with engine.connect() as connection:
+        missing = missing_limits(connection, owner.username)
+        assert [statement.split()[4] for statement in missing] == [n for n in LIMITS if n != "timezone"]
+        limit_own_role(connection)
+        assert missing_limits(connection, owner.username) == []
+        connection.rollback()
+        assert missing_limits(connection, make_url(postgres_database.url).username) == []
+    engine.dispose()
 
 
 def test_another_role_cannot_even_connect(postgres_url, postgres_database):

@@ -11,7 +11,7 @@ from flask import Blueprint, current_app
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal.database import WrongEncoding
+from portal.database import WrongEncoding, is_standby
 from portal.extensions import adapters, db
 from portal.web.guards import public
 
@@ -32,9 +32,13 @@ def readyz() -> ResponseReturnValue:
 
 
 def database_state() -> str:
-    """``ok``, ``not migrated`` when it is not at the newest migration, ``not UTF-8``, or ``unreachable``."""
+    """``ok``, ``not migrated`` when it is not at the newest migration, ``standby`` when it takes no changes,
+    ``not UTF-8``, or ``unreachable``."""
     try:
-        found = MigrationContext.configure(db.session.connection()).get_current_heads()
+        connection = db.session.connection()
+        found = MigrationContext.configure(connection).get_current_heads()
+        if is_standby(connection):
+            return "standby"
     except WrongEncoding:
         return "not UTF-8"
     except SQLAlchemyError:
