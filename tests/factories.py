@@ -174,15 +174,16 @@ def proposal(
     first: date = TODAY,
     frequency: Frequency = Frequency.MONTHLY,
     description: str = "Oak table",
+    **more: Any,
 ) -> offers.Proposal:
-    return offers.Proposal(customer_email, description, total, parts, first, frequency)
+    return offers.Proposal(customer_email, description, total, parts, first, frequency, **more)
 
 
 def offered_plan(
     session: Session, merchant: Actor, customer_email: str, *, now: datetime = NOW, **more: object
 ) -> UUID:
-    """An offer of 100.00 in 3 from today on, unless ``total``, ``parts``, ``first``, ``frequency`` or
-    ``description`` say otherwise."""
+    """An offer of 100.00 in 3 from today on, unless ``total``, ``parts``, ``first``, ``frequency``, ``description`` or
+    other fields of a proposal say otherwise."""
     with unit_of_work(session):
         return offers.offer(session, merchant, proposal(customer_email, **more), now)
 
@@ -255,10 +256,13 @@ def pay(
     key: str | None = None,
     gateway: Gateway | None = None,
     now: datetime = NOW,
+    origin: Origin | None = None,
 ) -> Answer:
-    """Pay what the customer is shown now: one installment by its number, or everything that is left."""
+    """Pay what the customer is shown now: one installment by its number, or everything that is left.
+
+    With an ``origin``, as over the API, it accepts an offer."""
     order = payment_for(plan_of(session, customer, plan_id, now), number)
-    return payments.pay(session, gateway or Simulator(), customer, order, key, now)
+    return payments.pay(session, gateway or Simulator(), customer, order, key, now, origin)
 
 
 def record(

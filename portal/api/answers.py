@@ -13,7 +13,7 @@ from portal.core.amendments import AmendmentState
 from portal.core.money import decimal_text
 from portal.core.payments import Method
 from portal.core.roles import Actor
-from portal.core.schedule import Frequency
+from portal.core.schedule import FirstDue, Frequency, Kind
 from portal.core.states import InstallmentStatus, PaymentState
 from portal.queries import team
 from portal.queries.amendments import AmendmentView
@@ -88,6 +88,7 @@ class Installment(Answer):
     id: Id = shown(INSTALLMENT_ID)
     plan: Id = shown(PLAN_ID)
     number: int = shown(1)
+    kind: Kind = shown("installment")
     amount: Decimals = shown("25.00")
     currency: str = shown("USD")
     due_date: Day = shown("2026-12-31")
@@ -116,9 +117,11 @@ class Plan(Answer):
     description: str = shown("Oak table")
     total_amount: Decimals = shown("100.00")
     currency: str = shown("USD")
-    num_installments: int = shown(4)
+    num_installments: int = shown(4, "Without the deposit.")
     frequency: Frequency = shown("monthly")
-    start_date: Day = shown("2026-12-31")
+    deposit: Decimals | None = shown(None, "Due on the day of acceptance, as the first of the installments.")
+    first_due: FirstDue = shown("date", "Whether the dates are fixed, or counted from the day of acceptance.")
+    start_date: Day = shown("2026-12-31", "When the first installment is due, if it is accepted today.")
     last_day: Day = shown("2026-12-31", "The last day on which the offer can be accepted.")
     status: PlanStatus = shown(
         "offered", "The state, or overdue for an active plan of which something is late."
@@ -231,6 +234,8 @@ def plan(view: PlanView, reader: Actor) -> dict[str, Any]:
         "currency": view.currency,
         "num_installments": view.num_installments,
         "frequency": view.frequency,
+        "deposit": None if view.deposit is None else decimal_text(view.deposit, view.currency),
+        "first_due": view.first_due,
         "start_date": view.start_date.isoformat(),
         "last_day": view.last_day.isoformat(),
         "status": view.status,
@@ -247,6 +252,7 @@ def installment(view: InstallmentView, currency: str) -> dict[str, Any]:
         "id": str(view.id),
         "plan": str(view.plan_id),
         "number": view.number,
+        "kind": view.kind,
         "amount": decimal_text(view.amount, currency),
         "currency": currency,
         "due_date": view.due_on.isoformat(),
@@ -286,6 +292,7 @@ def paid_installment(answer: payment_settlement.Answer) -> dict[str, Any]:
         status=InstallmentStatus.PAID,
         processing=False,
         settled=facts["paid"] - facts.get("reversed", 0) + facts.get("paid_before", 0),
+        is_deposit=facts.get("kind") == Kind.DEPOSIT,
     )
     return installment(view, answer.currency)
 

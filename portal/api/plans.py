@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
 from functools import partial
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, Literal, get_args
 from uuid import UUID
 
 from apiflask import APIBlueprint
 from flask import Response, jsonify
 from flask.typing import ResponseReturnValue
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from portal.core.calendar import OFFER_DAYS
-from portal.core.errors import N_, Faults, Forbidden, NotFound
+from portal.core.errors import N_, Forbidden, NotFound
 from portal.core.money import parse_amount
 from portal.core.payments import REASON_LONGEST
 from portal.core.roles import Permission, Role
-from portal.core.schedule import MAX_INSTALLMENTS, PERIODS, Frequency
 from portal.core.states import PlanState
 from portal.extensions import adapters, db, now
 from portal.http_errors import problem
@@ -32,90 +29,12 @@ from portal.services.transaction import unit_of_work
 from . import answers, examples
 from .describing import documented
 from .guards import actor, either_party, origin, requires, signed_in
+from .new_plans import NewPlan
 from .pages import OwnQuery, page, position
 from .requests import idempotency_key
-from .schemas import REFUSALS, Amount, Body, Count, Day, Email, Nothing, ValidDays, refuse, text
+from .schemas import Amount, Body, Nothing, text
 
 bp = APIBlueprint("api_plans", __name__, url_prefix="/api/plans", tag="Plans")
-
-UNNAMED = "Purchase"
-
-
-class NewLine(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid")
-
-    amount: Amount
-    due_date: Day
-
-
-class NewPlan(Body):
-    placeholders: ClassVar[dict[str, Any]] = {
-        "customer_email": "",
-        "total_amount": "0",
-    }
-
-    customer_email: Email
-    total_amount: Amount
-    num_installments: Count = Field(None, description="Required without `installments`.")
-    start_date: Day = Field(
-        None,
-        description="The first due date; the others are counted from it. Required without `installments`.",
-    )
-    frequency: Literal[tuple(PERIODS)] = Field(None, description="Monthly unless given.")
-    installments: list[NewLine] = Field(
-        None,
-        json_schema_extra={"minItems": 1, "maxItems": MAX_INSTALLMENTS},
-        description="Each amount and due date, in place of count, frequency and start; they sum to the total.",
-    )
-    description: text(offers.DESCRIPTION_LONGEST) = Field("", description="What is bought.")
-    valid_days: ValidDays = Field(None, description="So many days the customer can answer; 30 unless given.")
-
-    def proposal(self) -> offers.Proposal:
-        """What a body without faults asks for. Raises ``InvalidInput``, with those of the body and of the rules."""
-        refused, total = Faults(), 0
-        with refused.caught():
-            total = parse_amount(self.total_amount, actor().currency)
-        lines = self._lines(total, refused)
-        self._check_shape(lines is not None, refused)
-        faults = refused.errors | self.faults
-        proposal = offers.Proposal(
-            self.customer_email,
-            self.description or UNNAMED,
-            total,
-            len(lines) if lines else self.num_installments or 0,
-            lines[0][1] if lines else self.start_date or date.min,
-            Frequency.OWN if lines is not None else Frequency(self.frequency or Frequency.MONTHLY),
-            None if self.valid_days == OFFER_DAYS else self.valid_days,
-            lines=lines,
-        )
-        if faults:
-            refuse(faults, partial(offers.validate_proposal, actor(), proposal, now()))
-        return proposal
-
-    def _lines(self, total: int, refused: Faults) -> tuple[tuple[int, date], ...] | None:
-        """The lines that were sent, in minor units; an amount that cannot be read counts as nothing.
-
-        Where the list could not be read, its fault is known, and one line that is right stands in for it.
-        """
-        if any(name.split(".")[0] == "installments" for name in self.faults):
-            return ((max(total, 1), now().date()),)
-        if self.installments is None:
-            return None
-        lines = []
-        for place, line in enumerate(self.installments):
-            amount = 0
-            with refused.caught():
-                amount = parse_amount(line.amount, actor().currency, f"installments.{place}.amount")
-            lines.append((amount, line.due_date))
-        return tuple(lines)
-
-    def _check_shape(self, own: bool, refused: Faults) -> None:
-        """Either ``installments``, or the count and the start that they are worked out from."""
-        for name in ("num_installments", "start_date", "frequency"):
-            if own and getattr(self, name) is not None:
-                refused.add(name, N_("Leave this out where you send installments."))
-            elif not own and name != "frequency" and getattr(self, name) is None:
-                refused.add(name, REFUSALS["missing"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from portal.core.accounts import EMAIL_LONGEST
 from portal.core.calendar import MOST_OFFER_DAYS
 from portal.core.errors import N_, Faults, InvalidInput, PortalError
 from portal.core.money import MAX_AMOUNT
-from portal.core.schedule import MAX_INSTALLMENTS
+from portal.core.schedule import MAX_INSTALLMENTS, MONTH_DAYS
 from portal.core.text import MOST_COMPOSED, check_length
 
 # Pydantic's errors in the portal's words.
@@ -167,6 +167,14 @@ def whole_number(value: Any) -> int:
     return value
 
 
+def _month_day(value: Any) -> str:
+    """A day that every month has, as a number or its text, or the last."""
+    text = str(value) if type(value) is int else value
+    if text not in MONTH_DAYS:
+        raise InvalidInput.at("", N_("Choose a day from 1 to 28, or the last."))
+    return str(text)
+
+
 def _day(value: Any) -> date:
     try:
         if isinstance(value, str) and re.fullmatch(DAY, value):
@@ -222,6 +230,18 @@ Count = Annotated[
                 {"type": "string", "pattern": "^([1-9]|[1-5][0-9]|60)$"},
             ],
             "description": f"1 to {MAX_INSTALLMENTS}, as an integer or as exactly one in a string.",
+        }
+    ),
+]
+MonthDay = Annotated[
+    str,
+    parsed_by(_month_day),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 1, "maximum": 28},
+                {"type": "string", "enum": list(MONTH_DAYS)},
+            ]
         }
     ),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -11,6 +12,10 @@ from dateutil.relativedelta import relativedelta
 
 from .errors import N_, Faults, collecting
 from .money import MAX_AMOUNT, check_amount, decimal_text, split
+
+# The day of each month on which installments can be due: one that every month has, or its last.
+LAST = "last"
+MONTH_DAYS = (*(str(day) for day in range(1, 29)), LAST)
 
 MAX_INSTALLMENTS = 60
 YEARS_BACK = 5
@@ -24,6 +29,18 @@ class Frequency(StrEnum):
     OWN = "own"
 
 
+class FirstDue(StrEnum):
+    """What the first due date depends on: it is a date, or follows the day of acceptance."""
+
+    DATE = "date"
+    ACCEPTANCE = "acceptance"
+
+
+class Kind(StrEnum):
+    DEPOSIT = "deposit"
+    INSTALLMENT = "installment"
+
+
 PERIODS = {
     Frequency.WEEKLY: relativedelta(weeks=1),
     Frequency.BIWEEKLY: relativedelta(weeks=2),
@@ -33,16 +50,61 @@ PERIODS = {
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Installment ``number`` (from 1): ``amount`` minor units, due on a plain date."""
+    """Installment ``number`` (from 1): ``amount`` minor units, due on a plain date.
+
+    A date that follows the acceptance has its rule in ``due``, and is written out for the day of sending.
+    """
 
     number: int
     amount: int
     due_on: date
+    kind: str = Kind.INSTALLMENT
+    due: str = ""
 
 
-def due_dates(first: date, frequency: Frequency, count: int) -> tuple[date, ...]:
-    """``count`` due dates, each counted from ``first`` (never chained) and clamped to the month's end."""
-    return tuple(first + PERIODS[frequency] * k for k in range(count))
+def due_dates(
+    first: date, frequency: Frequency, count: int, month_day: str | None = None
+) -> tuple[date, ...]:
+    """``count`` due dates, each counted from ``first`` (never chained) and clamped to the month's end.
+
+    With ``month_day``, one of ``MONTH_DAYS``, they are that day of each month, from ``first`` on.
+    """
+    if month_day is None:
+        return tuple(first + PERIODS[frequency] * k for k in range(count))
+    on_day = relativedelta(day=31 if month_day == LAST else int(month_day))
+    start = first if first + on_day >= first else first + relativedelta(months=1)
+    return tuple(start + relativedelta(months=k) + on_day for k in range(count))
+
+
+def due_if_accepted(number: int, frequency: Frequency, day: date) -> date:
+    """When installment ``number`` of a plan whose dates follow the acceptance is due, if that is on ``day``.
+
+    The first line, a deposit or not, is due on the day itself.
+    """
+    return day + PERIODS[frequency] * (number - 1) if number > 1 else day
+
+
+ON_ACCEPTANCE = "on acceptance"
+_AFTER = re.compile(r"(\d{1,3}) (week|month)s? after acceptance")
+
+
+def rule_of(number: int, frequency: Frequency) -> str:
+    """The rule of ``due_if_accepted`` in the words of the terms, such as "2 months after acceptance"."""
+    if number == 1:
+        return ON_ACCEPTANCE
+    periods = (number - 1) * (2 if frequency is Frequency.BIWEEKLY else 1)
+    unit = "month" if frequency is Frequency.MONTHLY else "week"
+    return f"{periods} {unit}{'s' if periods > 1 else ''} after acceptance"
+
+
+def due_by(rule: str, accepted_on: date) -> date:
+    """The due date that a rule of ``rule_of`` gives. Raises ``ValueError`` for other words."""
+    if rule == ON_ACCEPTANCE:
+        return accepted_on
+    found = _AFTER.fullmatch(rule)
+    if not found:
+        raise ValueError(f"no rule of a due date: {rule}")
+    return accepted_on + relativedelta(**{f"{found[2]}s": int(found[1])})
 
 
 def _span(today: date) -> tuple[date, date]:
@@ -50,59 +112,133 @@ def _span(today: date) -> tuple[date, date]:
     return today - relativedelta(years=YEARS_BACK), today + relativedelta(years=YEARS_AHEAD)
 
 
-def build_schedule(
-    total: int, currency: str, count: int, first: date, frequency: Frequency, today: date
-) -> tuple[Line, ...]:
-    """The schedule of a new plan: ``total`` minor units in ``count`` lines from ``first`` on.
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """The schedule that a shop asks for: ``total`` minor units in ``count`` installments.
 
-    Raises one ``InvalidInput`` naming every field at fault: ``total_amount``, ``num_installments``, ``start_date``.
+    Without a ``first`` date the dates follow the acceptance. A ``deposit``, in minor units, comes before the
+    installments and is due on the day of acceptance.
     """
-    earliest, latest = _span(today)
+
+    total: int
+    currency: str
+    count: int
+    frequency: Frequency
+    first: date | None
+    deposit: int | None = None
+    month_day: str | None = None
+
+
+def build_schedule(wish: Wish, today: date) -> tuple[Line, ...]:
+    """The schedule of a new plan that is sent ``today``.
+
+    Raises one ``InvalidInput`` naming every field at fault: ``total_amount``, ``deposit``, ``num_installments``,
+    ``start_date``, ``day_of_month``.
+    """
+    rest = wish.total - (wish.deposit or 0)
     with collecting() as faults:
         with faults.caught():
-            check_amount(total, currency)
-        if not 1 <= count <= MAX_INSTALLMENTS:
-            faults.add("num_installments", N_("Choose 1 to %(most)s installments."), most=MAX_INSTALLMENTS)
-        elif not faults.errors and total < count:
+            check_amount(wish.total, wish.currency)
+        _check_deposit(faults, wish.deposit, wish.total)
+        most = MAX_INSTALLMENTS - (wish.deposit is not None)
+        if not 1 <= wish.count <= most:
+            faults.add("num_installments", N_("Choose 1 to %(most)s installments."), most=most)
+        elif not faults.errors and rest < wish.count:
             faults.add(
                 "total_amount",
                 N_("%(total)s cannot be split into %(count)s installments: each must be above zero."),
-                total=decimal_text(total, currency),
-                count=count,
+                total=decimal_text(rest, wish.currency),
+                count=wish.count,
             )
-        if not earliest <= first <= latest:
-            faults.add(
-                "start_date",
-                N_("Choose a first due date from %(earliest)s to %(latest)s."),
-                earliest=earliest.isoformat(),
-                latest=latest.isoformat(),
-            )
-    dates = due_dates(first, frequency, count)
+        _check_first(faults, wish, today)
+    amounts = split(rest, wish.count)
+    if wish.first is None:
+        return _after_acceptance(amounts, wish, today)
+    dates = due_dates(wish.first, wish.frequency, wish.count, wish.month_day)
+    return _with_deposit(wish.deposit, tuple(zip(amounts, dates, strict=True)), today)
+
+
+def _check_deposit(faults: Faults, deposit: int | None, total: int) -> None:
+    if deposit is not None and not 0 < deposit < total:
+        faults.add("deposit", N_("A deposit is above zero and below the total."))
+
+
+def _check_first(faults: Faults, wish: Wish, today: date) -> None:
+    """The first date is within the years that a plan may have, and after that of a deposit."""
+    earliest, latest = _span(today)
+    if wish.month_day is not None and wish.month_day not in MONTH_DAYS:
+        faults.add("day_of_month", N_("Choose a day from 1 to 28, or the last."))
+    elif wish.month_day is not None and (wish.first is None or wish.frequency is not Frequency.MONTHLY):
+        faults.add("day_of_month", N_("A day of the month needs a first date and installments every month."))
+    if wish.first is None:
+        return
+    if not earliest <= wish.first <= latest:
+        faults.add(
+            "start_date",
+            N_("Choose a first due date from %(earliest)s to %(latest)s."),
+            earliest=earliest.isoformat(),
+            latest=latest.isoformat(),
+        )
+    elif wish.deposit is not None and wish.first <= today:
+        faults.add("start_date", AFTER_DEPOSIT)
+
+
+AFTER_DEPOSIT = N_("The deposit is due first: choose a date after today.")
+
+
+def _after_acceptance(amounts: Sequence[int], wish: Wish, today: date) -> tuple[Line, ...]:
+    all_of = [wish.deposit, *amounts] if wish.deposit is not None else amounts
     return tuple(
-        Line(n, a, d) for n, (a, d) in enumerate(zip(split(total, count), dates, strict=True), start=1)
+        Line(
+            number,
+            amount,
+            due_if_accepted(number, wish.frequency, today),
+            _kind(number, wish.deposit),
+            rule_of(number, wish.frequency),
+        )
+        for number, amount in enumerate(all_of, start=1)
     )
 
 
+def _with_deposit(deposit: int | None, wanted: Sequence[tuple[int, date]], today: date) -> tuple[Line, ...]:
+    """The lines of fixed dates, after the deposit if there is one."""
+    first = () if deposit is None else (Line(1, deposit, today, Kind.DEPOSIT, ON_ACCEPTANCE),)
+    return first + tuple(Line(number, *line) for number, line in enumerate(wanted, start=len(first) + 1))
+
+
+def _kind(number: int, deposit: int | None) -> Kind:
+    return Kind.DEPOSIT if deposit is not None and number == 1 else Kind.INSTALLMENT
+
+
 def own_schedule(
-    total: int, currency: str, wanted: Sequence[tuple[int, date]], today: date
+    total: int, currency: str, wanted: Sequence[tuple[int, date]], today: date, deposit: int | None = None
 ) -> tuple[Line, ...]:
     """The schedule of a new plan whose amounts, in minor units, and due dates were chosen one by one.
 
-    Raises one ``InvalidInput`` naming every fault: at ``total_amount``, at ``installments``, and within a line, counted
-    from 0, at ``installments.<n>.amount`` and ``installments.<n>.due_date``.
+    Raises one ``InvalidInput`` naming every fault: at ``total_amount``, ``deposit``, at ``installments``, and within a
+    line, counted from 0, at ``installments.<n>.amount`` and ``installments.<n>.due_date``.
     """
+    most = MAX_INSTALLMENTS - (deposit is not None)
     with collecting() as faults:
         with faults.caught():
             check_amount(total, currency)
-        if not 1 <= len(wanted) <= MAX_INSTALLMENTS:
-            faults.add("installments", N_("Choose 1 to %(most)s installments."), most=MAX_INSTALLMENTS)
+        _check_deposit(faults, deposit, total)
+        if not 1 <= len(wanted) <= most:
+            faults.add("installments", N_("Choose 1 to %(most)s installments."), most=most)
         else:
             _check_lines(faults, wanted, today)
-            left = total - sum(amount for amount, _ in wanted)
+            if deposit is not None and wanted[0][1] <= today:
+                faults.add("installments.0.due_date", AFTER_DEPOSIT)
+            left = left_to_place(total, deposit, wanted)
             if left and not faults.errors:
                 words = N_("%(amount)s left to place.") if left > 0 else N_("%(amount)s more than the total.")
                 faults.add("installments", words, amount=decimal_text(abs(left), currency))
-    return tuple(Line(number, *line) for number, line in enumerate(wanted, start=1))
+    return _with_deposit(deposit, wanted, today)
+
+
+def left_to_place(total: int, deposit: int | None, wanted: Sequence[tuple[int, date]]) -> int:
+    """Minor units of the total that no line has yet; below zero if the lines have more."""
+    return total - (deposit or 0) - sum(amount for amount, _ in wanted)
 
 
 def _check_lines(faults: Faults, wanted: Sequence[tuple[int, date]], today: date) -> None:

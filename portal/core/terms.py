@@ -7,10 +7,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
+from typing import Any
 
 from .errors import N_
 from .money import decimal_text, parse_amount
-from .schedule import Line
+from .schedule import Kind, Line, due_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +42,20 @@ class Terms:
         document = asdict(self)
         document["total"] = decimal_text(self.total, self.currency)
         document["cash_price"] = document["total"]
-        document["lines"] = [
-            {
-                "number": line.number,
-                "amount": decimal_text(line.amount, self.currency),
-                "due_on": line.due_on.isoformat(),
-            }
-            for line in self.lines
-        ]
+        document["lines"] = [_line(line, self.currency) for line in self.lines]
         document["last_day"] = self.last_day.isoformat()
         # Named only where there is something, so that the text of other plans is as it always was.
         del document["paid_before"]
         if self.paid_before:
             document["paid_before"] = decimal_text(self.paid_before, self.currency)
-        return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return _text(document)
+
+
+def _line(line: Line, currency: str) -> dict[str, Any]:
+    """A date that follows the acceptance is there by its rule, in place of the date."""
+    due = {"due": line.due} if line.due else {"due_on": line.due_on.isoformat()}
+    kind = {} if line.kind == Kind.INSTALLMENT else {"kind": line.kind}
+    return {"number": line.number, "amount": decimal_text(line.amount, currency)} | due | kind
 
 
 LATE = N_(
@@ -109,6 +110,25 @@ def paid_before(canonical: str) -> int:
     return parse_amount(stated, document["currency"]) if stated else 0
 
 
+def written_out(canonical: str, accepted_on: date) -> str:
+    """The canonical text with the dates that follow an acceptance ``accepted_on`` in place of their rules.
+
+    This is the text that a customer is shown, agrees to and keeps. Without such dates it is the text itself.
+    """
+    document = json.loads(canonical)
+    following = [line for line in document["lines"] if "due" in line]
+    if not following:
+        return canonical
+    for line in following:
+        line["due_on"] = due_by(line.pop("due"), accepted_on).isoformat()
+    return _text(document)
+
+
+def dates(text: str) -> dict[int, date]:
+    """The due dates of a text that is written out, by the numbers of the installments."""
+    return {line["number"]: date.fromisoformat(line["due_on"]) for line in json.loads(text)["lines"]}
+
+
 def amended(text: str, number: int, dates: Mapping[int, date]) -> str:
     """The canonical text with other due dates, by the numbers of the installments.
 
@@ -119,6 +139,10 @@ def amended(text: str, number: int, dates: Mapping[int, date]) -> str:
         if line["number"] in dates:
             line["due_on"] = dates[line["number"]].isoformat()
     document |= {"amendment": number, "amends": hash_text(text)}
+    return _text(document)
+
+
+def _text(document: dict[str, Any]) -> str:
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 

@@ -18,6 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
     false,
     text,
+    true,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.ext.hybrid import hybrid_property
@@ -68,6 +69,10 @@ class Plan(Base):
     num_installments: Mapped[int]
     frequency: Mapped[str] = mapped_column(String(10))
     start_date: Mapped[date]
+    # Of the total, due on the day of acceptance as line 1; ``num_installments`` counts the lines after it.
+    deposit: Mapped[int | None]
+    # Whether the first installment is due on a date, or follows the acceptance.
+    first_due: Mapped[str] = mapped_column(String(10), default="date", server_default="date")
     state: Mapped[str] = mapped_column(String(16))
     acceptance_id: Mapped[uuid.UUID | None]
     terms: Mapped[str] = mapped_column(Text)
@@ -99,6 +104,11 @@ class Plan(Base):
         CheckConstraint(
             "num_installments BETWEEN 1 AND 60 AND num_installments <= total", name="num_installments"
         ),
+        CheckConstraint(
+            "deposit IS NULL OR (deposit > 0 AND num_installments <= total - deposit AND num_installments <= 59)",
+            name="deposit",
+        ),
+        CheckConstraint("first_due IN ('date', 'acceptance')", name="first_due"),
         CheckConstraint("frequency IN ('weekly', 'biweekly', 'monthly', 'own')", name="frequency"),
         CheckConstraint(
             "state IN ('offered', 'active', 'completed', 'declined', 'revoked', 'expired', 'cancelled', "
@@ -159,6 +169,8 @@ class Installment(Base):
     number: Mapped[int]
     amount: Mapped[int]
     due_on: Mapped[date]
+    # Not yet where the day follows the acceptance: until then it is the one written out for the day of sending.
+    due_fixed: Mapped[bool] = mapped_column(default=True, server_default=true())
     paid: Mapped[int] = mapped_column(server_default=text("0"))
     reversed: Mapped[int] = mapped_column(server_default=text("0"))
     returned: Mapped[int] = mapped_column(server_default=text("0"))

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from portal.core.calendar import business_date
 from portal.core.errors import NotFound
 from portal.core.roles import Actor
+from portal.core.schedule import FirstDue
 from portal.core.states import PlanState, shown_state
 from portal.models import Installment, Plan
 
@@ -21,6 +22,8 @@ from .read_models import (
     LINE,
     InstallmentView,
     PlanView,
+    counted_from,
+    following,
     installment_view,
     load_plan_views,
     load_plans,
@@ -135,9 +138,14 @@ def _today(session: Session, actor: Actor, now: datetime) -> Today:
 
 
 def _installments() -> Select[Any]:
-    return select(*LINE, Installment.plan_id, Plan.state, Plan.last_day, Plan.currency, Plan.timezone).join(
-        Plan
-    )
+    return select(*LINE, Installment.plan_id, *_OF_PLAN).join(Plan)
+
+
+# What an installment shows of its plan.
+_OF_PLAN = (
+    *(Plan.state, Plan.last_day, Plan.currency, Plan.timezone, Plan.created_at, Plan.accepted_on),
+    *(Plan.deposit, Plan.first_due, Plan.frequency),
+)
 
 
 def _load(session: Session, query: Select[Any], now: datetime) -> list[ListedInstallment]:
@@ -145,5 +153,8 @@ def _load(session: Session, query: Select[Any], now: datetime) -> list[ListedIns
     for line in session.execute(query):
         today = business_date(now, line.timezone)
         shown = shown_state(PlanState(line.state), line.last_day, today)
-        listed.append(ListedInstallment(installment_view(line, line.plan_id, shown, today), line.currency))
+        view = installment_view(line, line.plan_id, shown, today)
+        if line.deposit is not None or line.first_due == FirstDue.ACCEPTANCE:
+            view = following(view, line, counted_from(line, shown, today))
+        listed.append(ListedInstallment(view, line.currency))
     return listed

@@ -12,7 +12,9 @@ from sqlalchemy import Select, String, bindparam, cast, literal, select
 from sqlalchemy.orm import Session
 
 from portal.core.calendar import business_date
+from portal.core.schedule import FirstDue, Frequency, Kind, due_if_accepted
 from portal.core.states import InstallmentStatus, PlanState, installment_status, shown_state
+from portal.core.terms import hash_text, written_out
 from portal.models import Customer, Installment, Merchant, Plan, User
 
 
@@ -40,6 +42,11 @@ class InstallmentView(NamedTuple):
     status: InstallmentStatus
     processing: bool
     settled: int
+    is_deposit: bool = False
+
+    @property
+    def kind(self) -> Kind:
+        return Kind.DEPOSIT if self.is_deposit else Kind.INSTALLMENT
 
     @property
     def lost(self) -> int:
@@ -61,6 +68,7 @@ class InstallmentView(NamedTuple):
 class PlanView:
     """A plan today, with its parties and its installments in order; amounts in minor units.
 
+    Dates that follow the acceptance, and the ``terms``, are those of an acceptance today while the offer is open.
     ``state`` already counts an offer past its last day as expired; ``today`` is the date
     in the zone of its terms, which also name the shop and its address for support. ``customer_at_shop`` is the id
     by which the shop knows the customer; ``customer_id`` is for the customer and admins only.
@@ -84,6 +92,8 @@ class PlanView:
     num_installments: int
     frequency: str
     start_date: date
+    deposit: int | None
+    first_due: FirstDue
     state: PlanState
     terms: str
     terms_hash: str
@@ -247,6 +257,16 @@ def plan_views(session: Session, found: Sequence[Any], now: datetime) -> list[Pl
 def _plan_view(plan: Any, lines: list[Any], now: datetime) -> PlanView:
     today = business_date(now, plan.timezone)
     state = shown_state(PlanState(plan.state), plan.last_day, today)
+    terms, terms_hash, start_date = plan.terms, plan.terms_hash, plan.start_date
+    installments = tuple([installment_view(line, plan.id, state, today) for line in lines])
+    if plan.deposit is not None or plan.first_due == FirstDue.ACCEPTANCE:
+        day = counted_from(plan, state, today)
+        installments = tuple([following(line, plan, day) for line in installments])
+        if plan.first_due == FirstDue.ACCEPTANCE:
+            start_date = due_if_accepted(1 if plan.deposit is None else 2, Frequency(plan.frequency), day)
+        if terms:
+            terms = written_out(terms, day)
+            terms_hash = hash_text(terms)
     return PlanView(
         id=plan.id,
         reference=plan.reference,
@@ -265,17 +285,36 @@ def _plan_view(plan: Any, lines: list[Any], now: datetime) -> PlanView:
         currency=plan.currency,
         num_installments=plan.num_installments,
         frequency=plan.frequency,
-        start_date=plan.start_date,
+        start_date=start_date,
+        deposit=plan.deposit,
+        first_due=FirstDue(plan.first_due),
         state=state,
-        terms=plan.terms,
-        terms_hash=plan.terms_hash,
+        terms=terms,
+        terms_hash=terms_hash,
         last_day=plan.last_day,
         accepted_on=plan.accepted_on,
         created_at=plan.created_at,
         updated_at=plan.updated_at,
         today=today,
-        installments=tuple([installment_view(line, plan.id, state, today) for line in lines]),
+        installments=installments,
     )
+
+
+def counted_from(plan: Any, state: PlanState, today: date) -> date:
+    """The day from which dates that follow the acceptance are shown: that of acceptance, else today, or for an offer
+    that ended the day on which it was sent."""
+    if plan.accepted_on:
+        return plan.accepted_on
+    return today if state is PlanState.OFFERED else business_date(plan.created_at, plan.timezone)
+
+
+def following(line: InstallmentView, plan: Any, day: date) -> InstallmentView:
+    """A line of a plan with a deposit, or with dates from the acceptance, as it is shown counted from ``day``."""
+    is_deposit = plan.deposit is not None and line.number == 1
+    if plan.accepted_on or not (is_deposit or plan.first_due == FirstDue.ACCEPTANCE):
+        return line._replace(is_deposit=is_deposit)
+    due_on = due_if_accepted(line.number, Frequency(plan.frequency), day)
+    return line._replace(is_deposit=is_deposit, due_on=due_on)
 
 
 def installment_view(line: Any, plan_id: UUID, state: PlanState, today: date) -> InstallmentView:

@@ -13,9 +13,10 @@ from sqlalchemy.orm import Session
 from portal.core.amendments import AmendmentState
 from portal.core.errors import N_
 from portal.core.ledger import OWED, SUMS, Entry
-from portal.core.terms import hash_text
+from portal.core.schedule import FirstDue
+from portal.core.terms import hash_text, written_out
 from portal.database import engine_name, without_statement_timeout
-from portal.models import Amendment, Base, Installment, Plan, PlanWords
+from portal.models import Acceptance, Amendment, Base, Installment, Plan, PlanWords
 from portal.models.rollups import ROLLUP_TABLES, MetricDelta, recount
 from portal.models.search import TEXTS, words_row
 
@@ -74,8 +75,10 @@ INVARIANTS: dict[str, tuple[str, str]] = {
     "amounts_sum": (
         N_("The installments of every plan add up to its total."),
         "SELECT p.id FROM plans p JOIN installments i ON i.merchant_id = p.merchant_id AND i.plan_id = p.id "
-        "GROUP BY p.merchant_id, p.id, p.total, p.num_installments "
-        "HAVING SUM(i.amount - i.moved) <> p.total OR COUNT(*) <> p.num_installments",
+        "GROUP BY p.merchant_id, p.id, p.total, p.num_installments, p.deposit "
+        "HAVING SUM(i.amount - i.moved) <> p.total "
+        "OR COUNT(*) <> p.num_installments + CASE WHEN p.deposit IS NULL THEN 0 ELSE 1 END "
+        "OR COUNT(CASE WHEN i.number = 1 AND i.amount <> p.deposit THEN 1 END) > 0",
     ),
     "postings_balance": (
         N_("Every posting has two different accounts and an amount above zero, in its plan's currency."),
@@ -100,7 +103,13 @@ INVARIANTS: dict[str, tuple[str, str]] = {
         N_("Every accepted plan has an acceptance of its own terms by its own customer."),
         "SELECT p.id FROM plans p LEFT JOIN acceptances a ON a.merchant_id = p.merchant_id AND a.plan_id = p.id "
         "WHERE (p.state NOT IN ('offered', 'declined', 'revoked', 'expired')) <> (a.plan_id IS NOT NULL) "
-        "OR a.customer_id <> p.customer_id OR a.terms <> p.terms OR a.terms_hash <> p.terms_hash",
+        "OR a.customer_id <> p.customer_id OR (p.deposit IS NULL AND p.first_due = 'date' "
+        "AND (a.terms <> p.terms OR a.terms_hash <> p.terms_hash))",
+    ),
+    "dates_are_fixed": (
+        N_("No accepted plan has a date that still follows the acceptance."),
+        "SELECT p.id FROM plans p JOIN installments i ON i.merchant_id = p.merchant_id AND i.plan_id = p.id "
+        "WHERE p.acceptance_id IS NOT NULL AND NOT i.due_fixed",
     ),
     "active_while_owed": (
         N_("An accepted plan is active exactly while something is owed."),
@@ -234,7 +243,11 @@ def run(session: Session) -> list[Finding]:
             for name, (sentence, query) in INVARIANTS.items()
         ]
         rollups = [_rollup(session, table) for table in ROLLUP_TABLES]
-        return [*findings, *rollups, _hashes(session), _amended_dates(session), _words(session)]
+        return [
+            *findings,
+            *rollups,
+            *(check(session) for check in (_hashes, _written_out, _amended_dates, _words)),
+        ]
 
 
 def _rollup(session: Session, table: type[Base]) -> Finding:
@@ -258,6 +271,21 @@ def _hashes(session: Session) -> Finding:
     rows = session.execute(text(kept)).yield_per(1000)
     broken = sum(hash_text(row.terms) != row.terms_hash for row in rows)
     return Finding("terms_hash", N_("The hash of every acceptance and amendment matches its terms."), broken)
+
+
+def _written_out(session: Session) -> Finding:
+    """The accepted texts of offers whose dates follow the acceptance, written out again."""
+    follows = or_(Plan.deposit.is_not(None), Plan.first_due == FirstDue.ACCEPTANCE)
+    query = (
+        select(Plan.terms, Plan.accepted_on, Acceptance.terms.label("accepted"))
+        .join(Acceptance, (Acceptance.merchant_id == Plan.merchant_id) & (Acceptance.plan_id == Plan.id))
+        .where(follows, Plan.accepted_on.is_not(None))
+    )
+    rows = session.execute(query).yield_per(1000)
+    broken = sum(written_out(row.terms, row.accepted_on) != row.accepted for row in rows)
+    return Finding(
+        "accepted_dates", N_("Dates that follow an acceptance are accepted as they are on that day."), broken
+    )
 
 
 def _amended_dates(session: Session) -> Finding:

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, desc, func, select, union_all
+from sqlalchemy import Select, and_, desc, func, select, union_all
 from sqlalchemy.orm import Session, aliased
 
 from portal.core.ledger import Account
@@ -111,6 +111,7 @@ class ReceiptLine:
     number: int
     due_on: date
     amount: int
+    is_deposit: bool
 
 
 _RECORDER = aliased(User)
@@ -223,8 +224,14 @@ def emails_of_plan(session: Session, merchant_id: UUID, plan_id: UUID, customer_
 def receipt_lines(session: Session, payment_id: UUID) -> list[ReceiptLine]:
     """What a payment paid, from its postings. The caller has checked whose payment it is."""
     query = (
-        select(Installment.number, Installment.due_on, Posting.amount)
+        select(
+            Installment.number,
+            Installment.due_on,
+            Posting.amount,
+            and_(Plan.deposit.is_not(None), Installment.number == 1),
+        )
         .join(Installment)
+        .join(Plan, (Plan.merchant_id == Installment.merchant_id) & (Plan.id == Installment.plan_id))
         .join(Payment, (Payment.merchant_id == Posting.merchant_id) & (Payment.id == Posting.payment_id))
         .where(Payment.id == payment_id, Posting.debit == Account.CASH)
         .order_by(Installment.number)

@@ -19,7 +19,7 @@ from portal.core.payments import REASON_LONGEST
 from portal.core.roles import Actor, Origin, Permission
 from portal.core.states import REFUSALS, PlanState
 from portal.core.text import clean_line
-from portal.models import Amendment, AmendmentLine, Plan, new_id
+from portal.models import Acceptance, Amendment, AmendmentLine, Plan, new_id
 
 from . import due_dates, events, open_amendments, verification
 from .notifications import queue_email
@@ -283,7 +283,8 @@ def _write(session: Session, case: _Case, moves: tuple[Move, ...], reason: str, 
 def current_terms(session: Session, plan: Plan) -> str:
     """The text that is in force: that of the last amendment in force, else the one that was accepted."""
     query = select(Amendment.terms).where(*_of(plan), Amendment.state == AmendmentState.IN_FORCE)
-    return session.scalars(query.order_by(Amendment.number.desc()).limit(1)).first() or plan.terms
+    amended = session.scalars(query.order_by(Amendment.number.desc()).limit(1)).first()
+    return amended or session.get_one(Acceptance, (plan.merchant_id, plan.id)).terms
 
 
 def _moves(amendment: Amendment) -> list[Move]:

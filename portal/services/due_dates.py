@@ -1,4 +1,4 @@
-"""Due dates change here alone: an amendment in force moves installments, and their sums in the rollups move along."""
+"""Due dates change here alone: an acceptance sets those that follow it; an amendment in force moves them, and sums."""
 
 from __future__ import annotations
 
@@ -39,6 +39,18 @@ def move(
         changes += [(known[row.id], None), (None, Balance.of(row))]
     ledger.add_deltas(session, plan, changes, today)
     return {row.id for row in rows if row.id in were_late and row.due_on >= today}
+
+
+def fix(session: Session, plan: Plan, dates: Mapping[int, date]) -> None:
+    """Set the due dates of the locked ``plan`` that follow its acceptance, by the numbers of its installments; once."""
+    open_lines = (
+        Installment.merchant_id == plan.merchant_id,
+        Installment.plan_id == plan.id,
+        Installment.due_fixed.is_(False),
+    )
+    for line in session.scalars(select(Installment).where(*open_lines)).all():
+        line.due_on, line.due_fixed = dates[line.number], True
+    session.flush()
 
 
 @cache

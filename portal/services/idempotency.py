@@ -25,7 +25,10 @@ KEPT = timedelta(days=30)
 # A kept key must find its request after an upgrade: a renamed class or field is hashed by its first name.
 _FIRST_NAMES = {"PaymentRequest": "Order", "expected_amount": "shown"}
 # Fields that came later are left out where they are not used, so that what was asked before is still the same.
-_LATER = {"part", "handed_back", "reason", "recovery", "valid_days", "paid_before"}
+_LATER = {
+    *("part", "handed_back", "reason", "recovery", "valid_days", "paid_before", "lines"),
+    *("deposit", "first_due", "day_of_month"),
+}
 
 
 def fingerprint(request: Any) -> str:

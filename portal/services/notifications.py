@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from portal.core.ledger import Balance
 from portal.core.roles import PORTAL_ID
+from portal.core.schedule import FirstDue
 from portal.models import Plan, new_id
 
 from . import events, outbox
@@ -65,8 +66,8 @@ def notify_person(
 
 
 def plan_facts(plan: Plan) -> dict[str, Any]:
-    """What every email about a plan can name; ``total`` in minor units."""
-    return {
+    """What every email about a plan can name; ``total`` in minor units, and ``deposit`` where there is one."""
+    facts = {
         "reference": plan.reference,
         "description": plan.description,
         "total": plan.total,
@@ -76,6 +77,11 @@ def plan_facts(plan: Plan) -> dict[str, Any]:
         "last_day": plan.last_day.isoformat(),
         "start_date": plan.start_date.isoformat(),
     }
+    if plan.deposit is not None:
+        facts["deposit"] = plan.deposit
+    if plan.accepted_on is None and plan.first_due == FirstDue.ACCEPTANCE:
+        facts["first_due"] = plan.first_due
+    return facts
 
 
 def schedule_facts(lines: Iterable[Any]) -> list[dict[str, Any]]:

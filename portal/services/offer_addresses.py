@@ -13,7 +13,7 @@ from portal.core.accounts import clean_email
 from portal.core.calendar import business_date
 from portal.core.errors import N_, InvalidInput, NotFound
 from portal.core.roles import Actor
-from portal.core.schedule import Frequency
+from portal.core.schedule import LAST, FirstDue, Frequency, due_dates
 from portal.core.states import PlanState
 from portal.models import Customer, Plan
 
@@ -66,8 +66,11 @@ def correct(session: Session, merchant: Actor, plan_id: UUID, email: str, now: d
         wrong.num_installments,
         wrong.start_date,
         Frequency(wrong.frequency),
-        (wrong.last_day - business_date(wrong.created_at, wrong.timezone)).days,
+        max((wrong.last_day - business_date(wrong.created_at, wrong.timezone)).days, 1),
         lines=_own_lines(session, wrong),
+        deposit=wrong.deposit,
+        first_due=FirstDue(wrong.first_due),
+        day_of_month=_month_day(session, wrong),
     )
     new_id = offers.offer(session, merchant, proposal, now)
     plan, today = plans.lock_for_merchant(session, merchant, plan_id, now)
@@ -87,8 +90,17 @@ def correct(session: Session, merchant: Actor, plan_id: UUID, email: str, now: d
     return new_id
 
 
+def _month_day(session: Session, plan: Plan) -> str | None:
+    """The last of each month, if the plan's dates are those and not counted from the first."""
+    if plan.frequency != Frequency.MONTHLY or plan.first_due != FirstDue.DATE:
+        return None
+    dates = tuple(line.due_on for line in plans.installments_of(session, plan) if line.due_fixed)
+    return LAST if dates != due_dates(plan.start_date, Frequency.MONTHLY, len(dates)) else None
+
+
 def _own_lines(session: Session, plan: Plan) -> tuple[tuple[int, date], ...] | None:
     """The amounts and dates of a plan for which they were chosen one by one."""
     if plan.frequency != Frequency.OWN:
         return None
-    return tuple((line.amount, line.due_on) for line in plans.installments_of(session, plan))
+    lines = plans.installments_of(session, plan)
+    return tuple((line.amount, line.due_on) for line in lines if line.due_fixed)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
@@ -17,12 +18,12 @@ from portal.core.errors import N_, Conflict, InvalidInput, collecting
 from portal.core.ledger import Entry
 from portal.core.payments import spread
 from portal.core.roles import Actor, Origin
-from portal.core.schedule import Frequency, Line, build_schedule, own_schedule
+from portal.core.schedule import FirstDue, Frequency, Kind, Line, Wish, build_schedule, own_schedule
 from portal.core.states import PlanState
 from portal.core.text import clean_line
 from portal.models import Acceptance, Installment, Merchant, Plan, new_id
 
-from . import customers, ledger, search_words, verification
+from . import customers, due_dates, ledger, search_words, verification
 from .notifications import queue_email, record_and_notify
 from .plans import installments_of, lock_for_customer, lock_for_merchant, with_contact
 from .transaction import insert_rows
@@ -51,6 +52,12 @@ class Proposal:
     start_date: date
     frequency: Frequency
     valid_days: int | None = None
+    # In minor units, due on the day of acceptance; the installments share the rest.
+    deposit: int | None = None
+    # None for a date; then ``start_date`` is the first that an installment may have.
+    first_due: FirstDue | None = None
+    # One of ``MONTH_DAYS``, from ``start_date`` on.
+    day_of_month: str | None = None
     # What was paid of a plan that is brought over from elsewhere, in minor units.
     paid_before: int | None = None
     lines: tuple[tuple[int, date], ...] | None = None
@@ -59,16 +66,20 @@ class Proposal:
 def preview(merchant: Actor, proposal: Proposal, now: datetime) -> tuple[Line, ...]:
     """The schedule that ``offer`` would write. Raises ``InvalidInput`` naming every field at fault."""
     today = business_date(now, merchant.timezone)
+    currency = merchant.currency
     if proposal.lines is not None:
-        return own_schedule(proposal.total, merchant.currency, proposal.lines, today)
-    return build_schedule(
+        return own_schedule(proposal.total, currency, proposal.lines, today, proposal.deposit)
+    first = None if proposal.first_due is FirstDue.ACCEPTANCE else proposal.start_date
+    wish = Wish(
         proposal.total,
-        merchant.currency,
+        currency,
         proposal.num_installments,
-        proposal.start_date,
         proposal.frequency,
-        today,
+        first,
+        proposal.deposit,
+        proposal.day_of_month,
     )
+    return build_schedule(wish, today)
 
 
 def offer(session: Session, merchant: Actor, proposal: Proposal, now: datetime) -> UUID:
@@ -82,7 +93,7 @@ def offer(session: Session, merchant: Actor, proposal: Proposal, now: datetime) 
     email, description, lines = validate_proposal(merchant, proposal, now)
     shop = _lock_shop(session, merchant)
     customer_id = customers.receive_offer(session, shop, email, merchant.language, now)
-    last_day = offer_last_day(business_date(now, shop.timezone), proposal.valid_days or OFFER_DAYS)
+    last_day = _last_day(business_date(now, shop.timezone), proposal, lines)
     shop.currency_fixed_at = shop.currency_fixed_at or now
     text = _terms_text(shop, email, description, proposal, lines, last_day)
     plan = Plan(
@@ -95,9 +106,11 @@ def offer(session: Session, merchant: Actor, proposal: Proposal, now: datetime) 
         description=description,
         total=proposal.total,
         currency=shop.currency,
-        num_installments=len(lines),
+        num_installments=len(lines) - (proposal.deposit is not None),
         frequency=proposal.frequency,
-        start_date=proposal.start_date,
+        start_date=_installments(lines)[0].due_on,
+        deposit=proposal.deposit,
+        first_due=proposal.first_due or FirstDue.DATE,
         state=PlanState.OFFERED,
         terms=text,
         terms_hash=terms.hash_text(text),
@@ -109,6 +122,19 @@ def offer(session: Session, merchant: Actor, proposal: Proposal, now: datetime) 
     search_words.add(session, plan, shop.name, lines)
     record_and_notify(session, plan, "plan_offered", "offer_sent", customer_id, merchant.id, now)
     return plan.id
+
+
+def _installments(lines: tuple[Line, ...]) -> list[Line]:
+    return [line for line in lines if line.kind != Kind.DEPOSIT]
+
+
+def _last_day(today: date, proposal: Proposal, lines: tuple[Line, ...]) -> date:
+    """The last day to accept: so many days on, and before the first fixed date that comes after a deposit."""
+    last_day = offer_last_day(today, proposal.valid_days or OFFER_DAYS)
+    first = _installments(lines)[0]
+    if proposal.deposit is None or first.due:
+        return last_day
+    return min(last_day, first.due_on - timedelta(days=1))
 
 
 def _lock_shop(session: Session, merchant: Actor) -> Merchant:
@@ -163,6 +189,7 @@ def _insert(session: Session, plan: Plan, lines: tuple[Line, ...]) -> None:
             "number": line.number,
             "amount": line.amount,
             "due_on": line.due_on,
+            "due_fixed": not line.due,
         }
         for line in lines
     ]
@@ -200,16 +227,19 @@ def accept(
 ) -> None:
     """Bind the customer to exactly the terms whose hash was shown, and post the debt, in one transaction.
 
-    Without a hash, over the API, the customer's own token accepts the terms as they were offered; they never change.
+    Dates that follow the acceptance are those of today. Without a hash, over the API, the customer's own token accepts
+    the terms as they were offered; they never change.
     Raises ``Conflict`` for other terms or an offer that is no longer open, ``Forbidden`` for an address that is not
     verified. Only the plan's customer can do this.
     """
     verification.require_verified(customer)
     plan, today = lock_for_customer(session, customer, plan_id, now)
-    if terms_hash is not None and terms_hash != plan.terms_hash:
-        raise Conflict(
-            N_("The terms of this offer have changed. Read them again before you accept."), code="other_terms"
-        )
+    agreed = terms.hash_text(terms.written_out(plan.terms, today))
+    if terms_hash is not None and terms_hash != agreed:
+        message = N_("The terms of this offer have changed. Read them again before you accept.")
+        if agreed != plan.terms_hash:
+            message = N_("The dates have moved by a day or more. Read them again before you accept.")
+        raise Conflict(message, code="other_terms")
     activate(session, plan, customer, origin, "accepted", now, today)
 
 
@@ -231,13 +261,14 @@ def activate(
     contact = plan.shop_contact
     if plan.shop_suspended_at:
         raise Conflict(N_("This shop is suspended, so its offers cannot be accepted."), code="shop_suspended")
+    text = terms.written_out(plan.terms, today)
     session.add(
         Acceptance(
             merchant_id=plan.merchant_id,
             plan_id=plan.id,
             customer_id=plan.customer_id,
-            terms=plan.terms,
-            terms_hash=plan.terms_hash,
+            terms=text,
+            terms_hash=terms.hash_text(text),
             accepted_at=now,
             address=origin.address[:64],
             user_agent=origin.user_agent[:400],
@@ -248,13 +279,18 @@ def activate(
     session.flush()
     plan.state, plan.acceptance_id, plan.accepted_on, plan.updated_at = PlanState.ACTIVE, plan.id, today, now
     session.flush()
+    facts: dict[str, Any] = {}
+    if text != plan.terms:
+        dates = terms.dates(text)
+        due_dates.fix(session, plan, dates)
+        facts["start_date"] = dates[1 if plan.deposit is None else 2].isoformat()
     ledger.agree(session, plan, now, today)
     search_words.name_customer(session, plan, customer.name)
     if before := terms.paid_before(plan.terms):
         lines = spread(installments_of(session, plan), before)
         ledger.record(session, plan, Entry.PAID_BEFORE, lines, ledger.Cause(), now, today)
-    record_and_notify(session, plan, event, "plan_accepted", plan.customer_id, plan.customer_id, now)
-    queue_email(session, plan, "plan_accepted_shop", contact, now)
+    record_and_notify(session, plan, event, "plan_accepted", plan.customer_id, plan.customer_id, now, **facts)
+    queue_email(session, plan, "plan_accepted_shop", contact, now, **facts)
 
 
 def decline(session: Session, customer: Actor, plan_id: UUID, now: datetime) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, aliased
 
 from portal.adapters.payments import Charge, Gateway, Outcome, call_provider
 from portal.core.ledger import Balance, Entry
+from portal.core.schedule import Kind
 from portal.core.states import PaymentState, PlanState, transition
 from portal.models import Installment, Payment, Plan
 
@@ -155,7 +156,8 @@ def _given(session: Session, payment: Payment) -> Answer:
     lines = ledger.lines_paid_by(session, payment.merchant_id, payment.id)
     if len(lines) != 1:
         return answer
-    return replace(answer, installment=_facts_of(lines[0], payment.settled_at))
+    plan = session.get_one(Plan, (payment.merchant_id, payment.plan_id))
+    return replace(answer, installment=_facts_of(lines[0], plan, payment.settled_at))
 
 
 def _complete(
@@ -178,7 +180,7 @@ def _complete(
     }
     received = Received("payment_succeeded", "payment_received", plan.customer_id, facts)
     paid = book(session, plan, answer.payment_id, amounts, received, now, today, last=last)
-    return replace(answer, installment=_facts_of(paid[0], now)) if len(paid) == 1 else answer
+    return replace(answer, installment=_facts_of(paid[0], plan, now)) if len(paid) == 1 else answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,13 +261,15 @@ def lines_facts(lines: Iterable[Row[Any]], amounts: Mapping[UUID, int]) -> list[
 LATER_SUMS = ("reversed", "written_off", "paid_before")
 
 
-def _facts_of(row: Row[Any], now: datetime) -> dict[str, Any]:
+def _facts_of(row: Row[Any], plan: Plan, now: datetime) -> dict[str, Any]:
     """A paid installment as JSON values: ids as text, amounts in minor units, the due day and the instant in ISO."""
     amounts = {
         name: getattr(row, name)
         for name in ("number", "amount", "paid", "cancelled", "returned", *LATER_SUMS)
     }
     texts = {"id": str(row.id), "plan_id": str(row.plan_id), "due_on": row.due_on.isoformat()}
+    if plan.deposit is not None and row.number == 1:
+        texts["kind"] = Kind.DEPOSIT
     return amounts | texts | {"owed": Balance.of(row).owed, "paid_at": now.isoformat()}
 
 

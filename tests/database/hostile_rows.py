@@ -101,6 +101,12 @@ HOSTILE: dict[str, list[Changes]] = {
         {"num_installments": 3, "total": 2},
     ],
     "ck_plans_frequency": [{"frequency": "daily"}, {"frequency": "Own"}],
+    "ck_plans_deposit": [
+        {"deposit": 0},
+        lambda row, shop: {"deposit": row["total"]},
+        {"deposit": 1, "num_installments": 60, "total": 1000},
+    ],
+    "ck_plans_first_due": [{"first_due": "later"}],
     "ck_plans_state": [{"state": "paid"}],
     "ck_plans_acceptance_of_this_plan": [
         lambda row, shop: {"state": "active", "acceptance_id": shop.plan, "accepted_on": TODAY}

@@ -17,6 +17,7 @@ from portal.core.ledger import SUMS
 from portal.models import Base, IdempotencyKey, Member
 from portal.services.transaction import insert_once, unit_of_work
 from tests import factories
+from tests.factories import TODAY
 
 from .sound_rows import Row, Shop, adding, sound
 from .test_constraints import undone
@@ -50,6 +51,8 @@ MAY_CHANGE = {
         "created_at",
     },
 }
+# They change together: set once by the acceptance that they follow, then by amendments alone.
+DATES = {"due_on", "due_fixed", "amendment_id"}
 MAY_CHANGE_WHERE = {
     "amendments": "state = 'proposed'",
     "plans": "acceptance_id IS NULL",
@@ -127,9 +130,11 @@ REFUSED: dict[str, list[Attempt]] = {
         runs("UPDATE plans SET state = 'cancelled' WHERE state = 'completed'"),
         runs("UPDATE plans SET state = 'written_off' WHERE state = 'completed'"),
     ],
-    "installments_keep_terms": sets("installments", frozen("installments") - {"due_on", "amendment_id"}),
+    "installments_keep_terms": sets("installments", frozen("installments") - DATES),
     "installments_keep_dates": [
-        *sets("installments", {"due_on"}),
+        *sets("installments", {"due_on", "due_fixed"}),
+        *turns("installments", {"due_fixed": False}, {"due_on": TODAY}),
+        runs("UPDATE installments SET due_fixed = false"),
         runs("UPDATE installments SET amendment_id = NULL"),
         runs("UPDATE installments SET amendment_id = amendment_id WHERE amendment_id IS NOT NULL"),
     ],

@@ -49,6 +49,7 @@ def books(session, shop, ada):
     bounced = accepted_plan(session, shop, ada)
     factories.reverse(session, shop, bounced, factories.record(session, shop, bounced, 500))
     factories.amend(session, shop, bounced, {3: TODAY + timedelta(days=90)})
+    accepted_plan(session, shop, ada, deposit=1000, first=TODAY + timedelta(days=9))
     waiting = accepted_plan(session, shop, ada)
     choose_card(session, ada, "times_out")
     pay(session, ada, waiting, 1)
@@ -137,6 +138,14 @@ TAMPERING = {
     "other terms than were agreed to": (
         {"acceptance_is_the_customers"},
         update(Plan).values(terms=Plan.terms + " "),
+    ),
+    "a date that follows an acceptance that was": (
+        {"dates_are_fixed"},
+        update(Installment).values(due_fixed=False),
+    ),
+    "an acceptance on another day": (
+        {"accepted_dates"},
+        update(Plan).where(Plan.deposit.is_not(None)).values(accepted_on=TODAY + timedelta(days=3)),
     ),
     "other terms in the evidence as well": ({"terms_hash"}, update(Acceptance).values(terms="{}")),
     "evidence of somebody else": (

@@ -14,6 +14,7 @@ from flask_babel import gettext as _
 from portal.core.amendments import AmendmentState
 from portal.core.money import parse_amount
 from portal.core.roles import Role
+from portal.core.schedule import Kind
 from portal.extensions import db, now
 from portal.queries import agreements, listing
 from portal.queries.amendments import amendments_of
@@ -83,6 +84,7 @@ def agreed_terms(canonical: str) -> dict[str, Any]:
     lines = [
         {
             "number": line["number"],
+            "kind": line.get("kind", Kind.INSTALLMENT),
             "amount": parse_amount(line["amount"], currency),
             "due_on": date.fromisoformat(line["due_on"]),
         }

@@ -131,6 +131,10 @@ def _plan_facts(plan: PlanView, agreement: Agreement) -> tuple[tuple[str, str], 
     )
 
 
+# Of the schedule's columns, the first of which holds a number.
+WIDTHS = (0.05, 0.15, 0.155, 0.155, 0.155, 0.155, 0.18)
+
+
 def _schedule(plan: PlanView) -> Table:
     def money(amount: int) -> str:
         return amount_text(amount, plan.currency)
@@ -148,7 +152,7 @@ def _schedule(plan: PlanView) -> Table:
         headings=(_("No."), _("Due"), _("Amount"), _("Paid"), _("Cancelled"), _("Owed"), _("Status")),
         rows=tuple(
             (
-                str(number(i.number)),
+                _("Deposit") if i.is_deposit else str(number(i.number)),
                 formats.short_day(i.due_on, language()),
                 money(i.amount),
                 money(i.settled),
@@ -158,7 +162,7 @@ def _schedule(plan: PlanView) -> Table:
             )
             for i in lines
         ),
-        widths=(0.05, 0.15, 0.155, 0.155, 0.155, 0.155, 0.18),
+        widths=(0.11, 0.13, 0.15, 0.15, 0.15, 0.15, 0.16) if plan.deposit else WIDTHS,
         amounts=frozenset({2, 3, 4, 5}),
         foot=("", _("Total"), *(money(value) for value in sums), ""),
     )
@@ -229,7 +233,7 @@ def _receipt_table(payment: PaymentView, lines: list[ReceiptLine]) -> Table:
         headings=(_("Installment"), _("Due"), _("Amount")),
         rows=tuple(
             (
-                str(number(line.number)),
+                _("Deposit") if line.is_deposit else str(number(line.number)),
                 formats.short_day(line.due_on, language()),
                 amount_text(line.amount, payment.currency),
             )
