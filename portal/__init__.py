@@ -50,6 +50,7 @@ from .web.admin import shops as admin_shops
 from .web.customer import calendar
 from .web.customer import plans as customer
 from .web.merchant import (
+    builder,
     dashboard,
     exports,
     imports,
@@ -87,6 +88,7 @@ BLUEPRINTS = (
     customer,
     calendar,
     dashboard,
+    builder,
     plans,
     payments,
     refunds,

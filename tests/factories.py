@@ -188,12 +188,14 @@ def offered_plan(
         return offers.offer(session, merchant, proposal(customer_email, **more), now)
 
 
-def own_offer(session: Session, merchant: Actor, customer: Actor, *lines: tuple[int, date]) -> UUID:
+def own_offer(
+    session: Session, merchant: Actor, customer: Actor, *lines: tuple[int, date], now: datetime = NOW
+) -> UUID:
     """An offer whose amounts and due dates were chosen one by one."""
     total, first = sum(amount for amount, _ in lines), lines[0][1]
     asked = offers.Proposal(customer.email, "Oak table", total, len(lines), first, Frequency.OWN, lines=lines)
     with unit_of_work(session):
-        return offers.offer(session, merchant, asked, NOW)
+        return offers.offer(session, merchant, asked, now)
 
 
 def accept(session: Session, customer: Actor, plan_id: UUID, *, now: datetime = NOW) -> None:

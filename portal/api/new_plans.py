@@ -19,8 +19,6 @@ from .guards import actor
 from .schemas import REFUSALS, Amount, Body, Count, Day, Email, MonthDay, ValidDays, refuse, text
 
 UNNAMED = "Purchase"
-# Of an offer whose dates follow the acceptance; one value, so that a repeated request is the same.
-NO_DATE = date(1970, 1, 1)
 
 
 class NewLine(BaseModel):
@@ -96,7 +94,7 @@ class NewPlan(Body):
 
     @property
     def _first_date(self) -> date:
-        return self.start_date or (NO_DATE if self._follows else date.min)
+        return self.start_date or (offers.NO_DATE if self._follows else date.min)
 
     def _deposit(self, refused: Faults) -> int | None:
         """In minor units; one that cannot be read counts as none."""

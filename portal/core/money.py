@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 
 from .errors import N_, InvalidInput
@@ -115,6 +115,11 @@ def check_amount(amount: int, currency: str, field: str = "total_amount") -> Non
         raise InvalidInput.at(field, N_("Enter an amount above zero."))
     if amount > MAX_AMOUNT:
         raise InvalidInput.at(field, N_("Enter at most %(most)s."), most=decimal_text(MAX_AMOUNT, currency))
+
+
+def percent_of(amount: int, percent: Decimal) -> int:
+    """So many percent of an amount in minor units, rounded half up to a whole unit of the currency's smallest."""
+    return int((amount * percent / 100).quantize(Decimal(1), ROUND_HALF_UP))
 
 
 def split(total: int, parts: int) -> tuple[int, ...]:

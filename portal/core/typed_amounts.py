@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from decimal import Decimal
 
 from .errors import N_, InvalidInput
 from .money import EXPONENTS, check_amount, decimal_text
@@ -66,6 +67,21 @@ def read_amount(text: str, currency: str, field: str, decimal_mark: str) -> int:
     amount = int(whole + decimals[:places].ljust(places, "0"))
     check_amount(amount, currency, field)
     return amount
+
+
+def read_percent(text: str, field: str) -> Decimal | None:
+    """The percentage of a text such as "20%" or "12,5 %", above 0 and below 100; None if it has no percent sign.
+
+    Raises ``InvalidInput`` at ``field`` for one that cannot be read.
+    """
+    plain = _plain(text).replace("٪", "%")
+    if "%" not in plain:
+        return None
+    number = plain.strip("% ").replace(_DECIMAL_MARK, ".").replace(",", ".")
+    percent = Decimal(number) if re.fullmatch(r"[0-9]{1,2}(\.[0-9]{1,2})?", number) else Decimal(0)
+    if plain.count("%") > 1 or not percent:
+        raise InvalidInput.at(field, N_("Enter a percentage between 0 and 100, or an amount."))
+    return percent
 
 
 def _plain(text: str) -> str:

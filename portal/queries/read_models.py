@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -257,17 +257,7 @@ def plan_views(session: Session, found: Sequence[Any], now: datetime) -> list[Pl
 def _plan_view(plan: Any, lines: list[Any], now: datetime) -> PlanView:
     today = business_date(now, plan.timezone)
     state = shown_state(PlanState(plan.state), plan.last_day, today)
-    terms, terms_hash, start_date = plan.terms, plan.terms_hash, plan.start_date
-    installments = tuple([installment_view(line, plan.id, state, today) for line in lines])
-    if plan.deposit is not None or plan.first_due == FirstDue.ACCEPTANCE:
-        day = counted_from(plan, state, today)
-        installments = tuple([following(line, plan, day) for line in installments])
-        if plan.first_due == FirstDue.ACCEPTANCE:
-            start_date = due_if_accepted(1 if plan.deposit is None else 2, Frequency(plan.frequency), day)
-        if terms:
-            terms = written_out(terms, day)
-            terms_hash = hash_text(terms)
-    return PlanView(
+    view = PlanView(
         id=plan.id,
         reference=plan.reference,
         merchant_id=plan.merchant_id,
@@ -285,18 +275,36 @@ def _plan_view(plan: Any, lines: list[Any], now: datetime) -> PlanView:
         currency=plan.currency,
         num_installments=plan.num_installments,
         frequency=plan.frequency,
-        start_date=start_date,
+        start_date=plan.start_date,
         deposit=plan.deposit,
         first_due=FirstDue(plan.first_due),
         state=state,
-        terms=terms,
-        terms_hash=terms_hash,
+        terms=plan.terms,
+        terms_hash=plan.terms_hash,
         last_day=plan.last_day,
         accepted_on=plan.accepted_on,
         created_at=plan.created_at,
         updated_at=plan.updated_at,
         today=today,
-        installments=installments,
+        installments=tuple([installment_view(line, plan.id, state, today) for line in lines]),
+    )
+    if plan.deposit is None and plan.first_due == FirstDue.DATE:
+        return view
+    return _counted(view, counted_from(plan, state, today))
+
+
+def _counted(view: PlanView, day: date) -> PlanView:
+    """A plan with a deposit, or with dates from the acceptance, as it is shown counted from ``day``."""
+    start_date = view.start_date
+    if view.first_due is FirstDue.ACCEPTANCE:
+        start_date = due_if_accepted(1 if view.deposit is None else 2, Frequency(view.frequency), day)
+    terms = written_out(view.terms, day) if view.terms else ""
+    return replace(
+        view,
+        installments=tuple([following(line, view, day) for line in view.installments]),
+        start_date=start_date,
+        terms=terms,
+        terms_hash=hash_text(terms) if terms else view.terms_hash,
     )
 
 

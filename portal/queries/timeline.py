@@ -230,6 +230,7 @@ def receipt_lines(session: Session, payment_id: UUID) -> list[ReceiptLine]:
             Posting.amount,
             and_(Plan.deposit.is_not(None), Installment.number == 1),
         )
+        .select_from(Posting)
         .join(Installment)
         .join(Plan, (Plan.merchant_id == Installment.merchant_id) & (Plan.id == Installment.plan_id))
         .join(Payment, (Payment.merchant_id == Posting.merchant_id) & (Payment.id == Posting.payment_id))

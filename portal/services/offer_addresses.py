@@ -59,20 +59,7 @@ def correct(session: Session, merchant: Actor, plan_id: UUID, email: str, now: d
         raise NotFound()
     if email == wrong.customer_email:
         raise InvalidInput.at("customer_email", N_("This is the address that the offer was sent to."))
-    proposal = Proposal(
-        email,
-        wrong.description,
-        wrong.total,
-        wrong.num_installments,
-        wrong.start_date,
-        Frequency(wrong.frequency),
-        max((wrong.last_day - business_date(wrong.created_at, wrong.timezone)).days, 1),
-        lines=_own_lines(session, wrong),
-        deposit=wrong.deposit,
-        first_due=FirstDue(wrong.first_due),
-        day_of_month=_month_day(session, wrong),
-    )
-    new_id = offers.offer(session, merchant, proposal, now)
+    new_id = offers.offer(session, merchant, _proposal_of(session, wrong, email), now)
     plan, today = plans.lock_for_merchant(session, merchant, plan_id, now)
     states.transition(states.shown_state(PlanState(plan.state), plan.last_day, today), PlanState.REVOKED)
     plan.state, plan.updated_at = PlanState.REVOKED, now
@@ -88,6 +75,23 @@ def correct(session: Session, merchant: Actor, plan_id: UUID, email: str, now: d
         email=email,
     )
     return new_id
+
+
+def _proposal_of(session: Session, plan: Plan, email: str) -> Proposal:
+    """What was asked for with an offer, for another address."""
+    return Proposal(
+        email,
+        plan.description,
+        plan.total,
+        plan.num_installments,
+        plan.start_date,
+        Frequency(plan.frequency),
+        max((plan.last_day - business_date(plan.created_at, plan.timezone)).days, 1),
+        lines=_own_lines(session, plan),
+        deposit=plan.deposit,
+        first_due=FirstDue(plan.first_due),
+        day_of_month=_month_day(session, plan),
+    )
 
 
 def _month_day(session: Session, plan: Plan) -> str | None:

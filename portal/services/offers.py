@@ -33,6 +33,8 @@ _REFERENCE_SIGNS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 
 EXPIRE_BATCH = 200
 DESCRIPTION_LONGEST = 200
+# Of a proposal whose dates follow the acceptance; always the same, so that a repeated request is the same.
+NO_DATE = date(1970, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,20 +264,7 @@ def activate(
     if plan.shop_suspended_at:
         raise Conflict(N_("This shop is suspended, so its offers cannot be accepted."), code="shop_suspended")
     text = terms.written_out(plan.terms, today)
-    session.add(
-        Acceptance(
-            merchant_id=plan.merchant_id,
-            plan_id=plan.id,
-            customer_id=plan.customer_id,
-            terms=text,
-            terms_hash=terms.hash_text(text),
-            accepted_at=now,
-            address=origin.address[:64],
-            user_agent=origin.user_agent[:400],
-            how=how,
-            address_verified=customer.email_verified,
-        )
-    )
+    session.add(_evidence(plan, text, customer, origin, how, now))
     session.flush()
     plan.state, plan.acceptance_id, plan.accepted_on, plan.updated_at = PlanState.ACTIVE, plan.id, today, now
     session.flush()
@@ -291,6 +280,21 @@ def activate(
         ledger.record(session, plan, Entry.PAID_BEFORE, lines, ledger.Cause(), now, today)
     record_and_notify(session, plan, event, "plan_accepted", plan.customer_id, plan.customer_id, now, **facts)
     queue_email(session, plan, "plan_accepted_shop", contact, now, **facts)
+
+
+def _evidence(plan: Plan, text: str, customer: Actor, origin: Origin, how: str, now: datetime) -> Acceptance:
+    return Acceptance(
+        merchant_id=plan.merchant_id,
+        plan_id=plan.id,
+        customer_id=plan.customer_id,
+        terms=text,
+        terms_hash=terms.hash_text(text),
+        accepted_at=now,
+        address=origin.address[:64],
+        user_agent=origin.user_agent[:400],
+        how=how,
+        address_verified=customer.email_verified,
+    )
 
 
 def decline(session: Session, customer: Actor, plan_id: UUID, now: datetime) -> None:

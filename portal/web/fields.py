@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import Any
 
 from flask_babel import gettext as _
@@ -11,9 +12,10 @@ from wtforms.widgets import EmailInput, PasswordInput
 
 from portal.core.accounts import EMAIL_LONGEST, shown_email
 from portal.core.errors import InvalidInput
+from portal.core.money import percent_of
 from portal.core.passwords import LONGEST as PASSWORD_LONGEST
 from portal.core.text import MOST_COMPOSED, MOST_KEPT, at_most, check_length
-from portal.core.typed_amounts import read_amount
+from portal.core.typed_amounts import read_amount, read_percent
 from portal.presentation.formats import decimal_mark
 from portal.presentation.i18n import error_text, language
 
@@ -103,6 +105,33 @@ class DayField(DateField):
             super().process_formdata(self.raw_data)
         except ValueError:
             raise ValueError(_("Enter a date, such as 2026-12-31.")) from None
+
+
+class DepositField(TextField):
+    """An amount, or so many percent of the form's total such as 20%; or nothing.
+
+    ``minor`` is its value in minor units, and ``percent`` what was typed as such.
+    """
+
+    minor: int | None = None
+    percent: Decimal | None = None
+
+    def __init__(self, label: Any = None, validators: Any = None, **options: Any) -> None:
+        super().__init__(label, validators, longest=40, **options)
+
+    def pre_validate(self, form: Form) -> None:
+        super().pre_validate(form)
+        text, mark = self.data.strip(), decimal_mark(language())
+        if not text:
+            return
+        try:
+            self.percent = read_percent(text, self.name)
+            if self.percent is None:
+                self.minor = read_amount(text, form.currency, self.name, mark)
+            elif form.total_amount.minor:
+                self.minor = percent_of(form.total_amount.minor, self.percent)
+        except InvalidInput as invalid:
+            raise ValidationError(error_text(invalid.errors[self.name])) from None
 
 
 class AmountField(TextField):

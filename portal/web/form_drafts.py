@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from fnmatch import fnmatchcase
 from typing import Any
 from uuid import UUID
 
@@ -25,6 +26,8 @@ _KEY = "form_draft"
 def preserve(*fields: str, page: str | None = None) -> Callable[[View], View]:
     """Decorate a view with the fields of its form to preserve; ``page`` is the view that shows the form, if another.
 
+    A name may end with a star, for fields of which there are any number.
+
     Never passwords, tokens or keys: anyone who has the browser can read them.
     """
 
@@ -45,7 +48,9 @@ def save() -> str | None:
     if not fields:
         return None
     url = url_for(page or request.endpoint or "", **(request.view_args or {}))
-    values = {name: request.form[name] for name in fields if name in request.form}
+    values = {
+        name: request.form[name] for name in request.form if any(fnmatchcase(name, field) for field in fields)
+    }
     person = str(session.get("_user_id", "")).partition(".")[0]
     if person and len(json.dumps(values)) <= LONGEST_DRAFT:
         kept = {name: value for name, value in values.items() if not holds_card_number(value)}

@@ -24,6 +24,8 @@ OFFER = {
     "total_amount": "12,5",
     "num_installments": "4x",
     "frequency": "weekly",
+    "first_due": "date",
+    "deposit": "10%",
     "start_date": "2027-02-28",
     "valid_days": "45",
 }

@@ -5,8 +5,8 @@ from alembic import op
 
 from migrations.losing import refuse_if_any
 
-revision = "0040_dates_from_acceptance"
-down_revision = "0039_own_lines"
+revision = "0042_dates_from_acceptance"
+down_revision = "0041_by_person"
 
 # What of a plan may not be changed.
 KEPT = (
