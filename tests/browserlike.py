@@ -21,21 +21,31 @@ class Form:
 
 
 class Forms(HTMLParser):
-    """The forms of a page in their order."""
+    """The forms of a page in their order, each followed by those that its buttons with other addresses make of it."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
         self.all: list[Form] = []
+        self.form: Form | None = None
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         attributes = dict(attrs)
         if tag == "form":
-            self.all.append(Form(attributes.get("action")))
-        elif tag == "input" and self.all and attributes.get("name"):
+            self.form = Form(attributes.get("action"))
+            self.all.append(self.form)
+        elif tag == "button" and self.form and attributes.get("name"):
+            pair = {str(attributes["name"]): attributes.get("value") or ""}
+            if attributes.get("formaction") in (None, self.form.action):
+                self.form.fields |= pair
+            else:
+                made = Form(attributes["formaction"])
+                made.fields = {**self.form.fields, **pair}
+                self.all.append(made)
+        elif tag == "input" and self.form and attributes.get("name"):
             ticked = "checked" in attributes or attributes.get("type") not in ("checkbox", "radio", "submit")
             if ticked:
-                self.all[-1].fields[str(attributes["name"])] = attributes.get("value") or ""
+                self.form.fields[str(attributes["name"])] = attributes.get("value") or ""
 
 
 class Client(FlaskClient):

@@ -107,6 +107,11 @@ def due_by(rule: str, accepted_on: date) -> date:
     return accepted_on + relativedelta(**{f"{found[2]}s": int(found[1])})
 
 
+def is_early(due_on: date, today: date, frequency: str) -> bool:
+    """Whether paying today is more than a period early; dates of their own count as a month apart."""
+    return due_on > today + PERIODS.get(Frequency(frequency), PERIODS[Frequency.MONTHLY])
+
+
 def _span(today: date) -> tuple[date, date]:
     """The days between which a due date of a new plan may lie."""
     return today - relativedelta(years=YEARS_BACK), today + relativedelta(years=YEARS_AHEAD)

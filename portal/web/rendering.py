@@ -56,6 +56,7 @@ def init_app(app: Flask) -> None:
     app.add_template_filter(method_name, "method")
     app.add_template_filter(email_name, "email_name")
     app.add_template_filter(role_name, "role_name")
+    app.jinja_env.globals["new_key"] = new_key
     app.context_processor(page_context)
 
 
@@ -124,5 +125,4 @@ def _language_context() -> dict[str, Any]:
         "dir": locale.text_direction,
         "other_languages": languages.others(),
         "this_page": languages.this_page(),
-        "new_key": new_key,
     }

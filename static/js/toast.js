@@ -4,6 +4,15 @@
   const stay = 8000;
 
   const show = (text, kind) => {
+    // What the page shows by itself is only said.
+    if (kind === "quiet") {
+      const said = document.createElement("p");
+      said.className = "visually-hidden";
+      said.textContent = text;
+      region.append(said);
+      setTimeout(() => said.remove(), stay);
+      return;
+    }
     const toast = document.createElement("div");
     toast.className = kind === "error" ? "toast toast-error" : "toast";
     const words = document.createElement("span");

@@ -56,7 +56,7 @@ def owing(shop: Page, buyer: Page) -> None:
 
 def test_a_double_click_pays_once(visitor: Page, elsewhere: Page):
     owing(elsewhere, visitor)
-    visitor.get_by_role("button", name="Pay $20.00").first.dblclick()
+    visitor.get_by_role("button", name="Only the oldest: $20.00").dblclick()
     expect(visitor.get_by_text("1 of 6 paid")).to_be_visible()
     visitor.goto("/customer/")
     expect(visitor.get_by_text("1 of 6 paid")).to_be_visible()
@@ -67,12 +67,12 @@ def test_the_second_half_of_a_double_click_pays_nothing_else(page: Page, elsewhe
     owing(elsewhere, page)
     paid: list[str] = []
     page.on("request", lambda request: paid.append(request.url) if request.method == "POST" else None)
-    press(page, "Pay $20.00", clicks=1)
+    press(page, "Only the oldest: $20.00", clicks=1)
     expect(page.get_by_text("1 of 6 paid")).to_be_visible()
-    press(page, "Pay $20.00", clicks=2)
+    press(page, "Pay overdue $20.00", clicks=2)
     page.wait_for_timeout(500)
     assert len(paid) == 1
-    press(page, "Pay $20.00", clicks=1)
+    press(page, "Pay overdue $20.00", clicks=1)
     expect(page.get_by_text("2 of 6 paid")).to_be_visible()
 
 
@@ -87,14 +87,16 @@ def press(page: Page, name: str, *, clicks: int) -> None:
     page.mouse.up(click_count=clicks)
 
 
-def test_the_progress_moves_from_where_it_stood(page: Page, elsewhere: Page):
+def test_a_payment_is_seen_cutting_its_notch_once(page: Page, elsewhere: Page):
     owing(elsewhere, page)
-    page.evaluate("""addEventListener("htmx:afterSwap", () => {
-        document.body.dataset.stood = document.querySelector("article progress").value;
-    })""")
-    press(page, "Pay $20.00", clicks=1)
-    expect(page.locator("article progress")).to_have_attribute("value", "1")
-    assert page.locator("body").get_attribute("data-stood") == "0"
+    press(page, "Only the oldest: $20.00", clicks=1)
+    fresh = page.locator("article .stick-fresh")
+    expect(fresh).to_have_count(2)
+    assert fresh.first.evaluate("path => getComputedStyle(path).animationName") == "cut, close"
+    page.emulate_media(reduced_motion="reduce")
+    assert fresh.first.evaluate("path => parseFloat(getComputedStyle(path).animationDuration)") < 0.001
+    page.reload()
+    expect(page.locator(".stick-fresh")).to_have_count(0)
 
 
 def test_why_nothing_was_paid_is_said_where_one_looks(page: Page, elsewhere: Page):
@@ -104,7 +106,7 @@ def test_why_nothing_was_paid_is_said_where_one_looks(page: Page, elsewhere: Pag
     page.get_by_role("region", name="Profile").get_by_role("button", name="Save").click()
     page.set_viewport_size({"width": 320, "height": 480})
     page.goto("/customer/")
-    page.get_by_role("button", name="Pay $20.00").last.click()
+    page.get_by_role("button", name="Only the oldest: $20.00").click()
     expect(page.get_by_text("Your card was declined. Nothing was charged.")).to_be_in_viewport(ratio=1)
 
 

@@ -22,22 +22,28 @@ def url(plan):
 
 
 @pytest.fixture
-def form(customer, url):
-    return form_at(customer, "/customer/", url)
+def form(customer, plan, url):
+    assert f'href="{url}"' in text(customer.get("/customer/"))
+    return form_at(customer, url, url)
 
 
 def owed(session, ada, plan):
     return [i.owed for i in factories.plan_of(session, ada, plan.id, now()).installments]
 
 
-@pytest.mark.parametrize("page", ["/customer/", "/customer/plans/{}"])
-def test_the_card_has_a_form_for_another_amount(session, ada, customer, plan, url, page):
-    page = page.format(plan.id)
+@pytest.mark.parametrize(
+    ("page", "back"),
+    [("/customer/plans/{}/amount", "/customer/"), ("/customer/plans/{}", "/customer/plans/{}")],
+)
+def test_an_amount_is_paid_on_its_own_page_and_on_that_of_the_plan(
+    session, ada, customer, plan, url, page, back
+):
+    page, back = page.format(plan.id), back.format(plan.id)
     assert "Pay another amount" in text(customer.get(page))
     answer = customer.post(url, data=form_at(customer, page, url) | {"amount": "40"})
-    assert (answer.status_code, answer.location) == (303, page)
+    assert (answer.status_code, answer.location) == (303, back)
     assert owed(session, ada, plan) == [0, 2667, 3333]
-    shown = words_of(customer.get(page))
+    shown = words_of(customer.get(back))
     for words in ("Thank you. $40.00 is paid.", "$6.66 of $33.33 paid", "Pay $26.67"):
         assert words in shown, words
 

@@ -34,7 +34,7 @@ def plans(session, shop, ada):
 
 def heading_links(page):
     """The plans on a page, in its order, by their descriptions."""
-    return re.findall(r"<bdi>((?:Offer|Plan|Old) \d+)</bdi>", text(page))
+    return re.findall(r"<h[23][^>]*>(?:<a[^>]*>)?<bdi>((?:Offer|Plan|Old) \d+)</bdi>", text(page))
 
 
 @pytest.fixture

@@ -122,12 +122,24 @@ def test_without_a_key_what_is_paid_is_not_paid_again(client, session, ada, plan
     assert factories.cash(session) == 3334
 
 
-def test_a_key_for_another_request_is_refused(client, session, ada, plan, pay_first):
+def test_the_buttons_of_a_form_have_keys_of_their_own(client, session, ada, plan, pay_first):
+    """A page that is shown again by the browser's back button still has the buttons of what is not paid."""
+    sign_in(client, ada)
+    fields = form_at(client, "/customer/", pay_first)
+    other = f"/customer/installments/{plan.installments[1].id}/pay"
+    answers = [
+        client.post(pay_first, data=fields),
+        *(client.post(other, data=fields | {"amount": "3333"}) for _ in "12"),
+    ]
+    assert [answer.status_code for answer in answers] == [303, 303, 303]
+    assert factories.cash(session) == 3334 + 3333
+
+
+def test_a_key_for_another_amount_is_refused(client, session, ada, plan, pay_first):
     sign_in(client, ada)
     fields = form_at(client, "/customer/", pay_first)
     client.post(pay_first, data=fields)
-    other = f"/customer/installments/{plan.installments[1].id}/pay"
-    assert client.post(other, data=fields | {"amount": "3333"}).status_code == 422
+    assert client.post(pay_first, data=fields | {"amount": "3333"}).status_code == 422
     assert factories.cash(session) == 3334
 
 

@@ -43,7 +43,7 @@ def asked_by(page: str) -> str | None:
 @pytest.mark.parametrize("on", ["home", "plan"])
 @pytest.mark.parametrize(
     ("provider", "words", "kind"),
-    [(Simulator(), "Thank you.", "success"), (Declining(), "Your card was declined", "error")],
+    [(Simulator(), "Thank you.", "quiet"), (Declining(), "Your card was declined", "error")],
 )
 def test_the_answer_comes_to_the_card_and_the_asking_ends(
     client, session, ada, plan, waiting, on, provider, words, kind

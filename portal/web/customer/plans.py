@@ -11,11 +11,12 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from htmx_flask import request
 from wtforms import BooleanField
-from wtforms.validators import DataRequired, InputRequired
+from wtforms.validators import DataRequired, InputRequired, Regexp
 
 from portal.core.amendments import AmendmentState
 from portal.core.errors import Conflict, NotFound
 from portal.core.roles import Role
+from portal.core.states import PlanState
 from portal.extensions import adapters, db, now
 from portal.presentation.activity import timeline_of
 from portal.presentation.i18n import amount_text, error_text
@@ -29,23 +30,30 @@ from portal.services import offers, payments
 from portal.services.payment_settlement import Answer
 from portal.services.payments import PaymentRequest, Scope
 from portal.services.transaction import unit_of_work
-from portal.web import form_drafts
+from portal.web import cards, form_drafts
+from portal.web.cards import Card
 from portal.web.fields import AmountField, KeyField, WholeNumberField
 from portal.web.forms import KeyedForm, MoneyForm, PageForm
 from portal.web.guards import actor, origin, requires
 from portal.web.rendering import announce, done, respond
 from portal.web.shared.agreements import agreed_terms
+from portal.web.words import words
 
 bp = Blueprint("customer", __name__, url_prefix="/customer")
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A form's result, shown on the page or inside the plan's card; ``card_link`` adds a link to the test cards."""
+    """A form's result, shown on the page or inside the plan's card; ``card_link`` adds a link to the test cards.
+
+    ``receipt`` is the address of what was paid, ``fresh`` are the numbers of the installments that were.
+    """
 
     text: str
     kind: str = "error"
     card_link: bool = False
+    receipt: str | None = None
+    fresh: tuple[int, ...] = ()
 
 
 # --- The home page
@@ -62,6 +70,12 @@ def _home(
 ) -> Response:
     """A page of plans; for HTMX the card of ``notice_plan_id``, which shows ``plan_notice``, and the totals."""
     found = customer.get_home(db.session, actor(), now(), page, notice_plan_id)
+    fresh = plan_notice.fresh if plan_notice else ()
+
+    def draw(plan: PlanView) -> Card:
+        return cards.card(plan, words(), fresh if plan.id == notice_plan_id else ())
+
+    panel = draw(found.upcoming) if found.upcoming else None
     return respond(
         "customer/home.html",
         "customer/_plan_card.html",
@@ -70,8 +84,12 @@ def _home(
         home=found,
         totals=found.totals,
         offer_count=found.offer_count,
-        upcoming=found.upcoming,
-        plan=found.plan,
+        panel=panel,
+        panel_here=panel is not None and panel.id in {plan.id for plan in found.active},
+        in_panel=panel is not None and panel.id == notice_plan_id,
+        card=draw(found.plan) if found.plan else None,
+        cards=[draw(plan) for plan in found.active] if not request.htmx else [],
+        finished_cards=[draw(plan) for plan in found.finished] if not request.htmx else [],
         plan_notice=plan_notice,
         notice_plan_id=notice_plan_id,
         previous_url=url_for(".home", page=found.page - 1) if found.page > 1 else None,
@@ -100,6 +118,7 @@ def _plan_page(
         "customer/_history.html",
         status=status,
         plan=plan,
+        card=cards.card(plan, words()) if plan.state is not PlanState.OFFERED else None,
         terms=agreed_terms(plan.terms),
         amendments=found,
         waiting=next((one for one in found if one.state is AmendmentState.PROPOSED), None),
@@ -127,7 +146,7 @@ def card(plan_id: UUID) -> Response:
     if last is None:
         return _back(plan_id)
     if last.state == "succeeded":
-        return announce(_back(plan_id), _thanks(last))
+        return announce(_back(plan_id, plan_notice=_receipt(last)), _thanks(last), "quiet")
     plan_notice = _failed(last)
     return announce(_back(plan_id, plan_notice=plan_notice), plan_notice.text, "error")
 
@@ -265,13 +284,23 @@ def _amount_page(form: AmountForm, status: int = 200, amounts: dict[UUID, int] |
     )
 
 
+class PayForm(MoneyForm):
+    """The one form of a card: each of its buttons pays something else, and has a key of its own."""
+
+    key = KeyField([Regexp(r"[!-~]{0,200}\Z")])
+
+    def key_of(self, what: UUID | Scope) -> str | None:
+        return f"{self.key.data}-{what}" if self.key.data else None
+
+
 def _pay(plan_id: UUID, scope: Scope, installment_id: UUID | None = None) -> Response:
-    form = MoneyForm()
+    form = PayForm()
     if not form.validate():
         return _back(plan_id, 422, Notice(_("The form was incomplete, and nothing was charged. Try again.")))
     wanted = PaymentRequest(plan_id, scope, form.amount.data, installment_id)
     try:
-        answer = payments.pay(db.session, adapters().gateway, actor(), wanted, form.idempotency_key, now())
+        key = form.key_of(installment_id or scope)
+        answer = payments.pay(db.session, adapters().gateway, actor(), wanted, key, now())
     except Conflict as conflict:
         return _back(plan_id, 409, Notice(error_text(conflict), "warning"))
     return _answered(answer)
@@ -288,13 +317,22 @@ def _answered(answer: Answer) -> Response:
 
 def _paid(answer: Answer) -> Response:
     if request.htmx:
-        return announce(_back(answer.plan_id), _thanks(answer))
+        return announce(_back(answer.plan_id, plan_notice=_receipt(answer)), _thanks(answer), "quiet")
     url = url_for(".plan", plan_id=answer.plan_id) if _on_plan_page() else url_for(".home")
     return done(url, _thanks(answer))
 
 
 def _thanks(paid: Answer | PaymentView) -> str:
     return _("Thank you. %(amount)s is paid.", amount=amount_text(paid.amount, paid.currency))
+
+
+def _receipt(paid: Answer | PaymentView) -> Notice:
+    """What the card says of a payment that was made just now: it stands where the reader looks, over no button."""
+    payment_id = paid.payment_id if isinstance(paid, Answer) else paid.id
+    number = paid.installment.get("number") if isinstance(paid, Answer) and paid.installment else None
+    text = _("Paid today: %(amount)s.", amount=amount_text(paid.amount, paid.currency))
+    fresh = (number,) if number else ()
+    return Notice(text, "success", receipt=url_for(".payment", payment_id=payment_id), fresh=fresh)
 
 
 def _failed(payment: Answer | PaymentView) -> Notice:
@@ -316,7 +354,7 @@ def _back(plan_id: UUID, status: int = 200, plan_notice: Notice | None = None) -
     plan = listing.get_plan(db.session, actor(), plan_id, now())
     card = render_template(
         "customer/_plan_card.html",
-        plan=plan,
+        card=cards.card(plan, words(), plan_notice.fresh if plan_notice else ()),
         plan_notice=plan_notice,
         notice_plan_id=plan.id,
         on_plan_page=True,
