@@ -15,7 +15,7 @@ from portal.core.calendar import business_date
 from portal.core.schedule import FirstDue, Frequency, Kind, due_if_accepted
 from portal.core.states import InstallmentStatus, PlanState, installment_status, shown_state
 from portal.core.terms import hash_text, written_out
-from portal.models import Customer, Installment, Merchant, Plan, User
+from portal.models import Acceptance, Customer, Installment, Merchant, Plan, User
 
 
 class InstallmentView(NamedTuple):
@@ -69,6 +69,7 @@ class PlanView:
     """A plan today, with its parties and its installments in order; amounts in minor units.
 
     Dates that follow the acceptance, and the ``terms``, are those of an acceptance today while the offer is open.
+    ``terms_hash`` is that of the accepted terms, once there are any.
     ``state`` already counts an offer past its last day as expired; ``today`` is the date
     in the zone of its terms, which also name the shop and its address for support. ``customer_at_shop`` is the id
     by which the shop knows the customer; ``customer_id`` is for the customer and admins only.
@@ -184,6 +185,7 @@ _PARTIES = (
     User.deactivated_at.is_not(None).label("customer_deactivated"),
     Customer.id.label("customer_at_shop"),
     Merchant.suspended_at.is_not(None).label("shop_suspended"),
+    Acceptance.terms_hash.label("agreed_hash"),
 )
 # The plan's id is compared as text: making a UUID of it for each line would take longest of all.
 _PLAN = cast(Plan.id, String).label("key")
@@ -232,6 +234,7 @@ def with_view_columns(query: Select[Any], *, terms: bool = True) -> Select[Any]:
         query.join(Merchant, Merchant.id == Plan.merchant_id)
         .join(User, User.id == Plan.customer_id)
         .outerjoin(Customer, (Customer.merchant_id == Plan.merchant_id) & (Customer.user_id == User.id))
+        .outerjoin(Acceptance, (Acceptance.merchant_id == Plan.merchant_id) & (Acceptance.plan_id == Plan.id))
         .with_only_columns(_PLAN, *columns, *_PARTIES)
     )
 
@@ -280,7 +283,7 @@ def _plan_view(plan: Any, lines: list[Any], now: datetime) -> PlanView:
         first_due=FirstDue(plan.first_due),
         state=state,
         terms=plan.terms,
-        terms_hash=plan.terms_hash,
+        terms_hash=plan.agreed_hash or plan.terms_hash,
         last_day=plan.last_day,
         accepted_on=plan.accepted_on,
         created_at=plan.created_at,
