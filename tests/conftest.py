@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from email import message_from_bytes, policy
@@ -100,9 +101,14 @@ def database_role() -> str:
 
 
 @pytest.fixture(scope="session")
-def instance(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The portal's own folder: the same for every test, so that one portal can serve them all."""
-    return tmp_path_factory.mktemp("instance")
+def instance() -> Iterator[Path]:
+    """The portal's own folder: the same for every test, so that one portal can serve them all.
+
+    It lies in memory where the system has a folder there, since SQLite waits for the disk at each commit.
+    """
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
+        yield Path(folder)
 
 
 @pytest.fixture

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from flask_babel import gettext as _
-from wtforms import DateField, Form, IntegerField, StringField, ValidationError
-from wtforms.widgets import EmailInput, PasswordInput
+from markupsafe import Markup, escape
+from wtforms import DateField, Form, IntegerField, SelectField, StringField, ValidationError
+from wtforms.widgets import EmailInput, PasswordInput, html_params
 
 from portal.core.accounts import EMAIL_LONGEST, shown_email
+from portal.core.calendar import time_zones
 from portal.core.errors import InvalidInput
 from portal.core.money import percent_of
 from portal.core.passwords import LONGEST as PASSWORD_LONGEST
@@ -50,6 +53,23 @@ class TextField(StringField):
         """All of a line that can be shortened by hand, the beginning of one that is much too long."""
         text: str = self.data
         return text if len(text) <= self.longest * MOST_KEPT else text[: self.longest]
+
+
+@cache
+def _zone_options() -> str:
+    return "".join(f'<option value="{escape(zone)}">{escape(zone)}</option>' for zone in time_zones())
+
+
+class ZoneField(SelectField):
+    """A time zone. Its hundreds of choices are written once; the service checks the choice and words its error."""
+
+    def __init__(self, label: Any = None, **options: Any) -> None:
+        super().__init__(label, choices=time_zones(), validate_choice=False, default="", **options)
+
+    def __call__(self, **attributes: Any) -> Markup:
+        value = f'value="{escape(self.data)}">'
+        options = _zone_options().replace(f"<option {value}", f"<option selected {value}")
+        return Markup(f"<select {html_params(name=self.name, id=self.id, **attributes)}>{options}</select>")  # noqa: S704
 
 
 class EmailField(TextField):

@@ -17,7 +17,6 @@ from wtforms.validators import AnyOf
 from portal.adapters import reset_tokens
 from portal.adapters.payments.simulator import TestCard
 from portal.core.accounts import EMAIL_LONGEST, NAME_LONGEST
-from portal.core.calendar import time_zones
 from portal.core.languages import LANGUAGES
 from portal.core.passwords import check_password
 from portal.core.roles import Actor, Role
@@ -31,7 +30,7 @@ from portal.services.transaction import unit_of_work
 from portal.web import form_drafts
 from portal.web.account.confirmation import has_password
 from portal.web.account.emails import EmailsForm
-from portal.web.fields import EmailField, PasswordField, TextField
+from portal.web.fields import EmailField, PasswordField, TextField, ZoneField
 from portal.web.forms import PageForm, currency_choices
 from portal.web.guards import (
     actor,
@@ -67,7 +66,7 @@ class SignUpForm(PageForm):
     password = PasswordField(_l("Password"))
     password2 = PasswordField(_l("Password again"))
     currency = SelectField(_l("Currency"), validate_choice=False, default="")
-    timezone = SelectField(_l("Time zone"), choices=time_zones(), validate_choice=False, default="")
+    timezone = ZoneField(_l("Time zone"))
 
     def account(self) -> accounts.NewAccount:
         """What was typed. Without a role it is taken for a customer's, so that every other fault is named too."""

@@ -11,13 +11,12 @@ from flask_babel import lazy_gettext as _l
 from wtforms import SelectField
 
 from portal.core.accounts import NAME_LONGEST
-from portal.core.calendar import time_zones
 from portal.core.roles import Role
 from portal.extensions import db, now
 from portal.queries.team import shops_of
 from portal.services import further_shops, sessions
 from portal.services.transaction import unit_of_work
-from portal.web.fields import TextField
+from portal.web.fields import TextField, ZoneField
 from portal.web.forms import PageForm, currency_choices
 from portal.web.guards import actor, requires, session_id, signed_in
 from portal.web.rendering import done
@@ -46,7 +45,7 @@ def choose(shop_id: UUID) -> Response:
 class ShopForm(PageForm):
     name = TextField(_l("Name of the shop"), longest=NAME_LONGEST)
     currency = SelectField(_l("Currency"), validate_choice=False, default="")
-    timezone = SelectField(_l("Time zone"), choices=time_zones(), validate_choice=False, default="")
+    timezone = ZoneField(_l("Time zone"))
 
 
 @bp.route("/new", methods=["GET", "POST"])

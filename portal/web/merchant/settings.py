@@ -9,7 +9,6 @@ from wtforms import SelectField
 from wtforms.fields import SelectChoice
 
 from portal.core.accounts import NAME_LONGEST
-from portal.core.calendar import time_zones
 from portal.core.roles import Permission
 from portal.extensions import db, now
 from portal.queries import accounts as shops
@@ -17,7 +16,7 @@ from portal.services import accounts
 from portal.services import shops as services
 from portal.services.transaction import unit_of_work
 from portal.web import form_drafts
-from portal.web.fields import EmailField, TextField
+from portal.web.fields import EmailField, TextField, ZoneField
 from portal.web.forms import PageForm, currency_choices
 from portal.web.guards import actor, requires
 from portal.web.rendering import done
@@ -28,7 +27,7 @@ class SettingsForm(PageForm):
     support_email = EmailField(_l("Support address"))
     # The service checks the choices and words their errors.
     currency = SelectField(_l("Currency"), validate_choice=False, default="")
-    timezone = SelectField(_l("Time zone"), choices=list(time_zones()), validate_choice=False, default="")
+    timezone = ZoneField(_l("Time zone"))
     csv_separator = SelectField(
         _l("Separator in CSV files"),
         choices=[SelectChoice(",", _l("Comma (,)")), SelectChoice(";", _l("Semicolon (;)"))],
