@@ -10,6 +10,7 @@ import os
 import sys
 import tempfile
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -234,8 +235,15 @@ def smtp_server() -> Iterator[Mailbox]:
     controller.stop()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks tests by what they use, so that ``-m "not browser"`` and the like work without anyone keeping lists."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Marks tests by what they use, so that ``-m "not browser"`` and the like work without anyone keeping lists.
+
+    Services and queries are tried on both engines, a test of a page on one of them, half of these tests on each;
+    with ``ENGINES=both`` in the environment pages are tried on both too.
+    """
+    if os.environ.get("ENGINES") != "both":
+        config.hook.pytest_deselected(items=[item for item in items if not _is_on_its_engine(item)])
+        items[:] = filter(_is_on_its_engine, items)
     for item in items:
         used = set(getattr(item, "fixturenames", ()))
         engine = getattr(item, "callspec", None) and item.callspec.params.get("engine_name")
@@ -247,6 +255,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("redis")
         if "page" in used:
             item.add_marker("browser")
+
+
+def _is_on_its_engine(item: pytest.Item) -> bool:
+    engine = getattr(item, "callspec", None) and item.callspec.params.get("engine_name")
+    named_by_the_test = any("engine_name" in mark.args[0] for mark in item.iter_markers("parametrize"))
+    if not engine or named_by_the_test or not item.path.name.startswith("test_web_"):
+        return True
+    name = item.nodeid.replace(engine, "").encode()
+    return engine == ("sqlite", "postgres")[zlib.crc32(name) % 2]
 
 
 PURE = {Path(__file__).parent / folder for folder in ("unit", "properties")}
