@@ -52,12 +52,13 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=3.0, help="that a turn lasts")
     parser.add_argument("--few", type=int, default=10_000, help="installments of a shop before it grows")
     parser.add_argument("--many", type=int, default=1_000_000, help="installments of a grown shop")
+    parser.add_argument("--against", type=Path, help="a checkout of an earlier commit, with the same tables")
     parser.add_argument("--report", type=Path, default=REPORT)
     return parser.parse_args()
 
 
 def _measure(asked: argparse.Namespace, cluster: str, new: Callable[[str], Path], found: Findings) -> None:
-    effort = Effort(asked.turns, asked.seconds)
+    effort = Effort(asked.turns, asked.seconds, asked.against)
     if {"table", "crowd"} & set(asked.only):
         shop = _tell("loading", lambda: places.postgres(cluster, new("shop"), asked.plans))
         if "table" in asked.only:

@@ -5,7 +5,6 @@ It checks nothing: no token, no input, no limit. What is drawn as a page is one 
 
 from __future__ import annotations
 
-import json
 import os
 import pickle
 import re
@@ -14,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import orjson
 import psycopg2.extras
-from flask import Flask, Response, jsonify
+from flask import Flask, Response
 from psycopg2.pool import ThreadedConnectionPool
 from uuid_utils.compat import uuid7
 
@@ -90,12 +90,11 @@ def create_app() -> Flask:
     """The program for the recording and the database that the environment names."""
     psycopg2.extras.register_uuid()
     app = Flask(__name__)
-    app.json.sort_keys = False  # type: ignore[attr-defined]
     recording: Recording = pickle.loads(Path(os.environ["RECORDING"]).read_bytes())
     replay = Replay(recording)
     pools: list[ThreadedConnectionPool] = []
     page = app.jinja_env.from_string(PAGE)
-    answer = json.loads(recording.body) if recording.is_json else None
+    answer = orjson.loads(recording.body) if recording.is_json else None
 
     @app.route("/replay/", defaults={"given": ""}, methods=["GET", "POST"])
     @app.route("/replay/<path:given>", methods=["GET", "POST"])
@@ -108,7 +107,7 @@ def create_app() -> Flask:
         finally:
             pools[0].putconn(connection)
         if answer is not None:
-            return jsonify(answer)
+            return Response(orjson.dumps(answer), mimetype="application/json")
         padding = "x" * (len(recording.body) // len(rows) - len(str(rows[0])))
         return page.render(rows=rows, padding=padding)
 

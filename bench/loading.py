@@ -46,6 +46,7 @@ class Dialect:
     noon: str
     hexadecimal: str
     object: str
+    array: str
 
     def numbers(self, count: int) -> str:
         return self.series.format(last=count - 1)
@@ -59,6 +60,7 @@ POSTGRES = Dialect(
     noon="(CAST({day} AS timestamp) + interval '12 hours') AT TIME ZONE 'UTC'",
     hexadecimal="lpad(to_hex({number}), 8, '0')",
     object="json_build_object",
+    array="json_build_array",
 )
 SQLITE = Dialect(
     series="RECURSIVE s(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM s WHERE n < {last})",
@@ -68,10 +70,15 @@ SQLITE = Dialect(
     noon="({day} || ' 12:00:00.000000')",
     hexadecimal="printf('%08x', {number})",
     object="json_object",
+    array="json_array",
 )
 
 # The first digits of the ids name the table; all sort before those that the program makes today.
-CUSTOMER, PLAN, INSTALLMENT, PAYMENT, DEBT, CASH, MESSAGE, EVENT = (f"019{digit}" for digit in range(8))
+CUSTOMER, PLAN, INSTALLMENT, PAYMENT, DEBT, CASH, MESSAGE, EVENT, SELLER = (
+    f"019{digit}" for digit in range(9)
+)
+# Who works for the first shop, beside its owner.
+SELLERS = 16
 
 
 def load(session: Session, url: str, merchant: Actor, plans: int, first: int = 0) -> None:
@@ -138,6 +145,10 @@ def plan_id(number: int) -> UUID:
     return _id(PLAN, number)
 
 
+def seller_id(number: int) -> UUID:
+    return _id(SELLER, number)
+
+
 def _id(kind: str, number: int) -> UUID:
     return UUID(f"{kind}0000-0000-7000-8000-{number:012x}")
 
@@ -162,7 +173,8 @@ def _unguarded(url: str) -> Any:
 
 def _statements(sql: Dialect, merchant: Actor, plans: int, first: int, today: date) -> list[str]:
     words = _words(sql, merchant, plans, first, today)
-    return [statement.format(**words) for statement in PLANS] + _books(sql, words["shop"])
+    sellers = [] if first else _sellers(sql, words["shop"], today)
+    return [statement.format(**words) for statement in PLANS] + sellers + _books(sql, words["shop"])
 
 
 def _words(sql: Dialect, merchant: Actor, plans: int, first: int, today: date) -> dict[str, str]:
@@ -170,7 +182,13 @@ def _words(sql: Dialect, merchant: Actor, plans: int, first: int, today: date) -
     number, starts = f"({first} + n)", f"(n * 112 / {plans} - 84)"
     agreed, person = _terms(merchant, today), f"({number} / {PLANS_OF_A_CUSTOMER})"
     due = f"{starts} + {APART} * (k - 1)"
-    days_from_today = {"agreed": f"{starts} - 30", "starts": starts, "due": due, "late": f"{due} + 1"}
+    days_from_today = {
+        "today": "0",
+        "agreed": f"{starts} - 30",
+        "starts": starts,
+        "due": due,
+        "late": f"{due} + 1",
+    }
     on = {name: sql.plus.format(day=today, days=days) for name, days in days_from_today.items()}
     parts = " UNION ALL ".join(f"SELECT {k}" for k in range(2, PARTS + 1))
     return {
@@ -226,6 +244,19 @@ PLANS = (
 )
 
 
+def _sellers(sql: Dialect, shop: str, today: date) -> list[str]:
+    """The people who work for the shop beside its owner."""
+    seller, since = sql.id.format(kind=SELLER, number="n"), sql.noon.format(day=f"date('{today}')")
+    rows = f"WITH {sql.numbers(SELLERS)} INSERT INTO"
+    name, password = "'seller-' || n", factories.password_hash()
+    return [
+        f"{rows} users (id, email, username, username_key, name, password_hash, role, session_version, language, "
+        f"test_card, created_at) SELECT {seller}, {name} || '@example.com', {name}, {name}, {name}, '{password}', "
+        f"'merchant', 1, 'en', 'succeeds', {since} FROM s",
+        f"{rows} members (merchant_id, user_id, role, created_at) SELECT {shop}, {seller}, 'seller', {since} FROM s",
+    ]
+
+
 def _books(sql: Dialect, shop: str) -> list[str]:
     """Payments, postings, emails and events that follow from the installments."""
 
@@ -257,8 +288,9 @@ def _books(sql: Dialect, shop: str) -> list[str]:
         "'payment_received', p.customer_id, p.id, '{}', 'sent', 1, i.paid_at, i.paid_at, i.paid_at, "
         f"'Payment received', 'Thank you.' {paid}",
         "INSERT INTO events (merchant_id, id, kind, actor_id, plan_id, facts, at) SELECT i.merchant_id, "
-        f"{made(EVENT)}, 'payment_succeeded', p.customer_id, p.id, {sql.object}('payment', {made(PAYMENT)}), i.paid_at "
-        f"{paid}",
+        f"{made(EVENT)}, 'payment_succeeded', p.customer_id, p.id, {sql.object}('payment', {made(PAYMENT)}, 'amount', "
+        f"i.paid, 'currency', p.currency, 'receipt', p.reference || '-' || i.number, 'installments', "
+        f"{sql.array}(i.number)), i.paid_at {paid}",
     ]
 
 

@@ -23,7 +23,7 @@ from portal.services.transaction import unit_of_work
 from tests import factories
 from tests.databases import PostgresDatabase, SqliteDatabases, Superuser, environment
 
-from . import loading
+from . import cpu, loading
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,13 @@ class Place:
     @property
     def engine_name(self) -> str:
         return "PostgreSQL" if self.url.startswith("postgresql") else "SQLite"
+
+    def server(self) -> list[int]:
+        """The process of the database's server, from which its backends come; none for a file."""
+        if self.engine_name == "SQLite":
+            return []
+        with Superuser(self.superuser_url) as superuser:
+            return [cpu.parent(superuser("SELECT pg_backend_pid()")[0][0])]
 
     def environ(self) -> dict[str, str]:
         """The environment of a portal on this database, with a folder of its own for its files."""

@@ -44,8 +44,13 @@ class Web:
 
 
 @contextlib.contextmanager
-def running(environ: dict[str, str], folder: Path, program: str = "wsgi:app") -> Iterator[Web]:
-    """The web, or another program, once it answers. Raises RuntimeError with what it said if it does not."""
+def running(
+    environ: dict[str, str], folder: Path, program: str = "wsgi:app", root: Path = ROOT
+) -> Iterator[Web]:
+    """The web, or another program, once it answers; ``root`` is the folder of its code.
+
+    Raises RuntimeError with what it said if it does not.
+    """
     port = servers.free_port()
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     own = {"PORT": str(port), "HOST": "127.0.0.1"}
@@ -55,7 +60,7 @@ def running(environ: dict[str, str], folder: Path, program: str = "wsgi:app") ->
         master = subprocess.Popen(
             command,
             env=inherited | environ | own,
-            cwd=ROOT,
+            cwd=root,
             stdin=subprocess.DEVNULL,
             stdout=said,
             stderr=said,
