@@ -24,6 +24,7 @@ from .adapters.mailer import LoggingMailer, SmtpMailer
 from .adapters.passwords import Passwords
 from .adapters.payments.simulator import Simulator
 from .adapters.signing import derived_key
+from .api import limits
 from .database import engine_options
 from .extensions import Adapters, babel, csrf, db, htmx, limiter, login_manager, migrate
 from .presentation.emails import EmailRenderer
@@ -142,6 +143,7 @@ def create_app(settings: dict[str, Any]) -> Flask:
     babel.init_app(app, locale_selector=languages.select)
     migrate.init_app(app, db)
     app.extensions["adapters"] = _adapters(app)
+    limits.init_app(app)
     guards.init_app(app)
     rendering.init_app(app)
     static_files.init_app(app)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import orjson
 from sqlalchemy import Connection, Table, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Engine, ExceptionContext
@@ -20,15 +21,21 @@ SQLITE_TIMEOUT = 15  # seconds
 
 def engine_options(url: str) -> dict[str, Any]:
     """SQLite waits up to 15 s for the write lock; PostgreSQL's limits belong to the portal's role, see ``limits``."""
+    # Ids, dates and instants may be part of what is stored as JSON.
+    stored = {"json_serializer": write_json, "json_deserializer": orjson.loads}
     if url.startswith("sqlite"):
         connect_args = {"timeout": SQLITE_TIMEOUT, "isolation_level": None, "check_same_thread": False}
-        return {"connect_args": connect_args, "hide_parameters": True}
-    return {
+        return {"connect_args": connect_args, "hide_parameters": True} | stored
+    return stored | {
         # Keeps what people typed, and hashes, out of error messages.
         "hide_parameters": True,
         "pool_size": 8,
         "max_overflow": 4,
     }
+
+
+def write_json(value: Any) -> str:
+    return orjson.dumps(value, option=orjson.OPT_UTC_Z).decode()
 
 
 # SQLSTATE of a server that can do nothing more for this connection: class 08 (its connection, or a node's behind it, is

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from flask import current_app, request
+from flask import Flask, current_app, request
 from flask_babel import Babel
 from flask_limiter import Limiter
 from flask_login import LoginManager
@@ -21,6 +21,7 @@ from .adapters import rate_limits
 from .adapters.mailer import Mailer
 from .adapters.passwords import Passwords
 from .adapters.payments import Gateway
+from .adapters.rate_limits import Counts
 from .core.networks import subscriber_of
 from .database import engine_options
 from .http_compression import MaskedCSRFProtect
@@ -34,13 +35,28 @@ class Database(SQLAlchemy):
     session: Session  # type: ignore[assignment]
 
 
+class ViewLimiter(Limiter):
+    """Flask-Limiter for the views that are decorated; what it looks up before each request only blueprints need."""
+
+    def init_app(self, app: Flask) -> None:
+        super().init_app(app)
+        app.before_request_funcs[None].remove(self._check_request_limit)
+
+    @property
+    def counts(self) -> Counts:
+        """Where requests are counted; the API counts its own there."""
+        kept = self.storage
+        assert isinstance(kept, Counts)  # noqa: S101
+        return kept
+
+
 db = Database(metadata=Base.metadata, session_options={"expire_on_commit": False})
 migrate = Migrate(render_as_batch=True)
 login_manager = LoginManager()
 csrf = MaskedCSRFProtect()
 htmx = Htmx()
 babel = Babel()
-limiter = Limiter(lambda: subscriber_of(request.remote_addr or ""), storage_uri=rate_limits.URI)
+limiter = ViewLimiter(lambda: subscriber_of(request.remote_addr or ""), storage_uri=rate_limits.URI)
 
 
 def owner_engine() -> Engine:

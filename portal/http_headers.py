@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from flask import Flask, Response, g, request
-from flask.sessions import SecureCookieSessionInterface, SessionMixin
+from flask import Flask, Request, Response, g, request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from flask_login import current_user
 from uuid_utils.compat import uuid7
 
@@ -22,6 +22,10 @@ PERMISSIONS = "camera=(), display-capture=(), geolocation=(), microphone=(), mid
 
 class PageSessions(SecureCookieSessionInterface):
     """The cookie is of pages only: static files and the API are the same whatever cookie is sent."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """None makes Flask use one that is empty and cannot be written to."""
+        return None if request.path.startswith("/api/") else super().open_session(app, request)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         if request.endpoint != "static" and not request.path.startswith("/api/"):
@@ -56,15 +60,21 @@ def init_app(app: Flask) -> None:
 
 def _tell_limit(response: Response) -> None:
     """How many requests are left, where they are counted; seconds to wait only where there are none left."""
-    limit = limiter.current_limit
-    if limit is None:
+    most, left, closes_at = g.get("limit") or _of_view() or (None, 0, 0.0)
+    if most is None:
         return
-    wait = max(0, int(limit.reset_at - time.time()) + 1)
-    response.headers["RateLimit-Limit"] = str(limit.limit.amount)
-    response.headers["RateLimit-Remaining"] = str(max(0, limit.remaining))
+    wait = max(0, int(closes_at - time.time()) + 1)
+    response.headers["RateLimit-Limit"] = str(most)
+    response.headers["RateLimit-Remaining"] = str(max(0, left))
     response.headers["RateLimit-Reset"] = str(wait)
     if response.status_code == 429:
         response.headers.setdefault("Retry-After", str(wait))
+
+
+def _of_view() -> tuple[int, int, float] | None:
+    """The limit that the view is decorated with, how many requests are left, and when its window closes."""
+    limit = limiter.current_limit
+    return (limit.limit.amount, limit.remaining, limit.reset_at) if limit else None
 
 
 def _is_personal() -> bool:

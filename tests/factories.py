@@ -20,9 +20,9 @@ from portal.core.payments import Method
 from portal.core.roles import Actor, Origin, Role
 from portal.core.schedule import Frequency
 from portal.core.sessions import PAGES_LAST
-from portal.models import Base, Merchant, Passkey, User
+from portal.models import Base, Merchant, Passkey, Plan, User
 from portal.models.ledger import Posting
-from portal.queries import listing, self_check
+from portal.queries import listing, read_models, self_check
 from portal.queries.accounts import find_actor, session_version
 from portal.queries.read_models import PlanView
 from portal.services import (
@@ -224,7 +224,8 @@ def plan_of(session: Session, customer: Actor, plan_id: UUID, now: datetime = NO
 def plans_of(session: Session, customer: Actor, now: datetime = NOW) -> list[PlanView]:
     """All plans and offers of a customer, newest first."""
     session.rollback()
-    views = listing.plans(session, customer, now, status=None, before=None, limit=200)
+    query = select(Plan).where(listing.owned_by(customer)).order_by(Plan.id.desc())
+    views = read_models.load_plans(session, query, now)
     session.rollback()
     return views
 

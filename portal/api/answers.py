@@ -1,9 +1,12 @@
-"""What the API answers: each answer is declared once, with its worked example, beside the function that writes it."""
+"""What the API answers: each answer is declared once, with its worked example, beside the function that writes it.
+
+What these write is encoded by orjson (``api.requests``): ids, dates and instants in UTC as they are.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal, get_args
 from uuid import UUID
 
@@ -18,7 +21,7 @@ from portal.core.states import InstallmentStatus, PaymentState
 from portal.queries import team
 from portal.queries.amendments import AmendmentView
 from portal.queries.payments import ListedPayment
-from portal.queries.read_models import InstallmentView, PlanView
+from portal.queries.plan_rows import FoundLine, FoundPlan, LineRow
 from portal.queries.refunds import ListedRefund
 from portal.services import payment_settlement, refund_settlement
 
@@ -221,80 +224,80 @@ def account(person: Actor, shops: Iterable[team.Membership]) -> dict[str, Any]:
     }
 
 
-def plan(view: PlanView, reader: Actor) -> dict[str, Any]:
-    """A shop is given its own id of the customer, and the customer the id of /me/."""
-    of_shop = reader.member_of == view.merchant_id
+def plan(found: FoundPlan) -> dict[str, Any]:
+    row = found.row
     return {
-        "id": str(view.id),
-        "merchant": str(view.merchant_id),
-        "customer": str(view.customer_at_shop if of_shop else view.customer_id),
-        "customer_email": view.customer_email,
-        "description": view.description,
-        "total_amount": decimal_text(view.total, view.currency),
-        "currency": view.currency,
-        "num_installments": view.num_installments,
-        "frequency": view.frequency,
-        "deposit": None if view.deposit is None else decimal_text(view.deposit, view.currency),
-        "first_due": view.first_due,
-        "start_date": view.start_date.isoformat(),
-        "last_day": view.last_day.isoformat(),
-        "status": view.status,
-        "created_at": instant(view.created_at),
-        "updated_at": instant(view.updated_at),
-        "installments": [installment(i, view.currency) for i in view.installments],
+        "id": row.id,
+        "merchant": row.merchant,
+        "customer": row.customer,
+        "customer_email": row.customer_email,
+        "description": row.description,
+        "total_amount": decimal_text(row.total, row.currency),
+        "currency": row.currency,
+        "num_installments": row.num_installments,
+        "frequency": row.frequency,
+        "deposit": None if row.deposit is None else decimal_text(row.deposit, row.currency),
+        "first_due": row.first_due,
+        "start_date": row.start_date,
+        "last_day": row.last_day,
+        "status": found.status,
+        "created_at": row.created_at,
+        "updated_at": row.updated_at,
+        "installments": [installment(line) for line in found.lines],
     }
 
 
-def installment(view: InstallmentView, currency: str) -> dict[str, Any]:
+def installment(found: FoundLine) -> dict[str, Any]:
     """What an ended offer would have cost is not owed by anyone."""
-    ended_unpaid = view.status is InstallmentStatus.CANCELLED
+    row, status, currency = found
     return {
-        "id": str(view.id),
-        "plan": str(view.plan_id),
-        "number": view.number,
-        "kind": view.kind,
-        "amount": decimal_text(view.amount, currency),
+        "id": row.id,
+        "plan": row.plan,
+        "number": row.number,
+        "kind": row.kind,
+        "amount": decimal_text(row.amount, currency),
         "currency": currency,
-        "due_date": view.due_on.isoformat(),
-        "status": view.status,
-        "processing": view.processing,
-        "paid": decimal_text(view.paid, currency),
-        "cancelled": decimal_text(view.cancelled, currency),
-        "returned": decimal_text(view.returned, currency),
-        "reversed": decimal_text(view.reversed, currency),
-        "written_off": decimal_text(view.written_off, currency),
-        "recovered": decimal_text(view.recovered, currency),
-        "moved": decimal_text(view.moved, currency),
-        "paid_before": decimal_text(view.paid_before, currency),
-        "owed": decimal_text(0 if ended_unpaid else view.owed, currency),
-        "paid_at": instant(view.paid_at) if view.paid_at else None,
+        "due_date": row.due_on,
+        "status": status,
+        "processing": row.processing,
+        "paid": decimal_text(row.paid, currency),
+        "cancelled": decimal_text(row.cancelled, currency),
+        "returned": decimal_text(row.returned, currency),
+        "reversed": decimal_text(row.reversed, currency),
+        "written_off": decimal_text(row.written_off, currency),
+        "recovered": decimal_text(row.recovered, currency),
+        "moved": decimal_text(row.moved, currency),
+        "paid_before": decimal_text(row.paid_before, currency),
+        "owed": decimal_text(0 if status is InstallmentStatus.CANCELLED else row.owed, currency),
+        "paid_at": row.paid_at,
     }
 
 
 def paid_installment(answer: payment_settlement.Answer) -> dict[str, Any]:
     """The installment as its payment left it; a repeated request gets the same."""
-    facts = answer.installment or {}
-    view = InstallmentView(
-        id=UUID(facts["id"]),
-        plan_id=UUID(facts["plan_id"]),
+    facts = {"reversed": 0, "written_off": 0, "paid_before": 0, "owed": 0} | (answer.installment or {})
+    settled = facts["paid"] - facts["reversed"] + facts["paid_before"]
+    row = LineRow(
+        plan=facts["plan_id"],
+        id=facts["id"],
         number=facts["number"],
         amount=facts["amount"],
         paid=facts["paid"],
-        reversed=facts.get("reversed", 0),
         cancelled=facts["cancelled"],
         returned=facts["returned"],
-        written_off=facts.get("written_off", 0),
+        reversed=facts["reversed"],
+        written_off=facts["written_off"],
         recovered=0,
-        owed=facts.get("owed", 0),
+        moved=facts["amount"] - settled - facts["cancelled"] - facts["written_off"] - facts["owed"],
+        paid_before=facts["paid_before"],
+        owed=facts["owed"],
         due_on=date.fromisoformat(facts["due_on"]),
-        paid_on=None,
         paid_at=datetime.fromisoformat(facts["paid_at"]),
-        status=InstallmentStatus.PAID,
         processing=False,
-        settled=facts["paid"] - facts.get("reversed", 0) + facts.get("paid_before", 0),
+        late_on=None,
         is_deposit=facts.get("kind") == Kind.DEPOSIT,
     )
-    return installment(view, answer.currency)
+    return installment(FoundLine(row, InstallmentStatus.PAID, answer.currency))
 
 
 def refund(answer: refund_settlement.Answer | ListedRefund) -> dict[str, Any]:
@@ -307,15 +310,15 @@ def refund(answer: refund_settlement.Answer | ListedRefund) -> dict[str, Any]:
         lines[installment_id] = (cancelled, returned + amount)
     currency, declined = answer.currency, answer.status == "declined"
     return {
-        "id": str(answer.refund_id),
-        "plan": str(answer.plan_id),
+        "id": answer.refund_id,
+        "plan": answer.plan_id,
         "amount": decimal_text(answer.amount, currency),
         "currency": currency,
         "status": answer.status,
         "cancelled": decimal_text(answer.cancelled, currency),
         "returned": decimal_text(answer.returned if declined else answer.to_return, currency),
         "reason": answer.reason,
-        "created_at": instant(datetime.fromisoformat(answer.created_at)) if answer.created_at else None,
+        "created_at": datetime.fromisoformat(answer.created_at) if answer.created_at else None,
         "installments": [
             {"installment": i, "cancelled": decimal_text(c, currency), "returned": decimal_text(r, currency)}
             for i, (c, r) in lines.items()
@@ -326,20 +329,20 @@ def refund(answer: refund_settlement.Answer | ListedRefund) -> dict[str, Any]:
 def payment(view: ListedPayment) -> dict[str, Any]:
     """A payment, with what it pays or paid of which installments."""
     return {
-        "id": str(view.id),
-        "plan": str(view.plan_id),
+        "id": view.id,
+        "plan": view.plan_id,
         "receipt": view.receipt,
         "amount": decimal_text(view.amount, view.currency),
         "currency": view.currency,
         "method": view.method,
         "recovery": view.recovery,
         "status": view.state,
-        "received_on": view.received_on.isoformat() if view.received_on else None,
-        "created_at": instant(view.created_at),
+        "received_on": view.received_on,
+        "created_at": view.created_at,
         "reversed": decimal_text(view.reversed, view.currency),
         "allocations": [
             {
-                "installment": str(part.installment_id),
+                "installment": part.installment_id,
                 "number": part.number,
                 "amount": decimal_text(part.amount, view.currency),
             }
@@ -351,27 +354,22 @@ def payment(view: ListedPayment) -> dict[str, Any]:
 def amendment(view: AmendmentView, plan_id: UUID) -> dict[str, Any]:
     return {
         "number": view.number,
-        "plan": str(plan_id),
+        "plan": plan_id,
         "proposed_by": "customer" if view.by_customer else "shop",
         "reason": view.reason,
         "effect": view.effect,
         "state": view.state,
-        "created_at": instant(view.proposed_at),
-        "last_day": view.last_day.isoformat(),
-        "accepted_at": instant(view.accepted_at) if view.accepted_at else None,
+        "created_at": view.proposed_at,
+        "last_day": view.last_day,
+        "accepted_at": view.accepted_at,
         "terms_hash": view.terms_hash,
         "installments": [
             {
-                "id": str(move.installment_id),
+                "id": move.installment_id,
                 "number": move.number,
-                "old_due_date": move.old.isoformat(),
-                "due_date": move.new.isoformat(),
+                "old_due_date": move.old,
+                "due_date": move.new,
             }
             for move in view.moves
         ],
     }
-
-
-def instant(at: datetime) -> str:
-    """RFC 3339 in UTC."""
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")

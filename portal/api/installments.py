@@ -16,8 +16,8 @@ from portal.core.states import InstallmentStatus
 from portal.extensions import adapters, db, now
 from portal.http_errors import problem
 from portal.presentation.outcomes import payment_failed
-from portal.queries import listing
-from portal.queries.listing import ListedInstallment
+from portal.queries import plan_rows
+from portal.queries.plan_rows import FoundLine
 from portal.services import payments
 from portal.services.payments import PaymentRequest, Scope
 
@@ -43,7 +43,7 @@ def index(query_data: InstallmentsQuery) -> Response:
     """Your installments by due date, those of offers too"""
     of = f"installments {query_data.status} {query_data.side}"
     last = position(of, query_data)
-    found = listing.installments(
+    found = plan_rows.list_installments(
         db.session,
         query_data.reader,
         now(),
@@ -51,15 +51,11 @@ def index(query_data: InstallmentsQuery) -> Response:
         limit=query_data.limit + 1,
         after=(date.fromisoformat(last[0]), UUID(last[1])) if last else None,
     )
-    return page(of, query_data, found, _write, _end)
+    return page(of, query_data, found, answers.installment, _end)
 
 
-def _write(listed: ListedInstallment) -> dict[str, object]:
-    return answers.installment(listed.installment, listed.currency)
-
-
-def _end(listed: ListedInstallment) -> list[str]:
-    return [listed.installment.due_on.isoformat(), str(listed.installment.id)]
+def _end(last: FoundLine) -> list[str]:
+    return [last.row.due_on.isoformat(), last.row.id]
 
 
 @bp.post("/<uuid:installment_id>/pay/")
@@ -87,6 +83,6 @@ def pay(installment_id: UUID, json_data: Nothing) -> ResponseReturnValue:
     if answer.status == "paid":
         return answers.paid_installment(answer)
     if answer.status == "processing":
-        return _write(listing.get_installment(db.session, actor(), installment_id, now())), 202
+        return answers.installment(plan_rows.get_installment(db.session, actor(), installment_id, now())), 202
     text = payment_failed(answer.outcome, answer.amount, answer.currency)
     return problem(402, text, outcome=answer.outcome)

@@ -21,8 +21,7 @@ from portal.core.states import PlanState
 from portal.extensions import adapters, db, now
 from portal.http_errors import problem
 from portal.presentation.outcomes import refund_declined
-from portal.queries import listing
-from portal.queries.read_models import PlanView
+from portal.queries import listing, plan_rows
 from portal.services import idempotency, offers, plans, refunds, verification, write_offs
 from portal.services.transaction import unit_of_work
 
@@ -75,7 +74,7 @@ def index(query_data: PlansQuery) -> Response:
     reader = query_data.reader
     of = f"plans {query_data.status} {query_data.side}"
     last = position(of, query_data)
-    found = listing.plans(
+    found = plan_rows.list_plans(
         db.session,
         reader,
         now(),
@@ -83,11 +82,7 @@ def index(query_data: PlansQuery) -> Response:
         before=UUID(last[0]) if last else None,
         limit=query_data.limit + 1,
     )
-    return page(of, query_data, found, partial(answers.plan, reader=reader), _end)
-
-
-def _end(plan: PlanView) -> list[str]:
-    return [str(plan.id)]
+    return page(of, query_data, found, answers.plan, lambda last: [last.row.id])
 
 
 @bp.get("/<uuid:plan_id>/")
@@ -96,7 +91,7 @@ def _end(plan: PlanView) -> list[str]:
 @either_party
 def show(plan_id: UUID) -> ResponseReturnValue:
     """One plan"""
-    return answers.plan(listing.get_plan(db.session, actor(), plan_id, now()), actor())
+    return answers.plan(plan_rows.get_plan(db.session, actor(), plan_id, now()))
 
 
 @bp.get("/<uuid:plan_id>/installments/")
@@ -105,8 +100,8 @@ def show(plan_id: UUID) -> ResponseReturnValue:
 @either_party
 def installments(plan_id: UUID) -> Response:
     """A plan's installments, all of them"""
-    plan = listing.get_plan(db.session, actor(), plan_id, now())
-    return jsonify([answers.installment(i, plan.currency) for i in plan.installments])
+    plan = plan_rows.get_plan(db.session, actor(), plan_id, now())
+    return jsonify([answers.installment(line) for line in plan.lines])
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +275,7 @@ def _once(
 
     def do() -> dict[str, Any]:
         plan_id = act()
-        return answers.plan(listing.get_plan(db.session, actor(), plan_id, now()), actor())
+        return answers.plan(plan_rows.get_plan(db.session, actor(), plan_id, now()))
 
     key = idempotency_key()
     with unit_of_work(db.session):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 from enum import StrEnum
+from functools import lru_cache
+from time import time
+from typing import Any
 from uuid import UUID
 
 import jwt
@@ -47,7 +50,16 @@ def issue(user_id: UUID, session_id: UUID, kind: Kind) -> str:
 def read(token: str, kind: Kind) -> tuple[UUID, UUID] | None:
     """Whose token this is and of which session; None unless it is a valid one of this kind."""
     try:
-        claims = jwt.decode(token, current_app.config["TOKEN_KEY"], algorithms=[ALGORITHM], options=REQUIRED)
-        return (UUID(claims["sub"]), UUID(claims["sid"])) if claims["type"] == kind else None
+        claims = _signed(token, current_app.config["TOKEN_KEY"])
+        if claims["type"] != kind or claims["exp"] <= time():
+            return None
+        return UUID(claims["sub"]), UUID(claims["sid"])
     except (jwt.PyJWTError, ValueError, TypeError, AttributeError):
         return None
+
+
+@lru_cache(maxsize=4096)
+def _signed(token: str, key: bytes) -> dict[str, Any]:
+    """The claims of a token that was signed with this key: a program sends it for as long as it lasts."""
+    claims: dict[str, Any] = jwt.decode(token, key, algorithms=[ALGORITHM], options=REQUIRED)
+    return claims

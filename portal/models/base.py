@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, DateTime, Dialect, MetaData, Uuid
+from sqlalchemy import BigInteger, DateTime, Dialect, MetaData, String, Uuid
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import JSON, TypeDecorator
 from uuid_utils.compat import uuid7
@@ -35,6 +36,20 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class IdText(String):
+    """An id cast to text, as answers show it: making a UUID of each of hundreds would cost more than reading them."""
+
+    def result_processor(
+        self, dialect: Dialect, coltype: object
+    ) -> Callable[[str | None], str | None] | None:
+        """SQLite keeps ids without their hyphens."""
+        return _hyphenated if dialect.name == "sqlite" else None
+
+
+def _hyphenated(text: str | None) -> str | None:
+    return text and f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 class Base(DeclarativeBase):

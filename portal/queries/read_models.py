@@ -298,14 +298,11 @@ def _plan_view(plan: Any, lines: list[Any], now: datetime) -> PlanView:
 
 def _counted(view: PlanView, day: date) -> PlanView:
     """A plan with a deposit, or with dates from the acceptance, as it is shown counted from ``day``."""
-    start_date = view.start_date
-    if view.first_due is FirstDue.ACCEPTANCE:
-        start_date = due_if_accepted(1 if view.deposit is None else 2, Frequency(view.frequency), day)
     terms = written_out(view.terms, day) if view.terms else ""
     return replace(
         view,
         installments=tuple([following(line, view, day) for line in view.installments]),
-        start_date=start_date,
+        start_date=start_shown(view, day),
         terms=terms,
         terms_hash=hash_text(terms) if terms else view.terms_hash,
     )
@@ -319,7 +316,15 @@ def counted_from(plan: Any, state: PlanState, today: date) -> date:
     return today if state is PlanState.OFFERED else business_date(plan.created_at, plan.timezone)
 
 
-def following(line: InstallmentView, plan: Any, day: date) -> InstallmentView:
+def start_shown(plan: Any, day: date) -> date:
+    """When the first installment after a deposit is due, counted from ``day`` where the dates follow the acceptance."""
+    if plan.first_due != FirstDue.ACCEPTANCE:
+        start: date = plan.start_date
+        return start
+    return due_if_accepted(1 if plan.deposit is None else 2, Frequency(plan.frequency), day)
+
+
+def following(line: Any, plan: Any, day: date) -> Any:
     """A line of a plan with a deposit, or with dates from the acceptance, as it is shown counted from ``day``."""
     is_deposit = plan.deposit is not None and line.number == 1
     if plan.accepted_on or not (is_deposit or plan.first_due == FirstDue.ACCEPTANCE):

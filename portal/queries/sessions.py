@@ -15,6 +15,7 @@ from portal.core.sessions import ADMIN_IDLE
 from portal.models import Event, EventOrigin, LoginAttempt, User, UserSession
 
 from .accounts import actor_of, select_actor
+from .reading import Reading
 
 MOST_SHOWN = 50
 LAST_SIGN_INS = 10
@@ -56,21 +57,23 @@ _IN_FORCE = and_(
     or_(User.role != Role.ADMIN, UserSession.last_seen_at > bindparam("idle_since")),
 )
 
-# Built once: every request asks this, and building a statement takes longer than running it.
-_SESSION = select_actor(
-    join(User, UserSession, UserSession.user_id == User.id),
-    UserSession.merchant_id,
-    UserSession.id,
-    UserSession.last_seen_at,
-    UserSession.confirmed_at,
-).where(UserSession.id == bindparam("session_id"), _IN_FORCE)
+_SESSION = Reading(
+    select_actor(
+        join(User, UserSession, UserSession.user_id == User.id),
+        UserSession.merchant_id,
+        UserSession.id,
+        UserSession.last_seen_at,
+        UserSession.confirmed_at,
+    ).where(UserSession.id == bindparam("session_id"), _IN_FORCE)
+)
 
 
 def find_session(session: Session, session_id: UUID, now: datetime) -> OpenSession | None:
     """The session with its actor, in one statement; None once it ended or its user was deactivated."""
-    params = {"session_id": session_id, "now": now, "idle_since": now - ADMIN_IDLE}
-    row = session.execute(_SESSION, params).one_or_none()
-    return OpenSession(row[-3], actor_of(row[:-3]), *row[-2:]) if row else None
+    rows = _SESSION(session, session_id=session_id, now=now, idle_since=now - ADMIN_IDLE)
+    for *actor, id_, last_seen_at, confirmed_at in rows:
+        return OpenSession(id_, actor_of(actor), last_seen_at, confirmed_at)
+    return None
 
 
 def list_sessions(session: Session, actor: Actor, now: datetime) -> list[SessionView]:

@@ -60,7 +60,7 @@ def installment_status(status: str, today: Today) -> ColumnElement[bool]:
         return and_(settled, Installment.settled > 0)
     if status == "written_off":
         return and_(accepted, Installment.owed == 0, Installment.written_off > 0)
-    ended = or_(Plan.state.in_(["declined", "revoked"]), plan_status("expired", today))
+    ended = or_(Plan.state == "declined", Plan.state == "revoked", plan_status("expired", today))
     return or_(ended, and_(settled, Installment.settled == 0))
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
 
 import pytest
 
 from portal.core.calendar import business_date
-from portal.queries import exports, listing, merchant, metrics
+from portal.queries import exports, merchant, metrics, plan_rows
 from portal.queries.exports import ExportFilter
 from portal.queries.merchant import PlanListQuery
 from portal.services import accounts, daily_run
@@ -60,8 +61,12 @@ def lists(session, shop, ada, now):
     plans = factories.plans_of(session, ada, now)
     return {
         "card": {i.id: i.owed for p in plans for i in p.installments if i.status == "late"},
-        "customer's list": _ids(listing.installments(session, ada, now, status="late", after=None, limit=99)),
-        "shop's list": _ids(listing.installments(session, shop, now, status="late", after=None, limit=99)),
+        "customer's list": _ids(
+            plan_rows.list_installments(session, ada, now, status="late", after=None, limit=99)
+        ),
+        "shop's list": _ids(
+            plan_rows.list_installments(session, shop, now, status="late", after=None, limit=99)
+        ),
         "rows": {row.id: row.value for row in metrics.rows(session, shop, now, "overdue").rows},
         "rows by age": {
             row.id: row.value
@@ -103,7 +108,7 @@ def sums(session, shop, now):
 
 
 def _ids(listed):
-    return {entry.installment.id: entry.installment.owed for entry in listed}
+    return {UUID(entry.row.id): entry.row.owed for entry in listed}
 
 
 def _sum(amounts):
