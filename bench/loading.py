@@ -182,14 +182,8 @@ def _words(sql: Dialect, merchant: Actor, plans: int, first: int, today: date) -
     number, starts = f"({first} + n)", f"(n * 112 / {plans} - 84)"
     agreed, person = _terms(merchant, today), f"({number} / {PLANS_OF_A_CUSTOMER})"
     due = f"{starts} + {APART} * (k - 1)"
-    days_from_today = {
-        "today": "0",
-        "agreed": f"{starts} - 30",
-        "starts": starts,
-        "due": due,
-        "late": f"{due} + 1",
-    }
-    on = {name: sql.plus.format(day=today, days=days) for name, days in days_from_today.items()}
+    day_of = {"agreed": f"{starts} - 30", "starts": starts, "due": due, "late": f"{due} + 1"}
+    on = {name: sql.plus.format(day=today, days=days) for name, days in day_of.items()}
     parts = " UNION ALL ".join(f"SELECT {k}" for k in range(2, PARTS + 1))
     return {
         "shop": f"'{merchant.id if sql is POSTGRES else merchant.id.hex}'",

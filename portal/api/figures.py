@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import create_model
 
-from portal.core.money import to_decimal
+from portal.core.money import EXPONENTS
 from portal.core.periods import Period
 from portal.queries.metrics import NUMBERS, Point, RatePoint, Unit
 from portal.queries.metrics import AgeGroup as Aged
@@ -110,17 +110,19 @@ Dashboard: type[Answer] = create_model("Dashboard", __base__=Reported, __doc__=R
 def dashboard(numbers: Numbers) -> dict[str, Any]:
     """The figures as JSON numbers; the success rate of nothing at all is 0."""
 
+    unit = 10 ** EXPONENTS[numbers.currency]
+
     def money(amount: int | None) -> float | None:
-        return None if amount is None else float(to_decimal(amount, numbers.currency))
+        return None if amount is None else amount / unit
 
     def age(group: Aged) -> dict[str, Any]:
         return {"days": group.days, "amount": money(group.amount), "installments": group.installments}
 
     def week(point: Point) -> dict[str, Any]:
-        return {"week": point.on.isoformat(), "amount": money(point.amount)}
+        return {"week": point.on, "amount": money(point.amount)}
 
     def month(point: Point) -> dict[str, Any]:
-        return {"month": point.on.isoformat(), "amount": money(point.amount)}
+        return {"month": point.on, "amount": money(point.amount)}
 
     converters: dict[Unit, Callable[[Any], Any]] = {
         Unit.MONEY: money,
@@ -134,7 +136,7 @@ def dashboard(numbers: Numbers) -> dict[str, Any]:
     figures: dict[str, Any] = {
         "currency": numbers.currency,
         "period": numbers.period,
-        "period_begins": numbers.span.first.isoformat() if numbers.previous else None,
+        "period_begins": numbers.span.first if numbers.previous else None,
     }
     for number in NUMBERS.values():
         convert, value = converters[number.unit], getattr(numbers, number.name)
@@ -147,7 +149,7 @@ def dashboard(numbers: Numbers) -> dict[str, Any]:
 
 def _rate_of_month(point: RatePoint) -> dict[str, Any]:
     return {
-        "month": point.on.isoformat(),
+        "month": point.on,
         "on_time": point.part,
         "due": point.whole,
         "rate": _rate(point.rate),

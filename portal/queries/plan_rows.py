@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from collections import namedtuple
 from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -18,10 +17,10 @@ from portal.core.schedule import FirstDue, Kind
 from portal.core.states import InstallmentStatus, PlanState, installment_status, shown_state
 from portal.models import Customer, Installment, Plan
 from portal.models.base import IdText
+from portal.statements import Reading
 
 from .listing import owned_by
 from .read_models import counted_from, following, start_shown
-from .reading import Reading
 from .statuses import Today, plan_status, today_of_plans
 from .statuses import installment_status as has_status
 
@@ -76,6 +75,20 @@ class LineRow(NamedTuple):
         return Kind.DEPOSIT if self.is_deposit else Kind.INSTALLMENT
 
 
+class PlanOfLine(NamedTuple):
+    """What an installment that is read alone shows of its plan."""
+
+    state: str
+    last_day: date
+    timezone: str
+    currency: str
+    created_at: datetime
+    accepted_on: date | None
+    deposit: int | None
+    first_due: str
+    frequency: str
+
+
 class FoundLine(NamedTuple):
     """An installment with its status of today and the currency of its amounts."""
 
@@ -99,9 +112,6 @@ def _text(column: Any) -> Any:
     return cast(column, IdText)
 
 
-# What a line shows of its plan.
-_OF_PLAN = ("state", "last_day", "timezone", "currency", "created_at", "accepted_on", "deposit", "first_due", "frequency")
-_PlanOfLine = namedtuple("_PlanOfLine", _OF_PLAN)
 _LINE = (
     _text(_I.plan_id),
     _text(_I.id),
@@ -277,7 +287,7 @@ def _found(plan: PlanRow, lines: list[Any], now: datetime) -> FoundPlan:
 
 
 def _alone(row: Any, now: datetime) -> FoundLine:
-    line, plan = row[: len(_LINE)], _PlanOfLine._make(row[len(_LINE) :])
+    line, plan = row[: len(_LINE)], PlanOfLine._make(row[len(_LINE) :])
     today = business_date(now, plan.timezone)
     return _lines([line], plan, shown_state(PlanState(plan.state), plan.last_day, today), today)[0]
 

@@ -13,9 +13,9 @@ from portal.core.accounts import attempts_key
 from portal.core.roles import PORTAL_ID, Actor, Role
 from portal.core.sessions import ADMIN_IDLE
 from portal.models import Event, EventOrigin, LoginAttempt, User, UserSession
+from portal.statements import Reading
 
 from .accounts import actor_of, select_actor
-from .reading import Reading
 
 MOST_SHOWN = 50
 LAST_SIGN_INS = 10

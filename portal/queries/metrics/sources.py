@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cache
-from typing import Any
+from functools import cache, cached_property, lru_cache
 from uuid import UUID
 
 from sqlalchemy import (
     Date,
     Integer,
-    Select,
     Subquery,
     Uuid,
     bindparam,
@@ -29,51 +27,90 @@ from portal.core.periods import DateRange, Period, ReportingPeriod
 from portal.core.roles import Actor
 from portal.models import Base, CohortRollup, DueRollup, Installment, Plan, PostedRollup
 from portal.models.rollups import MetricDelta
+from portal.statements import Reading, Rows
 
 
-@dataclass(frozen=True)
 class Sums:
-    """The sums of each bucket of days: bucket n begins with boundary n - 1 and ends before boundary n."""
+    """The sums of each column up to each boundary date, so that those of any range are a difference."""
 
-    boundaries: tuple[date, ...]
-    buckets: dict[int, Any]
+    def __init__(self, boundaries: Boundaries, names: Sequence[str], rows: Rows) -> None:
+        """``rows`` are buckets with their sums: bucket n begins with boundary n - 1 and ends before boundary n."""
+        self._places = boundaries.places
+        buckets = {bucket: sums for bucket, *sums in rows}
+        running, upto = [0] * len(names), [(0,) * len(names)]
+        for bucket in range(len(boundaries.days) + 1):
+            if found := buckets.get(bucket):
+                running = [int(sum_) + more for sum_, more in zip(running, found, strict=True)]
+            upto.append(tuple(map(int, running)))
+        self._upto = dict(zip(names, zip(*upto, strict=True), strict=True))
 
     def total(self, name: str, first: date = date.min, end: date = date.max) -> int:
         """Sum a column from ``first`` on and before ``end``; each is a boundary, ``date.min`` or ``date.max``."""
-        starts, ends = (date.min, *self.boundaries), (*self.boundaries, date.max)
-        return sum(
-            int(getattr(sums, name))
-            for n, sums in self.buckets.items()
-            if starts[n] >= first and ends[n] <= end
-        )
+        upto = self._upto[name]
+        return upto[self._places[end]] - upto[self._places[first]]
 
     def within(self, name: str, span: DateRange) -> int:
         return self.total(name, span.first, span.end)
 
 
-def frame_of(merchant: Actor, now: datetime, period: str = Period.ALL) -> ReportingPeriod:
+@dataclass(frozen=True)
+class Boundaries:
+    """The days between which sums are asked for: in order, the place of each, and as parameters of a statement."""
+
+    days: tuple[date, ...]
+    places: Mapping[date, int]
+    params: Mapping[str, date]
+
+    @classmethod
+    def of(cls, spans: Iterable[DateRange]) -> Boundaries:
+        days = tuple(sorted({edge for span in spans for edge in (span.first, span.end)} - {date.min}))
+        places = {day: place for place, day in enumerate((date.min, *days, date.max))}
+        return cls(days, places, {f"boundary{n}": day for n, day in enumerate(days)})
+
+
+@dataclass(frozen=True)
+class Frame(ReportingPeriod):
+    """A reporting period with the boundaries of its sums, kept for as long as it is today."""
+
+    @cached_property
+    def due(self) -> Boundaries:
+        return Boundaries.of([*self._own, *self.ages.values(), *self.weeks.values(), *self.months.values()])
+
+    @cached_property
+    def posted(self) -> Boundaries:
+        return Boundaries.of([*self._own, *self.months.values()])
+
+    @property
+    def _own(self) -> list[DateRange]:
+        return [self.span, DateRange(self.span.first, self.yesterday), self.previous or self.span]
+
+
+def frame_of(merchant: Actor, now: datetime, period: str = Period.ALL) -> Frame:
     """The merchant's today, and what it is in the zones of its earlier plans. Raises ``ValueError`` for no period."""
     today = business_date(now, merchant.timezone)
-    dates = {zone: business_date(now, zone) for zone in merchant.earlier_timezones}
-    return ReportingPeriod(today, Period(period), {zone: day for zone, day in dates.items() if day != today})
+    dates = ((zone, business_date(now, zone)) for zone in merchant.earlier_timezones)
+    return _frame(today, Period(period), tuple((zone, day) for zone, day in dates if day != today))
 
 
-def by_due_date(session: Session, merchant_id: UUID, frame: ReportingPeriod) -> Sums:
+@lru_cache(maxsize=256)
+def _frame(today: date, period: Period, elsewhere: tuple[tuple[str, date], ...]) -> Frame:
+    return Frame(today, period, dict(elsewhere))
+
+
+def by_due_date(session: Session, merchant_id: UUID, frame: Frame) -> Sums:
     """What installments of accepted plans come to, by due date: one statement."""
-    spans = [*_periods(frame), *frame.ages.values(), *frame.weeks.values(), *frame.months.values()]
-    return _sums(session, DueRollup, "due_on", merchant_id, spans)
+    return _sums(session, DueRollup, "due_on", merchant_id, frame.due)
 
 
-def by_posting_day(session: Session, merchant_id: UUID, frame: ReportingPeriod) -> Sums:
+def by_posting_day(session: Session, merchant_id: UUID, frame: Frame) -> Sums:
     """What was posted, by the merchant's date: one statement."""
-    spans = [*_periods(frame), *frame.months.values()]
-    return _sums(session, PostedRollup, "posted_on", merchant_id, spans)
+    return _sums(session, PostedRollup, "posted_on", merchant_id, frame.posted)
 
 
 def receivable_before(session: Session, merchant_id: UUID, day: date) -> int:
     """What customers owed on accepted plans before a day, in minor units: one statement."""
-    sums = _sums(session, PostedRollup, "posted_on", merchant_id, [DateRange(day, day)])
-    return sums.total("owed", end=day)
+    boundaries = Boundaries.of([DateRange(day, day)])
+    return _sums(session, PostedRollup, "posted_on", merchant_id, boundaries).total("owed", end=day)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +135,7 @@ def late_before_due(session: Session, merchant_id: UUID, frame: ReportingPeriod)
 
     ``late_on`` is cleared when the balance reaches zero, so every marked row has a balance.
     """
-    amount, count = session.execute(_MARKED, {"merchant": merchant_id, "today": frame.today}).one()
+    ((amount, count),) = _MARKED(session, merchant=merchant_id, today=frame.today)
     return Late(int(amount), count)
 
 
@@ -137,43 +174,37 @@ def by_month_of_acceptance(
 ) -> dict[date, tuple[int, int]]:
     """How many were paid on time, of how many that were due before today, by the month of the plan's acceptance."""
     first = next(iter(frame.months))
-    rows = session.execute(_cohorts(), {"merchant": merchant_id, "first": first, "today": frame.today})
+    rows = _cohorts()(session, merchant=merchant_id, first=first, today=frame.today)
     return {month: (int(on_time), int(rated)) for month, on_time, rated in rows}
 
 
-_MARKED = select(func.coalesce(func.sum(Installment.owed), 0), func.count()).where(
-    Installment.merchant_id == bindparam("merchant"),
-    Installment.late_on.is_not(None),
-    Installment.due_on >= bindparam("today"),
+_MARKED = Reading(
+    select(func.coalesce(func.sum(Installment.owed), 0), func.count()).where(
+        Installment.merchant_id == bindparam("merchant"),
+        Installment.late_on.is_not(None),
+        Installment.due_on >= bindparam("today"),
+    )
 )
 
 
 @cache
-def _cohorts() -> Select[Any]:
+def _cohorts() -> Reading:
     kept = _kept(CohortRollup)
-    return (
+    return Reading(
         select(kept.c.cohort_on, func.sum(kept.c.on_time_count), func.sum(kept.c.rated_count))
         .where(kept.c.cohort_on >= bindparam("first"), kept.c.due_on < bindparam("today"))
         .group_by(kept.c.cohort_on)
     )
 
 
-def _periods(frame: ReportingPeriod) -> list[DateRange]:
-    return [frame.span, DateRange(frame.span.first, frame.yesterday), frame.previous or frame.span]
-
-
-def _sums(
-    session: Session, table: type[Base], day: str, merchant_id: UUID, spans: Iterable[DateRange]
-) -> Sums:
-    boundaries = tuple(sorted({edge for span in spans for edge in (span.first, span.end)} - {date.min}))
-    days = {f"boundary{n}": day_ for n, day_ in enumerate(boundaries)}
-    rows = session.execute(_statement(table, day, len(boundaries)), {"merchant": merchant_id} | days)
-    return Sums(boundaries, {row.bucket: row for row in rows})
+def _sums(session: Session, table: type[Base], day: str, merchant_id: UUID, boundaries: Boundaries) -> Sums:
+    read, names = _statement(table, day, len(boundaries.days))
+    return Sums(boundaries, names, read(session, merchant=merchant_id, **boundaries.params))
 
 
 @cache
-def _statement(table: type[Base], day: str, boundaries: int) -> Select[Any]:
-    """Cached per number of boundaries: building the statement costs more than running it."""
+def _statement(table: type[Base], day: str, boundaries: int) -> tuple[Reading, list[str]]:
+    """One for each number of boundaries, with the names of its sums."""
     kept = _kept(table)
     bucket = case(
         *(
@@ -182,8 +213,9 @@ def _statement(table: type[Base], day: str, boundaries: int) -> Select[Any]:
         ),
         else_=literal_column(str(boundaries), Integer),
     )
-    sums = (func.sum(column).label(column.name) for column in kept.c if column.name != day)
-    return select(bucket.label("bucket"), *sums).group_by("bucket")
+    names = [column.name for column in kept.c if column.name != day]
+    sums = (func.sum(kept.c[name]).label(name) for name in names)
+    return Reading(select(bucket.label("bucket"), *sums).group_by("bucket")), names
 
 
 def _kept(table: type[Base]) -> Subquery:

@@ -38,7 +38,7 @@ class Reading:
                 connection, cursor, sql, parameters, compiled.context, False
             )
             cursor.execute(sql, parameters)
-            rows: Rows = cursor.fetchall() if cursor.description else []
+            rows: Any = cursor.fetchall() if cursor.description else []
         except dialect.loaded_dbapi.Error as error:
             # Wraps the error, and forgets connections that were lost.
             connection._handle_dbapi_exception(error, sql, parameters, cursor, None)
