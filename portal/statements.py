@@ -7,11 +7,13 @@ outside a unit of work), the types of columns and parameters, and SQLAlchemy's e
 
 from __future__ import annotations
 
+from collections import namedtuple
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from sqlalchemy import ClauseElement, Dialect
+from sqlalchemy import Dialect
 from sqlalchemy.orm import Session
 
 Rows = list[tuple[Any, ...]]
@@ -21,9 +23,17 @@ Process = Callable[[Any], Any] | None
 class Reading:
     """A SELECT. Call it with a session and the values of its parameters."""
 
-    def __init__(self, statement: ClauseElement) -> None:
+    def __init__(self, statement: Any) -> None:
         self._statement = statement
         self._compiled: dict[str, Compiled] = {}
+
+    def named(self, session: Session, **values: Any) -> list[Any]:
+        """The rows with their columns as attributes."""
+        return list(map(self._row._make, self(session, **values)))
+
+    @cached_property
+    def _row(self) -> Any:
+        return namedtuple("Row", [column.key for column in self._statement.exported_columns])  # noqa: PYI024
 
     def __call__(self, session: Session, **values: Any) -> Rows:
         connection = session.connection()
@@ -67,7 +77,7 @@ class Compiled:
     results: tuple[tuple[int, Callable[[Any], Any]], ...]
 
     @classmethod
-    def of(cls, statement: ClauseElement, dialect: Dialect) -> Compiled:
+    def of(cls, statement: Any, dialect: Dialect) -> Compiled:
         compiled: Any = statement.compile(dialect=dialect)
         if compiled.post_compile_params:
             raise ValueError("a list of values in a statement that is compiled once")

@@ -255,9 +255,7 @@ def _one_line(whose: _Whose) -> Reading:
 def _lines_of(whose: _Whose) -> Select[Any]:
     same = (_P.merchant_id == _I.merchant_id) & (_P.id == _I.plan_id)
     return (
-        select(*_LINE, _P.state, _P.last_day, _P.timezone, _P.currency)
-        .join(Plan, same)
-        .where(whose.condition())
+        select(*_LINE, *(_P[name] for name in PlanOfLine._fields)).join(Plan, same).where(whose.condition())
     )
 
 
