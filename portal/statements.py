@@ -33,7 +33,7 @@ class Reading:
 
     @cached_property
     def _row(self) -> Any:
-        return namedtuple("Row", [column.key for column in self._statement.exported_columns])  # noqa: PYI024
+        return namedtuple("Row", [column.key for column in self._statement.exported_columns])
 
     def __call__(self, session: Session, **values: Any) -> Rows:
         connection = session.connection()
