@@ -20,6 +20,7 @@ from portal.core.money import EXPONENTS
 
 ROOT = Path(__file__).parent
 SHORTEST_KEY = 32
+LONGEST_NAME = 40
 
 
 class ConfigError(Exception):
@@ -46,6 +47,7 @@ def load_settings(environ: Mapping[str, str]) -> dict[str, Any]:
         "PORTAL_URL": portal_url.rstrip("/"),
         "PORTAL_ORIGIN": _origin(portal_url),
         "PASSKEY_DOMAIN": _passkey_domain(portal_url),
+        "PORTAL_NAME": _name(environ),
         "PORTAL_CURRENCY": _one_of(
             environ, "PORTAL_CURRENCY", "USD", EXPONENTS.__contains__, "a currency such as USD"
         ),
@@ -63,6 +65,13 @@ def load_settings(environ: Mapping[str, str]) -> dict[str, Any]:
         "WTF_CSRF_TIME_LIMIT": None,
         "MAX_CONTENT_LENGTH": 1_000_000,
     }
+
+
+def _name(environ: Mapping[str, str]) -> str:
+    name = " ".join((environ.get("PORTAL_NAME") or "Tallystick").split())
+    if len(name) > LONGEST_NAME or not name.isprintable():
+        raise ConfigError(f"PORTAL_NAME must be a name of at most {LONGEST_NAME} characters, not {name!r}.")
+    return name
 
 
 def _database(environ: Mapping[str, str], instance: Path) -> str:

@@ -63,12 +63,13 @@ from .web.merchant import (
     team,
     write_offs,
 )
-from .web.shared import agreements, amendments, documents, health, landing, security_txt
+from .web.shared import about, agreements, amendments, documents, health, landing, security_txt
 from .web.words import LanguageEnvironment
 
 # The pages by audience; each module has its blueprint as ``bp``.
 BLUEPRINTS = (
     landing,
+    about,
     languages,
     health,
     auth,

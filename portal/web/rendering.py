@@ -6,47 +6,18 @@ import json
 from typing import Any
 from uuid import uuid4
 
-from flask import Flask, Response, flash, make_response, render_template, url_for
+from flask import Flask, Response, flash, make_response, render_template
 from flask_babel import get_locale
-from flask_babel import gettext as _
 from flask_login import current_user
 from htmx_flask import request
 
-from portal.core.roles import Actor, Permission, Role
+from portal.core.roles import Permission
 from portal.presentation import i18n
 from portal.presentation.activity import email_name
 from portal.presentation.methods import method_name
 from portal.presentation.roles import role_name
 
-from . import guards, languages, sticks
-
-NAVIGATION = {
-    Role.MERCHANT: (
-        ("merchant.dashboard", lambda: _("Dashboard")),
-        ("merchant_plans.index", lambda: _("Plans")),
-        ("team.show", lambda: _("Team")),
-        ("merchant.settings", lambda: _("Settings")),
-        ("customer.home", lambda: _("Purchases")),
-        ("auth.account", lambda: _("Account")),
-    ),
-    Role.CUSTOMER: (
-        ("customer.home", lambda: _("Your plans")),
-        ("auth.account", lambda: _("Account")),
-    ),
-    Role.ADMIN: (
-        ("admin.overview", lambda: _("Overview")),
-        ("admin.users", lambda: _("Users")),
-        ("admin.plans", lambda: _("Plans")),
-        ("admin.messages", lambda: _("Emails")),
-        ("admin.jobs", lambda: _("Jobs")),
-        ("admin.audit", lambda: _("Audit")),
-        ("admin.self_check", lambda: _("Self-check")),
-        ("auth.account", lambda: _("Account")),
-    ),
-}
-
-# What a member needs for an entry; without it the page is refused.
-NEEDED = {"merchant.settings": Permission.SETTINGS}
+from . import guards, languages, navigation, sticks
 
 
 def init_app(app: Flask) -> None:
@@ -56,7 +27,7 @@ def init_app(app: Flask) -> None:
     app.add_template_filter(method_name, "method")
     app.add_template_filter(email_name, "email_name")
     app.add_template_filter(role_name, "role_name")
-    app.jinja_env.globals["new_key"] = new_key
+    app.jinja_env.globals.update(new_key=new_key, portal_name=app.config["PORTAL_NAME"])
     app.context_processor(page_context)
 
 
@@ -97,24 +68,18 @@ def page_context() -> dict[str, Any]:
     """What every page needs: its language, and the navigation of the person's role."""
     if not current_user or not current_user.is_authenticated:
         return _language_context()
-    entries = [
-        (url_for(endpoint), label(), request.endpoint == endpoint)
-        for endpoint, label in NAVIGATION[_kind(current_user.actor)]
-        if endpoint not in NEEDED or current_user.actor.may(NEEDED[endpoint])
-    ]
-    return _language_context() | {"navigation": entries, "may": _may}
+    person = current_user.actor
+    sections = navigation.sections_of(person)
+    return _language_context() | {
+        "navigation": navigation.header_of(person),
+        "sections": sections if any(section.current for section in sections) else [],
+        "may": _may,
+    }
 
 
 def _may(permission: str) -> bool:
     """Whether a page offers what needs this permission in the shop."""
     return current_user.actor.may(Permission(permission))
-
-
-def _kind(person: Actor) -> Role:
-    """Whose navigation a person has: members of a shop that of shops, however they signed up."""
-    if person.role is Role.ADMIN:
-        return Role.ADMIN
-    return Role.MERCHANT if person.member_of else Role.CUSTOMER
 
 
 def _language_context() -> dict[str, Any]:

@@ -45,6 +45,7 @@ def test_a_member_joins_by_the_email_sells_and_is_signed_out_when_removed(
     contexts = [browser.new_context(base_url=portal.url, java_script_enabled=script) for _ in range(2)]
     owner, sales = (context.new_page() for context in contexts)
     open_shop(owner, smtp_server)
+    owner.get_by_role("link", name="Settings").click()
     owner.get_by_role("link", name="Team").click()
     owner.get_by_label("Email address").fill(SALES)
     owner.get_by_role("button", name="Send invitation").click()
