@@ -1,4 +1,4 @@
-"""Where the reader is: the section is marked, the settings are one place, and the foot of every page says whom to ask."""
+"""Where the reader is: the section is marked, settings are one place, the foot of every page says whom to ask."""
 
 from __future__ import annotations
 
