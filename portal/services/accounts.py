@@ -113,8 +113,14 @@ def is_unproved(session: Session, user: User) -> bool:
 
 def find_or_invite(session: Session, email: str, language: str, now: datetime) -> User:
     """The user with this address, locked; made without a password if there is none: it waits to be claimed."""
+    theirs = select(User).where(User.email == email).with_for_update(key_share=True)
     invite(session, email, language, now)
-    return session.scalars(select(User).where(User.email == email).with_for_update(key_share=True)).one()
+    found = session.scalars(theirs).one_or_none()
+    if found is None:
+        # Whoever had the address has closed the account or changed it meanwhile.
+        invite(session, email, language, now)
+        found = session.scalars(theirs).one()
+    return found
 
 
 def invite(session: Session, email: str, language: str, now: datetime) -> None:
@@ -379,7 +385,10 @@ def end_access(session: Session, user: User, keep: UUID | None = None) -> None:
 
 
 def lock_user(session: Session, user_id: UUID) -> User:
-    user = session.scalars(select(User).where(User.id == user_id).with_for_update()).one_or_none()
+    """Rows that refer to the user can be written meanwhile, as those of whoever waits for what this one wants next."""
+    user = session.scalars(
+        select(User).where(User.id == user_id).with_for_update(key_share=True)
+    ).one_or_none()
     if user is None:
         raise NotFound()
     return user

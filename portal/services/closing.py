@@ -144,7 +144,9 @@ def give_way(session: Session, email: str, now: datetime) -> None:
     Its open offers end, and their shops are told that they can send them again. An account that was proved, or that has
     sold or bought, stays as it is.
     """
-    user = session.scalars(select(User).where(User.email == email).with_for_update()).one_or_none()
+    user = session.scalars(
+        select(User).where(User.email == email).with_for_update(key_share=True)
+    ).one_or_none()
     if user is None or not accounts.is_unproved(session, user):
         return
     offered = Plan.customer_id == user.id, Plan.state == PlanState.OFFERED

@@ -71,11 +71,13 @@ def receive_offer(session: Session, shop: Merchant, email: str, language: str, n
     sent as many offers to new addresses within a day as it may, ``InvalidInput`` where its offers were stopped. An
     address is answered alike whoever it belongs to.
     """
+    asked = {"shop": shop.id, "email": email, "since": now - DAY, "most": shop.offers_per_day or 0}
     invite(session, email, language, now)
-    found = session.execute(
-        _PERSON,
-        {"shop": shop.id, "email": email, "since": now - DAY, "most": shop.offers_per_day or 0},
-    ).one()
+    found = session.execute(_PERSON, asked).one_or_none()
+    if found is None:
+        # Whoever had the address has closed the account or changed it meanwhile.
+        invite(session, email, language, now)
+        found = session.execute(_PERSON, asked).one()
     if found.is_member:
         raise InvalidInput.at("customer_email", N_("A member of your shop cannot be its customer."))
     if found.offers_stopped_at:

@@ -110,7 +110,7 @@ def test_it_needs_a_verified_address_and_no_admin(client, session, shop, boss):
     with pytest.raises(Forbidden):
         open_shop(session, boss)
     sign_in(client, boss)
-    assert client.get(NEW).status_code == 403
+    assert client.submit(NEW, GARDEN).status_code == 403
 
 
 def test_an_admin_steers_a_shop_whose_id_is_no_persons(client, session, shop, boss):
@@ -134,7 +134,8 @@ def test_an_admin_steers_a_shop_whose_id_is_no_persons(client, session, shop, bo
     assert client.get("/admin/shops/00000000-0000-0000-0000-000000000000").status_code == 404
     # Plans of the shop stand on its page, and on its owner's.
     owner = replace(factories.actor(session, shop.id), member_of=made, currency="EUR")
-    factories.offered_plan(session, owner, "ada.new@example.com", now=now())
+    plan_id = factories.offered_plan(session, owner, "ada.new@example.com", now=now())
+    assert f'href="{page}"' in client.get(f"/admin/plans/{plan_id}").get_data(as_text=True)
     for path in (page, f"/admin/users/{shop.id}"):
         assert "ada.new@example.com" in text(client.get(path)), path
 

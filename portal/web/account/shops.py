@@ -11,14 +11,13 @@ from flask_babel import lazy_gettext as _l
 from wtforms import SelectField
 
 from portal.core.accounts import NAME_LONGEST
-from portal.core.roles import Role
 from portal.extensions import db, now
 from portal.queries.team import shops_of
 from portal.services import further_shops, sessions
 from portal.services.transaction import unit_of_work
 from portal.web.fields import TextField, ZoneField
 from portal.web.forms import PageForm, currency_choices
-from portal.web.guards import actor, requires, session_id, signed_in
+from portal.web.guards import actor, session_id, signed_in
 from portal.web.rendering import done
 
 bp = Blueprint("shops", __name__, url_prefix="/account/shops")
@@ -49,7 +48,7 @@ class ShopForm(PageForm):
 
 
 @bp.route("/new", methods=["GET", "POST"])
-@requires(Role.CUSTOMER)
+@signed_in
 def new() -> ResponseReturnValue:
     """Open a further shop, and act for it from here on."""
     defaults = {
