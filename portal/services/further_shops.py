@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from portal.core.accounts import NAME_LONGEST
 from portal.core.calendar import is_time_zone
-from portal.core.errors import N_, Conflict, Forbidden, collecting
+from portal.core.errors import N_, Conflict, collecting
 from portal.core.money import EXPONENTS
 from portal.core.roles import Actor, MemberRole, Role
 from portal.core.text import clean_name
@@ -27,11 +27,11 @@ def open_shop(
 ) -> UUID:
     """Open the shop and return its id.
 
-    Raises ``InvalidInput``, ``Forbidden`` for an admin and while the address is not verified, and ``Conflict`` for who
+    Raises ``InvalidInput``, ``Forbidden`` while the address is not verified, and ``Conflict`` for an admin and for who
     owns five shops already, or a suspended one.
     """
     if person.role is Role.ADMIN:
-        raise Forbidden(N_("An admin's account has no shop."))
+        raise Conflict(N_("An admin's account has no shop."), code="admin")
     verification.require_verified(person)
     with collecting() as faults:
         with faults.caught():

@@ -1,4 +1,4 @@
-"""Closing an account while its offer is accepted, another is sent, or a team changes: one of the two, and no deadlock."""
+"""Closing an account while its offer is accepted, another is sent, or a second owner closes: one of the two."""
 
 from __future__ import annotations
 

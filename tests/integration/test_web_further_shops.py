@@ -107,10 +107,10 @@ def test_it_needs_a_verified_address_and_no_admin(client, session, shop, boss):
     with pytest.raises(Forbidden) as refused:
         open_shop(session, replace(shop, must_verify=True))
     assert refused.value.code == "email_unverified"
-    with pytest.raises(Forbidden):
+    with pytest.raises(Conflict):
         open_shop(session, boss)
     sign_in(client, boss)
-    assert client.submit(NEW, GARDEN).status_code == 403
+    assert client.submit(NEW, GARDEN).status_code == 409
 
 
 def test_an_admin_steers_a_shop_whose_id_is_no_persons(client, session, shop, boss):
