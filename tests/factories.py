@@ -88,6 +88,15 @@ def amend(
         return amendments.propose(session, actor, proposal, ORIGIN, now)
 
 
+def spread(
+    session: Session, actor: Actor, plan_id: UUID, *lines: tuple[int, date], now: datetime = NOW
+) -> int:
+    """Propose to spread all that is owed over these amounts and days; returns the amendment's number."""
+    with unit_of_work(session):
+        proposal = amendments.Proposal(plan_id, (), "", lines)
+        return amendments.propose(session, actor, proposal, ORIGIN, now)
+
+
 def account(role: Role, name: str, **more: str) -> accounts.NewAccount:
     """What ``name`` signs up with: its address at example.com is the user name too."""
     email = more.get("email", email_of(name))

@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
 from portal.core.amendments import AmendmentState
-from portal.core.errors import N_, Conflict
+from portal.core.errors import N_, Conflict, InvalidInput, collecting
+from portal.core.money import parse_amount
 from portal.core.payments import REASON_LONGEST
 from portal.core.roles import Actor, Permission, Role
 from portal.core.schedule import MAX_INSTALLMENTS
@@ -30,7 +31,7 @@ from . import answers, examples
 from .describing import documented
 from .guards import actor, either_party, origin, requires
 from .requests import idempotency_key
-from .schemas import Body, Day, Nothing, SentId, text
+from .schemas import Amount, Body, Day, Nothing, SentId, text, without_null
 
 bp = APIBlueprint(
     "api_amendments", __name__, url_prefix="/api/plans/<uuid:plan_id>/amendments", tag="Amendments"
@@ -38,18 +39,38 @@ bp = APIBlueprint(
 
 
 class NewDate(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid")
+    model_config = ConfigDict(strict=True, extra="forbid", json_schema_extra=without_null)
 
-    id: SentId
+    id: SentId = Field(None, description="An installment that moves, without `amount`.")
+    amount: Amount = Field(None, description="Of a new installment, without `id`.")
     due_date: Day
 
 
 class NewAmendment(Body):
     installments: list[NewDate] = Field(
-        max_length=MAX_INSTALLMENTS,
-        description="The installments that move; those that are not named keep their date.",
+        json_schema_extra={"maxItems": MAX_INSTALLMENTS},
+        description="Either installments that move, by their `id`: those that are not named keep their date. Or new "
+        "ones, each with its `amount`, over which all that is owed is spread.",
     )
     reason: text(REASON_LONGEST) = Field("", description="The other side reads it.")
+
+    def proposal(self, plan_id: UUID, currency: str) -> Proposal:
+        """Raises ``InvalidInput`` at ``installments`` where the two are mixed, or at an amount."""
+        spreads = [line.amount is not None for line in self.installments]
+        if any(spreads) != all(spreads) or any(
+            (line.amount is None) == (line.id is None) for line in self.installments
+        ):
+            raise InvalidInput.at("installments", N_("Give each installment an id, or each an amount."))
+        if not any(spreads):
+            dates = tuple((line.id, line.due_date) for line in self.installments)
+            return Proposal(plan_id, dates, self.reason)
+        lines = []
+        with collecting() as faults:
+            for n, line in enumerate(self.installments):
+                with faults.caught():
+                    amount = parse_amount(line.amount, currency, f"installments.{n}.amount")
+                    lines.append((amount, line.due_date))
+        return Proposal(plan_id, (), self.reason, tuple(lines))
 
 
 @bp.post("/")
@@ -65,9 +86,8 @@ class NewAmendment(Body):
 @requires(Permission.AMEND, Role.CUSTOMER)
 @either_party
 def create(plan_id: UUID, json_data: NewAmendment) -> ResponseReturnValue:
-    """Propose other dates. What a shop proposes and is better for the customer is in force at once"""
-    dates = tuple((line.id, line.due_date) for line in json_data.installments)
-    proposal = Proposal(plan_id, dates, json_data.reason)
+    """Propose other dates, or spread what is owed. What a shop proposes and is better is in force at once"""
+    proposal = json_data.proposal(plan_id, listing.currency_of_plan(db.session, actor(), plan_id))
 
     def act() -> int:
         return amendments.propose(db.session, actor(), proposal, origin(), now())
@@ -82,7 +102,8 @@ def create(plan_id: UUID, json_data: NewAmendment) -> ResponseReturnValue:
 def index(plan_id: UUID) -> Response:
     """A plan's amendments, newest first"""
     plan = listing.get_plan(db.session, actor(), plan_id, now())
-    return jsonify([answers.amendment(one, plan_id) for one in amendments_of(db.session, plan, now())])
+    found = amendments_of(db.session, plan, now())
+    return jsonify([answers.amendment(one, plan_id, plan.currency) for one in found])
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +189,7 @@ def _once(plan_id: UUID, request: Proposal | AmendmentAnswer, act: Callable[[], 
     def do() -> dict[str, Any]:
         number = act()
         plan = listing.get_plan(db.session, actor(), plan_id, now())
-        return answers.amendment(get_amendment(db.session, plan, number, now()), plan_id)
+        return answers.amendment(get_amendment(db.session, plan, number, now()), plan_id, plan.currency)
 
     key = idempotency_key()
     with unit_of_work(db.session):

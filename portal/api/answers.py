@@ -177,8 +177,9 @@ class Payment(Answer):
 class Move(Answer):
     id: Id = shown(INSTALLMENT_ID)
     number: int = shown(1)
-    old_due_date: Day = shown("2026-12-31")
-    due_date: Day = shown("2027-01-10")
+    amount: Decimals = shown("25.00", "What is owed of it.")
+    old_due_date: Day | None = shown("2026-12-31", "Null for a new installment.")
+    due_date: Day | None = shown("2027-01-10", "Null where what is owed moves to new installments.")
 
 
 class Amendment(Answer):
@@ -351,7 +352,7 @@ def payment(view: ListedPayment) -> dict[str, Any]:
     }
 
 
-def amendment(view: AmendmentView, plan_id: UUID) -> dict[str, Any]:
+def amendment(view: AmendmentView, plan_id: UUID, currency: str) -> dict[str, Any]:
     return {
         "number": view.number,
         "plan": plan_id,
@@ -367,6 +368,7 @@ def amendment(view: AmendmentView, plan_id: UUID) -> dict[str, Any]:
             {
                 "id": move.installment_id,
                 "number": move.number,
+                "amount": decimal_text(move.owed, currency),
                 "old_due_date": move.old,
                 "due_date": move.new,
             }

@@ -46,7 +46,7 @@ AMOUNT = r"[0-9]{1,13}(\.[0-9]{1,3})?"
 DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 
 
-def _without_null(schema: dict[str, Any]) -> None:
+def without_null(schema: dict[str, Any]) -> None:
     """A field that may be left out has no default of null, which would be refused if it were sent."""
     for field in schema.get("properties", {}).values():
         if field.get("default", "") is None:
@@ -60,7 +60,7 @@ class Body(BaseModel):
     read. The service reports the same field, for which ``faults`` has the better message.
     """
 
-    model_config = ConfigDict(strict=True, extra="forbid", json_schema_extra=_without_null)
+    model_config = ConfigDict(strict=True, extra="forbid", json_schema_extra=without_null)
     placeholders: ClassVar[dict[str, Any]] = {}
     _faults: dict[str, PortalError] = PrivateAttr(default_factory=dict)
 

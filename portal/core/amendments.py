@@ -14,9 +14,11 @@ from uuid import UUID
 from dateutil.relativedelta import relativedelta
 
 from .errors import N_, Conflict, InvalidInput, collecting
-from .schedule import YEARS_AHEAD
+from .money import decimal_text
+from .schedule import MAX_INSTALLMENTS, YEARS_AHEAD, check_lines, left_to_place
 
 OPEN_DAYS = 14
+TOO_LATE_TO_KEEP = N_("The old dates cannot be kept any more. Ask the shop for other dates.")
 KEEP_OLD_DATES_FOR = timedelta(days=7)
 
 
@@ -69,23 +71,36 @@ class Owing(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """An installment of which ``owed`` minor units are owed, due on another day than before."""
+    """An installment of which ``owed`` minor units are owed, due on another day than before.
+
+    Where what is left is spread over new installments, those that owe it have no ``new`` day, and these no ``old`` one.
+    """
 
     installment_id: UUID
     number: int
     owed: int
-    old: date
-    new: date
+    old: date | None
+    new: date | None
+
+    @property
+    def is_away(self) -> bool:
+        """What it owes moves to new installments."""
+        return self.new is None
+
+    @property
+    def is_added(self) -> bool:
+        """It is one of the new installments."""
+        return self.old is None
 
     @classmethod
     def of(cls, kept: dict[str, Any]) -> Move:
         """From its JSON values."""
-        old, new = (date.fromisoformat(kept[name]) for name in ("old", "new"))
+        old, new = (date.fromisoformat(kept[name]) if kept[name] else None for name in ("old", "new"))
         return cls(UUID(kept["installment"]), kept["number"], kept["owed"], old, new)
 
     def kept(self) -> dict[str, Any]:
         """As JSON values: minor units, days in ISO."""
-        days = {"old": self.old.isoformat(), "new": self.new.isoformat()}
+        days = {name: day and day.isoformat() for name, day in (("old", self.old), ("new", self.new))}
         return {"installment": str(self.installment_id), "number": self.number, "owed": self.owed} | days
 
 
@@ -119,7 +134,8 @@ def worse_from(moves: Iterable[Move]) -> Due | None:
     """As ``first_worse_day``, for what these moves change; the other installments fall due as before."""
     moved = list(moves)
     return first_worse_day(
-        [(move.old, move.owed) for move in moved], [(move.new, move.owed) for move in moved]
+        [(move.old, move.owed) for move in moved if move.old],
+        [(move.new, move.owed) for move in moved if move.new],
     )
 
 
@@ -164,6 +180,42 @@ def check_moves(
     return moves
 
 
+def spread(
+    lines: Sequence[Owing],
+    wanted: Sequence[tuple[int, date]],
+    ids: Iterable[UUID],
+    currency: str,
+    today: date,
+    *,
+    past: bool = False,
+) -> tuple[Move, ...]:
+    """The moves that spread all that a plan's ``lines`` owe over new installments of these amounts, in minor units, and
+    days. ``ids`` are for the new ones.
+
+    Raises ``InvalidInput`` at ``installments``, ``installments.<n>.amount`` or ``installments.<n>.due_date``. Only with
+    ``past`` a date may have passed.
+    """
+    owing = sorted((line for line in lines if line.owed), key=lambda line: line.number)
+    with collecting() as faults:
+        if not 1 <= len(wanted) <= MAX_INSTALLMENTS:
+            faults.add("installments", N_("Choose 1 to %(most)s installments."), most=MAX_INSTALLMENTS)
+            return ()
+        check_lines(faults, wanted, date.min if past else today, today + relativedelta(years=YEARS_AHEAD))
+        left = left_to_place(sum(line.owed for line in owing), None, wanted)
+        if left and not faults.errors:
+            words = N_("%(amount)s left to place.") if left > 0 else N_("%(amount)s more than is owed.")
+            faults.add("installments", words, amount=decimal_text(abs(left), currency))
+        if [(line.owed, line.due_on) for line in owing] == list(wanted):
+            faults.add("installments", N_("Change at least one date."))
+    last = max(line.number for line in lines)
+    away = [Move(line.id, line.number, line.owed, line.due_on, None) for line in owing]
+    added = [
+        Move(line_id, last + n, amount, None, day)
+        for n, (line_id, (amount, day)) in enumerate(zip(ids, wanted, strict=False), start=1)
+    ]
+    return (*away, *added)
+
+
 class _Add(Protocol):
     def __call__(self, field: str, message: str, /) -> None: ...
 
@@ -183,7 +235,35 @@ def _check_order(
             )
 
 
+def still_hold(moves: Iterable[Move], lines: Iterable[Owing]) -> bool:
+    """Whether ``lines`` owe what these moves go out from: on the same days, and for a spread the same amounts too."""
+    moved = list(moves)
+    owing = {line.id: line for line in lines if line.owed}
+    if any(move.is_added for move in moved):
+        before = {move.installment_id: (move.owed, move.old) for move in moved if move.is_away}
+        return before == {line.id: (line.owed, line.due_on) for line in owing.values()}
+    return all(
+        move.installment_id in owing and owing[move.installment_id].due_on == move.old for move in moved
+    )
+
+
+def back(
+    moves: Iterable[Move], lines: Iterable[Owing]
+) -> tuple[tuple[tuple[UUID, date], ...], str, tuple[tuple[int, date], ...] | None]:
+    """The dates, no reason, and the spread that undo these moves, which were in force on these ``lines``.
+
+    Raises ``Conflict`` once something of a spread was paid.
+    """
+    moved = list(moves)
+    if not any(move.is_added for move in moved):
+        return tuple((move.installment_id, move.old) for move in moved if move.old), "", None
+    added = {move.installment_id: move.owed for move in moved if move.is_added}
+    if added != {line.id: line.owed for line in lines if line.owed}:
+        raise Conflict(TOO_LATE_TO_KEEP, code="amendment_old")
+    return (), "", tuple((move.owed, move.old) for move in moved if move.old)
+
+
 def last_day_to_answer(moves: Iterable[Move], today: date) -> date:
     """Two weeks from ``today``, or the day before the earliest old or new date that is still ahead."""
-    ahead = [day for move in moves for day in (move.old, move.new) if day > today]
+    ahead = [day for move in moves for day in (move.old, move.new) if day and day > today]
     return min([today + timedelta(days=OPEN_DAYS), *(day - timedelta(days=1) for day in ahead)])

@@ -231,7 +231,7 @@ def own_schedule(
         if not 1 <= len(wanted) <= most:
             faults.add("installments", N_("Choose 1 to %(most)s installments."), most=most)
         else:
-            _check_lines(faults, wanted, today)
+            check_lines(faults, wanted, *_span(today))
             if deposit is not None and wanted[0][1] <= today:
                 faults.add("installments.0.due_date", AFTER_DEPOSIT)
             left = left_to_place(total, deposit, wanted)
@@ -246,9 +246,8 @@ def left_to_place(total: int, deposit: int | None, wanted: Sequence[tuple[int, d
     return total - (deposit or 0) - sum(amount for amount, _ in wanted)
 
 
-def _check_lines(faults: Faults, wanted: Sequence[tuple[int, date]], today: date) -> None:
-    """Each amount is above zero, and each date after the one before it and within the years that a plan may have."""
-    earliest, latest = _span(today)
+def check_lines(faults: Faults, wanted: Sequence[tuple[int, date]], earliest: date, latest: date) -> None:
+    """Each amount is above zero, and each date after the one before it and between these two."""
     before: date | None = None
     for place, (amount, due_on) in enumerate(wanted):
         if not 0 < amount <= MAX_AMOUNT:

@@ -25,6 +25,7 @@ class InstallmentStatus(StrEnum):
     PAID = "paid"
     CANCELLED = "cancelled"
     WRITTEN_OFF = "written_off"
+    MOVED = "moved"
 
 
 class PaymentState(StrEnum):
@@ -84,8 +85,9 @@ def installment_status(
     due_on: date,
     late_on: date | None,
     today: date,
+    moved: int = 0,
 ) -> InstallmentStatus:
-    """The status of an installment on ``today``, from its owed, paid and written-off amounts in minor units.
+    """The status of an installment on ``today``, from its owed, paid, written-off and moved amounts in minor units.
 
     ``plan`` is as given by ``shown_state``.
     """
@@ -95,6 +97,8 @@ def installment_status(
         return InstallmentStatus.PENDING
     if owed == 0 and written_off:
         return InstallmentStatus.WRITTEN_OFF
+    if owed == 0 and moved:
+        return InstallmentStatus.MOVED
     if owed == 0:
         return InstallmentStatus.PAID if settled else InstallmentStatus.CANCELLED
     if late_on is not None or due_on < today:

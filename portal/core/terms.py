@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
+from .amendments import Move
 from .errors import N_
 from .money import decimal_text, parse_amount
 from .schedule import Kind, Line, due_by
@@ -129,15 +130,22 @@ def dates(text: str) -> dict[int, date]:
     return {line["number"]: date.fromisoformat(line["due_on"]) for line in json.loads(text)["lines"]}
 
 
-def amended(text: str, number: int, dates: Mapping[int, date]) -> str:
-    """The canonical text with other due dates, by the numbers of the installments.
+def amended(text: str, number: int, moves: Iterable[Move]) -> str:
+    """The canonical text with other due dates, or with what is left moved to new installments.
 
     It says which amendment of the plan made it, and names the hash of the text that it takes the place of.
     """
     document = json.loads(text)
-    for line in document["lines"]:
-        if line["number"] in dates:
-            line["due_on"] = dates[line["number"]].isoformat()
+    currency, lines = document["currency"], {line["number"]: line for line in document["lines"]}
+    for move in moves:
+        if move.old and move.new:
+            lines[move.number]["due_on"] = move.new.isoformat()
+        elif move.new:
+            document["lines"].append(_line(Line(move.number, move.owed, move.new), currency))
+        else:
+            line = lines[move.number]
+            before = parse_amount(line["moved"], currency) if "moved" in line else 0
+            line["moved"] = decimal_text(before + move.owed, currency)
     document |= {"amendment": number, "amends": hash_text(text)}
     return _text(document)
 

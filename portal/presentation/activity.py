@@ -120,6 +120,12 @@ def _proposed(facts: Facts, _currency: str) -> str:
 
 
 def _amended(facts: Facts, _currency: str) -> str:
+    if spread := facts.get("spread"):
+        return ngettext(
+            "New dates in force: what is owed moved to %(num)s new installment",
+            "New dates in force: what is owed moved to %(num)s new installments",
+            spread,
+        )
     return ngettext(
         "New dates in force: %(num)s installment moved",
         "New dates in force: %(num)s installments moved",

@@ -268,12 +268,15 @@ def settled(lines: list[dict[str, Any]], currency: str, *, language: str) -> lis
 
 
 def moved(lines: list[dict[str, Any]], currency: str, *, language: str) -> list[tuple[str, ...]]:
-    """The rows of what an amendment moves: number, what is owed, the day as it was and as it is."""
+    """The rows of what an amendment moves: number, what is owed, the day as it was and as it is, if there is one."""
     return [
         (
             formats.digits(str(line["number"]), language),
             formats.money(line["owed"], currency, language),
-            *(formats.short_day(date.fromisoformat(line[day]), language) for day in ("old", "new")),
+            *(
+                formats.short_day(date.fromisoformat(line[day]), language) if line[day] else "-"
+                for day in ("old", "new")
+            ),
         )
         for line in lines
     ]

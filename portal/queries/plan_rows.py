@@ -305,4 +305,5 @@ def _counts(plan: Any) -> bool:
 
 def _status(row: LineRow, state: PlanState, today: date) -> InstallmentStatus:
     settled = row.paid - row.reversed + row.paid_before
-    return installment_status(state, row.owed, settled, row.written_off, row.due_on, row.late_on, today)
+    sums = row.owed, settled, row.written_off
+    return installment_status(state, *sums, row.due_on, row.late_on, today, row.moved)

@@ -161,8 +161,9 @@ class PlanView:
 
     @property
     def count(self) -> int:
-        """How many installments count for progress: cancelled ones are left out."""
-        return sum(i.status is not InstallmentStatus.CANCELLED for i in self.installments)
+        """How many installments count for progress: those that were cancelled or moved away are left out."""
+        gone = (InstallmentStatus.CANCELLED, InstallmentStatus.MOVED)
+        return sum(i.status not in gone for i in self.installments)
 
     @property
     def next_due(self) -> InstallmentView | None:
@@ -338,6 +339,7 @@ def installment_view(line: Any, plan_id: UUID, state: PlanState, today: date) ->
     id_, number, amount, paid, reversed_, cancelled, returned, written_off, recovered, *rest = line[:16]
     owed, paid_before, due_on, late_on, paid_on, paid_at, processing = rest
     settled = paid - reversed_ + paid_before
-    status = installment_status(state, owed, settled, written_off, due_on, late_on, today)
+    moved = amount - settled - cancelled - written_off - owed
+    status = installment_status(state, owed, settled, written_off, due_on, late_on, today, moved)
     sums = (amount, paid, reversed_, cancelled, returned, written_off, recovered, owed)
     return InstallmentView(id_, plan_id, number, *sums, due_on, paid_on, paid_at, status, processing, settled)

@@ -77,7 +77,10 @@ INVARIANTS: dict[str, tuple[str, str]] = {
         "SELECT p.id FROM plans p JOIN installments i ON i.merchant_id = p.merchant_id AND i.plan_id = p.id "
         "GROUP BY p.merchant_id, p.id, p.total, p.num_installments, p.deposit "
         "HAVING SUM(i.amount - i.moved) <> p.total "
-        "OR COUNT(*) <> p.num_installments + CASE WHEN p.deposit IS NULL THEN 0 ELSE 1 END "
+        # Those that an amendment added are due by it.
+        "OR COUNT(CASE WHEN i.number <= p.num_installments + CASE WHEN p.deposit IS NULL THEN 0 ELSE 1 END "
+        "OR i.amendment_id IS NULL THEN 1 END) <> "
+        "p.num_installments + CASE WHEN p.deposit IS NULL THEN 0 ELSE 1 END "
         "OR COUNT(CASE WHEN i.number = 1 AND i.amount <> p.deposit THEN 1 END) > 0",
     ),
     "postings_balance": (
@@ -95,9 +98,17 @@ INVARIANTS: dict[str, tuple[str, str]] = {
     "debt_is_accepted": (
         N_("The full debt is posted for every accepted plan, and for no other."),
         "SELECT i.id FROM installments i JOIN plans p ON p.merchant_id = i.merchant_id AND p.id = i.plan_id "
-        "LEFT JOIN postings o ON o.merchant_id = i.merchant_id AND o.installment_id = i.id AND o.credit = 'sales' "
+        "LEFT JOIN postings o ON o.merchant_id = i.merchant_id AND o.installment_id = i.id "
+        "AND o.credit IN ('sales', 'rescheduled') "
         "GROUP BY i.merchant_id, i.id, i.amount, p.acceptance_id "
         "HAVING COALESCE(SUM(o.amount), 0) <> CASE WHEN p.acceptance_id IS NULL THEN 0 ELSE i.amount END",
+    ),
+    "rescheduled_is_cleared": (
+        N_("What an amendment moves away from installments, it moves to others."),
+        "SELECT i.plan_id FROM postings o "
+        "JOIN installments i ON i.merchant_id = o.merchant_id AND i.id = o.installment_id "
+        "WHERE o.debit = 'rescheduled' OR o.credit = 'rescheduled' GROUP BY i.merchant_id, i.plan_id, o.posted_at "
+        "HAVING SUM(CASE WHEN o.debit = 'rescheduled' THEN o.amount ELSE -o.amount END) <> 0",
     ),
     "acceptance_is_the_customers": (
         N_("Every accepted plan has an acceptance of its own terms by its own customer."),

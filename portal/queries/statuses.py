@@ -49,13 +49,16 @@ def plan_status(status: str, today: Today) -> ColumnElement[bool]:
 
 
 def installment_status(status: str, today: Today) -> ColumnElement[bool]:
-    """Installments that show ``status``: pending, late, paid, cancelled or written off; joined with their plans."""
+    """Installments that show ``status``, one of ``InstallmentStatus``; joined with their plans."""
     if status == "late":
         return and_(Plan.state == "active", _OWED, _due(today))
     if status == "pending":
         return or_(plan_status("offered", today), and_(Plan.state == "active", _OWED, ~_due(today)))
     accepted = Plan.acceptance_id.is_not(None)
-    settled = and_(accepted, Installment.owed == 0, Installment.written_off == 0)
+    closed = and_(accepted, Installment.owed == 0, Installment.written_off == 0)
+    if status == "moved":
+        return and_(closed, Installment.moved > 0)
+    settled = and_(closed, Installment.moved == 0)
     if status == "paid":
         return and_(settled, Installment.settled > 0)
     if status == "written_off":

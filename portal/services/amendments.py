@@ -21,7 +21,7 @@ from portal.core.states import REFUSALS, PlanState
 from portal.core.text import clean_line
 from portal.models import Acceptance, Amendment, AmendmentLine, Plan, new_id
 
-from . import due_dates, events, open_amendments, verification
+from . import due_dates, events, open_amendments, spreading, verification
 from .notifications import queue_email
 from .offers import EXPIRE_BATCH
 from .plans import installments_of, lock, refuse_while_processing, with_contact
@@ -30,11 +30,15 @@ from .transaction import insert_rows
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """New due dates for installments of a plan, in the order in which they were asked for, and why."""
+    """New due dates for installments of a plan, in the order in which they were asked for, and why.
+
+    With ``spread``, amounts in minor units and days, all that is owed moves to new installments instead.
+    """
 
     plan_id: UUID
     dates: tuple[tuple[UUID, date], ...]
     reason: str = ""
+    spread: tuple[tuple[int, date], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +124,7 @@ def accept(
         raise Conflict(N_("These are other terms than were proposed. Read them again."), code="other_terms")
     lines = installments_of(session, case.plan)
     refuse_while_processing(session, case.plan, lines)
-    due = {line.id: line.due_on for line in lines if line.owed}
-    if any(due.get(move.installment_id) != move.old for move in _moves(amendment)):
+    if not rules.still_hold(_moves(amendment), lines):
         _end(session, case, amendment, AmendmentState.WITHDRAWN)
         return AmendmentState.WITHDRAWN
     if case.by_customer:
@@ -157,11 +160,9 @@ def keep_old_dates(
     state = AmendmentState(changed.state)
     can_keep = rules.can_keep_old_dates(state, changed.proposed_at, changed.accepted_at, now)
     if not can_keep or number != _last_number(session, case.plan):
-        raise Conflict(
-            N_("The old dates cannot be kept any more. Ask the shop for other dates."), code="amendment_old"
-        )
-    dates = tuple((move.installment_id, move.old) for move in _moves(changed))
-    moves = _work_out(session, case.plan, Proposal(plan_id, dates), case.today, past=True)
+        raise Conflict(rules.TOO_LATE_TO_KEEP, code="amendment_old")
+    proposal = Proposal(plan_id, *rules.back(_moves(changed), installments_of(session, case.plan)))
+    moves = _work_out(session, case.plan, proposal, case.today, past=True)
     amendment = _write(session, case, moves, "", origin)
     _put_in_force(session, case, amendment)
     return amendment.number
@@ -250,13 +251,16 @@ def _work_out(
         )
     lines = installments_of(session, plan)
     refuse_while_processing(session, plan, lines)
-    return rules.check_moves(lines, proposal.dates, today, past=past)
+    if proposal.spread is None:
+        return rules.check_moves(lines, proposal.dates, today, past=past)
+    ids = [new_id() for _ in proposal.spread]
+    return rules.spread(lines, proposal.spread, ids, plan.currency, today, past=past)
 
 
 def _write(session: Session, case: _Case, moves: tuple[Move, ...], reason: str, origin: Origin) -> Amendment:
     """The proposal as a row; what a customer proposes is accepted by that."""
     plan, number = case.plan, _last_number(session, case.plan) + 1
-    text = terms.amended(current_terms(session, plan), number, {move.number: move.new for move in moves})
+    text = terms.amended(current_terms(session, plan), number, moves)
     amendment = Amendment(
         merchant_id=plan.merchant_id,
         id=new_id(),
@@ -329,11 +333,18 @@ def _put_in_force(session: Session, case: _Case, amendment: Amendment) -> None:
     plan, moves = case.plan, _moves(amendment)
     amendment.state, amendment.ended_at = AmendmentState.IN_FORCE, case.now
     session.flush()
-    key = {"merchant_id": plan.merchant_id, "amendment_id": amendment.id}
-    rows = [key | {"installment_id": move.installment_id, "due_on": move.new} for move in moves]
-    insert_rows(session, AmendmentLine, rows)
-    dates = {move.installment_id: move.new for move in moves}
-    lifted = due_dates.move(session, plan, amendment.id, dates, case.today)
+    lifted: set[UUID] = set()
+    if any(move.is_added for move in moves):
+        spreading.spread(session, plan, amendment.id, moves, case.now, case.today)
+    else:
+        dates = {move.installment_id: move.new for move in moves if move.new}
+        key = {"merchant_id": plan.merchant_id, "amendment_id": amendment.id}
+        insert_rows(
+            session,
+            AmendmentLine,
+            [key | {"installment_id": line, "due_on": day} for line, day in dates.items()],
+        )
+        lifted = due_dates.move(session, plan, amendment.id, dates, case.today)
     plan.updated_at = case.now
     session.flush()
     _notify(session, case, amendment, "amendment_in_force", to_customer=True)
@@ -341,7 +352,7 @@ def _put_in_force(session: Session, case: _Case, amendment: Amendment) -> None:
         _email(session, case, amendment, "amendment_in_force", to_customer=False)
     about: dict[str, Any] = {"merchant_id": plan.merchant_id, "plan_id": plan.id, "at": case.now}
     for move in moves:
-        if move.installment_id in lifted:
+        if move.new and move.installment_id in lifted:
             due_on = move.new.isoformat()
             events.record(session, "late_lifted", number=move.number, due_on=due_on, **about)
 

@@ -27,7 +27,7 @@ _FIRST_NAMES = {"PaymentRequest": "Order", "expected_amount": "shown"}
 # Fields that came later are left out where they are not used, so that what was asked before is still the same.
 _LATER = {
     *("part", "handed_back", "reason", "recovery", "valid_days", "paid_before", "lines"),
-    *("deposit", "first_due", "day_of_month"),
+    *("deposit", "first_due", "day_of_month", "spread"),
 }
 
 

@@ -63,6 +63,13 @@ def agree(session: Session, plan: Plan, now: datetime, today: date) -> None:
     add_deltas(session, plan, [(None, Balance.of(line)) for line in lines], today)
 
 
+def take_over(session: Session, plan: Plan, lines: Mapping[UUID, int], now: datetime, today: date) -> None:
+    """Post the debt of new installments, minor units by their ids, which others of the plan have moved away."""
+    _post(session, plan, Entry.DEBT_MOVED_HERE, lines.items(), Cause(), now, today)
+    known = balances(session, plan, lines)
+    add_deltas(session, plan, [(None, known[line_id]) for line_id in lines], today)
+
+
 def record(
     session: Session,
     plan: Plan,

@@ -53,12 +53,15 @@ def end(session: Session, plan: Plan, amendment: Amendment, state: AmendmentStat
 
 
 def event_facts(amendment: Amendment) -> dict[str, Any]:
-    """What an event says of an amendment: its number, which side proposed it, and how many dates it moves."""
-    return {
+    """What an event says of an amendment: its number, which side proposed it, how many dates it moves, and over how
+    many new installments it spreads what is owed."""
+    facts = {
         "amendment": amendment.number,
         "by_customer": amendment.by_customer,
         "moves": len(amendment.lines),
     }
+    spread = sum(line["old"] is None for line in amendment.lines)
+    return facts | ({"spread": spread} if spread else {})
 
 
 def email_facts(amendment: Amendment) -> dict[str, Any]:

@@ -207,7 +207,8 @@ def _covered(installments: Sequence[Installment], request: PaymentRequest, today
 
 
 def _status(i: Installment, today: date) -> InstallmentStatus:
-    return installment_status(PlanState.ACTIVE, i.owed, i.settled, i.written_off, i.due_on, i.late_on, today)
+    sums = i.owed, i.settled, i.written_off
+    return installment_status(PlanState.ACTIVE, *sums, i.due_on, i.late_on, today, i.moved)
 
 
 def _replay(session: Session, seen: IdempotencyKey, plan: Plan) -> Answer:

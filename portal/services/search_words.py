@@ -39,6 +39,12 @@ def add(session: Session, plan: Plan, shop_name: str, lines: tuple[Line, ...]) -
     insert_rows(session, PlanWords, [row])
 
 
+def rewrite_plan(session: Session, plan: Plan) -> None:
+    """After a plan got installments of other amounts."""
+    own = TEXTS.where(Plan.merchant_id == plan.merchant_id, Plan.id == plan.id)
+    _change(session, [words_row(row) for row in session.execute(own)])
+
+
 def name_customer(session: Session, plan: Plan, name: str) -> None:
     """From the agreement on, the shop knows the customer's name."""
     own = PlanWords.merchant_id == plan.merchant_id, PlanWords.plan_id == plan.id

@@ -189,6 +189,8 @@ class _Maker:
         notes = []
         if 0 < i.cancelled < i.amount:
             notes.append(words.gettext("%(amount)s cancelled", amount=words.amount(i.cancelled, currency)))
+        if i.moved:
+            notes.append(words.gettext("%(amount)s moved", amount=words.amount(i.moved, currency)))
         if i.owed and i.settled:
             paid, amount = words.amount(i.settled, currency), words.amount(i.amount, currency)
             notes.append(words.gettext("%(paid)s of %(amount)s paid", paid=paid, amount=amount))

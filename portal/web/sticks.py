@@ -24,7 +24,11 @@ def plan_stick(plan: PlanView, fresh: Collection[int] = ()) -> Markup:
     """The plan's stick with what is paid; before its terms are accepted, and after they were not, the outline."""
     if plan.accepted_on is None:
         return stick.outline(_("The stick of this plan. Nothing is cut before the offer is accepted."))
-    cut = [i.status is InstallmentStatus.PAID for i in plan.installments]
+    cut = [
+        i.status is InstallmentStatus.PAID
+        for i in plan.installments
+        if i.status is not InstallmentStatus.MOVED
+    ]
     label = _("The stick of this plan: %(paid)s of %(count)s notches are cut.", paid=sum(cut), count=len(cut))
     return stick.drawing(plan.terms_hash, cut, label, fresh)
 

@@ -34,6 +34,7 @@ STATES = {
     "written_off": ("bad", N_("Written off")),
     "pending": ("plain", N_("Pending")),
     "late": ("bad", N_("Late")),
+    "moved": ("plain", N_("Moved")),
     "paid": ("good", N_("Paid")),
     "processing": ("warn", N_("Processing")),
     "succeeded": ("good", N_("Succeeded")),

@@ -38,6 +38,7 @@ def test_later_is_in_force_at_once(shop, ada):
         {
             "id": plan["installments"][0]["id"],
             "number": 1,
+            "amount": "25.00",
             "old_due_date": in_days(10),
             "due_date": in_days(15),
         }
@@ -122,3 +123,49 @@ def test_a_stranger_finds_nothing(app, shop, ada):
         ada.post(path(plan, "9/accept/")),
     ):
         assert answer.status_code == 404
+
+
+def new_lines(*lines):
+    return {"installments": [{"amount": amount, "due_date": day} for amount, day in lines]}
+
+
+def test_what_is_owed_is_spread_over_new_installments(shop, ada):
+    plan = accepted(shop, ada)
+    last = plan["installments"][-1]["due_date"]
+    made = shop.post(path(plan), json=new_lines(("60.00", last), ("40.00", in_days(200))))
+    assert (made.status_code, made.json["effect"], made.json["state"]) == (201, "better", "in_force")
+    assert [line["due_date"] for line in made.json["installments"]] == [None] * 4 + [last, in_days(200)]
+    lines = ada.get(f"/plans/{plan['id']}/installments/").json
+    assert [(line["status"], line["moved"], line["owed"]) for line in lines] == [
+        *[("moved", "25.00", "0.00")] * 4,
+        ("pending", "0.00", "60.00"),
+        ("pending", "0.00", "40.00"),
+    ]
+    found = ada.get("/plans/installments/?status=moved").json
+    assert [line["id"] for line in found] == [line["id"] for line in plan["installments"]]
+    paid = ada.post(f"/plans/installments/{lines[4]['id']}/pay/").json
+    assert paid["status"] == "paid"
+
+
+def test_a_spread_that_cannot_be_names_its_lines(shop, ada):
+    plan = accepted(shop, ada)
+    wrong = [
+        (new_lines(("60.00", in_days(30))), {"installments"}),
+        (new_lines(("60.00", in_days(30)), ("40.00", in_days(20))), {"installments.1.due_date"}),
+        (new_lines(("0", in_days(30)), ("x", in_days(40))), {"installments.1.amount"}),
+        (new_lines(("99.999", in_days(30))), {"installments.0.amount"}),
+        (
+            body(plan)
+            | {
+                "installments": [
+                    *body(plan)["installments"],
+                    *new_lines(("1.00", in_days(9)))["installments"],
+                ]
+            },
+            {"installments"},
+        ),
+        ({"installments": [{"due_date": in_days(20)}]}, {"installments"}),
+    ]
+    for asked, fields in wrong:
+        refused = shop.post(path(plan), json=asked)
+        assert (refused.status_code, set(refused.json["errors"])) == (422, fields)

@@ -49,6 +49,7 @@ def books(session, shop, ada):
     bounced = accepted_plan(session, shop, ada)
     factories.reverse(session, shop, bounced, factories.record(session, shop, bounced, 500))
     factories.amend(session, shop, bounced, {3: TODAY + timedelta(days=90)})
+    factories.spread(session, shop, accepted_plan(session, shop, ada), (10000, TODAY + timedelta(days=99)))
     accepted_plan(session, shop, ada, deposit=1000, first=TODAY + timedelta(days=9))
     waiting = accepted_plan(session, shop, ada)
     choose_card(session, ada, "times_out")
@@ -138,6 +139,10 @@ TAMPERING = {
     "other terms than were agreed to": (
         {"acceptance_is_the_customers"},
         update(Plan).values(terms=Plan.terms + " "),
+    ),
+    "a debt that moved to nowhere": (
+        {"rescheduled_is_cleared"},
+        update(Posting).where(Posting.debit == "rescheduled").values(amount=Posting.amount + 1),
     ),
     "a date that follows an acceptance that was": (
         {"dates_are_fixed"},

@@ -178,3 +178,32 @@ def test_the_terms_page_shows_every_version(merchant, customer, session, plan_id
     for client, side in ((merchant, "merchant"), (customer, "customer")):
         page = text(client.get(f"/{side}/plans/{plan_id}/terms"))
         assert shown in page and "Agreed by the customer" in page
+
+
+def test_what_is_owed_is_spread_with_a_preview_and_the_customer_sees_both(
+    session, merchant, customer, plan_id
+):
+    path = of_shop(plan_id, "spread")
+    fields = {"num_installments": "2", "frequency": "monthly", "start_date": day(100).isoformat()}
+    shown = form_at(merchant, path, path)
+    preview = text(merchant.post(of_shop(plan_id, "spread/preview"), data=shown | fields))
+    assert "Nothing is due earlier." in preview and "$50.00" in preview
+    answer = merchant.post(path, data=shown | fields | {"reason": "Out of work"})
+    assert answer.status_code == 303
+    assert session.scalars(select(Amendment.state)).one() == "in_force"
+    session.rollback()
+    page = text(customer.get(f"/customer/plans/{plan_id}"))
+    assert page.count("Moved") >= 3 and page.count(" moved</span>") == 3
+    assert "Out of work" in text(customer.get(of_customer(plan_id, "1")))
+    assert "nothing is forgiven" in text(customer.get(f"/customer/plans/{plan_id}/terms"))
+
+
+def test_a_customer_asks_to_spread_and_a_date_that_has_passed_is_named(merchant, customer, plan_id):
+    path = of_customer(plan_id, "spread")
+    fields = form_at(customer, path, path)
+    page = text(customer.post(path, data=fields | {"start_date": day(-3).isoformat()}))
+    assert 'id="start_date-error"' in page
+    page = text(customer.post(path, data=fields | {"num_installments": "61", "frequency": "daily"}))
+    assert 'id="num_installments-error"' in page or 'id="frequency-error"' in page
+    assert customer.post(path, data=fields | {"start_date": day(50).isoformat()}).status_code == 303
+    assert "for other dates" in text(merchant.get(f"/merchant/plans/{plan_id}"))

@@ -6,18 +6,22 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
+from dateutil.relativedelta import relativedelta
 from flask import Blueprint, Response, make_response, render_template, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from htmx_flask import request
-from wtforms import BooleanField
-from wtforms.validators import DataRequired, InputRequired
+from wtforms import BooleanField, SelectField
+from wtforms.fields import SelectChoice
+from wtforms.validators import DataRequired, InputRequired, ValidationError
 
 from portal.core.amendments import AmendmentState
 from portal.core.errors import Conflict, Forbidden, InvalidInput
 from portal.core.payments import REASON_LONGEST
-from portal.core.roles import Permission, Role
+from portal.core.roles import Need, Permission, Role
+from portal.core.schedule import PERIODS, Frequency, Wish, build_schedule
 from portal.extensions import db, now
+from portal.guards import View
 from portal.presentation.i18n import error_text
 from portal.queries import listing
 from portal.queries.amendments import get_amendment
@@ -25,22 +29,67 @@ from portal.queries.read_models import PlanView
 from portal.services import amendments
 from portal.services.amendments import Preview, Proposal
 from portal.services.transaction import unit_of_work
-from portal.web.fields import DayField, KeyField, TextField
+from portal.web.fields import DayField, KeyField, TextField, WholeNumberField
 from portal.web.forms import PageForm
 from portal.web.guards import actor, origin, requires
 from portal.web.rendering import done, respond
 
 bp = Blueprint("amendments", __name__)
 
-OF_SHOP = "/merchant/plans/<uuid:plan_id>/amendments"
-OF_CUSTOMER = "/customer/plans/<uuid:plan_id>/amendments"
+# The two sides of a plan: what a reader needs, and what who acts needs.
+SIDES: dict[str, tuple[Need, Need]] = {
+    "merchant": (Role.MERCHANT, Permission.AMEND),
+    "customer": (Role.CUSTOMER, Role.CUSTOMER),
+}
 
 
-class DatesForm(PageForm):
-    """New dates: a field for each installment that owes something, which ``dates_form`` adds."""
+def both_sides(path: str, *methods: str, reading: bool = False) -> Callable[[View], View]:
+    """Route a view, which is told its side, at the pages of both: as ``merchant_<name>`` and ``customer_<name>``."""
+
+    def route(view: View) -> View:
+        for side, needs in SIDES.items():
+
+            def of_side(*, side: str = side, **address: Any) -> Response:
+                response: Response = view(side=side, **address)
+                return response
+
+            bp.add_url_rule(
+                f"/{side}/plans/<uuid:plan_id>/amendments{path}",
+                f"{side}_{view.__name__}",
+                requires(needs[0] if reading else needs[1])(of_side),
+                methods=methods,
+            )
+        return view
+
+    return route
+
+
+class ChangeForm(PageForm):
+    """What one side asks of the other, and why."""
 
     reason = TextField(_l("Reason"), longest=REASON_LONGEST)
     plan: PlanView
+
+    @property
+    def fields(self) -> list[Any]:
+        """Those that say what changes."""
+        raise NotImplementedError
+
+    def proposal(self) -> Proposal:
+        """What a valid form asks for. Raises ``InvalidInput``."""
+        raise NotImplementedError
+
+    def named(self, invalid: InvalidInput) -> InvalidInput:
+        """The faults by the fields of this form."""
+        return invalid
+
+
+class DatesForm(ChangeForm):
+    """New dates: a field for each installment that owes something, which ``dates_form`` adds."""
+
+    @property
+    def fields(self) -> list[Any]:
+        return [field for _line, field in self.days]
 
     @property
     def days(self) -> list[tuple[Any, DayField]]:
@@ -72,40 +121,82 @@ def dates_form(plan: PlanView, formdata: Mapping[str, str] | None = None) -> Dat
     return form
 
 
-@bp.route(f"{OF_SHOP}/new", methods=["GET", "POST"])
-@requires(Permission.AMEND)
-def propose(plan_id: UUID) -> Response:
-    return _propose(plan_id, "merchant")
+class SpreadForm(ChangeForm):
+    """All that is owed, in equal new installments."""
+
+    num_installments = WholeNumberField(
+        _l("Number of new installments"), [InputRequired(_l("Enter a whole number, such as 3."))]
+    )
+    frequency = SelectField(
+        _l("How often"),
+        choices=[
+            SelectChoice(Frequency.WEEKLY, _l("Every week")),
+            SelectChoice(Frequency.BIWEEKLY, _l("Every two weeks")),
+            SelectChoice(Frequency.MONTHLY, _l("Every month")),
+        ],
+        default=Frequency.MONTHLY,
+        validate_choice=False,
+    )
+    start_date = DayField(_l("First due date"), [InputRequired(_l("Enter a date, such as 2026-12-31."))])
+
+    @property
+    def fields(self) -> list[Any]:
+        return [self.num_installments, self.frequency, self.start_date]
+
+    def validate_frequency(self, field: SelectField) -> None:
+        if field.data not in PERIODS:
+            raise ValidationError(_("Choose how often from the list."))
+
+    def proposal(self) -> Proposal:
+        wish = Wish(
+            self.plan.owed,
+            self.plan.currency,
+            self.num_installments.data,
+            Frequency(self.frequency.data),
+            self.start_date.data,
+        )
+        lines = build_schedule(wish, self.plan.today)
+        return Proposal(
+            self.plan.id, (), self.reason.data, tuple((line.amount, line.due_on) for line in lines)
+        )
+
+    def named(self, invalid: InvalidInput) -> InvalidInput:
+        """The dates of the new installments follow from the first."""
+        names = {"total_amount": "num_installments", "installments.0.due_date": "start_date"}
+        return InvalidInput({names.get(name, name): error for name, error in invalid.errors.items()})
 
 
-@bp.route(f"{OF_CUSTOMER}/new", methods=["GET", "POST"])
-@requires(Role.CUSTOMER)
-def ask(plan_id: UUID) -> Response:
-    return _propose(plan_id, "customer")
+def spread_form(plan: PlanView) -> SpreadForm:
+    owing = [line for line in plan.installments if line.owed]
+    in_a_month = plan.today + relativedelta(months=1)
+    form = SpreadForm(num_installments=max(len(owing), 1), start_date=in_a_month)
+    form.plan = plan
+    return form
 
 
-@bp.post(f"{OF_SHOP}/preview")
-@requires(Permission.AMEND)
-def preview(plan_id: UUID) -> Response:
-    return _preview(plan_id, "merchant")
+@both_sides("/new", "GET", "POST")
+def new(plan_id: UUID, side: str) -> Response:
+    return _propose(dates_form(listing.get_plan(db.session, actor(), plan_id, now())), side)
 
 
-@bp.post(f"{OF_CUSTOMER}/preview")
-@requires(Role.CUSTOMER)
-def preview_asking(plan_id: UUID) -> Response:
-    return _preview(plan_id, "customer")
+@both_sides("/preview", "POST")
+def preview(plan_id: UUID, side: str) -> Response:
+    return _preview(dates_form(listing.get_plan(db.session, actor(), plan_id, now())), side)
 
 
-@bp.get(f"{OF_SHOP}/<int:number>")
-@requires(Role.MERCHANT)
-def show(plan_id: UUID, number: int) -> Response:
-    return _page(plan_id, number, "merchant")
+@both_sides("/spread", "GET", "POST")
+def spread(plan_id: UUID, side: str) -> Response:
+    return _propose(spread_form(listing.get_plan(db.session, actor(), plan_id, now())), side)
 
 
-@bp.get(f"{OF_CUSTOMER}/<int:number>")
-@requires(Role.CUSTOMER)
-def show_to_customer(plan_id: UUID, number: int) -> Response:
-    return _page(plan_id, number, "customer")
+@both_sides("/spread/preview", "POST")
+def spread_preview(plan_id: UUID, side: str) -> Response:
+    return _preview(spread_form(listing.get_plan(db.session, actor(), plan_id, now())), side)
+
+
+@both_sides("/<int:number>", "GET", reading=True)
+def show(plan_id: UUID, number: int, side: str) -> Response:
+    return _page(plan_id, number, side)
 
 
 class AgreeForm(PageForm):
@@ -116,57 +207,31 @@ class AgreeForm(PageForm):
     terms_hash = KeyField()
 
 
-@bp.post(f"{OF_CUSTOMER}/<int:number>/accept")
-@requires(Role.CUSTOMER)
-def accept(plan_id: UUID, number: int) -> Response:
-    """Agree to exactly the terms that were shown."""
+@both_sides("/<int:number>/accept", "POST")
+def accept(plan_id: UUID, number: int, side: str) -> Response:
+    """The customer agrees to exactly the terms that were shown; the shop gives the dates that were asked for."""
     form = AgreeForm()
-    if not form.validate():
-        return _page(plan_id, number, "customer", 422, form=form)
+    if side == "customer" and not form.validate():
+        return _page(plan_id, number, side, 422, form=form)
+    shown = form.terms_hash.data if side == "customer" else None
 
     def act() -> AmendmentState:
-        args = actor(), plan_id, number, form.terms_hash.data, origin(), now()
-        return amendments.accept(db.session, *args)
+        return amendments.accept(db.session, actor(), plan_id, number, shown, origin(), now())
 
-    return _answered(plan_id, number, "customer", act, _("The new dates are in force."))
-
-
-@bp.post(f"{OF_SHOP}/<int:number>/accept")
-@requires(Permission.AMEND)
-def agree(plan_id: UUID, number: int) -> Response:
-    """Give the customer the dates that were asked for."""
-
-    def act() -> AmendmentState:
-        return amendments.accept(db.session, actor(), plan_id, number, None, origin(), now())
-
-    return _answered(plan_id, number, "merchant", act, _("The new dates are in force."))
+    return _answered(plan_id, number, side, act, _("The new dates are in force."))
 
 
-@bp.post(f"{OF_SHOP}/<int:number>/decline")
-@requires(Permission.AMEND)
-def decline(plan_id: UUID, number: int) -> Response:
-    return _ended(plan_id, number, "merchant", amendments.decline)
+@both_sides("/<int:number>/decline", "POST")
+def decline(plan_id: UUID, number: int, side: str) -> Response:
+    return _ended(plan_id, number, side, amendments.decline)
 
 
-@bp.post(f"{OF_CUSTOMER}/<int:number>/decline")
-@requires(Role.CUSTOMER)
-def decline_as_customer(plan_id: UUID, number: int) -> Response:
-    return _ended(plan_id, number, "customer", amendments.decline)
+@both_sides("/<int:number>/withdraw", "POST")
+def withdraw(plan_id: UUID, number: int, side: str) -> Response:
+    return _ended(plan_id, number, side, amendments.withdraw)
 
 
-@bp.post(f"{OF_SHOP}/<int:number>/withdraw")
-@requires(Permission.AMEND)
-def withdraw(plan_id: UUID, number: int) -> Response:
-    return _ended(plan_id, number, "merchant", amendments.withdraw)
-
-
-@bp.post(f"{OF_CUSTOMER}/<int:number>/withdraw")
-@requires(Role.CUSTOMER)
-def withdraw_as_customer(plan_id: UUID, number: int) -> Response:
-    return _ended(plan_id, number, "customer", amendments.withdraw)
-
-
-@bp.post(f"{OF_CUSTOMER}/<int:number>/keep")
+@bp.post("/customer/plans/<uuid:plan_id>/amendments/<int:number>/keep")
 @requires(Role.CUSTOMER)
 def keep_old_dates(plan_id: UUID, number: int) -> Response:
     def act() -> None:
@@ -175,9 +240,8 @@ def keep_old_dates(plan_id: UUID, number: int) -> Response:
     return _answered(plan_id, number, "customer", act, _("The old dates hold again."))
 
 
-def _propose(plan_id: UUID, side: str) -> Response:
-    plan = listing.get_plan(db.session, actor(), plan_id, now())
-    form = dates_form(plan)
+def _propose(form: ChangeForm, side: str) -> Response:
+    plan_id = form.plan.id
     if not form.is_submitted():
         return _form_page(form, side)
     form.validate()
@@ -204,9 +268,8 @@ def _said_of(plan_id: UUID, number: int) -> str:
     return _("Your proposal is sent. The old dates hold until it is answered.")
 
 
-def _preview(plan_id: UUID, side: str) -> Response:
-    """What the dates would mean, as far as they are typed; writes nothing."""
-    form = dates_form(listing.get_plan(db.session, actor(), plan_id, now()))
+def _preview(form: ChangeForm, side: str) -> Response:
+    """What the change would mean, as far as it is typed; writes nothing."""
     if not form.validate():
         return _form_page(form, side, 200 if request.htmx else 422)
     try:
@@ -222,9 +285,9 @@ def _preview(plan_id: UUID, side: str) -> Response:
     return _form_page(form, side, 200 if request.htmx else 422)
 
 
-def _form_page(form: DatesForm, side: str, status: int = 200, preview: Preview | None = None) -> Response:
+def _form_page(form: ChangeForm, side: str, status: int = 200, preview: Preview | None = None) -> Response:
     plan = form.plan
-    previews = {"merchant": ".preview", "customer": ".preview_asking"}
+    spreads = isinstance(form, SpreadForm)
     return respond(
         "amendment_new.html",
         "_amendment_preview.html",
@@ -234,7 +297,10 @@ def _form_page(form: DatesForm, side: str, status: int = 200, preview: Preview |
         side=side,
         preview=preview,
         back=_plan_url(side, plan.id),
-        preview_url=url_for(previews[side], plan_id=plan.id),
+        spreads=spreads,
+        form_url=_url(side, "spread" if spreads else "new", plan.id),
+        preview_url=_url(side, "spread_preview" if spreads else "preview", plan.id),
+        other_url=_url(side, "new" if spreads else "spread", plan.id),
     )
 
 
@@ -283,25 +349,9 @@ def _answered(
     return done(_plan_url(side, plan_id), said)
 
 
-ENDPOINTS = {
-    "merchant": {
-        "show": ".show",
-        "accept": ".agree",
-        "decline": ".decline",
-        "withdraw": ".withdraw",
-    },
-    "customer": {
-        "show": ".show_to_customer",
-        "accept": ".accept",
-        "decline": ".decline_as_customer",
-        "withdraw": ".withdraw_as_customer",
-        "keep": ".keep_old_dates",
-    },
-}
-
-
 def _url(side: str, name: str, plan_id: UUID, **values: Any) -> str:
-    return url_for(ENDPOINTS[side][name], plan_id=plan_id, **values)
+    endpoint = ".keep_old_dates" if name == "keep" else f".{side}_{name}"
+    return url_for(endpoint, plan_id=plan_id, **values)
 
 
 def _plan_url(side: str, plan_id: UUID) -> str:

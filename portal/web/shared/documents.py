@@ -146,7 +146,7 @@ def _schedule(plan: PlanView) -> Table:
         return _("%(state)s, %(day)s", state=word, day=formats.short_day(line.paid_on, language()))
 
     lines = plan.installments
-    sums = (sum(i.amount for i in lines), plan.paid, sum(i.cancelled for i in lines), plan.owed)
+    sums = (sum(i.amount - i.moved for i in lines), plan.paid, sum(i.cancelled for i in lines), plan.owed)
     return Table(
         title=_("Schedule"),
         headings=(_("No."), _("Due"), _("Amount"), _("Paid"), _("Cancelled"), _("Owed"), _("Status")),
@@ -154,7 +154,7 @@ def _schedule(plan: PlanView) -> Table:
             (
                 _("Deposit") if i.is_deposit else str(number(i.number)),
                 formats.short_day(i.due_on, language()),
-                money(i.amount),
+                money(i.amount - i.moved),
                 money(i.settled),
                 money(i.cancelled),
                 money(i.owed),
