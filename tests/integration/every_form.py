@@ -54,6 +54,9 @@ class Form:
 FILLED = {"email": "someone@example.com", "number": "3", "date": "2030-01-01", "password": factories.PASSWORD}
 
 
+USUAL = {"deposit": "20%"}
+
+
 class Forms(HTMLParser):
     """The forms of a page with their fields, whose empty ones are filled in as a person would."""
 
@@ -75,7 +78,7 @@ class Forms(HTMLParser):
             self.name = given["name"]
             form.kinds[self.name] = kind
             if kind not in ("radio", "checkbox") or "checked" in given:
-                usual = "100.00" if "amount" in self.name else "Some words"
+                usual = USUAL.get(self.name, "100.00" if "amount" in self.name else "Some words")
                 form.values[self.name] = given.get("value") or FILLED.get(kind, usual)
         elif tag == "option" and ("selected" in given or form.values.get(self.name) == "Some words"):
             form.values[self.name] = given.get("value", "")
