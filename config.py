@@ -21,6 +21,7 @@ from portal.core.money import EXPONENTS
 ROOT = Path(__file__).parent
 SHORTEST_KEY = 32
 LONGEST_NAME = 40
+STANDIN_URL = "http://127.0.0.1:12111"
 
 
 class ConfigError(Exception):
@@ -38,10 +39,12 @@ def load_settings(environ: Mapping[str, str]) -> dict[str, Any]:
     return {
         "INSTANCE": instance,
         "SECRET_KEY": _secret_key(environ, instance),
+        "SECRET_KEY_FALLBACKS": _earlier_keys(environ),
         "SQLALCHEMY_DATABASE_URI": _database(environ, instance),
         "MIGRATION_DATABASE_URI": _migration_database(environ),
         "CORS_ORIGINS": _origins(environ),
         "REDIS_URL": _url(environ, "REDIS_URL", ("redis", "rediss")),
+        "PROVIDER_STANDIN": _provider_standin(environ, portal_url),
         "MAIL_URL": _url(environ, "MAIL_URL", ("smtp", "smtps")),
         "VERIFY_EMAIL": _verify_email(environ),
         "PORTAL_URL": portal_url.rstrip("/"),
@@ -114,6 +117,14 @@ def _secret_key(environ: Mapping[str, str], instance: Path) -> str:
     return key
 
 
+def _earlier_keys(environ: Mapping[str, str]) -> list[str]:
+    """Keys of before, by which sessions and sealed secrets are still read."""
+    keys = environ.get("SECRET_KEY_FALLBACKS", "").split()
+    if any(len(key) < SHORTEST_KEY for key in keys):
+        raise ConfigError(f"Each of SECRET_KEY_FALLBACKS must have at least {SHORTEST_KEY} characters.")
+    return keys
+
+
 def _kept_key(instance: Path) -> str:
     """The key made at the first start and kept, so that a restart signs nobody out."""
     path = instance / "secret_key"
@@ -177,6 +188,20 @@ def _cheap_passwords(environ: Mapping[str, str], portal_url: str) -> bool:
             "such as http://127.0.0.1:8000."
         )
     return cheap
+
+
+def _provider_standin(environ: Mapping[str, str], portal_url: str) -> str | None:
+    """Where the stand-in of the payment provider answers, for tests: only where nobody but this machine is served."""
+    text = environ.get("PORTAL_PROVIDER_STANDIN") or "0"
+    if text == "0":
+        return None
+    url = STANDIN_URL if text == "1" else text
+    if not (is_loopback(url) and is_loopback(portal_url)):
+        raise ConfigError(
+            "PORTAL_PROVIDER_STANDIN is for tests only: it must be 1, or an address of this machine such as "
+            f"{STANDIN_URL}, and PORTAL_URL of this machine too."
+        )
+    return url.rstrip("/")
 
 
 def is_loopback(url: str) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from apiflask import APIFlask
 from flask import Flask
@@ -22,6 +23,7 @@ from . import (
 )
 from .adapters.mailer import LoggingMailer, SmtpMailer
 from .adapters.passwords import Passwords
+from .adapters.payments import ByAccount
 from .adapters.payments.simulator import Simulator
 from .adapters.signing import derived_key
 from .api import limits
@@ -49,6 +51,7 @@ from .web.account import (
 from .web.admin import pages as admin
 from .web.admin import shops as admin_shops
 from .web.customer import calendar
+from .web.customer import pages as payment_pages
 from .web.customer import plans as customer
 from .web.merchant import (
     builder,
@@ -56,15 +59,20 @@ from .web.merchant import (
     exports,
     imports,
     journal,
+    open_payments,
     payments,
     plans,
+    provider,
     refunds,
     reversals,
     team,
     write_offs,
 )
-from .web.shared import about, agreements, amendments, documents, health, landing, security_txt
+from .web.shared import about, agreements, amendments, documents, health, landing, security_txt, webhooks
 from .web.words import LanguageEnvironment
+
+if TYPE_CHECKING:  # The SDK behind it is large, and read with the first shop that has a key.
+    from .adapters.payments.stripe import Stripe
 
 # The pages by audience; each module has its blueprint as ``bp``.
 BLUEPRINTS = (
@@ -88,6 +96,10 @@ BLUEPRINTS = (
     joining,
     team,
     customer,
+    payment_pages,
+    webhooks,
+    provider,
+    open_payments,
     calendar,
     dashboard,
     builder,
@@ -162,13 +174,24 @@ def _adapters(app: Flask) -> Adapters:
     mail_url = app.config["MAIL_URL"]
     key = derived_key(app.config["SECRET_KEY"], "jobs")
     huey = queue.make_huey(app.config["REDIS_URL"], app.config["INSTANCE"], key)
+    wake_delivery, wake_settling = jobs.register(huey, app)
+
+    @cache
+    def stripe() -> Stripe:
+        from .adapters.payments.stripe import Stripe
+
+        secrets = [app.config["SECRET_KEY"], *app.config["SECRET_KEY_FALLBACKS"]]
+        return Stripe(secrets, app.config["PORTAL_URL"], app.config["PROVIDER_STANDIN"])
+
     return Adapters(
-        gateway=Simulator(),
+        gateway=ByAccount(Simulator(), stripe),
+        stripe=stripe,
         mailer=SmtpMailer(mail_url) if mail_url else LoggingMailer(),
         emails=EmailRenderer(
             app.config["PORTAL_URL"], app.config["SECRET_KEY"], verify=app.config["VERIFY_EMAIL"]
         ),
         passwords=Passwords(cheap=app.config["CHEAP_PASSWORDS"]),
         queue=huey,
-        wake_delivery=jobs.register(huey, app),
+        wake_delivery=wake_delivery,
+        wake_settling=wake_settling,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from flask import Flask, current_app, request
 from flask_babel import Babel
@@ -27,6 +28,9 @@ from .database import engine_options
 from .http_compression import MaskedCSRFProtect
 from .models import Base
 from .presentation.emails import EmailRenderer
+
+if TYPE_CHECKING:  # The SDK behind it is large, and read with the first shop that has a key.
+    from .adapters.payments.stripe import Stripe
 
 
 class Database(SQLAlchemy):
@@ -75,11 +79,13 @@ class Adapters:
     """What a portal works with outside of itself, as its settings chose it in ``create_app``."""
 
     gateway: Gateway
+    stripe: Callable[[], Stripe]
     mailer: Mailer
     emails: EmailRenderer
     passwords: Passwords
     queue: Huey
     wake_delivery: Callable[[], object]
+    wake_settling: Callable[[], object]
 
 
 def adapters() -> Adapters:

@@ -10,10 +10,11 @@ from flask_login import current_user
 from uuid_utils.compat import uuid7
 
 from .extensions import limiter
+from .web.providers import form_targets
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "font-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    "font-src 'self'; form-action {form_targets}; frame-ancestors 'none'; base-uri 'none'"
 )
 
 # No device permissions.
@@ -42,7 +43,7 @@ def init_app(app: Flask) -> None:
     @app.after_request
     def protect(response: Response) -> Response:
         headers = response.headers
-        headers["Content-Security-Policy"] = POLICY
+        headers["Content-Security-Policy"] = POLICY.format(form_targets=form_targets())
         headers["X-Content-Type-Options"] = "nosniff"
         headers["X-Frame-Options"] = "DENY"
         headers["Referrer-Policy"] = "same-origin"

@@ -25,7 +25,7 @@ class Provider(Simulator):
         return super().get(charge) if charge.reference in self.charged else None
 
     def refund(self, back: RefundRequest) -> Outcome | None:
-        self.given_back[back.reference] = 0 if back.charge in self.declining else back.amount
+        self.given_back[back.reference] = 0 if back.charge.reference in self.declining else back.amount
         return self.get_refund(back)
 
     def get_refund(self, back: RefundRequest) -> Outcome | None:

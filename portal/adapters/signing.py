@@ -18,6 +18,7 @@ PURPOSES = frozenset(
         "links of users",
         "calendar addresses",
         "secrets of authenticator apps",
+        "keys of payment providers",
     }
 )
 

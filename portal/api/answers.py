@@ -112,6 +112,13 @@ class Installment(Answer):
     paid_at: Instant | None = shown(None)
 
 
+CONTINUE = "Where the customer pays, if the shop's provider needs a page; null otherwise."
+
+
+class BeingPaid(Installment):
+    continue_url: str | None = shown(None, CONTINUE)
+
+
 class Plan(Answer):
     id: Id = shown(PLAN_ID)
     merchant: Id = shown(MERCHANT_ID)
@@ -172,6 +179,10 @@ class Payment(Answer):
     created_at: Instant = shown("2026-12-30T09:30:00Z")
     reversed: Decimals = shown("0.00", "What turned out not to have come in.")
     allocations: list[Allocation]
+
+
+class BegunPayment(Payment):
+    continue_url: str | None = shown(None, CONTINUE)
 
 
 class Move(Answer):

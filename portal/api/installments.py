@@ -61,7 +61,7 @@ def _end(last: FoundLine) -> list[str]:
 @bp.post("/<uuid:installment_id>/pay/")
 @documented(
     bp,
-    answers.Installment,
+    answers.BeingPaid,
     examples.PAID,
     refusals=(402, 404, 409),
     keyed=True,
@@ -81,8 +81,9 @@ def pay(installment_id: UUID, json_data: Nothing) -> ResponseReturnValue:
         origin(),
     )
     if answer.status == "paid":
-        return answers.paid_installment(answer)
-    if answer.status == "processing":
-        return answers.installment(plan_rows.get_installment(db.session, actor(), installment_id, now())), 202
+        return answers.paid_installment(answer) | {"continue_url": None}
+    if answer.status in ("processing", "continue"):
+        waiting = answers.installment(plan_rows.get_installment(db.session, actor(), installment_id, now()))
+        return waiting | {"continue_url": answer.url}, 202
     text = payment_failed(answer.outcome, answer.amount, answer.currency)
     return problem(402, text, outcome=answer.outcome)

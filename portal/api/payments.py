@@ -52,7 +52,7 @@ class NewPayment(Body):
 @bp.post("/plans/<uuid:plan_id>/payments/")
 @documented(
     bp,
-    answers.Payment,
+    answers.BegunPayment,
     status=201,
     refusals=(402, 404),
     instead=examples.OFFERED | examples.TOO_MUCH_PAID,
@@ -68,7 +68,7 @@ def create(plan_id: UUID, json_data: NewPayment) -> ResponseReturnValue:
     if actor().member_of:
         if not actor().may(Permission.RECORD):
             raise Forbidden(N_("Your role in this shop does not allow this. Ask the shop's owner."))
-        return _record(plan_id, json_data, currency), 201
+        return _record(plan_id, json_data, currency) | {"continue_url": None}, 201
     with collecting() as faults:
         for name in sorted(json_data.model_fields_set - {"amount"}):
             faults.errors[name] = PortalError(UNKNOWN)
@@ -100,11 +100,11 @@ def reverse(plan_id: UUID, payment_id: UUID, json_data: NewReversal) -> Response
 
 def _pay(request: PaymentRequest) -> ResponseReturnValue:
     answer = paying.pay(db.session, adapters().gateway, actor(), request, idempotency_key(), now())
-    if answer.status == "declined":
+    if answer.status in ("declined", "abandoned"):
         text = payment_failed(answer.outcome, answer.amount, answer.currency)
         return problem(402, text, outcome=answer.outcome)
     made = answers.payment(payments.get_payment(db.session, actor(), answer.payment_id))
-    return made, 202 if answer.status == "processing" else 201
+    return made | {"continue_url": answer.url}, 201 if answer.status == "paid" else 202
 
 
 def _record(plan_id: UUID, sent: NewPayment, currency: str) -> dict[str, Any]:

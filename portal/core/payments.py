@@ -16,6 +16,8 @@ from .states import REFUSALS, PlanState
 NOTE_LONGEST = REASON_LONGEST = 200
 # Within this time, the same amount of the same plan received on the same day may be one payment recorded twice.
 LOOKS_RECORDED_WITHIN = timedelta(minutes=10)
+# How long the provider's page can be paid on.
+PAGE_OPEN_FOR = timedelta(minutes=30)
 
 
 class Method(StrEnum):
@@ -26,6 +28,14 @@ class Method(StrEnum):
     BANK_TRANSFER = "bank_transfer"
     CHECK = "check"
     OTHER = "other"
+
+
+class Provider(StrEnum):
+    """Who takes a shop's card payments: the built-in simulator, or Stripe with a test key or a live one."""
+
+    SIMULATOR = "simulator"
+    STRIPE_TEST = "stripe_test"
+    STRIPE = "stripe"
 
 
 RECORDED = tuple(method for method in Method if method is not Method.PROVIDER)

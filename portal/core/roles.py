@@ -30,6 +30,7 @@ class Permission(StrEnum):
     AMEND = "amend"
     EXPORT = "export"
     SETTINGS = "settings"
+    KEYS = "keys"
     TEAM = "team"
 
 
@@ -43,7 +44,7 @@ class MemberRole(StrEnum):
 # The one table of what each role in a shop may do.
 PERMISSIONS: dict[MemberRole, frozenset[Permission]] = {
     MemberRole.OWNER: frozenset(Permission),
-    MemberRole.MANAGER: frozenset(Permission) - {Permission.TEAM},
+    MemberRole.MANAGER: frozenset(Permission) - {Permission.KEYS, Permission.TEAM},
     MemberRole.SELLER: frozenset({Permission.OFFER, Permission.RECORD, Permission.AMEND}),
     MemberRole.BOOKKEEPER: frozenset({Permission.EXPORT}),
 }
@@ -61,6 +62,7 @@ class Actor:
     ``shop_name`` is its name, and ``shop_count`` of how many the person is a member.
     ``must_verify``: this portal verifies addresses, and this person's is not verified yet. ``works_for`` is the shop of
     a member who is buying at the moment. ``shop_needs_second_factor``: the shop requires one of its team.
+    ``shop_provider`` takes its customers' payments.
     """
 
     id: UUID
@@ -82,6 +84,7 @@ class Actor:
     shop_count: int = 0
     works_for: UUID | None = None
     shop_needs_second_factor: bool = False
+    shop_provider: str = "simulator"
 
     @property
     def merchant_id(self) -> UUID:

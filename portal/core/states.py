@@ -32,6 +32,8 @@ class PaymentState(StrEnum):
     PROCESSING = "processing"
     SUCCEEDED = "succeeded"
     DECLINED = "declined"
+    ABANDONED = "abandoned"
+    RETURNED = "returned"
 
 
 # Every transition that a plan can make, with the event that records it.

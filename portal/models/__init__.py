@@ -6,6 +6,7 @@ from .base import Base, new_id
 from .imports import Import, ImportRow
 from .payments import Payment, Refund, Reversal
 from .plans import Acceptance, Installment, Plan
+from .providers import Dispute, ProviderEvent, ProviderKey
 from .records import Event, EventOrigin, IdempotencyKey, JobRun, Message, Reminder
 from .rollups import CohortRollup, DueRollup, PostedRollup
 from .search import PlanWords
@@ -19,6 +20,7 @@ __all__ = [
     "Base",
     "CohortRollup",
     "Customer",
+    "Dispute",
     "DueRollup",
     "Event",
     "EventOrigin",
@@ -37,6 +39,8 @@ __all__ = [
     "Plan",
     "PlanWords",
     "PostedRollup",
+    "ProviderEvent",
+    "ProviderKey",
     "RecoveryCode",
     "Refund",
     "Reminder",

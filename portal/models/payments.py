@@ -22,10 +22,13 @@ from .base import Base, new_id
 
 
 class Payment(Base):
-    """``amount`` minor units for one or more installments of a plan: one call to the provider, or recorded by the shop.
+    """``amount`` minor units for one or more installments of a plan: paid by a provider, or recorded by the shop.
 
-    ``number`` counts the receipts of the plan; a payment has one once it succeeded. What the shop recorded says when it
-    was received and who recorded it. A ``recovery`` pays what was written off.
+    ``provider_reference`` is the provider's name for it, and ``expires_at`` when the page on which the customer pays it
+    closes; ``failure_code`` is the provider's own. An ``abandoned`` one was stopped, or its page expired; ``returned``
+    is one that the provider took after all, and gave back. ``number`` counts the receipts of the plan; a payment has
+    one once it succeeded. What the shop recorded says when it was received and who recorded it. A ``recovery`` pays
+    what was written off.
     """
 
     __tablename__ = "payments"
@@ -37,7 +40,11 @@ class Payment(Base):
     amount: Mapped[int]
     currency: Mapped[str] = mapped_column(String(3))
     method: Mapped[str] = mapped_column(String(16), server_default=Method.PROVIDER)
+    provider: Mapped[str | None] = mapped_column(String(16))
     test_card: Mapped[str | None] = mapped_column(String(24))
+    provider_reference: Mapped[str | None] = mapped_column(String(255))
+    expires_at: Mapped[datetime | None]
+    failure_code: Mapped[str | None] = mapped_column(String(64))
     received_on: Mapped[date | None]
     note: Mapped[str] = mapped_column(String(200), server_default="")
     recorded_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
@@ -53,7 +60,9 @@ class Payment(Base):
         ForeignKeyConstraint(["merchant_id", "plan_id"], ["plans.merchant_id", "plans.id"]),
         UniqueConstraint("merchant_id", "plan_id", "number"),
         CheckConstraint("amount > 0", name="amount"),
-        CheckConstraint("state IN ('processing', 'succeeded', 'declined')", name="state"),
+        CheckConstraint(
+            "state IN ('processing', 'succeeded', 'declined', 'abandoned', 'returned')", name="state"
+        ),
         CheckConstraint("(state = 'succeeded') = (number IS NOT NULL)", name="number"),
         CheckConstraint("(state = 'processing') = (settled_at IS NULL)", name="settled_at"),
         CheckConstraint("(settled_at IS NULL) = (settled_on IS NULL)", name="settled_on"),
@@ -61,7 +70,11 @@ class Payment(Base):
             "method IN ('provider', 'cash', 'bank_transfer', 'check', 'other')",
             name="method",
         ),
-        CheckConstraint("(method = 'provider') = (test_card IS NOT NULL)", name="card"),
+        CheckConstraint("provider IN ('simulator', 'stripe_test', 'stripe')", name="provider"),
+        CheckConstraint("(method = 'provider') = (provider IS NOT NULL)", name="provided"),
+        CheckConstraint(
+            "(provider IS NOT NULL AND provider = 'simulator') = (test_card IS NOT NULL)", name="card"
+        ),
         CheckConstraint("(method = 'provider') = (received_on IS NULL)", name="received_on"),
         CheckConstraint("(method = 'provider') = (recorded_by IS NULL)", name="recorded_by"),
         CheckConstraint("method = 'provider' OR state = 'succeeded'", name="recorded"),
@@ -80,9 +93,9 @@ class Payment(Base):
 
 
 class Reversal(Base):
-    """What turned out not to have come in of a recorded payment, in minor units, and why. Never changed or removed.
+    """What turned out not to have come in of a payment, in minor units, and why. Never changed or removed.
 
-    It is all that was left of the payment, so a payment has one at most.
+    A payment has one at most: all that was left of a recorded one, or what a dispute lost, which nobody reversed here.
     """
 
     __tablename__ = "reversals"
@@ -91,7 +104,7 @@ class Reversal(Base):
     payment_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     amount: Mapped[int]
     reason: Mapped[str] = mapped_column(String(200))
-    reversed_by: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    reversed_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
     reversed_at: Mapped[datetime]
     reversed_on: Mapped[date]
 

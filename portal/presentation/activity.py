@@ -108,6 +108,11 @@ def _declined(facts: Facts, currency: str) -> str:
     return failed_payment_event(facts["outcome"], facts["amount"], currency)
 
 
+def _came_late(facts: Facts, currency: str) -> str:
+    amount = amount_text(facts["amount"], currency)
+    return _("%(amount)s came too late and was returned to the customer", amount=amount)
+
+
 def _late(facts: Facts, _currency: str) -> str:
     due_on = formats.short_day(date.fromisoformat(facts["due_on"]), language())
     return _("Installment %(number)s, due %(day)s, became late", number=facts["number"], day=due_on)
@@ -202,6 +207,8 @@ EVENTS: dict[str, Callable[[Facts, str], str]] = {
     "payment_reversed": _reversed,
     "plan_reopened": lambda *_facts: _("Plan active again: something is owed"),
     "payment_declined": _declined,
+    "payment_abandoned": _declined,
+    "payment_returned": _came_late,
     "refund_made": _refunded,
     "refund_returned": _returned,
     "refund_declined": _not_returned,
@@ -280,6 +287,8 @@ EMAILS = {
     "amendment_withdrawn_shop": N_("To the shop: other dates were withdrawn"),
     "amendment_expired_shop": N_("To the shop: new dates expired without an answer"),
     "payment_declined": N_("A payment failed"),
+    "payment_returned": N_("Money that came late was returned"),
+    "payment_returned_shop": N_("To the shop: money that came late was returned"),
     "refund_made": N_("A refund, with the new schedule"),
     "plan_accepted_shop": N_("To the shop: the offer was accepted"),
     "offer_declined": N_("To the shop: the offer was declined"),

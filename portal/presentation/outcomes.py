@@ -15,6 +15,16 @@ def payment_failed(outcome: str | None, amount: int, currency: str) -> str:
             "Add money and try again, or choose another card.",
             amount=amount_text(amount, currency),
         )
+    if outcome == "abandoned":
+        return _(
+            "The payment of %(amount)s was stopped. Nothing was charged.",
+            amount=amount_text(amount, currency),
+        )
+    if outcome == "refused":
+        return _(
+            "The shop's payment provider took no payment of %(amount)s. Nothing was charged. Ask the shop how to pay.",
+            amount=amount_text(amount, currency),
+        )
     return _(
         "Your card was declined. Nothing was charged. Try to pay %(amount)s again, or choose another card.",
         amount=amount_text(amount, currency),
@@ -33,6 +43,10 @@ def failed_payment_event(outcome: str | None, amount: int, currency: str) -> str
     text = amount_text(amount, currency)
     if outcome == "insufficient_funds":
         return _("Payment of %(amount)s failed: not enough money on the card", amount=text)
+    if outcome == "abandoned":
+        return _("Payment of %(amount)s stopped", amount=text)
+    if outcome == "refused":
+        return _("Payment of %(amount)s failed: the payment provider refused the shop's order", amount=text)
     return _("Payment of %(amount)s failed: the card was declined", amount=text)
 
 

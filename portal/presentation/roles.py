@@ -25,6 +25,7 @@ PERMISSION_NAMES = {
     Permission.WRITE_OFF: N_("Write off"),
     Permission.EXPORT: N_("Take files: exports and the journal"),
     Permission.SETTINGS: N_("Change the shop's settings"),
+    Permission.KEYS: N_("Connect the payment provider"),
     Permission.TEAM: N_("Manage the team"),
 }
 

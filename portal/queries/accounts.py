@@ -53,6 +53,7 @@ def select_actor(people: Any, shop: Any, *more: Any) -> Select[Any]:
             func.coalesce(Merchant.name, ""),
             _SHOP_COUNT,
             Merchant.second_factor_required_at.is_not(None),
+            func.coalesce(Merchant.provider, "simulator"),
             *more,
         )
         .select_from(people)
@@ -64,7 +65,19 @@ def select_actor(people: Any, shop: Any, *more: Any) -> Select[Any]:
 
 def actor_of(row: Sequence[Any]) -> Actor:
     """The actor from the first columns of ``select_actor``."""
-    user_id, role, *rest, verified, earlier_timezones, merchant_id, member_role, shop_name, count, needs = row
+    (
+        user_id,
+        role,
+        *rest,
+        verified,
+        earlier_timezones,
+        merchant_id,
+        member_role,
+        shop_name,
+        count,
+        needs,
+        provider,
+    ) = row
     return Actor(
         user_id,
         Role(role),
@@ -76,6 +89,7 @@ def actor_of(row: Sequence[Any]) -> Actor:
         shop_name=shop_name,
         shop_count=count,
         shop_needs_second_factor=bool(needs),
+        shop_provider=provider,
     )
 
 

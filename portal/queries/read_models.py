@@ -87,6 +87,7 @@ class PlanView:
     customer_email: str
     customer_deactivated: bool
     shop_suspended: bool
+    provider: str
     description: str
     total: int
     currency: str
@@ -186,6 +187,7 @@ _PARTIES = (
     User.deactivated_at.is_not(None).label("customer_deactivated"),
     Customer.id.label("customer_at_shop"),
     Merchant.suspended_at.is_not(None).label("shop_suspended"),
+    Merchant.provider.label("provider"),
     Acceptance.terms_hash.label("agreed_hash"),
 )
 # The plan's id is compared as text: making a UUID of it for each line would take longest of all.
@@ -274,6 +276,7 @@ def _plan_view(plan: Any, lines: list[Any], now: datetime) -> PlanView:
         customer_email=plan.customer_email,
         customer_deactivated=plan.customer_deactivated,
         shop_suspended=plan.shop_suspended,
+        provider=plan.provider,
         description=plan.description,
         total=plan.total,
         currency=plan.currency,

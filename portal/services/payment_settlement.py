@@ -8,16 +8,17 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, func, select, update
+from sqlalchemy import Row, String, bindparam, func, select, update
 from sqlalchemy.orm import Session, aliased
 
-from portal.adapters.payments import Charge, Gateway, Outcome, call_provider
+from portal.adapters.payments import Charge, Gateway, GoTo, Outcome, ProviderUnavailable, call_provider
 from portal.core.ledger import Balance, Entry
 from portal.core.schedule import Kind
 from portal.core.states import PaymentState, PlanState, transition
 from portal.models import Installment, Payment, Plan
 
 from . import events, idempotency, ledger, open_amendments
+from .charges import CHARGES, charge_of
 from .notifications import queue_email
 from .plans import lock
 from .settling import SETTLE_AFTER, settle_each
@@ -26,7 +27,8 @@ from .transaction import unit_of_work
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The status of a payment: ``paid``, ``declined`` or ``processing``; ``amount`` in minor units.
+    """The status of a payment: ``paid``, ``declined``, ``abandoned``, ``processing`` or ``continue``, on the provider's
+    page at ``url``; ``amount`` in minor units.
 
     ``installment`` is the one it paid, if just one, as it left it: JSON values, amounts in minor units.
     """
@@ -38,6 +40,7 @@ class Answer:
     currency: str
     outcome: str | None = None
     installment: dict[str, Any] | None = field(default=None, hash=False)
+    url: str | None = None
 
     def stored(self) -> dict[str, object]:
         return asdict(self) | {"payment_id": str(self.payment_id), "plan_id": str(self.plan_id)}
@@ -57,18 +60,19 @@ def settle(
     now: datetime,
     *,
     later: bool = False,
+    code: str | None = None,
+    page: str | None = None,
 ) -> Answer:
     """Record the provider's answer in one unit of work: postings, installments, plan, event, message, the key's answer.
 
     A payment that was settled before stays as it is, and its answer is given again. ``later``: the customer has left.
+    ``code`` is the provider's own of a failure, and ``page`` its name of the payment if that is known only now.
     """
     with unit_of_work(session):
         plan, today = lock(session, merchant_id, plan_id, now)
         params = {"merchant": merchant_id, "payment": payment_id, "plan": plan_id}
-        settled = session.execute(
-            _SUCCEED if outcome is Outcome.SUCCEEDED else _DECLINE,
-            params | {"answered": outcome, "at": now, "today": today},
-        ).one_or_none()
+        answered = {"answered": outcome, "at": now, "today": today, "code": code, "page": page}
+        settled = session.execute(_STATEMENTS.get(outcome, _DECLINE), params | answered).one_or_none()
         if settled is None:
             return _given(session, session.get_one(Payment, (merchant_id, payment_id)))
         amount, number, owed, allocated = settled
@@ -77,7 +81,8 @@ def settle(
             amounts = ledger.amounts(allocated)
             answer = _complete(session, plan, answer, number, amounts, now, today, last=owed == amount)
         else:
-            answer = Answer("declined", payment_id, plan_id, amount, plan.currency, outcome)
+            status = "abandoned" if outcome is Outcome.ABANDONED else "declined"
+            answer = Answer(status, payment_id, plan_id, amount, plan.currency, outcome)
             _decline(session, plan, answer, now, later=later)
         idempotency.answer(session, merchant_id, answer.stored(), payment_id=payment_id)
         return answer
@@ -91,26 +96,31 @@ def settle_pending(
     A charge that the provider never heard of, because a crash came before the call, is made now.
     """
     waiting = session.execute(
-        select(
-            Payment.merchant_id,
-            Payment.plan_id,
-            Payment.id,
-            Payment.amount,
-            Payment.currency,
-            Payment.test_card,
+        CHARGES.where(Payment.state == PaymentState.PROCESSING, Payment.created_at <= now - after).order_by(
+            Payment.id
         )
-        .where(Payment.state == PaymentState.PROCESSING, Payment.created_at <= now - after)
-        .order_by(Payment.id)
     ).all()
     session.rollback()
 
     def ask_and_settle(row: Row[*tuple[Any, ...]]) -> Answer:
-        charge = Charge(row.id, row.amount, row.currency, row.test_card)
-        outcome = call_provider(gateway.get, charge) or call_provider(gateway.begin, charge).outcome
+        outcome = ask(gateway, charge_of(row), expired=row.expires_at is not None and row.expires_at <= now)
         return settle(session, row.merchant_id, row.plan_id, row.id, outcome, now, later=True)
 
     settled, still_waiting = settle_each(session, waiting, ask_and_settle)
     return {"settled": settled, "waiting": still_waiting}
+
+
+def ask(gateway: Gateway, charge: Charge, *, expired: bool) -> Outcome:
+    """What became of a charge; the page of an ``expired`` one is closed. Raises ``ProviderUnavailable``."""
+    if expired:
+        return call_provider(gateway.expire, charge)
+    outcome = call_provider(gateway.get, charge)
+    if outcome is None:
+        begun = call_provider(gateway.begin, charge)
+        if isinstance(begun, GoTo):
+            raise ProviderUnavailable("the customer is not here to pay on a page")
+        outcome = begun.outcome
+    return outcome
 
 
 # Built once: building a statement takes longer than running it.
@@ -139,12 +149,22 @@ _SETTLE = (
         Payment.id == bindparam("payment"),
         Payment.state == PaymentState.PROCESSING,
     )
-    .values(outcome=bindparam("answered"), settled_at=bindparam("at"), settled_on=bindparam("today"))
+    .values(
+        outcome=bindparam("answered"),
+        failure_code=bindparam("code"),
+        provider_reference=func.coalesce(Payment.provider_reference, bindparam("page", type_=String)),
+        settled_at=bindparam("at"),
+        settled_on=bindparam("today"),
+    )
     .returning(Payment.amount, Payment.number, _OWED, ledger.allocated())
     .execution_options(synchronize_session=False)
 )
 _SUCCEED = _SETTLE.values(state=PaymentState.SUCCEEDED, number=RECEIPT_NUMBER)
 _DECLINE = _SETTLE.values(state=PaymentState.DECLINED)
+_STATEMENTS = {
+    Outcome.SUCCEEDED: _SUCCEED,
+    Outcome.ABANDONED: _SETTLE.values(state=PaymentState.ABANDONED),
+}
 
 
 def _given(session: Session, payment: Payment) -> Answer:
@@ -274,7 +294,7 @@ def _facts_of(row: Row[Any], plan: Plan, now: datetime) -> dict[str, Any]:
 
 
 def _decline(session: Session, plan: Plan, answer: Answer, now: datetime, *, later: bool) -> None:
-    """Record the refusal; an email is sent only if the customer has left the page."""
+    """Record that nothing was taken; of a refusal an email is sent, if the customer has left the page."""
     facts: dict[str, Any] = {
         "payment": str(answer.payment_id),
         "amount": answer.amount,
@@ -283,12 +303,12 @@ def _decline(session: Session, plan: Plan, answer: Answer, now: datetime, *, lat
     }
     events.record(
         session,
-        "payment_declined",
+        f"payment_{answer.status}",
         merchant_id=plan.merchant_id,
         at=now,
         actor_id=plan.customer_id,
         plan_id=plan.id,
         **facts,
     )
-    if later:
+    if later and answer.status == "declined":
         queue_email(session, plan, "payment_declined", plan.customer_id, now, answer.payment_id, **facts)

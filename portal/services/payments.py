@@ -6,20 +6,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Row, and_, bindparam, select, update
 from sqlalchemy.orm import Session
 
-from portal.adapters.payments import Charge, Gateway, ProviderUnavailable, call_provider
+from portal.adapters.payments import Account, Charge, Gateway, GoTo, ProviderUnavailable, call_provider
 from portal.core.calendar import business_date
 from portal.core.errors import N_, Busy, Conflict, NotFound
-from portal.core.payments import Method, check_part, spread
+from portal.core.payments import PAGE_OPEN_FOR, Method, check_part, spread
 from portal.core.roles import Actor, Origin
 from portal.core.states import REFUSALS, InstallmentStatus, PaymentState, PlanState, installment_status
-from portal.models import IdempotencyKey, Installment, Payment, Plan, User, new_id
+from portal.models import IdempotencyKey, Installment, Merchant, Payment, Plan, ProviderKey, User, new_id
 
 from . import idempotency, ledger, offers
+from .charges import CHARGES, account_of, charge_of, page_text
 from .payment_settlement import Answer, settle
 from .plans import installments_of, lock, refuse_shop
 from .transaction import insert_rows, unit_of_work
@@ -68,10 +70,26 @@ def pay(
         begun = _intend(session, customer, request, key, now, origin)
     if isinstance(begun, Answer):
         return begun
-    merchant_id, plan_id, charge = begun
+    return begin(session, gateway, *begun, now)
+
+
+def begin(
+    session: Session, gateway: Gateway, merchant_id: UUID, plan_id: UUID, charge: Charge, now: datetime
+) -> Answer:
+    """Have the provider take the money, or open its page; ``continue`` with its ``url`` then. Safe to repeat."""
     try:
-        begun_there = call_provider(gateway.begin, charge)
-        return settle(session, merchant_id, plan_id, charge.reference, begun_there.outcome, now)
+        there = call_provider(gateway.begin, charge)
+        if not isinstance(there, GoTo):
+            return settle(
+                session, merchant_id, plan_id, charge.reference, there.outcome, now, code=there.code
+            )
+        if charge.page is None:
+            with unit_of_work(session):
+                session.execute(
+                    _OPENED, {"merchant": merchant_id, "payment": charge.reference, "page": there.page}
+                )
+        about = (charge.reference, plan_id, charge.amount, charge.currency)
+        return Answer("continue", *about, url=there.url)
     except (ProviderUnavailable, Busy):
         # The settling job finishes the payment.
         return Answer("processing", charge.reference, plan_id, charge.amount, charge.currency)
@@ -82,8 +100,8 @@ def preview(session: Session, customer: Actor, request: PaymentRequest, now: dat
 
     Raises ``NotFound``, ``Conflict``, ``InvalidInput`` at ``amount`` as paying would.
     """
-    merchant_id, plan_id, _ = _find(session, customer, request)
-    plan = session.get_one(Plan, (merchant_id, plan_id))
+    found = _find(session, customer, request)
+    plan = session.get_one(Plan, (found.merchant_id, found.id))
     if plan.state != PlanState.ACTIVE:
         raise Conflict(REFUSALS[PlanState(plan.state)], code=f"plan_{plan.state}")
     today = business_date(now, plan.timezone)
@@ -98,7 +116,8 @@ def _intend(
     now: datetime,
     origin: Origin | None,
 ) -> Answer | tuple[UUID, UUID, Charge]:
-    merchant_id, plan_id, test_card = _find(session, customer, request)
+    found = _find(session, customer, request)
+    merchant_id, plan_id = found.merchant_id, found.id
     request = replace(request, plan_id=plan_id)
     plan, today = lock(session, merchant_id, plan_id, now)
     payment_id = new_id()
@@ -108,38 +127,65 @@ def _intend(
         )
         if seen:
             return _replay(session, seen, plan)
+    account = _account(found)
     if plan.state == PlanState.OFFERED and origin:
         offers.activate(session, plan, customer, origin, "first payment", now, today)
     if plan.state != PlanState.ACTIVE:
         raise Conflict(REFUSALS[PlanState(plan.state)], code=f"plan_{plan.state}")
     allocated = _allocations(installments_of(session, plan), request, plan.currency, today)
-    amount = sum(allocated.values())
+    return merchant_id, plan_id, _write(session, plan, payment_id, allocated, found, account, now)
+
+
+def _write(
+    session: Session,
+    plan: Plan,
+    payment_id: UUID,
+    allocated: dict[UUID, int],
+    found: Row[*tuple[Any, ...]],
+    account: Account | None,
+    now: datetime,
+) -> Charge:
+    """The payment with its allocations, and what the provider is asked; the simulator by the customer's test card."""
+    card, amount = None if account else found.test_card, sum(allocated.values())
     payment = {
-        "merchant_id": merchant_id,
+        "merchant_id": plan.merchant_id,
         "id": payment_id,
-        "plan_id": plan_id,
-        "customer_id": customer.id,
+        "plan_id": plan.id,
+        "customer_id": plan.customer_id,
         "amount": amount,
         "currency": plan.currency,
         "method": Method.PROVIDER,
-        "test_card": test_card,
+        "provider": found.provider,
+        "test_card": card,
+        "expires_at": now + PAGE_OPEN_FOR if account else None,
         "state": PaymentState.PROCESSING,
         "created_at": now,
     }
     insert_rows(session, Payment, [payment])
     ledger.allocate(session, plan, payment_id, allocated)
-    return merchant_id, plan_id, Charge(payment_id, amount, plan.currency, test_card)
+    text = page_text(plan.description, plan.reference)
+    return Charge(payment_id, amount, plan.currency, card, account, None, now, text, found.email)
 
 
-def _find(session: Session, customer: Actor, request: PaymentRequest) -> tuple[UUID, UUID, str]:
-    """Whose plan it is, which, and the card that pays. Raises ``NotFound`` unless the plan is the customer's."""
+def _account(found: Row[*tuple[Any, ...]]) -> Account | None:
+    """The shop's, None with the simulator. Raises ``Conflict`` for a shop that has removed its key."""
+    account = account_of(found.provider, found.sealed_key)
+    if account and account.sealed_key is None:
+        raise Conflict(
+            N_("This shop takes no card payments at the moment. Ask the shop how to pay."), code="no_provider"
+        )
+    return account
+
+
+def _find(session: Session, customer: Actor, request: PaymentRequest) -> Row[*tuple[Any, ...]]:
+    """Whose plan it is, which, and what pays. Raises ``NotFound`` unless the plan is the customer's."""
     query, wanted = (
         (_OF_PLAN, request.plan_id) if request.plan_id else (_OF_INSTALLMENT, request.installment_id)
     )
     found = session.execute(query, {"customer": customer.id, "wanted": wanted}).one_or_none()
     if found is None:
         raise not_found(session, customer, request)
-    return found.merchant_id, found.id, found.test_card
+    return found
 
 
 def not_found(session: Session, person: Actor, request: PaymentRequest) -> NotFound:
@@ -153,12 +199,30 @@ def not_found(session: Session, person: Actor, request: PaymentRequest) -> NotFo
 
 # Built once: building a statement takes longer than running it.
 _OWN = (
-    select(Plan.merchant_id, Plan.id, User.test_card)
+    select(Plan.merchant_id, Plan.id, User.test_card, User.email, Merchant.provider, ProviderKey.sealed_key)
     .join(User, User.id == Plan.customer_id)
+    .join(Merchant, Merchant.id == Plan.merchant_id)
+    .outerjoin(
+        ProviderKey,
+        and_(ProviderKey.merchant_id == Plan.merchant_id, ProviderKey.provider == Merchant.provider),
+    )
     .where(Plan.customer_id == bindparam("customer"))
 )
 _OF_PLAN = _OWN.where(Plan.id == bindparam("wanted"))
-_OF_INSTALLMENT = _OWN.join(Installment).where(Installment.id == bindparam("wanted"))
+_OF_INSTALLMENT = _OWN.join(
+    Installment, and_(Installment.merchant_id == Plan.merchant_id, Installment.plan_id == Plan.id)
+).where(Installment.id == bindparam("wanted"))
+_OPENED = (
+    update(Payment)
+    .where(
+        Payment.merchant_id == bindparam("merchant"),
+        Payment.id == bindparam("payment"),
+        Payment.state == PaymentState.PROCESSING,
+        Payment.provider_reference.is_(None),
+    )
+    .values(provider_reference=bindparam("page"))
+    .execution_options(synchronize_session=False)
+)
 
 
 def _allocations(
@@ -211,9 +275,12 @@ def _status(i: Installment, today: date) -> InstallmentStatus:
     return installment_status(PlanState.ACTIVE, *sums, i.due_on, i.late_on, today, i.moved)
 
 
-def _replay(session: Session, seen: IdempotencyKey, plan: Plan) -> Answer:
-    """The answer that this key got; ``processing`` while there is none."""
+def _replay(session: Session, seen: IdempotencyKey, plan: Plan) -> Answer | tuple[UUID, UUID, Charge]:
+    """The answer that this key got; while there is none ``processing``, or the charge whose page is open."""
     if seen.answer is not None:
         return Answer.restored(seen.answer)
-    payment = session.get_one(Payment, (plan.merchant_id, seen.payment_id))
-    return Answer("processing", payment.id, plan.id, payment.amount, plan.currency)
+    ours = CHARGES.where(Payment.merchant_id == plan.merchant_id, Payment.id == seen.payment_id)
+    row = session.execute(ours).one()
+    if row.expires_at is not None:
+        return plan.merchant_id, plan.id, charge_of(row)
+    return Answer("processing", row.id, plan.id, row.amount, plan.currency)

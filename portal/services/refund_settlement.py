@@ -18,6 +18,7 @@ from portal.core.states import PaymentState
 from portal.models import Payment, Plan, Refund
 
 from . import events, idempotency, ledger
+from .charges import CHARGES, charge_of
 from .notifications import queue_email
 from .plans import lock
 from .settling import SETTLE_AFTER, settle_each
@@ -74,20 +75,16 @@ def refund_requests(session: Session, merchant_id: UUID, refund_id: UUID) -> dic
 
     What goes back by hand is not the provider's.
     """
-    row = session.get_one(Refund, (merchant_id, refund_id))
+    session.get_one(Refund, (merchant_id, refund_id))
     amounts: dict[UUID, int] = {}
     for part in ledger.returns_of(session, merchant_id, refund_id):
         if not part.by_hand:
             amounts[part.payment_id] = amounts.get(part.payment_id, 0) + part.amount
-    rows = session.execute(
-        select(Payment.id, Payment.test_card).where(
-            Payment.merchant_id == merchant_id, Payment.id.in_(amounts)
-        )
-    )
-    cards = {paid.id: paid.test_card for paid in rows}
+    paid = session.execute(CHARGES.where(Payment.merchant_id == merchant_id, Payment.id.in_(amounts)))
+    charges = {row.id: charge_of(row) for row in paid}
     # In the order of the split, newest payment first, whatever the order of the rows.
     asked = {
-        payment: RefundRequest(uuid5(refund_id, str(payment)), payment, amount, row.currency, cards[payment])
+        payment: RefundRequest(uuid5(refund_id, str(payment)), charges[payment], amount)
         for payment, amount in amounts.items()
     }
     session.rollback()

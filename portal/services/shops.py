@@ -70,6 +70,10 @@ def limit_offers(session: Session, admin: Actor, shop_id: UUID, per_day: int | N
     shop.offers_per_day = per_day
 
 
+def get(session: Session, shop_id: UUID) -> Merchant:
+    return session.scalars(select(Merchant).where(Merchant.id == shop_id)).one()
+
+
 def lock(session: Session, shop_id: UUID) -> Merchant:
     """The shop as it is now; its offers and the changes of its team wait for each other here. Raises ``NotFound``."""
     shop = session.scalars(

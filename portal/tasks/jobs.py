@@ -22,6 +22,7 @@ from portal.services import (
     job_runs,
     outbox,
     payment_settlement,
+    provider_events,
     refund_settlement,
     rollups,
 )
@@ -34,8 +35,8 @@ log = logging.getLogger(__name__)
 delivering = threading.Lock()
 
 
-def register(huey: Huey, app: Flask) -> Callable[[], Any]:
-    """Put the portal's jobs on this queue; returns the call that wakes delivery."""
+def register(huey: Huey, app: Flask) -> tuple[Callable[[], Any], Callable[[], Any]]:
+    """Put the portal's jobs on this queue; returns the calls that wake delivery and settling."""
 
     # What failed at the hour is tried again before the next one.
     @huey.periodic_task(crontab(minute="0"), retries=3, retry_delay=300)
@@ -62,7 +63,11 @@ def register(huey: Huey, app: Flask) -> Callable[[], Any]:
     def deliver_now() -> None:
         _run(app, "deliver_messages", deliver)
 
-    return deliver_now
+    @huey.task()
+    def settle_now() -> None:
+        _run(app, "settle_payments", settle)
+
+    return deliver_now, settle_now
 
 
 def deliver() -> dict[str, int]:
@@ -76,10 +81,11 @@ def deliver() -> dict[str, int]:
 
 
 def settle() -> dict[str, int]:
-    """Ask the provider about payments and refunds that have no answer yet."""
+    """Settle what providers reported, and ask them about payments and refunds that have no answer yet."""
     gateway = adapters().gateway
+    reported = provider_events.settle_events(db.session, gateway, now())
     payments = payment_settlement.settle_pending(db.session, gateway, now())
-    return payments | refund_settlement.settle_pending(db.session, gateway, now())
+    return reported | payments | refund_settlement.settle_pending(db.session, gateway, now())
 
 
 def _run_by_date(app: Flask, job: str, work: Callable[[date], dict[str, int]]) -> None:

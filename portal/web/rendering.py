@@ -18,6 +18,7 @@ from portal.presentation.methods import method_name
 from portal.presentation.roles import role_name
 
 from . import guards, languages, navigation, sticks
+from .providers import provider_shown
 
 
 def init_app(app: Flask) -> None:
@@ -90,4 +91,5 @@ def _language_context() -> dict[str, Any]:
         "dir": locale.text_direction,
         "other_languages": languages.others(),
         "this_page": languages.this_page(),
+        "provider_shown": provider_shown,
     }

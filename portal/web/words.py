@@ -38,6 +38,8 @@ STATES = {
     "paid": ("good", N_("Paid")),
     "processing": ("warn", N_("Processing")),
     "succeeded": ("good", N_("Succeeded")),
+    "abandoned": ("plain", N_("Stopped")),
+    "returned": ("plain", N_("Returned")),
     "reversed": ("bad", N_("Reversed")),
     "failed": ("bad", N_("Failed")),
     "queued": ("info", N_("Queued")),

@@ -52,7 +52,13 @@ def recorded(**more: Any) -> Changes:
     """A payment that the shop recorded, with something about it changed."""
 
     def changes(row: Row, shop: Shop) -> dict[str, Any]:
-        by_shop = {"method": "cash", "test_card": None, "received_on": TODAY, "recorded_by": shop.customer}
+        by_shop = {
+            "method": "cash",
+            "provider": None,
+            "test_card": None,
+            "received_on": TODAY,
+            "recorded_by": shop.customer,
+        }
         return by_shop | more
 
     return changes
@@ -66,6 +72,7 @@ HOSTILE: dict[str, list[Changes]] = {
     "uq_users_username_key": [{"email": "another@example.com"}],
     "ck_merchants_offers_per_day": [{"offers_per_day": -1}],
     "ck_merchants_csv_separator": [{"csv_separator": "|"}],
+    "ck_merchants_provider": [{"provider": "another"}],
     "uq_customers_merchant_id_user_id": TWICE,
     "fk_customers_merchant_id": ASTRAY,
     "fk_customers_user_id": ASTRAY,
@@ -174,7 +181,9 @@ HOSTILE: dict[str, list[Changes]] = {
     "ck_payments_settled_on": [{"settled_on": None}],
     "ck_payments_recovery": [{"recovery": True}],
     "ck_payments_method": [recorded(method="barter")],
-    "ck_payments_card": [{"test_card": None}, recorded(test_card="succeeds")],
+    "ck_payments_provider": [{"provider": "another", "test_card": None}],
+    "ck_payments_provided": [{"provider": None, "test_card": None}, recorded(provider="stripe")],
+    "ck_payments_card": [{"test_card": None}, {"provider": "stripe"}, recorded(test_card="succeeds")],
     "ck_payments_received_on": [{"received_on": TODAY}, recorded(received_on=None)],
     "ck_payments_recorded_by": [
         lambda row, shop: {"recorded_by": shop.customer},
@@ -185,6 +194,20 @@ HOSTILE: dict[str, list[Changes]] = {
     "uq_payments_merchant_id_plan_id_number": TWICE,
     "fk_payments_merchant_id_plan_id": ASTRAY,
     "fk_payments_customer_id": ASTRAY,
+    "ck_provider_keys_provider": [{"provider": "simulator"}],
+    "ck_provider_keys_removed": [{"sealed_key": None}, {"removed_at": NOW}],
+    "ck_provider_keys_refused": [{"refused": -1}],
+    "fk_provider_keys_merchant_id": ASTRAY,
+    "fk_provider_keys_added_by": ASTRAY,
+    "ck_provider_events_provider": [{"provider": "simulator"}],
+    "ck_provider_events_result": [{"result": "maybe", "handled_at": NOW}],
+    "ck_provider_events_handled_at": [{"handled_at": NOW}, {"result": "done"}],
+    "fk_provider_events_merchant_id": ASTRAY,
+    "ck_disputes_amount": [{"amount": 0}, {"amount": -1}],
+    "ck_disputes_state": [{"state": "maybe", "closed_at": NOW}],
+    "ck_disputes_closed_at": [{"closed_at": NOW}, {"state": "lost"}],
+    "uq_disputes_merchant_id_reference": TWICE,
+    "fk_disputes_merchant_id_payment_id": ASTRAY,
     "ck_reversals_amount": [{"amount": 0}, {"amount": -1}],
     "ck_reversals_reason": [{"reason": ""}],
     "fk_reversals_merchant_id_payment_id": ASTRAY,

@@ -48,6 +48,7 @@ MAY_CHANGE = {
         "csv_separator",
         "second_factor_required_at",
         "account_numbers",
+        "provider",
         "created_at",
     },
 }

@@ -13,6 +13,8 @@ from portal.extensions import now
 from portal.queries.read_models import PlanView
 from tests import factories
 
+from .providing import connected, doors, provider, standin  # noqa: F401
+
 
 @pytest.fixture
 def shop(session: Session) -> Iterator[Actor]:

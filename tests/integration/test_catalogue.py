@@ -113,9 +113,11 @@ def test_ids_are_made_by_the_program(session, columns):
         ("merchants", "account_numbers"),
         ("merchants", "earlier_timezones"),
         ("merchants", "offers_per_day"),
+        ("merchants", "provider"),
         ("payments", "method"),
         ("payments", "note"),
         ("payments", "recovery"),
+        ("provider_keys", "refused"),
         ("refunds", "reason"),
     }
 

@@ -51,7 +51,7 @@ class Ledger:
         book[asked.reference], self.declining = (outcome, asked.amount), False
         if self.mood.process_dies == "after":
             raise Crash
-        if self.mood.slow or asked.card == "times_out":
+        if self.mood.slow or (card_of(asked) == "times_out"):
             raise ProviderUnavailable
         return outcome
 
@@ -63,6 +63,10 @@ class Ledger:
     def kept(self) -> int:
         """What it took less what it gave back, in minor units."""
         return moved(self.charges) - moved(self.returns)
+
+
+def card_of(asked: Charge | RefundRequest) -> str | None:
+    return asked.card if isinstance(asked, Charge) else asked.charge.card
 
 
 def moved(book: dict[UUID, tuple[Outcome, int]]) -> int:

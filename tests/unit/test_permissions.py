@@ -24,7 +24,7 @@ def member(role: MemberRole) -> Actor:
     [
         (
             "owner",
-            "offer record refund cancel write_off amend export settings team",
+            "offer record refund cancel write_off amend export settings keys team",
         ),
         ("manager", "offer record refund cancel write_off amend export settings"),
         ("seller", "offer record amend"),

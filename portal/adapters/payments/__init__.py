@@ -5,59 +5,114 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol, TypeVar
 from uuid import UUID
+
+from portal.core.payments import Provider
 
 log = logging.getLogger(__name__)
 
 
 class Outcome(StrEnum):
+    """How a payment or refund ended.
+
+    ``refused``: the provider takes no orders of this shop. ``abandoned``: the page was stopped or expired.
+    """
+
     SUCCEEDED = "succeeded"
     DECLINED = "declined"
     INSUFFICIENT_FUNDS = "insufficient_funds"
+    REFUSED = "refused"
+    ABANDONED = "abandoned"
 
 
 class ProviderUnavailable(Exception):
-    """The provider did not answer in time: the money may or may not have moved."""
+    """The provider did not answer in time, or not for good: the money may or may not have moved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A shop's account with a provider; only the adapter can read the sealed key, which is None once removed."""
+
+    provider: Provider
+    sealed_key: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What is asked of the provider: ``amount`` minor units, under a ``reference`` that makes asking twice harmless."""
+    """What is asked of the provider: ``amount`` minor units, under a ``reference`` that makes asking twice harmless.
+
+    ``card`` is for the simulator, which has no account. ``page`` is the provider's name of the page that was opened at
+    ``begun_at``, once it is known; the page shows the ``text`` and the ``email``.
+    """
 
     reference: UUID
     amount: int
     currency: str
-    card: str
+    card: str | None = None
+    account: Account | None = None
+    page: str | None = None
+    begun_at: datetime | None = None
+    text: str = ""
+    email: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class RefundRequest:
-    """Money to return on an earlier charge: ``amount`` minor units, under a reference of its own."""
+    """Money to return on an earlier ``charge``: ``amount`` minor units, under a reference of its own."""
 
     reference: UUID
-    charge: UUID
+    charge: Charge
     amount: int
-    currency: str
-    card: str
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeRequest:
+    """A dispute by the provider's name of it."""
+
+    reference: str
+    account: Account
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The provider decided at once."""
+    """The provider decided at once; ``code`` is its own word for a failure."""
 
     outcome: Outcome
+    code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GoTo:
+    """The customer pays on the provider's page at ``url``; ``page`` is its name there."""
+
+    url: str
+    page: str
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeFound:
+    """How a dispute stands: ``open``, ``won`` or ``lost``; in minor units, of a payment of the portal if it is one."""
+
+    payment_id: UUID | None
+    amount: int
+    currency: str
+    state: str
 
 
 class Gateway(Protocol):
-    """Each call raises ``ProviderUnavailable`` when the outcome is not known yet."""
+    """Each call raises ``ProviderUnavailable`` while the outcome is not known."""
 
-    def begin(self, charge: Charge) -> Settled:
-        """Take the money once per reference."""
+    def begin(self, charge: Charge) -> Settled | GoTo:
+        """Take the money, or open the page on which the customer pays it: once per reference."""
 
     def get(self, charge: Charge) -> Outcome | None:
-        """The outcome of an earlier charge, None if the provider has none."""
+        """The outcome of an earlier charge, None if the provider has none. Opens no page."""
+
+    def expire(self, charge: Charge) -> Outcome:
+        """Close the page of a charge for good; the outcome is what came first."""
 
     def refund(self, request: RefundRequest) -> Outcome:
         """Return the money once per reference."""
@@ -65,8 +120,11 @@ class Gateway(Protocol):
     def get_refund(self, request: RefundRequest) -> Outcome | None:
         """The outcome of an earlier refund, None if the provider has none."""
 
+    def get_dispute(self, request: DisputeRequest) -> DisputeFound | None:
+        """How a dispute stands; None for one that takes no money."""
 
-RequestT = TypeVar("RequestT", Charge, RefundRequest)
+
+RequestT = TypeVar("RequestT", Charge, RefundRequest, DisputeRequest)
 ResponseT = TypeVar("ResponseT")
 
 
@@ -79,3 +137,31 @@ def call_provider(call: Callable[[RequestT], ResponseT], about: RequestT) -> Res
     except Exception as error:
         log.error("the payment provider failed", exc_info=error, extra={"reference": str(about.reference)})
         raise ProviderUnavailable() from error
+
+
+class ByAccount:
+    """Asks the simulator about what has no account, and the other provider about the rest."""
+
+    def __init__(self, simulator: Gateway, other: Callable[[], Gateway]) -> None:
+        self.simulator, self.other = simulator, other
+
+    def begin(self, charge: Charge) -> Settled | GoTo:
+        return self._of(charge.account).begin(charge)
+
+    def get(self, charge: Charge) -> Outcome | None:
+        return self._of(charge.account).get(charge)
+
+    def expire(self, charge: Charge) -> Outcome:
+        return self._of(charge.account).expire(charge)
+
+    def refund(self, request: RefundRequest) -> Outcome:
+        return self._of(request.charge.account).refund(request)
+
+    def get_refund(self, request: RefundRequest) -> Outcome | None:
+        return self._of(request.charge.account).get_refund(request)
+
+    def get_dispute(self, request: DisputeRequest) -> DisputeFound | None:
+        return self._of(request.account).get_dispute(request)
+
+    def _of(self, account: Account | None) -> Gateway:
+        return self.other() if account else self.simulator

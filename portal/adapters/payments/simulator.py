@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from . import Charge, Outcome, ProviderUnavailable, RefundRequest, Settled
+from . import Charge, DisputeFound, DisputeRequest, Outcome, ProviderUnavailable, RefundRequest, Settled
 
 
 class TestCard(StrEnum):
@@ -30,15 +30,28 @@ class Simulator:
     def begin(self, charge: Charge) -> Settled:
         if charge.card == TestCard.TIMES_OUT:
             raise ProviderUnavailable()
-        return Settled(OUTCOMES[TestCard(charge.card)])
+        return Settled(_outcome(charge))
 
     def get(self, charge: Charge) -> Outcome | None:
-        return OUTCOMES[TestCard(charge.card)]
+        return _outcome(charge)
+
+    def expire(self, charge: Charge) -> Outcome:
+        """It has no pages; the card has decided."""
+        return _outcome(charge)
 
     def refund(self, request: RefundRequest) -> Outcome:
-        if request.card == TestCard.TIMES_OUT:
+        if request.charge.card == TestCard.TIMES_OUT:
             raise ProviderUnavailable()
-        return OUTCOMES[TestCard(request.card)]
+        return _outcome(request.charge)
 
     def get_refund(self, request: RefundRequest) -> Outcome | None:
-        return OUTCOMES[TestCard(request.card)]
+        return _outcome(request.charge)
+
+    def get_dispute(self, request: DisputeRequest) -> DisputeFound | None:
+        """Nobody disputes what is simulated."""
+        return None
+
+
+def _outcome(charge: Charge) -> Outcome:
+    """Raises ``ValueError`` for a charge without a test card: it is not the simulator's."""
+    return OUTCOMES[TestCard(charge.card)]

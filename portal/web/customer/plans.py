@@ -35,6 +35,7 @@ from portal.web.cards import Card
 from portal.web.fields import AmountField, KeyField, WholeNumberField
 from portal.web.forms import KeyedForm, MoneyForm, PageForm
 from portal.web.guards import actor, origin, requires
+from portal.web.providers import go_to, with_open_payments
 from portal.web.rendering import announce, done, respond
 from portal.web.shared.agreements import agreed_terms
 from portal.web.words import words
@@ -71,6 +72,7 @@ def _home(
     """A page of plans; for HTMX the card of ``notice_plan_id``, which shows ``plan_notice``, and the totals."""
     found = customer.get_home(db.session, actor(), now(), page, notice_plan_id)
     fresh = plan_notice.fresh if plan_notice else ()
+    shown = (*found.offers, *found.active, *found.finished, found.upcoming, found.plan)
 
     def draw(plan: PlanView) -> Card:
         return cards.card(plan, words(), fresh if plan.id == notice_plan_id else ())
@@ -88,6 +90,7 @@ def _home(
         panel_here=panel is not None and panel.id in {plan.id for plan in found.active},
         in_panel=panel is not None and panel.id == notice_plan_id,
         card=draw(found.plan) if found.plan else None,
+        opened=with_open_payments(shown),
         cards=[draw(plan) for plan in found.active] if not request.htmx else [],
         finished_cards=[draw(plan) for plan in found.finished] if not request.htmx else [],
         plan_notice=plan_notice,
@@ -119,6 +122,7 @@ def _plan_page(
         status=status,
         plan=plan,
         card=cards.card(plan, words()) if plan.state is not PlanState.OFFERED else None,
+        opened=with_open_payments([plan]),
         terms=agreed_terms(plan.terms),
         amendments=found,
         waiting=next((one for one in found if one.state is AmendmentState.PROPOSED), None),
@@ -278,6 +282,7 @@ def _amount_page(form: AmountForm, status: int = 200, amounts: dict[UUID, int] |
         "customer/_amount_preview.html",
         status=status,
         plan=form.plan,
+        opened=with_open_payments([form.plan]),
         form=form,
         rows=[(i, paid[i.id]) for i in form.plan.installments if i.id in paid],
         on_plan_page=_on_plan_page(),
@@ -310,6 +315,8 @@ def _answered(answer: Answer) -> Response:
     """The page of the form, with what became of the payment."""
     if answer.status == "paid":
         return _paid(answer)
+    if answer.url:
+        return go_to(answer.url)
     if answer.status == "processing":
         return _back(answer.plan_id, 202, Notice(payment_processing(), "info"))
     return _back(answer.plan_id, 402, _failed(answer))
@@ -336,7 +343,8 @@ def _receipt(paid: Answer | PaymentView) -> Notice:
 
 
 def _failed(payment: Answer | PaymentView) -> Notice:
-    return Notice(payment_failed(payment.outcome, payment.amount, payment.currency), card_link=True)
+    by_card = payment.outcome in ("declined", "insufficient_funds")
+    return Notice(payment_failed(payment.outcome, payment.amount, payment.currency), card_link=by_card)
 
 
 def _on_plan_page() -> bool:
@@ -355,6 +363,7 @@ def _back(plan_id: UUID, status: int = 200, plan_notice: Notice | None = None) -
     card = render_template(
         "customer/_plan_card.html",
         card=cards.card(plan, words(), plan_notice.fresh if plan_notice else ()),
+        opened=with_open_payments([plan]),
         plan_notice=plan_notice,
         notice_plan_id=plan.id,
         on_plan_page=True,

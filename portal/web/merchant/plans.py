@@ -23,6 +23,7 @@ from portal.presentation.i18n import error_text
 from portal.queries import listing, merchant, timeline
 from portal.queries.amendments import amendments_of
 from portal.queries.merchant import Cursor, PlanListQuery
+from portal.queries.open_payments import open_payments
 from portal.queries.read_models import PlanView
 from portal.queries.timeline import EventView
 from portal.services import offer_addresses, offers, plans
@@ -177,6 +178,7 @@ def _plan_page(
     found = amendments_of(db.session, plan, now())
     page = render_template(
         "merchant/plan.html",
+        opened=open_payments(db.session, [plan]),
         plan=plan,
         problem=problem,
         amendments=found,

@@ -1,0 +1,371 @@
+"""Stripe by hosted checkout, over its own SDK: pages, refunds, disputes, and what it sends under a signature.
+
+The SDK is large, so this module is imported with the first shop that has a key.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import stripe
+from stripe.checkout import Session as Page
+
+from portal.adapters.sealing import OF_PROVIDERS, seal, unseal
+from portal.core.payments import Provider
+
+from . import (
+    Account,
+    Charge,
+    DisputeFound,
+    DisputeRequest,
+    GoTo,
+    Outcome,
+    ProviderUnavailable,
+    RefundRequest,
+    Settled,
+)
+
+log = logging.getLogger(__name__)
+
+TIMEOUT_SECONDS = 15
+# The portal closes a page after thirty minutes; should it be down, the provider does a little later.
+CLOSES_AFTER = timedelta(minutes=45)
+# When a page that was begun and is not there cannot come any more.
+LOST_AFTER = timedelta(minutes=10)
+SIGNED_WITHIN_SECONDS = 300
+EVENTS = (
+    "checkout.session.completed",
+    "checkout.session.expired",
+    "charge.dispute.created",
+    "charge.dispute.closed",
+)
+KEYS = {
+    "sk_test_": Provider.STRIPE_TEST,
+    "rk_test_": Provider.STRIPE_TEST,
+    "sk_live_": Provider.STRIPE,
+    "rk_live_": Provider.STRIPE,
+}
+
+
+class KeyRefused(Exception):
+    """A key that cannot be used: ``unknown`` in form, ``refused`` by the provider, or of ``another`` account."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class NotSigned(Exception):
+    """What came was not sent by the provider for this shop, or not now, or cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A key that works, with the webhook that was made by it, if the provider can reach this portal; both sealed."""
+
+    provider: Provider
+    sealed_key: str
+    hint: str
+    webhook_id: str | None
+    webhook_secret: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderMessage:
+    """What is kept of an event: ``amount`` in minor units of what it concerns, a page or a dispute by ``reference``.
+
+    What names no amount has 0 and no currency.
+    """
+
+    event_id: str
+    kind: str
+    reference: str
+    payment_id: UUID | None
+    amount: int
+    currency: str
+
+
+class Stripe:
+    """``api`` is another address than Stripe's own, for tests; ``portal_url`` where customers and events come back."""
+
+    def __init__(self, secrets: Sequence[str], portal_url: str, api: str | None = None) -> None:
+        self.secrets, self.portal_url, self.api = secrets, portal_url, api
+
+    # --- Payments
+
+    def begin(self, charge: Charge) -> Settled | GoTo:
+        """Open a page, or find the one that is open; the idempotency key makes it one however often it is asked."""
+        pages = self._client(charge.account).v1.checkout.sessions
+        if charge.page:
+            page = pages.retrieve(charge.page)
+        else:
+            options: stripe.RequestOptions = {"idempotency_key": f"payment-{charge.reference}"}
+            try:
+                page = pages.create(self._order(charge), options)
+            except stripe.InvalidRequestError as error:
+                return Settled(Outcome.REFUSED, _code(error))
+            except (stripe.AuthenticationError, stripe.PermissionError) as error:
+                return Settled(Outcome.REFUSED, _code(error))
+        outcome = _outcome(page, charge)
+        if outcome is None and page.url:
+            return GoTo(page.url, page.id)
+        return Settled(outcome or Outcome.ABANDONED)
+
+    def get(self, charge: Charge) -> Outcome | None:
+        page = self._find_page(charge)
+        if page is None:
+            if datetime.now(UTC) - _begun_at(charge) < LOST_AFTER:
+                raise ProviderUnavailable("the page may still be opened")
+            return Outcome.ABANDONED
+        outcome = _outcome(page, charge)
+        if outcome is None:
+            raise ProviderUnavailable("the page is open")
+        return outcome
+
+    def expire(self, charge: Charge) -> Outcome:
+        page = self._find_page(charge)
+        if page is None:
+            return self.get(charge) or Outcome.ABANDONED
+        if page.status == "open":
+            with suppress(stripe.InvalidRequestError):  # It was paid or expired meanwhile.
+                self._client(charge.account).v1.checkout.sessions.expire(page.id)
+        outcome = self.get(_with_page(charge, page.id))
+        if outcome is None:
+            raise ProviderUnavailable("the page is open")
+        return outcome
+
+    def refund(self, request: RefundRequest) -> Outcome:
+        options: stripe.RequestOptions = {"idempotency_key": f"refund-{request.reference}"}
+        try:
+            made = self._client(request.charge.account).v1.refunds.create(
+                {
+                    "payment_intent": self._intent(request.charge),
+                    "amount": request.amount,
+                    "metadata": {"refund": str(request.reference)},
+                },
+                options,
+            )
+        except stripe.InvalidRequestError as error:
+            log.warning("the provider refused a refund", extra={"code": _code(error)})
+            return Outcome.DECLINED
+        return _refunded(made)
+
+    def get_refund(self, request: RefundRequest) -> Outcome | None:
+        refunds = self._client(request.charge.account).v1.refunds
+        made = refunds.list({"payment_intent": self._intent(request.charge), "limit": 100})
+        for refund in made.auto_paging_iter():
+            if _named(refund.metadata, "refund") == str(request.reference):
+                return _refunded(refund)
+        return None
+
+    def get_dispute(self, request: DisputeRequest) -> DisputeFound | None:
+        """An inquiry, whose states begin with ``warning``, takes no money."""
+        disputes = self._client(request.account).v1.disputes
+        found = disputes.retrieve(request.reference, {"expand": ["payment_intent"]})
+        if found.status.startswith("warning") or isinstance(found.payment_intent, str):
+            return None
+        payment = _named(found.payment_intent.metadata, "payment") if found.payment_intent else None
+        state = found.status if found.status in ("won", "lost") else "open"
+        return DisputeFound(_uuid(payment), found.amount, found.currency.upper(), state)
+
+    # --- Keys and what is signed
+
+    def connect(self, key: str, merchant_id: UUID, known_page: str | None = None) -> Connection:
+        """Try the key by a call, and have it make the webhook. ``known_page`` must be in the same account.
+
+        Raises ``KeyRefused``, ``ProviderUnavailable``.
+        """
+        provider = next((p for prefix, p in KEYS.items() if key.startswith(prefix)), None)
+        if provider is None:
+            raise KeyRefused("unknown")
+        client = self._client_with(key)
+        try:
+            if known_page:
+                client.v1.checkout.sessions.retrieve(known_page)
+            client.v1.checkout.sessions.list({"limit": 1})
+        except stripe.InvalidRequestError:
+            raise KeyRefused("another") from None
+        except (stripe.AuthenticationError, stripe.PermissionError):
+            raise KeyRefused("refused") from None
+        except stripe.StripeError as error:
+            raise ProviderUnavailable() from error
+        webhook_id, secret = self._make_webhook(client, merchant_id)
+        return Connection(
+            provider, self._seal(key), key[-4:], webhook_id, self._seal(secret) if secret else None
+        )
+
+    def disconnect(self, account: Account, webhook_id: str | None) -> None:
+        """Remove the webhook, as far as the provider lets us: what still comes is refused anyway."""
+        if webhook_id:
+            with suppress(stripe.StripeError, ProviderUnavailable):
+                self._client(account).v1.webhook_endpoints.delete(webhook_id)
+
+    def verify(
+        self, body: bytes, signature: str, secrets: dict[Provider, str]
+    ) -> tuple[Provider, ProviderMessage]:
+        """What came, and which of the shop's sealed ``secrets`` signed it. Raises ``NotSigned``."""
+        for provider, sealed in secrets.items():
+            try:
+                text = body.decode()
+                stripe.WebhookSignature.verify_header(
+                    text, signature, self._unseal(sealed), SIGNED_WITHIN_SECONDS
+                )
+            except (stripe.SignatureVerificationError, UnicodeDecodeError, ValueError, IndexError):
+                continue
+            try:
+                return provider, _message(json.loads(text), provider)
+            except (ValueError, KeyError, TypeError, AttributeError):
+                raise NotSigned("malformed") from None
+        raise NotSigned("signature")
+
+    # --- What these share
+
+    def _make_webhook(self, client: stripe.StripeClient, merchant_id: UUID) -> tuple[str | None, str | None]:
+        """None where the provider refuses the address, as that of a machine that it cannot reach: then the job asks."""
+        url = f"{self.portal_url}/webhooks/stripe/{merchant_id}"
+        try:
+            made = client.v1.webhook_endpoints.create({"url": url, "enabled_events": list(EVENTS)})
+        except (stripe.InvalidRequestError, stripe.PermissionError) as error:
+            log.warning("the provider made no webhook", extra={"code": _code(error)})
+            return None, None
+        except stripe.StripeError as error:
+            raise ProviderUnavailable() from error
+        return made.id, made.secret
+
+    def _order(self, charge: Charge) -> stripe.params.checkout.SessionCreateParams:
+        back = f"{self.portal_url}/customer/payments/{charge.reference}/return"
+        about = {"payment": str(charge.reference)}
+        closes_at = _begun_at(charge) + CLOSES_AFTER
+        return {
+            "mode": "payment",
+            "allowed_payment_method_types": ["card"],
+            "adaptive_pricing": {"enabled": False},
+            "client_reference_id": str(charge.reference),
+            "customer_email": charge.email,
+            "line_items": [
+                {
+                    "quantity": 1,
+                    "price_data": {
+                        "currency": charge.currency.lower(),
+                        "unit_amount": charge.amount,
+                        "product_data": {"name": charge.text},
+                    },
+                }
+            ],
+            "metadata": about,
+            "payment_intent_data": {"metadata": about, "description": charge.text},
+            "success_url": back,
+            "cancel_url": back,
+            "expires_at": int(closes_at.timestamp()),
+        }
+
+    def _find_page(self, charge: Charge) -> Page | None:
+        """The page by its name, or, where the answer that named it was lost, by the payment that it is for."""
+        pages = self._client(charge.account).v1.checkout.sessions
+        if charge.page:
+            return pages.retrieve(charge.page)
+        begun = int(_begun_at(charge).timestamp())
+        created: Any = {"gte": begun - 300, "lte": begun + 3600}
+        opened = pages.list({"created": created, "limit": 100})
+        for page in opened.auto_paging_iter():
+            if page.client_reference_id == str(charge.reference):
+                return page
+        return None
+
+    def _intent(self, charge: Charge) -> str:
+        page = self._find_page(charge)
+        if page is None or not page.payment_intent:
+            raise ProviderUnavailable("there is no payment to refund")
+        return page.payment_intent if isinstance(page.payment_intent, str) else page.payment_intent.id
+
+    def _client(self, account: Account | None) -> stripe.StripeClient:
+        if account is None or account.sealed_key is None:
+            raise ProviderUnavailable("the shop has removed its key")
+        return self._client_with(self._unseal(account.sealed_key))
+
+    def _client_with(self, key: str) -> stripe.StripeClient:
+        http = stripe.RequestsClient(timeout=TIMEOUT_SECONDS)
+        return stripe.StripeClient(
+            key,
+            base_addresses={"api": self.api} if self.api else None,
+            max_network_retries=1,
+            http_client=http,
+        )
+
+    def _seal(self, text: str) -> str:
+        return seal(self.secrets[0], text, OF_PROVIDERS)
+
+    def _unseal(self, sealed: str) -> str:
+        for secret in self.secrets:
+            text = unseal(secret, sealed, OF_PROVIDERS)
+            if text is not None:
+                return text
+        raise ProviderUnavailable("the key was sealed with another SECRET_KEY")
+
+
+def _outcome(page: Page, charge: Charge) -> Outcome | None:
+    """None while the page is open. Raises ``ValueError`` for a page that is not of this payment and amount."""
+    about = (page.amount_total, (page.currency or "").upper(), page.client_reference_id)
+    if about != (charge.amount, charge.currency, str(charge.reference)):
+        raise ValueError("the provider's page is for another payment or amount")
+    if page.payment_status == "paid":
+        return Outcome.SUCCEEDED
+    return Outcome.ABANDONED if page.status == "expired" else None
+
+
+def _refunded(made: stripe.Refund) -> Outcome:
+    if made.status == "succeeded":
+        return Outcome.SUCCEEDED
+    if made.status in ("failed", "canceled"):
+        return Outcome.DECLINED
+    raise ProviderUnavailable("the refund is on its way")
+
+
+def _message(event: dict[str, Any], provider: Provider) -> ProviderMessage:
+    """Raises ``ValueError``, ``KeyError`` or ``TypeError`` for what is no event of this account."""
+    if event["livemode"] != (provider is Provider.STRIPE):
+        raise ValueError("an event of the other mode")
+    about = event["data"]["object"]
+    amount = about.get("amount_total", about.get("amount")) or 0
+    if not isinstance(amount, int):
+        raise ValueError("an amount is a number of minor units")
+    return ProviderMessage(
+        str(event["id"])[:255],
+        str(event["type"])[:64],
+        str(about["id"])[:255],
+        _uuid((about.get("metadata") or {}).get("payment")),
+        amount,
+        str(about.get("currency") or "").upper()[:3],
+    )
+
+
+def _named(metadata: Any, name: str) -> str | None:
+    """One of the texts that were sent along when something was made."""
+    return metadata[name] if metadata and name in metadata else None
+
+
+def _uuid(text: str | None) -> UUID | None:
+    with suppress(ValueError):
+        return UUID(text) if text else None
+    return None
+
+
+def _begun_at(charge: Charge) -> datetime:
+    return charge.begun_at or datetime.now(UTC)
+
+
+def _with_page(charge: Charge, page: str) -> Charge:
+    return Charge(
+        charge.reference, charge.amount, charge.currency, None, charge.account, page, charge.begun_at
+    )
+
+
+def _code(error: stripe.StripeError) -> str:
+    return str(error.code or type(error).__name__)[:64]

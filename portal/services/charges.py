@@ -1,0 +1,67 @@
+"""Payments of a provider as it is asked about them: the charge, with the sealed key of the shop's account."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Row, and_, select
+
+from portal.adapters.payments import Account, Charge
+from portal.core.payments import Provider
+from portal.models import Payment, Plan, ProviderKey, User
+
+TEXT_LONGEST = 250
+
+# One row for each payment of a provider, with all that the provider can be asked about it.
+CHARGES = (
+    select(
+        Payment.merchant_id,
+        Payment.plan_id,
+        Payment.id,
+        Payment.customer_id,
+        Payment.state,
+        Payment.amount,
+        Payment.currency,
+        Payment.provider,
+        Payment.test_card,
+        Payment.provider_reference,
+        Payment.created_at,
+        Payment.expires_at,
+        ProviderKey.sealed_key,
+        Plan.description,
+        Plan.reference,
+        User.email,
+    )
+    .join(Plan, and_(Plan.merchant_id == Payment.merchant_id, Plan.id == Payment.plan_id))
+    .join(User, User.id == Payment.customer_id)
+    .outerjoin(
+        ProviderKey,
+        and_(ProviderKey.merchant_id == Payment.merchant_id, ProviderKey.provider == Payment.provider),
+    )
+    .where(Payment.provider.is_not(None))
+)
+
+
+def charge_of(row: Row[*tuple[Any, ...]]) -> Charge:
+    """The charge of a row of ``CHARGES``."""
+    return Charge(
+        row.id,
+        row.amount,
+        row.currency,
+        row.test_card,
+        account_of(row.provider, row.sealed_key),
+        row.provider_reference,
+        row.created_at,
+        page_text(row.description, row.reference),
+        row.email,
+    )
+
+
+def account_of(provider: str, sealed_key: str | None) -> Account | None:
+    """None for the simulator, which has no accounts."""
+    return None if provider == Provider.SIMULATOR else Account(Provider(provider), sealed_key)
+
+
+def page_text(description: str, reference: str) -> str:
+    """What the provider's page says is paid."""
+    return f"{description[:TEXT_LONGEST]} ({reference})"

@@ -1,0 +1,149 @@
+"""What a provider reports under its signature: kept once, then settled by asking the provider; nothing is believed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid5
+
+from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy.orm import Session
+
+from portal.adapters.payments import (
+    Charge,
+    Gateway,
+    Outcome,
+    ProviderUnavailable,
+    RefundRequest,
+    call_provider,
+)
+from portal.core.payments import Provider
+from portal.core.states import PaymentState
+from portal.models import Payment, Plan, ProviderEvent, ProviderKey
+
+from . import events
+from .charges import CHARGES, charge_of
+from .notifications import queue_email
+from .payment_settlement import ask, settle
+from .plans import lock
+from .settling import settle_each
+from .transaction import insert_once, unit_of_work
+
+PAYMENT_EVENTS = ("checkout.session.completed", "checkout.session.expired")
+
+
+def secrets_of(session: Session, merchant_id: UUID) -> dict[Provider, str]:
+    """The sealed secrets by which the shop's providers sign; none for a shop without a key."""
+    rows = session.execute(
+        select(ProviderKey.provider, ProviderKey.webhook_secret).where(
+            ProviderKey.merchant_id == merchant_id, ProviderKey.webhook_secret.is_not(None)
+        )
+    )
+    return {Provider(provider): secret for provider, secret in rows if secret}
+
+
+def receive(session: Session, merchant_id: UUID, provider: Provider, message: Any, now: datetime) -> bool:
+    """Keep a signed event in the caller's unit of work; whether it is new."""
+    row = {
+        "merchant_id": merchant_id,
+        "provider": provider,
+        "event_id": message.event_id,
+        "kind": message.kind,
+        "reference": message.reference,
+        "payment_id": message.payment_id,
+        "amount": message.amount,
+        "currency": message.currency,
+        "received_at": now,
+    }
+    return bool(insert_once(session, ProviderEvent, [row]))
+
+
+def settle_events(session: Session, gateway: Gateway, now: datetime) -> dict[str, int]:
+    """Settle what was reported and is not handled yet, oldest first; what the provider cannot confirm now waits."""
+    waiting = session.execute(
+        select(*ProviderEvent.__table__.c, ProviderEvent.event_id.label("id"))
+        .where(ProviderEvent.handled_at.is_(None))
+        .order_by(ProviderEvent.received_at)
+    ).all()
+    session.rollback()
+
+    def handle(row: Row[*tuple[Any, ...]]) -> None:
+        result = _handle(session, gateway, row, now)
+        with unit_of_work(session):
+            session.execute(_HANDLED, {**_key(row), "result": result, "at": now})
+
+    handled, still_waiting = settle_each(session, waiting, handle)
+    return {"events_handled": handled, "events_waiting": still_waiting}
+
+
+def _handle(session: Session, gateway: Gateway, event: Row[*tuple[Any, ...]], now: datetime) -> str:
+    """What was done about an event: ``done``, ``ignored``, or ``mismatch`` if it is of another amount."""
+    if event.kind not in PAYMENT_EVENTS or event.payment_id is None:
+        return "ignored"
+    ours = CHARGES.where(Payment.merchant_id == event.merchant_id, Payment.id == event.payment_id)
+    row = session.execute(ours.where(Payment.provider == event.provider)).one_or_none()
+    session.rollback()
+    if row is None:
+        return "ignored"
+    if (event.amount, event.currency) != (row.amount, row.currency):
+        return "mismatch"
+    charge = charge_of(row)
+    if row.state == PaymentState.PROCESSING:
+        outcome = ask(gateway, charge, expired=False)
+        page = event.reference
+        settle(session, row.merchant_id, row.plan_id, row.id, outcome, now, later=True, page=page)
+    elif row.state in (PaymentState.ABANDONED, PaymentState.DECLINED):
+        _give_back(session, gateway, row, charge, now)
+    return "done"
+
+
+def _give_back(
+    session: Session, gateway: Gateway, row: Row[*tuple[Any, ...]], charge: Charge, now: datetime
+) -> None:
+    """Return money that came after its payment had ended here: the debt may be paid otherwise, or gone."""
+    if call_provider(gateway.get, charge) is not Outcome.SUCCEEDED:
+        return
+    wanted = RefundRequest(uuid5(row.id, "came late"), charge, row.amount)
+    outcome = call_provider(gateway.get_refund, wanted) or call_provider(gateway.refund, wanted)
+    if outcome is not Outcome.SUCCEEDED:
+        raise ProviderUnavailable("the money that came late could not be returned yet")
+    with unit_of_work(session):
+        plan, _ = lock(session, row.merchant_id, row.plan_id, now)
+        if session.scalars(_RETURNED, {"merchant": row.merchant_id, "payment": row.id}).first():
+            _tell(session, plan, row, now)
+
+
+def _tell(session: Session, plan: Plan, row: Row[*tuple[Any, ...]], now: datetime) -> None:
+    facts = {"payment": str(row.id), "amount": row.amount, "currency": row.currency}
+    contact = plan.shop_contact
+    about = {"merchant_id": row.merchant_id, "plan_id": row.plan_id, "at": now}
+    events.record(session, "payment_returned", **about, **facts)
+    queue_email(session, plan, "payment_returned", plan.customer_id, now, row.id, **facts)
+    queue_email(session, plan, "payment_returned_shop", contact, now, row.id, **facts)
+
+
+def _key(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
+    return {"merchant": row.merchant_id, "by": row.provider, "event": row.event_id}
+
+
+_HANDLED = (
+    update(ProviderEvent)
+    .where(
+        ProviderEvent.merchant_id == bindparam("merchant"),
+        ProviderEvent.provider == bindparam("by"),
+        ProviderEvent.event_id == bindparam("event"),
+    )
+    .values(handled_at=bindparam("at"), result=bindparam("result"))
+    .execution_options(synchronize_session=False)
+)
+_RETURNED = (
+    update(Payment)
+    .where(
+        Payment.merchant_id == bindparam("merchant"),
+        Payment.id == bindparam("payment"),
+        Payment.state.in_([PaymentState.ABANDONED, PaymentState.DECLINED]),
+    )
+    .values(state=PaymentState.RETURNED)
+    .returning(Payment.id)
+    .execution_options(synchronize_session=False)
+)

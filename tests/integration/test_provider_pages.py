@@ -1,0 +1,216 @@
+"""Paying on the provider's page: opened, paid, declined, left, stopped and expired; real HTTP to a stand-in."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from portal.extensions import now
+from portal.models import Event, Message, Payment, ProviderEvent
+from portal.services import provider_keys
+from portal.services.payment_settlement import settle_pending
+from portal.services.provider_events import settle_events
+from tests.browserlike import form_at, sign_in, text
+
+
+@pytest.fixture
+def page_of(session, client, connected, ada, plan):
+    """Begin to pay the first installment, and give the page's name at the provider."""
+    sign_in(client, ada)
+
+    def begin():
+        answer = pay(client, plan)
+        assert answer.status_code == 303, text(answer)
+        return answer.headers["Location"].rpartition("/")[2]
+
+    return begin
+
+
+def pay(client, plan, **headers):
+    url = f"/customer/installments/{plan.installments[0].id}/pay"
+    page = f"/customer/plans/{plan.id}"
+    return client.post(url, data=form_at(client, page, url), headers=headers)
+
+
+def settle(session, doors):
+    return settle_events(session, doors.gateway, now())
+
+
+def payments_of(session):
+    session.rollback()
+    found = session.execute(select(*Payment.__table__.c).order_by(Payment.id)).all()
+    session.rollback()
+    return found
+
+
+def state_of(session):
+    return [p.state for p in payments_of(session)]
+
+
+def kinds(session, table):
+    found = list(session.scalars(select(table.kind).order_by(table.id)))
+    session.rollback()
+    return found
+
+
+def test_paying_leads_to_the_page_and_a_signed_event_books_it(
+    session, doors, client, standin, provider, page_of, plan
+):
+    page = page_of()
+    assert state_of(session) == ["processing"]
+    provider.pay(page)
+    standin.send_webhooks()
+    standin.send_webhooks()
+    assert standin.answers == [200]
+    assert settle(session, doors) == {"events_handled": 1, "events_waiting": 0}
+    (paid,) = payments_of(session)
+    assert (paid.state, paid.provider, paid.provider_reference) == ("succeeded", "stripe_test", page)
+    assert "payment_received" in kinds(session, Message)
+
+
+def test_coming_back_proves_nothing(session, doors, client, page_of, plan):
+    page_of()
+    (begun,) = payments_of(session)
+    assert client.get(f"/customer/payments/{begun.id}/return").status_code == 303
+    assert state_of(session) == ["processing"]
+    assert settle_pending(session, doors.gateway, now(), timedelta(0)) == {"settled": 0, "waiting": 1}
+
+
+def test_with_htmx_the_browser_is_sent_by_a_header(client, connected, ada, plan):
+    sign_in(client, ada)
+    answer = pay(client, plan, **{"HX-Request": "true"})
+    assert answer.status_code == 204 and "/pay/cs_test_" in answer.headers["HX-Redirect"]
+
+
+def test_a_second_click_leads_to_the_same_page(session, client, standin, connected, ada, plan):
+    sign_in(client, ada)
+    url, page = f"/customer/installments/{plan.installments[0].id}/pay", f"/customer/plans/{plan.id}"
+    form = form_at(client, page, url)
+    first, second = (client.post(url, data=form).headers["Location"] for _ in range(2))
+    assert first == second and len(payments_of(session)) == 1
+
+
+def test_forms_may_lead_to_the_provider_only_where_it_takes_the_payments(
+    client, standin, connected, ada, plan
+):
+    sign_in(client, ada)
+    policy = client.get(f"/customer/plans/{plan.id}").headers["Content-Security-Policy"]
+    assert f"form-action 'self' {standin.url};" in policy
+    assert "form-action 'self';" in client.get("/account").headers["Content-Security-Policy"]
+
+
+def test_the_customer_goes_on_to_the_same_page(session, client, page_of, plan):
+    page = page_of()
+    (begun,) = payments_of(session)
+    assert "Stop this payment" in text(client.get("/customer/"))
+    url = f"/customer/payments/{begun.id}/continue"
+    answer = client.post(url, data=form_at(client, f"/customer/plans/{plan.id}", url))
+    assert answer.headers["Location"].endswith(page)
+
+
+def test_the_customer_stops_it_and_may_pay_again(session, client, provider, page_of, plan):
+    page = page_of()
+    (begun,) = payments_of(session)
+    url = f"/customer/payments/{begun.id}/stop"
+    client.post(url, data=form_at(client, f"/customer/plans/{plan.id}", url))
+    assert state_of(session) == ["abandoned"] and provider.things[page]["status"] == "expired"
+    assert page_of() != page and state_of(session) == ["abandoned", "processing"]
+
+
+def test_what_was_paid_before_it_was_stopped_counts(session, client, provider, page_of, plan):
+    page = page_of()
+    (begun,) = payments_of(session)
+    url = f"/customer/payments/{begun.id}/stop"
+    form = form_at(client, f"/customer/plans/{plan.id}", url)
+    provider.pay(page)
+    client.post(url, data=form)
+    assert state_of(session) == ["succeeded"]
+
+
+def test_the_shop_stops_it_too(session, client, shop, page_of, plan):
+    page_of()
+    (begun,) = payments_of(session)
+    client.delete_cookie("session")
+    sign_in(client, shop)
+    url = f"/merchant/plans/{plan.id}/payments/{begun.id}/stop"
+    assert client.post(url, data=form_at(client, f"/merchant/plans/{plan.id}", url)).status_code == 303
+    assert state_of(session) == ["abandoned"]
+
+
+def test_after_thirty_minutes_the_job_closes_it(session, doors, provider, page_of):
+    page = page_of()
+    half_an_hour = now() + timedelta(minutes=30)
+    assert settle_pending(session, doors.gateway, half_an_hour) == {"settled": 1, "waiting": 0}
+    assert state_of(session) == ["abandoned"] and provider.things[page]["status"] == "expired"
+
+
+def test_a_page_whose_answer_was_lost_is_found_by_its_payment(
+    session, doors, client, standin, provider, connected, ada, plan
+):
+    sign_in(client, ada)
+    standin.faults.cut = 1
+    assert pay(client, plan).status_code in (202, 303)
+    standin.faults.cut = 0
+    (page,) = provider.all("checkout.session")
+    assert payments_of(session)[0].provider_reference is None
+    provider.pay(page["id"])
+    assert settle_pending(session, doors.gateway, now(), timedelta(0))["settled"] == 1
+    assert state_of(session) == ["succeeded"] and len(provider.all("checkout.session")) == 1
+
+
+def test_events_doubled_late_and_out_of_order_book_once(session, doors, standin, provider, page_of):
+    page = page_of()
+    provider.tell("checkout.session.expired", provider.things[page])
+    provider.pay(page)
+    standin.faults.doubled = 1
+    provider.tell("checkout.session.completed", provider.things[page])
+    standin.send_webhooks()
+    settle(session, doors)
+    assert state_of(session) == ["succeeded"]
+    assert kinds(session, Event).count("payment_succeeded") == 1
+
+
+def test_an_event_of_another_amount_books_nothing(session, doors, standin, provider, page_of):
+    page = page_of()
+    provider.tell("checkout.session.completed", provider.things[page] | {"amount_total": 1})
+    standin.send_webhooks()
+    settle(session, doors)
+    assert session.scalars(select(ProviderEvent.result)).all() == ["mismatch"]
+    assert state_of(session) == ["processing"]
+
+
+def test_money_that_comes_after_it_was_stopped_goes_back(
+    session, doors, client, standin, provider, page_of, plan
+):
+    page = page_of()
+    settle_pending(session, doors.gateway, now() + timedelta(minutes=30))
+    provider.things[page] |= {"status": "open"}
+    provider.pay(page)
+    standin.send_webhooks()
+    settle(session, doors)
+    assert state_of(session) == ["returned"]
+    assert [r["amount"] for r in provider.all("refund")] == [plan.installments[0].amount]
+    assert {"payment_returned", "payment_returned_shop"} <= set(kinds(session, Message))
+    settle(session, doors)
+    assert len(provider.all("refund")) == 1
+
+
+def test_a_shop_whose_key_the_provider_refuses_takes_nothing(session, client, standin, connected, ada, plan):
+    standin.closed = True
+    sign_in(client, ada)
+    answer = pay(client, plan)
+    assert answer.status_code == 402 and "Nothing was charged" in text(answer)
+    assert state_of(session) == ["declined"]
+
+
+def test_a_live_key_that_was_removed_leaves_no_simulator_behind(
+    session, doors, client, shop, standin, ada, plan
+):
+    provider_keys.connect(session, doors.stripe(), shop, "rk_live_harbor_1", now())
+    provider_keys.remove(session, doors.stripe(), shop, now())
+    sign_in(client, ada)
+    answer = pay(client, plan)
+    assert answer.status_code == 409 and "takes no card payments at the moment" in text(answer)
+    assert payments_of(session) == []

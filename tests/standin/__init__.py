@@ -1,0 +1,1 @@
+"""A stand-in for Stripe that speaks to its unchanged SDK over real HTTP, with the page on which customers pay."""

@@ -1,0 +1,261 @@
+"""The stand-in's HTTP server: the provider's API, its hosted page, and the webhooks that it sends."""
+
+from __future__ import annotations
+
+import html
+import json
+import queue
+import random
+import re
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import stripe
+
+from .account import Account, Refusal, Thing
+
+PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>Pay · stand-in</title><body><h1>{text}</h1><p>{amount} {currency}</p>{notice}
+<p>This page stands in for the provider's. No card is asked for, and no money moves.</p>
+<form method="post"><button name="do" value="pay">Pay</button> <button name="do" value="decline">Decline</button>
+<button name="do" value="leave">Leave</button></form></body></html>"""
+CLOSED = (
+    "<!doctype html><html lang='en'><title>Closed</title><body><h1>This page is closed.</h1></body></html>"
+)
+KEY = re.compile(r"Bearer ((?:sk|rk)_(test|live)_([a-z0-9]+)\w*)")
+# What a page may be asked for; the provider refuses names that it does not know.
+OF_PAGE = {
+    *(
+        "mode",
+        "allowed_payment_method_types",
+        "adaptive_pricing",
+        "client_reference_id",
+        "customer_email",
+        "customer",
+    ),
+    *(
+        "line_items",
+        "metadata",
+        "payment_intent_data",
+        "setup_intent_data",
+        "success_url",
+        "cancel_url",
+        "expires_at",
+    ),
+    *("currency",),
+}
+
+Deliver = Callable[[str, bytes, str], None]
+
+
+@dataclass
+class Faults:
+    """What goes wrong: answers that are ``cut`` off after the work was done, webhooks ``lost``, ``doubled`` and
+    ``late``; each a share of all, from 0 to 1."""
+
+    cut: float = 0
+    lost: float = 0
+    doubled: float = 0
+    late_seconds: float = 0
+
+
+def post(url: str, body: bytes, signature: str) -> None:
+    """Send one webhook; a receiver that is down misses it."""
+    headers = {"Content-Type": "application/json", "Stripe-Signature": signature}
+    with suppress(OSError):
+        urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=30).close()
+
+
+class StandIn:
+    """Accounts by their keys: those of one account share the part after the mode, as in ``rk_test_harbor_2``.
+
+    While it is ``closed`` it refuses every key.
+    """
+
+    def __init__(self, port: int = 0, deliver: Deliver = post) -> None:
+        self.deliver, self.faults, self.accounts = deliver, Faults(), dict[str, Account]()
+        self.outbox: queue.Queue[tuple[str, bytes, str]] = queue.Queue()
+        self.lock, self.closed = threading.Lock(), False
+        handler = type("Handler", (Handler,), {"standin": self})
+        self.server = ThreadingHTTPServer(("127.0.0.1", port), handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    def account(self, key: str) -> Account:
+        mode, name = key.split("_")[1:3]
+        with self.lock:
+            return self.accounts.setdefault(f"{mode}_{name}", Account(mode == "live", self.url, self.notify))
+
+    def find_page(self, page_id: str) -> Account | None:
+        return next((account for account in self.accounts.values() if page_id in account.things), None)
+
+    def notify(self, event: Thing, hook: Thing) -> None:
+        body = json.dumps(event)
+        signature = stripe.WebhookSignature.generate_signature_header(body, hook["secret"])
+        copies = 0 if random.random() < self.faults.lost else 1 + (random.random() < self.faults.doubled)
+        for _ in range(copies):
+            self.outbox.put((hook["url"], body.encode(), signature))
+
+    def send_webhooks(self) -> None:
+        """Send those that wait, one after the other, in no order if they are late."""
+        waiting = []
+        with suppress(queue.Empty):
+            while True:
+                waiting.append(self.outbox.get_nowait())
+        if self.faults.late_seconds:
+            random.shuffle(waiting)
+        for webhook in waiting:
+            self.deliver(*webhook)
+
+    def serve(self) -> None:
+        threading.Thread(target=self._send_forever, daemon=True).start()
+        self.server.serve_forever(poll_interval=0.05)
+
+    def _send_forever(self) -> None:
+        while True:
+            time.sleep(0.05 + random.random() * self.faults.late_seconds)
+            self.send_webhooks()
+
+    @contextmanager
+    def running(self, *, sending: bool = False) -> Iterator[StandIn]:
+        """Serving in threads; without ``sending`` the webhooks wait for ``send_webhooks``."""
+        target = self.serve if sending else lambda: self.server.serve_forever(poll_interval=0.05)
+        threading.Thread(target=target, daemon=True).start()
+        try:
+            yield self
+        finally:
+            self.server.shutdown()
+            self.server.server_close()
+
+
+class Handler(BaseHTTPRequestHandler):
+    standin: StandIn
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self._answer("GET")
+
+    def do_POST(self) -> None:
+        self._answer("POST")
+
+    def do_DELETE(self) -> None:
+        self._answer("DELETE")
+
+    def log_message(self, *args: Any) -> None:
+        pass
+
+    def _answer(self, method: str) -> None:
+        sent = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+        path, query = urlsplit(self.path).path, urlsplit(self.path).query
+        if path.startswith("/pay/"):
+            return self._hosted(method, path.removeprefix("/pay/"), sent)
+        try:
+            key = KEY.fullmatch(self.headers.get("Authorization") or "")
+            if key is None or "refused" in key[1] or self.standin.closed:
+                raise Refusal("Invalid API Key provided.", status=401)
+            account = self.standin.account(key[1])
+            with account.lock:
+                body = self._call(account, method, path, sent or query)
+            if random.random() < self.standin.faults.cut:
+                self.close_connection = True
+                return None
+            return self._write(200, "application/json", json.dumps(body))
+        except Refusal as refusal:
+            return self._write(refusal.status, "application/json", json.dumps(refusal.body))
+
+    def _call(self, account: Account, method: str, path: str, text: str) -> Thing:
+        """One of the calls that the portal makes; anything else is not there."""
+        sent = nested(parse_qsl(text, keep_blank_values=True))
+        place = path.removeprefix("/v1/").split("/")
+        match method, place:
+            case "POST", ["checkout", "sessions"]:
+                if unknown := set(sent) - OF_PAGE:
+                    raise Refusal(f"Received unknown parameter: {sorted(unknown)[0]}", "parameter_unknown")
+                return self._once(account, text, lambda: account.open_page(sent))
+            case "GET", ["checkout", "sessions"]:
+                return listed(account.all("checkout.session"), sent)
+            case "GET", ["checkout", "sessions", page]:
+                return account.get(page, "checkout.session")
+            case "POST", ["checkout", "sessions", page, "expire"]:
+                return account.expire(page)
+            case "POST", ["refunds"]:
+                return self._once(account, text, lambda: account.refund(sent))
+            case "GET", ["refunds"]:
+                of = [r for r in account.all("refund") if r["payment_intent"] == sent.get("payment_intent")]
+                return listed(of, sent)
+            case "GET", ["disputes", dispute]:
+                found = account.get(dispute, "dispute")
+                return found | {"payment_intent": account.get(found["payment_intent"], "payment_intent")}
+            case "POST", ["webhook_endpoints"]:
+                return account.add_webhook(sent)
+            case "DELETE", ["webhook_endpoints", hook]:
+                account.things.pop(hook, None)
+                return {"id": hook, "object": "webhook_endpoint", "deleted": True}
+        raise Refusal(f"Unrecognized request URL ({method}: {path}).", status=404)
+
+    def _once(self, account: Account, text: str, make: Callable[[], Thing]) -> Thing:
+        return account.once(self.headers.get("Idempotency-Key"), text, make)
+
+    def _hosted(self, method: str, page_id: str, sent: str) -> None:
+        account = self.standin.find_page(page_id)
+        if account is None or account.get(page_id, "checkout.session")["status"] != "open":
+            return self._write(200, "text/html", CLOSED)
+        page = account.get(page_id, "checkout.session")
+        chosen = dict(parse_qsl(sent)).get("do") if method == "POST" else None
+        if chosen == "pay":
+            with account.lock:
+                account.pay(page_id)
+            return self._redirect(page["success_url"])
+        if chosen == "leave":
+            return self._redirect(page["cancel_url"])
+        notice = "<p role='alert'>Your card was declined.</p>" if chosen == "decline" else ""
+        about = {
+            "text": html.escape(page["text"]),
+            "amount": page["amount_total"],
+            "currency": page["currency"],
+        }
+        return self._write(200, "text/html", PAGE.format(notice=notice, **about))
+
+    def _redirect(self, url: str) -> None:
+        self.send_response(303)
+        self.send_header("Location", url)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def _write(self, status: int, kind: str, text: str) -> None:
+        body = text.encode()
+        self.send_response(status)
+        self.send_header("Content-Type", f"{kind}; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def nested(pairs: list[tuple[str, str]]) -> Thing:
+    """``a[b][0]=c`` as {"a": {"b": {"0": "c"}}}."""
+    found: Thing = {}
+    for name, value in pairs:
+        *outer, last = [part.rstrip("]") for part in name.split("[")]
+        place = found
+        for part in outer:
+            place = place.setdefault(part, {})
+        place[last] = value
+    return found
+
+
+def listed(things: list[Thing], sent: Thing) -> Thing:
+    """Newest first, a page at a time, perhaps of those made in a span of seconds."""
+    span = sent.get("created", {})
+    first, last = int(span.get("gte", 0)), int(span.get("lte", 1e12))
+    found = [thing for thing in reversed(things) if first <= thing["created"] <= last]
+    if after := sent.get("starting_after"):
+        found = found[[thing["id"] for thing in found].index(after) + 1 :]
+    limit = int(sent.get("limit", 10))
+    return {"object": "list", "data": found[:limit], "has_more": len(found) > limit, "url": "/v1"}
