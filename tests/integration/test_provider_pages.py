@@ -12,6 +12,7 @@ from portal.models import Event, Message, Payment, ProviderEvent
 from portal.services import provider_keys
 from portal.services.payment_settlement import settle_pending
 from portal.services.provider_events import settle_events
+from tests import factories
 from tests.browserlike import form_at, sign_in, text
 
 
@@ -214,3 +215,19 @@ def test_a_live_key_that_was_removed_leaves_no_simulator_behind(
     answer = pay(client, plan)
     assert answer.status_code == 409 and "takes no card payments at the moment" in text(answer)
     assert payments_of(session) == []
+
+
+def test_over_the_api_the_program_is_told_where_the_customer_pays(session, client, app, connected, ada, plan):
+    fields = {"email": ada.email, "password": factories.PASSWORD}
+    access = client.post("/api/token/", json=fields).json["access"]
+    headers = {"Authorization": f"Bearer {access}", "Idempotency-Key": "once"}
+    one = f"/api/plans/installments/{plan.installments[0].id}/pay/"
+    answers = [client.post(one, headers=headers) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert len({answer.json["continue_url"] for answer in answers}) == 1 and answers[0].json["processing"]
+    some = client.post(
+        f"/api/plans/{plan.id}/payments/",
+        json={"amount": "1.00"},
+        headers=headers | {"Idempotency-Key": "more"},
+    )
+    assert some.status_code == 409
