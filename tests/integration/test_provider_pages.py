@@ -218,7 +218,7 @@ def test_a_live_key_that_was_removed_leaves_no_simulator_behind(
 
 
 def test_over_the_api_the_program_is_told_where_the_customer_pays(session, client, app, connected, ada, plan):
-    fields = {"email": ada.email, "password": factories.PASSWORD}
+    fields = {"username": ada.username, "password": factories.PASSWORD}
     access = client.post("/api/token/", json=fields).json["access"]
     headers = {"Authorization": f"Bearer {access}", "Idempotency-Key": "once"}
     one = f"/api/plans/installments/{plan.installments[0].id}/pay/"

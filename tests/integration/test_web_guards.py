@@ -102,7 +102,7 @@ def signed_in(app, person: Actor) -> Client:
 
 
 def guarded_rules(app) -> list[Rule]:
-    """Every page. The API answers to tokens instead of sessions, webhooks to signatures; both have tests of their own."""
+    """Every page. The API answers to tokens, webhooks to signatures; both have tests of their own."""
     return [rule for rule in app.url_map.iter_rules() if not rule.rule.startswith(("/api", "/webhooks"))]
 
 
