@@ -27,7 +27,7 @@ from .read_models import LINE, PlanView, installment_view, load_plans
 from .statuses import installment_status, today_of_plans
 
 BATCH = 500
-PLAN_STATUSES = (*PlanState, "overdue")
+PLAN_STATUSES = (*PlanState, "overdue", "due", "done")
 INSTALLMENT_STATUSES = tuple(InstallmentStatus)
 
 

@@ -184,7 +184,7 @@ def get_payment(session: Session, merchant: Actor, payment_id: UUID) -> PaymentV
     return found[0]
 
 
-def latest_payments(session: Session, merchant: Actor, limit: int = 8) -> list[PaymentView]:
+def latest_payments(session: Session, merchant: Actor, limit: int = 5) -> list[PaymentView]:
     """The payments that succeeded last."""
     query = payments_query().where(Payment.merchant_id == merchant.merchant_id, Payment.state == "succeeded")
     return payments(session, query.limit(limit))

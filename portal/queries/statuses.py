@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, exists, literal, or_
 from sqlalchemy.orm import aliased
 
 from portal.core.calendar import business_date
+from portal.core.states import PlanState
 from portal.models import Installment, Plan
 
 # The date in the zone of a plan: a date, or an expression where it is not the same for all plans.
@@ -32,20 +33,34 @@ _ANY = aliased(Installment)
 
 
 def plan_status(status: str, today: Today) -> ColumnElement[bool]:
-    """Plans that show ``status``: a state, or ``overdue``, which ``active`` leaves out."""
+    """Plans that show ``status``: a state, or ``overdue``, which ``active`` leaves out.
+
+    ``due`` are those of which something is due within a week and nothing late, ``done`` those that ended.
+    """
+    if status == "due":
+        return and_(plan_status("active", today), _owes(_ANY.due_on <= _in_a_week(today)))
+    if status == "done":
+        ended = tuple(state for state in PlanState if state not in (PlanState.OFFERED, PlanState.ACTIVE))
+        return or_(Plan.state.in_(ended), plan_status("expired", today))
     if status in ("overdue", "active"):
-        late = exists().where(
-            _ANY.merchant_id == Plan.merchant_id,
-            _ANY.plan_id == Plan.id,
-            _ANY.owed > 0,
-            _due(today, _ANY),
-        )
+        late = _owes(_due(today, _ANY))
         return and_(Plan.state == "active", late if status == "overdue" else ~late)
     if status == "offered":
         return and_(Plan.state == "offered", Plan.last_day >= today)
     if status == "expired":
         return or_(Plan.state == "expired", (Plan.state == "offered") & (Plan.last_day < today))
     return Plan.state == status
+
+
+def _owes(condition: Any) -> ColumnElement[bool]:
+    """Plans with an owed installment of which this is true."""
+    own = and_(_ANY.merchant_id == Plan.merchant_id, _ANY.plan_id == Plan.id)
+    return exists().where(own, _ANY.owed > 0, condition)
+
+
+def _in_a_week(today: Today) -> Today:
+    """Six days on. Where it is not the same date for all plans, it is that date itself: no engine adds days alike."""
+    return today + timedelta(days=6) if isinstance(today, date) else today
 
 
 def installment_status(status: str, today: Today) -> ColumnElement[bool]:

@@ -218,7 +218,7 @@ def emails_of_plan(session: Session, merchant_id: UUID, plan_id: UUID, customer_
         )
     )
     rows = session.execute(union_all(of_plan, steps).order_by(desc("id")))
-    return [EmailView(*row[1:]) for row in rows]
+    return [EmailView("reminder" if row[1].startswith("asked-") else row[1], *row[2:]) for row in rows]
 
 
 def receipt_lines(session: Session, payment_id: UUID) -> list[ReceiptLine]:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from portal.core.roles import Actor
@@ -28,14 +28,10 @@ class Undelivered:
     description: str | None
 
 
-def count_undelivered(session: Session, merchant: Actor, now: datetime) -> int:
-    return session.scalars(_failed(merchant, now).with_only_columns(func.count())).one()
-
-
 def list_undelivered(session: Session, merchant: Actor, now: datetime) -> list[Undelivered]:
     """The newest ``MOST``."""
     query = (
-        _failed(merchant, now)
+        failed(merchant, now)
         .join(User, User.id == Message.user_id)
         .outerjoin(Plan, (Plan.merchant_id == Message.merchant_id) & (Plan.id == Message.plan_id))
         .with_only_columns(Message.kind, User.email, Message.created_at, Message.plan_id, Plan.description)
@@ -45,7 +41,7 @@ def list_undelivered(session: Session, merchant: Actor, now: datetime) -> list[U
     return [Undelivered(*row) for row in session.execute(query)]
 
 
-def _failed(merchant: Actor, now: datetime) -> Select[Any]:
+def failed(merchant: Actor, now: datetime) -> Select[Any]:
     since = now - SHOWN_FOR
     query: Select[Any] = select(Message.id).where(
         Message.merchant_id == merchant.merchant_id,

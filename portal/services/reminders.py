@@ -9,17 +9,22 @@ from operator import attrgetter
 from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, select, true
 from sqlalchemy.orm import Session
 
-from portal.core.reminders import COURTESIES, EARLIEST, ORDER, reminder_due
+from portal.core.errors import N_, Conflict
+from portal.core.reminders import COURTESIES, EARLIEST, ORDER, OVERDUE, reminder_due
+from portal.core.roles import Actor
 from portal.models import Installment, Plan, Reminder, User, new_id
 
 from . import outbox
+from .plans import lock_for_merchant
 from .transaction import insert_rows
 
 BATCH = 200
 KIND = "reminder"
+# With its day the kind of what a shop sent beside the steps.
+ASKED_FOR = "asked"
 
 
 def batches(session: Session, merchant_id: UUID, zone: str, today: date) -> Iterator[list[UUID]]:
@@ -65,8 +70,33 @@ def queue(
     return len(reminders)
 
 
-def _owed(merchant_id: UUID, today: date) -> Select[*tuple[Any, ...]]:
-    """Owed installments of active plans whose first step may have come and whose last was not sent yet."""
+def send_now(session: Session, merchant: Actor, plan_id: UUID, now: datetime) -> None:
+    """Queue an email about what is late of a plan, beside the steps: they go on as if it had not been sent.
+
+    Raises ``Conflict`` when nothing is late, when the customer got an email of this shop today already, and for a
+    suspended shop; ``NotFound``.
+    """
+    plan, today = lock_for_merchant(session, merchant, plan_id, now)
+    if plan.shop_suspended_at:
+        raise Conflict(N_("This shop is suspended, so no reminders are sent."), code="shop_suspended")
+    query = _owed(plan.merchant_id, today, all_steps=True)
+    late = query.where(Installment.plan_id == plan.id, Installment.due_on < today).order_by(
+        Installment.due_on
+    )
+    rows = session.execute(late).all()
+    if not rows:
+        raise Conflict(
+            N_("Nothing of this plan is late, or the customer cannot get emails."), code="not_late"
+        )
+    email = _email(plan.merchant_id, plan.customer_id, today, now, [(row, OVERDUE[0]) for row in rows])
+    if not outbox.queue_many(session, [email]):
+        raise Conflict(N_("The customer was already reminded today."), code="reminded_today")
+    insert_rows(session, Reminder, [_reminder(email, today, row, f"{ASKED_FOR}-{today}") for row in rows])
+
+
+def _owed(merchant_id: UUID, today: date, *, all_steps: bool = False) -> Select[*tuple[Any, ...]]:
+    """Owed installments of active plans whose first step may have come; with ``all_steps`` also those whose
+    last was sent."""
     last_sent = select(Reminder.kind).where(
         Reminder.merchant_id == merchant_id,
         Reminder.installment_id == Installment.id,
@@ -97,7 +127,7 @@ def _owed(merchant_id: UUID, today: date) -> Select[*tuple[Any, ...]]:
             ~Installment.processing,
             Plan.state == "active",
             User.deactivated_at.is_(None),
-            ~last_sent.exists(),
+            true() if all_steps else ~last_sent.exists(),
         )
     )
     return owed

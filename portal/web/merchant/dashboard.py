@@ -7,7 +7,7 @@ from flask import Blueprint, render_template
 from portal.core.roles import Role
 from portal.extensions import db, now
 from portal.queries import merchant, metrics
-from portal.queries.undelivered import count_undelivered
+from portal.queries.needs import needs_of
 from portal.web.guards import actor, requires
 
 from . import charts, months, receivables, settings, undelivered
@@ -41,7 +41,7 @@ def dashboard() -> str:
         started=started,
         exported=exported,
         months=months.latest(),
-        undelivered=count_undelivered(db.session, actor(), now()),
+        needs=needs_of(db.session, actor(), now()),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
 from flask import Blueprint, Response, current_app, make_response, render_template, url_for
@@ -16,6 +16,7 @@ from wtforms.fields import SelectChoice
 from portal.core.accounts import shown_email
 from portal.core.amendments import AmendmentState
 from portal.core.errors import Conflict, TooMany
+from portal.core.reminders import OVERDUE
 from portal.core.roles import Permission, Role
 from portal.extensions import db, now
 from portal.presentation.activity import email_name, timeline_of
@@ -23,10 +24,11 @@ from portal.presentation.i18n import error_text
 from portal.queries import listing, merchant, timeline
 from portal.queries.amendments import amendments_of
 from portal.queries.merchant import Cursor, PlanListQuery
+from portal.queries.needs import MOST_COUNTED, tab_counts
 from portal.queries.open_payments import open_payments
 from portal.queries.read_models import PlanView
-from portal.queries.timeline import EventView
-from portal.services import offer_addresses, offers, plans
+from portal.queries.timeline import EmailView, EventView
+from portal.services import offer_addresses, offers, plans, reminders
 from portal.services.transaction import unit_of_work
 from portal.web.fields import EmailField, TextField
 from portal.web.forms import LONGEST_SEARCH, MoneyForm, PageForm, searched
@@ -40,15 +42,24 @@ STATES = {
     "offered": _l("Offered"),
     "active": _l("Active, on time"),
     "overdue": _l("Overdue"),
+    "due": _l("Due this week"),
     "completed": _l("Completed"),
     "cancelled": _l("Cancelled"),
     "written_off": _l("Written off"),
     "declined": _l("Declined"),
     "revoked": _l("Revoked"),
     "expired": _l("Expired"),
+    "done": _l("Ended"),
+}
+TABS = {
+    "": _l("All"),
+    "overdue": _l("Overdue"),
+    "due": _l("Due this week"),
+    "offered": _l("Offers"),
+    "done": _l("Done"),
 }
 # Only plans that are active have a day that is due next.
-WITH_DUE_DAYS = ("", "active", "overdue")
+WITH_DUE_DAYS = ("", "active", "overdue", "due")
 ORDERS = {"": _l("Newest first"), "due": _l("Active plans, next due first")}
 PLACE_NAMES = ("search", "status", "sort", "before", "after")
 
@@ -74,6 +85,7 @@ def index() -> Response:
     listing = _listing(form)
     filters = {"search": listing.search, "status": listing.status, "sort": "due" if listing.by_due else ""}
     filters = {name: value for name, value in filters.items() if value}
+    counts = tab_counts(db.session, actor(), now())
     return respond(
         "merchant/plans.html",
         "merchant/_plans.html",
@@ -84,12 +96,16 @@ def index() -> Response:
         filters=filters,
         list_state=_list_state(),
         page_of=_page_of,
+        tabs=[(status, words, counts.get(status)) for status, words in TABS.items()],
+        most_counted=MOST_COUNTED,
+        portal_url=current_app.config["PORTAL_URL"],
     )
 
 
 def _listing(form: FilterForm) -> PlanListQuery:
     status = form.status.data if form.status.data in STATES else ""
-    by_due = form.sort.data == "due" and status in WITH_DUE_DAYS
+    # Who is late is followed up from the oldest on.
+    by_due = status in WITH_DUE_DAYS and (form.sort.data == "due" or status in ("overdue", "due"))
     before, after = (_place(request.args.get(name, ""), by_due) for name in ("before", "after"))
     return PlanListQuery(status, searched(), by_due, before, None if before else after)
 
@@ -168,6 +184,18 @@ def cancel(plan_id: UUID) -> Response:
     )
 
 
+@bp.post("/<uuid:plan_id>/remind")
+@requires(Permission.RECORD)
+def remind(plan_id: UUID) -> Response:
+    """Send a reminder of what is late now, at most one a day."""
+    try:
+        with unit_of_work(db.session):
+            reminders.send_now(db.session, actor(), plan_id, now())
+    except Conflict as conflict:
+        return _plan_page(plan_id, 409, error_text(conflict))
+    return done(url_for(".show", plan_id=plan_id), _("The reminder is sent."))
+
+
 def _plan_page(
     plan_id: UUID, status: int = 200, problem: str | None = None, address: AddressForm | None = None
 ) -> Response:
@@ -189,6 +217,8 @@ def _plan_page(
         refunds=timeline.refunds_of_plan(db.session, plan.merchant_id, plan.id),
         emails=[(email_name(email.kind), email) for email in emails],
         undelivered=any(email.state == "failed" for email in emails),
+        reminded=_reminded(emails),
+        portal_url=current_app.config["PORTAL_URL"],
         happened=[(event, words, _who(event, plan)) for event, words in timeline_of(events, plan.currency)],
         link=current_app.config["PORTAL_URL"] + url_for("invitations.plain", plan_id=plan.id),
     )
@@ -201,3 +231,9 @@ def _who(event: EventView, plan: PlanView) -> str:
         return _("the portal")
     unknown = event.actor_id == plan.customer_id and not plan.accepted_on
     return shown_email(plan.customer_email if unknown else event.actor)
+
+
+def _reminded(emails: list[EmailView]) -> tuple[datetime, int] | None:
+    """When the customer was last reminded of something late on this plan, and how often."""
+    times = {email.created_at for email in emails if email.kind in (*OVERDUE, reminders.KIND)}
+    return (max(times), len(times)) if times else None
