@@ -13,11 +13,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from portal.core.accounts import clean_email
-from portal.core.calendar import is_time_zone
-from portal.core.errors import InvalidInput
-from portal.core.money import EXPONENTS
-
 ROOT = Path(__file__).parent
 SHORTEST_KEY = 32
 LONGEST_NAME = 40
@@ -51,11 +46,9 @@ def load_settings(environ: Mapping[str, str]) -> dict[str, Any]:
         "PORTAL_ORIGIN": _origin(portal_url),
         "PASSKEY_DOMAIN": _passkey_domain(portal_url),
         "PORTAL_NAME": _name(environ),
-        "PORTAL_CURRENCY": _one_of(
-            environ, "PORTAL_CURRENCY", "USD", EXPONENTS.__contains__, "a currency such as USD"
-        ),
+        "PORTAL_CURRENCY": _one_of(environ, "PORTAL_CURRENCY", "USD", _is_currency, "a currency such as USD"),
         "PORTAL_TIMEZONE": _one_of(
-            environ, "PORTAL_TIMEZONE", "UTC", is_time_zone, "a zone such as Europe/Paris"
+            environ, "PORTAL_TIMEZONE", "UTC", _is_time_zone, "a zone such as Europe/Paris"
         ),
         "SECURITY_CONTACT": _security_contact(environ),
         "TRUSTED_PROXIES": _count(environ, "TRUSTED_PROXIES"),
@@ -241,8 +234,8 @@ def _security_contact(environ: Mapping[str, str]) -> str | None:
     if text.isascii() and not re.search(r"\s", text):
         if parts.scheme == "https" and parts.netloc:
             return text
-        with contextlib.suppress(InvalidInput):
-            return f"mailto:{clean_email(text.removeprefix('mailto:'))}"
+        if address := _address(text.removeprefix("mailto:")):
+            return f"mailto:{address}"
     raise ConfigError(
         "PORTAL_SECURITY_CONTACT must be an email address such as security@example.com or a page "
         f"such as https://example.com/security, not {text!r}."
@@ -264,7 +257,31 @@ def _origins(environ: Mapping[str, str]) -> list[str]:
 
 
 def _one_of(environ: Mapping[str, str], name: str, default: str, known: Any, example: str) -> str:
-    text = environ.get(name) or default
-    if not known(text):
+    text = environ.get(name)
+    if text and not known(text):
         raise ConfigError(f"{name} must be {example}, not {text!r}.")
-    return text
+    return text or default
+
+
+# The portal is imported only for settings that are given: what starts it reads them too, and need not hold all of it.
+
+
+def _is_currency(code: str) -> bool:
+    from portal.core.money import EXPONENTS
+
+    return code in EXPONENTS
+
+
+def _is_time_zone(name: str) -> bool:
+    from portal.core.calendar import is_time_zone
+
+    return is_time_zone(name)
+
+
+def _address(text: str) -> str | None:
+    from portal.core.accounts import clean_email
+    from portal.core.errors import InvalidInput
+
+    with contextlib.suppress(InvalidInput):
+        return clean_email(text)
+    return None

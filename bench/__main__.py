@@ -14,12 +14,12 @@ from typing import Any
 from tests import servers
 from tests.databases import Superuser
 
-from . import crowd, growth, overdue, places, searching, table
+from . import crowd, footprint, growth, overdue, places, searching, table
 from .loading import PARTS
 from .report import Findings, page
 from .table import Effort
 
-PARTS_OF_A_RUN = ("table", "crowd", "growth", "search", "overdue")
+PARTS_OF_A_RUN = ("table", "crowd", "footprint", "growth", "search", "overdue")
 REPORT = Path(__file__).parent.parent / "docs/performance.md"
 
 
@@ -59,12 +59,14 @@ def _arguments() -> argparse.Namespace:
 
 def _measure(asked: argparse.Namespace, cluster: str, new: Callable[[str], Path], found: Findings) -> None:
     effort = Effort(asked.turns, asked.seconds, asked.against)
-    if {"table", "crowd"} & set(asked.only):
+    if {"table", "crowd", "footprint"} & set(asked.only):
         shop = _tell("loading", lambda: places.postgres(cluster, new("shop"), asked.plans))
         if "table" in asked.only:
             for line in table.measure(shop, effort, new("table"), tuple(asked.lines)):
                 print(line)
                 found.lines.append(line)
+        if "footprint" in asked.only:
+            found.footprint = _tell("footprint", lambda: footprint.measure(shop, new("footprint")))
         if "crowd" in asked.only:
             shops = places.postgres(cluster, new("shops"), asked.plans, table.CLIENTS)
             found.crowd = _tell("crowd", lambda: crowd.measure(shop, shops, effort, new("crowd")))

@@ -11,7 +11,7 @@ TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 def seconds(roots: Iterable[int]) -> float:
     """What these processes and all that they started have used so far; those that ended count with their parents."""
-    return sum(_own(pid) for root in roots for pid in _family(root)) / TICKS_PER_SECOND
+    return sum(_own(pid) for root in roots for pid in family(root)) / TICKS_PER_SECOND
 
 
 def parent(pid: int) -> int:
@@ -32,7 +32,8 @@ def _fields(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
-def _family(root: int) -> Iterator[int]:
+def family(root: int) -> Iterator[int]:
+    """The process, and those that it started and that they started."""
     yield root
     for task in Path(f"/proc/{root}/task").glob("*/children"):
         try:
@@ -40,4 +41,4 @@ def _family(root: int) -> Iterator[int]:
         except FileNotFoundError:
             continue
         for child in children:
-            yield from _family(int(child))
+            yield from family(int(child))

@@ -1,7 +1,8 @@
 """A shop with as many plans as asked for, put into an empty database by SQL; the self-check must find nothing.
 
-Every customer has fifteen plans of six installments, two weeks apart. The first dates lie between twelve weeks ago and
-four weeks ahead; what is due by today is paid, but for one plan in 25, whose last installments are late.
+Every customer has fifteen plans of six installments, two weeks apart, but one of a large shop two hundred. The first
+dates lie between twelve weeks ago and four weeks ahead; what is due by today is paid, but for one plan in 25, whose
+last installments are late.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ from tests import factories
 PARTS = 6
 APART = 14
 PLANS_OF_A_CUSTOMER = 15
+# One customer of a large enough shop, the first, has very many.
+MANY_PLANS = 200
+LARGE_SHOP = 10 * MANY_PLANS
 TOTAL = 15000
 YEAR = timedelta(days=365)
 
@@ -181,6 +185,8 @@ def _words(sql: Dialect, merchant: Actor, plans: int, first: int, today: date) -
     """The values of the statements, in the engine's dialect; ``n`` counts plans and ``k`` their installments."""
     number, starts = f"({first} + n)", f"(n * 112 / {plans} - 84)"
     agreed, person = _terms(merchant, today), f"({number} / {PLANS_OF_A_CUSTOMER})"
+    if plans >= LARGE_SHOP:
+        person = f"(CASE WHEN {number} < {MANY_PLANS} THEN 0 ELSE {number} / {PLANS_OF_A_CUSTOMER} END)"
     due = f"{starts} + {APART} * (k - 1)"
     day_of = {"agreed": f"{starts} - 30", "starts": starts, "due": due, "late": f"{due} + 1"}
     on = {name: sql.plus.format(day=today, days=days) for name, days in day_of.items()}

@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from .crowd import LEAST, Crowd
+from .footprint import MOST_BYTES, Footprint
+from .footprint import MOST_SECONDS as MOST_TO_START
 from .growth import MOST, Growth
 from .loading import PARTS
 from .overdue import MOST_OF_QUIET, MOST_OF_UPDATE, MOST_SECONDS, Overdue
@@ -73,7 +75,7 @@ SEARCH = """
 ## The search of very many plans
 
 What the list of one shop with {plans} plans asks of the database for a search, in one process: the first page
-of plans and what all that were found come to. Medians of {turns}. Of more than 5,000 plans the list says
+of plans and what all that were found come to. Medians of {turns}. Of more than 2,000 plans the list says
 "more than". Goal: at most {most:.0f} ms.
 
 {table}
@@ -92,6 +94,15 @@ Beside its UPDATE, marking locks each row first, so that it never waits for a pa
 its keys and indexes, and commits every five hundred, which waits for the disk. SQLite finds each page three times, and
 has one writer: after each batch the worker stays away for five milliseconds, in which people pay, but whoever comes
 while a batch is written waits for its end.
+
+{table}
+"""
+
+FOOTPRINT = """
+## Memory and start
+
+Web and worker as `make run` starts them, after each line of the table has run for a second. Memory is the proportional
+set size of their processes. Goals: at most {memory:.0f} MB together, and ready in {seconds:.0f} s.
 
 {table}
 """
@@ -118,6 +129,7 @@ class Findings:
     searches: list[Search] = field(default_factory=list)
     overdue: list[Overdue] = field(default_factory=list)
     crowd: Crowd | None = None
+    footprint: Footprint | None = None
 
 
 def page(found: Findings, command: str) -> str:
@@ -131,6 +143,12 @@ def page(found: Findings, command: str) -> str:
             spread=SPREAD,
             against=AGAINST if found.lines[0].earlier_cpu else "",
             why=_why(found.lines),
+        )
+    if found.footprint:
+        parts += FOOTPRINT.format(
+            memory=MOST_BYTES / 1e6,
+            seconds=MOST_TO_START,
+            table=_table(_FOOTPRINT, [_footprint(found.footprint)]),
         )
     if found.growth:
         few, many = (f"{size:,}" for size in found.sizes)
@@ -215,15 +233,17 @@ _OVERDUE = (
     "ratio",
     "met",
 )
+_FOOTPRINT = ("database", "MB", "ready after, s", "met")
 _CROWD = ("payments a second at one shop", "at sixteen shops", "ratio", "met")
 
 
 def _line(line: Line) -> Sequence[str]:
     goal = line.goal
     goals = [
-        f"{goal.of_bare:.0%}",
+        *([f"{goal.of_bare:.0%}"] if goal.of_bare else []),
         *([f"{goal.rate} a second"] if goal.rate else []),
         *([f"{goal.size // 1000} kB"] if goal.size else []),
+        *([f"{goal.cpu * 1000:.0f} ms"] if goal.cpu else []),
     ]
     return (
         line.name,
@@ -277,6 +297,10 @@ def _overdue(day: Overdue) -> Sequence[str]:
         f"{day.of_quiet:.1f}",
         web,
     )
+
+
+def _footprint(found: Footprint) -> Sequence[str]:
+    return found.engine, f"{found.memory / 1e6:.0f}", f"{found.ready:.1f}", _met(found.met)
 
 
 def _crowd(crowd: Crowd) -> Sequence[str]:

@@ -51,8 +51,7 @@ def measure(place: Place) -> Iterator[Search]:
             for _ in range(TURNS):
                 session.rollback()
                 began = time.perf_counter()
-                merchant.list_plans(session, place.shops[0], datetime.now(UTC), listing)
-                totals = merchant.totals(session, place.shops[0], datetime.now(UTC), listing)
+                _page, totals = merchant.page_and_totals(session, place.shops[0], datetime.now(UTC), listing)
                 times.append(time.perf_counter() - began)
                 count = totals.count + totals.more
             yield Search(place.engine_name, asked, count, 1000 * statistics.median(times))

@@ -84,7 +84,7 @@ class Adapters:
     emails: EmailRenderer
     passwords: Passwords
     queue: Huey
-    wake_delivery: Callable[[], object]
+    wake_delivery: Callable[[int], object]
     wake_settling: Callable[[], object]
 
 

@@ -79,9 +79,15 @@ class Compiled:
     @classmethod
     def of(cls, statement: Any, dialect: Dialect) -> Compiled:
         compiled: Any = statement.compile(dialect=dialect)
+        if compiled.insert_prefetch or compiled.update_prefetch:
+            raise ValueError("a column whose value the model makes for each row")
         if compiled.post_compile_params:
             raise ValueError("a list of values in a statement that is compiled once")
         processors = compiled._bind_processors
+        # Values that are written into the statement itself, such as the sign between texts that are joined.
+        whole = compiled._process_parameters_for_postcompile(
+            {n: b.value for b, n in compiled.bind_names.items()}
+        )
         asked, known = [], {}
         for bind, name in compiled.bind_names.items():
             process = processors.get(name)
@@ -94,8 +100,8 @@ class Compiled:
             process = column[3]._cached_result_processor(dialect, None)
             if process:
                 results.append((place, process))
-        positions = tuple(compiled.positiontup) if compiled.positional else None
-        return cls(compiled.string, compiled, tuple(asked), known, positions, tuple(results))
+        positions = tuple(whole.positiontup) if compiled.positional else None
+        return cls(whole.statement, compiled, tuple(asked), known, positions, tuple(results))
 
     def parameters(self, values: dict[str, Any]) -> Any:
         given = self.known | {

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, case, exists, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, Select, case, exists, func, literal, select, true, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from portal.core.errors import NotFound
@@ -23,7 +25,7 @@ from .timeline import PaymentView, payments, payments_query
 
 PAGE = 50
 # A list of more plans than these is not counted to its end, so that its totals cost no more than these.
-MOST_SUMMED = 5000
+MOST_SUMMED = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +104,7 @@ def totals(session: Session, merchant: Actor, now: datetime, listing: PlanListQu
     row = session.execute(
         select(
             counted,
-            func.coalesce(func.sum(Installment.amount), 0),
-            func.coalesce(func.sum(amounts_of(Installment)["revenue"]), 0),
-            func.coalesce(func.sum(case((bounded.c.state == "active", Installment.owed), else_=0)), 0),
+            *(func.coalesce(sum_, 0) for sum_ in _sums(bounded.c.state).values()),
         )
         .select_from(bounded.join(Installment, own))
         .where(counted <= MOST_SUMMED)
@@ -115,6 +115,65 @@ def totals(session: Session, merchant: Actor, now: datetime, listing: PlanListQu
         return Totals(MOST_SUMMED, True, None, None, None)
     known = metrics.dashboard(session, merchant, now)
     return Totals(MOST_SUMMED, True, None, known.total_revenue, known.outstanding)
+
+
+def page_and_totals(
+    session: Session, merchant: Actor, now: datetime, listing: PlanListQuery
+) -> tuple[PlanPage, Totals]:
+    """A page of the list and the totals of all pages: a search is made once, unless very many plans hold it."""
+    if not listing.search or listing.by_due:
+        return list_plans(session, merchant, now, listing), totals(session, merchant, now, listing)
+    first, *found = _found(session, merchant, now, listing)
+    if first.plans > MOST_SUMMED:
+        return list_plans(session, merchant, now, listing), Totals(MOST_SUMMED, True, None, None, None)
+    found = [row for row in (first, *found) if row.id]
+    sums = (sum(int(getattr(row, name)) for row in found) for name in ("total", "received", "owed"))
+    return _page(session, merchant, now, listing, [row.id for row in found]), Totals(len(found), False, *sums)
+
+
+def _found(session: Session, merchant: Actor, now: datetime, listing: PlanListQuery) -> Sequence[Any]:
+    """Each plan of the list with its part of the totals, in one statement: at least one row, which counts them."""
+    chosen = select(Plan.id, Plan.state).where(*_listed(session, merchant, now, listing))
+    bounded = chosen.limit(MOST_SUMMED + 1).cte("bounded")
+    counted = select(func.count().label("plans")).select_from(bounded).subquery()
+    own = (Installment.merchant_id == merchant.merchant_id) & (Installment.plan_id == bounded.c.id)
+    sums = (
+        select(bounded.c.id, *(column.label(name) for name, column in _sums(bounded.c.state).items()))
+        .select_from(bounded.join(Installment, own))
+        .where(select(counted.c.plans).scalar_subquery() <= MOST_SUMMED)
+        .group_by(bounded.c.id, bounded.c.state)
+        .subquery()
+    )
+    return session.execute(select(counted.c.plans, sums).outerjoin_from(counted, sums, true())).all()
+
+
+def _sums(state: ColumnElement[str]) -> dict[str, ColumnElement[int]]:
+    """What the installments of plans come to; ``state`` is that of their plan."""
+    received = func.sum(amounts_of(Installment)["revenue"])
+    owed = func.sum(case((state == "active", Installment.owed), else_=0))
+    return {"total": func.sum(Installment.amount), "received": received, "owed": owed}
+
+
+def _page(
+    session: Session, merchant: Actor, now: datetime, listing: PlanListQuery, found: list[UUID]
+) -> PlanPage:
+    """The page of the plans that were found, which all are known."""
+    found.sort(key=attrgetter("int"), reverse=True)
+    place = listing.before or listing.after
+    first = next((n for n, id_ in enumerate(found) if place and id_ <= place.id), len(found)) if place else 0
+    if listing.before:
+        first += first < len(found) and found[first] == listing.before.id
+    elif listing.after:
+        first = max(first - PAGE, 0)
+    shown = found[first : first + PAGE]
+    query = select(Plan).where(Plan.merchant_id == merchant.merchant_id, Plan.id.in_(shown))
+    plans = load_plans(session, query.order_by(Plan.id.desc()), now)
+    more = first + PAGE < len(found)
+    return PlanPage(
+        plans,
+        Cursor(shown[-1]) if plans and more else None,
+        Cursor(shown[0]) if plans and first else None,
+    )
 
 
 def narrowed(

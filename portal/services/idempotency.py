@@ -11,11 +11,12 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Update, bindparam, delete, update
+from sqlalchemy import bindparam, delete, update
 from sqlalchemy.orm import Session
 
 from portal.core.errors import KeyReused
 from portal.models import IdempotencyKey
+from portal.statements import Changing
 
 from .transaction import insert_once
 
@@ -97,18 +98,16 @@ def once(
 def answer(session: Session, merchant_id: UUID, stored: dict[str, Any], **cause: UUID) -> None:
     """Store the answer with the key, if there is one, of this ``payment_id`` or ``refund_id``."""
     ((column, value),) = cause.items()
-    session.execute(_answer_of(column), {"merchant": merchant_id, "cause": value, "stored": stored})
+    _answer_of(column)(session, merchant=merchant_id, cause=value, stored=stored)
 
 
 @cache
-def _answer_of(column: str) -> Update:
-    """Cached Core update; no ORM objects are affected."""
+def _answer_of(column: str) -> Changing:
     caused = getattr(IdempotencyKey, column) == bindparam("cause")
-    return (
+    return Changing(
         update(IdempotencyKey)
         .where(IdempotencyKey.merchant_id == bindparam("merchant"), caused)
         .values(answer=bindparam("stored"))
-        .execution_options(synchronize_session=False)
     )
 
 

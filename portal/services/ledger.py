@@ -16,7 +16,6 @@ from sqlalchemy import (
     ScalarSelect,
     String,
     Subquery,
-    Update,
     Uuid,
     bindparam,
     case,
@@ -37,6 +36,7 @@ from portal.models import Installment, Payment, Plan, new_id
 from portal.models.base import UtcDateTime
 from portal.models.ledger import Allocation, Posting, RefundAllocation
 from portal.models.rollups import MetricDelta
+from portal.statements import Changing, Reading
 
 from .transaction import insert_rows
 
@@ -58,7 +58,7 @@ class Cause:
 
 def agree(session: Session, plan: Plan, now: datetime, today: date) -> None:
     """Post the debt of every installment of a plan that was accepted ``today``."""
-    lines = session.execute(_OF_PLAN, {"merchant": plan.merchant_id, "plan": plan.id}).all()
+    lines = _OF_PLAN.named(session, merchant=plan.merchant_id, plan=plan.id)
     _post(session, plan, Entry.DEBT_AGREED, [(line.id, line.amount) for line in lines], Cause(), now, today)
     add_deltas(session, plan, [(None, Balance.of(line)) for line in lines], today)
 
@@ -90,13 +90,11 @@ def record(
     values: dict[str, Any] = {"merchant": plan.merchant_id, "at": now, "today": today}
     for place, (installment_id, amount) in enumerate(allocations.items()):
         values |= {f"id{place}": installment_id, f"amount{place}": amount}
-    rows = session.execute(_change(entry, len(allocations)), values).all()
+    rows = _change(entry, len(allocations)).named(session, **values)
     if len(rows) != len(allocations):
         raise LookupError("an entry names an installment that its merchant does not have")
     if entry in _OF_ALLOCATION:
-        session.execute(
-            _take_from_allocation(entry, len(allocations)), values | {"payment": cause.payment_id}
-        )
+        _take_from_allocation(entry, len(allocations))(session, **values, payment=cause.payment_id)
     _post(session, plan, entry, allocations.items(), cause, now, today)
     changes = []
     for row in rows:
@@ -141,7 +139,7 @@ def amounts(pairs: str) -> dict[UUID, int]:
 
 def lines_paid_by(session: Session, merchant_id: UUID, payment_id: UUID) -> Sequence[Row[Any]]:
     """The installments that a payment is for, as they are now."""
-    return session.execute(_PAID_BY, {"merchant": merchant_id, "payment": payment_id}).all()
+    return _PAID_BY.named(session, merchant=merchant_id, payment=payment_id)
 
 
 def returnable(session: Session, plan: Plan) -> Sequence[Row[UUID, int | None, UUID, int, bool]]:
@@ -171,8 +169,7 @@ def cancelled_by(session: Session, merchant_id: UUID, refund_id: UUID) -> list[t
 
 def balances(session: Session, plan: Plan, installments: Iterable[UUID]) -> dict[UUID, Balance]:
     """The named installments of the plan as they are, by their ids."""
-    values = {"merchant": plan.merchant_id, "plan": plan.id}
-    lines = session.execute(_OF_PLAN, values)
+    lines = _OF_PLAN.named(session, merchant=plan.merchant_id, plan=plan.id)
     return {line.id: Balance.of(line) for line in lines if line.id in set(installments)}
 
 
@@ -237,7 +234,6 @@ def add_deltas(
     insert_rows(session, MetricDelta, rows)
 
 
-# Statements are built once: building one takes longer than running it.
 BALANCE = (
     Installment.id,
     Installment.plan_id,
@@ -247,7 +243,7 @@ BALANCE = (
     *(getattr(Installment, name) for name in SUMS),
     Installment.paid_on,
 )
-_OF_PLAN = (
+_OF_PLAN = Reading(
     select(*BALANCE)
     .where(Installment.merchant_id == bindparam("merchant"), Installment.plan_id == bindparam("plan"))
     .order_by(Installment.number)
@@ -285,7 +281,7 @@ def _entries(count: int) -> Subquery:
 
 
 @cache
-def _change(entry: Entry, count: int) -> Update:
+def _change(entry: Entry, count: int) -> Changing:
     """The entry for ``count`` installments. ``late_on`` is written even if it was empty when read: marking takes no
     lock on the plan and may set it meanwhile."""
     if entry.sum_name is None:
@@ -304,19 +300,18 @@ def _change(entry: Entry, count: int) -> Update:
             "paid_on": case((is_settled, func.coalesce(_latest(_RECEIVED_ON), today))),
             "paid_at": case((is_settled, func.coalesce(_latest(Payment.settled_at), at))),
         }
-    return (
+    return Changing(
         update(line)
         .where(line.merchant_id == bindparam("merchant"), line.id == entries.c.id)
         .values(values)
         .returning(*BALANCE)
-        .execution_options(synchronize_session=False)
     )
 
 
 @cache
-def _take_from_allocation(entry: Entry, count: int) -> Update:
+def _take_from_allocation(entry: Entry, count: int) -> Changing:
     entries, column = _entries(count), _OF_ALLOCATION[entry]
-    return (
+    return Changing(
         update(Allocation)
         .where(
             Allocation.merchant_id == bindparam("merchant"),
@@ -324,11 +319,10 @@ def _take_from_allocation(entry: Entry, count: int) -> Update:
             Allocation.installment_id == entries.c.id,
         )
         .values({column: getattr(Allocation, column) + entries.c.amount})
-        .execution_options(synchronize_session=False)
     )
 
 
-_PAID_BY = (
+_PAID_BY = Reading(
     select(*BALANCE)
     .join(
         Allocation,

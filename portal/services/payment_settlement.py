@@ -16,6 +16,7 @@ from portal.core.ledger import Balance, Entry
 from portal.core.schedule import Kind
 from portal.core.states import PaymentState, PlanState, transition
 from portal.models import Installment, Payment, Plan
+from portal.statements import Changing
 
 from . import events, idempotency, ledger, open_amendments
 from .charges import CHARGES, charge_of
@@ -70,12 +71,12 @@ def settle(
     """
     with unit_of_work(session):
         plan, today = lock(session, merchant_id, plan_id, now)
-        params = {"merchant": merchant_id, "payment": payment_id, "plan": plan_id}
+        ids = {"merchant": merchant_id, "payment": payment_id, "plan": plan_id}
         answered = {"answered": outcome, "at": now, "today": today, "code": code, "page": page}
-        settled = session.execute(_STATEMENTS.get(outcome, _DECLINE), params | answered).one_or_none()
-        if settled is None:
+        settled = _STATEMENTS.get(outcome, _DECLINE)(session, **ids, **answered)
+        if not settled:
             return _given(session, session.get_one(Payment, (merchant_id, payment_id)))
-        amount, number, owed, allocated = settled
+        ((amount, number, owed, allocated),) = settled
         if outcome is Outcome.SUCCEEDED:
             answer = Answer("paid", payment_id, plan_id, amount, plan.currency, outcome)
             amounts = ledger.amounts(allocated)
@@ -123,7 +124,6 @@ def ask(gateway: Gateway, charge: Charge, *, expired: bool) -> Outcome:
     return outcome
 
 
-# Built once: building a statement takes longer than running it.
 _EARLIER = aliased(Payment)
 # Receipts of a plan are numbered from one.
 RECEIPT_NUMBER = (
@@ -157,13 +157,11 @@ _SETTLE = (
         settled_on=bindparam("today"),
     )
     .returning(Payment.amount, Payment.number, _OWED, ledger.allocated())
-    .execution_options(synchronize_session=False)
 )
-_SUCCEED = _SETTLE.values(state=PaymentState.SUCCEEDED, number=RECEIPT_NUMBER)
-_DECLINE = _SETTLE.values(state=PaymentState.DECLINED)
+_DECLINE = Changing(_SETTLE.values(state=PaymentState.DECLINED))
 _STATEMENTS = {
-    Outcome.SUCCEEDED: _SUCCEED,
-    Outcome.ABANDONED: _SETTLE.values(state=PaymentState.ABANDONED),
+    Outcome.SUCCEEDED: Changing(_SETTLE.values(state=PaymentState.SUCCEEDED, number=RECEIPT_NUMBER)),
+    Outcome.ABANDONED: Changing(_SETTLE.values(state=PaymentState.ABANDONED)),
 }
 
 

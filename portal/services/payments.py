@@ -19,6 +19,7 @@ from portal.core.payments import PAGE_OPEN_FOR, Method, check_part, spread
 from portal.core.roles import Actor, Origin
 from portal.core.states import REFUSALS, InstallmentStatus, PaymentState, PlanState, installment_status
 from portal.models import IdempotencyKey, Installment, Merchant, Payment, Plan, ProviderKey, User, new_id
+from portal.statements import Reading
 
 from . import idempotency, ledger, offers
 from .charges import CHARGES, account_of, charge_of, page_text
@@ -182,10 +183,9 @@ def _find(session: Session, customer: Actor, request: PaymentRequest) -> Row[*tu
     query, wanted = (
         (_OF_PLAN, request.plan_id) if request.plan_id else (_OF_INSTALLMENT, request.installment_id)
     )
-    found = session.execute(query, {"customer": customer.id, "wanted": wanted}).one_or_none()
-    if found is None:
-        raise not_found(session, customer, request)
-    return found
+    for found in query.named(session, customer=customer.id, wanted=wanted):
+        return found
+    raise not_found(session, customer, request)
 
 
 def not_found(session: Session, person: Actor, request: PaymentRequest) -> NotFound:
@@ -197,7 +197,6 @@ def not_found(session: Session, person: Actor, request: PaymentRequest) -> NotFo
     return NotFound()
 
 
-# Built once: building a statement takes longer than running it.
 _OWN = (
     select(Plan.merchant_id, Plan.id, User.test_card, User.email, Merchant.provider, ProviderKey.sealed_key)
     .join(User, User.id == Plan.customer_id)
@@ -208,10 +207,12 @@ _OWN = (
     )
     .where(Plan.customer_id == bindparam("customer"))
 )
-_OF_PLAN = _OWN.where(Plan.id == bindparam("wanted"))
-_OF_INSTALLMENT = _OWN.join(
-    Installment, and_(Installment.merchant_id == Plan.merchant_id, Installment.plan_id == Plan.id)
-).where(Installment.id == bindparam("wanted"))
+_OF_PLAN = Reading(_OWN.where(Plan.id == bindparam("wanted")))
+_OF_INSTALLMENT = Reading(
+    _OWN.join(
+        Installment, and_(Installment.merchant_id == Plan.merchant_id, Installment.plan_id == Plan.id)
+    ).where(Installment.id == bindparam("wanted"))
+)
 _OPENED = (
     update(Payment)
     .where(

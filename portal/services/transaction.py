@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
-from sqlalchemy import Executable, Table, insert
+from sqlalchemy import Table, bindparam, insert, literal
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.schema import ScalarElementColumnDefault
 
 from portal.core.errors import Busy
-from portal.database import insert_on_conflict, is_postgresql
+from portal.database import engine_name, insert_on_conflict, is_postgresql
 from portal.models import Base
+from portal.statements import Changing
 
 # PostgreSQL: lock not available, statement cancelled, deadlock, serialization failure, admin shutdown.
 _BUSY_STATES = {"55P03", "57014", "40P01", "40001", "57P01"}
@@ -84,31 +86,52 @@ def is_busy(error: DBAPIError) -> bool:
 def insert_once(session: Session, table: type[Base], rows: list[dict[str, Any]]) -> list[Any]:
     """Insert the rows whose unique keys are new and skip the others; returns the last primary key column of the new.
 
-    ``table`` is a model whose rows are given in full, since defaults of the model do not apply.
+    ``table`` is a model; the rows all have the same columns.
     """
-    if not rows:
-        return []
-    return list(session.scalars(_insert_new(table, is_postgresql(session)), rows))
+    return [row[0] for row in _insert(session, table, rows, once=True)]
 
 
 def insert_rows(session: Session, table: type[Base], rows: list[dict[str, Any]]) -> None:
     """Insert the rows, all with the same columns, in one statement, past the session."""
-    if rows:
-        session.execute(_insert(table), rows)
+    _insert(session, table, rows, once=False)
 
 
-# Cached Core inserts: they skip the overhead of the ORM's unit of work.
+# More rows than these go through SQLAlchemy, which makes statements of any length.
+MOST_AT_ONCE = 64
+
+
+def _insert(session: Session, table: type[Base], rows: list[dict[str, Any]], once: bool) -> Sequence[Any]:
+    if not rows:
+        return []
+    statement = _statement(_of(table), once and engine_name(session))
+    if len(rows) > MOST_AT_ONCE:
+        found = session.execute(statement, rows)
+        return found.all() if once else []
+    given = tuple(rows[0])
+    values = {f"{name}_{place}": row[name] for place, row in enumerate(rows) for name in given}
+    return _changing(_of(table), once and engine_name(session), given, len(rows))(session, **values)
+
+
+def _statement(table: Table, once_on: str | Literal[False]) -> Any:
+    if not once_on:
+        return insert(table)
+    key = table.primary_key.columns.values()[-1]
+    return insert_on_conflict(once_on == "postgresql", table).on_conflict_do_nothing().returning(key)
 
 
 @cache
-def _insert(table: type[Base]) -> Executable:
-    return insert(_of(table))
-
-
-@cache
-def _insert_new(table: type[Base], on_postgresql: bool) -> Executable:
-    key = _of(table).primary_key.columns.values()[-1]
-    return insert_on_conflict(on_postgresql, _of(table)).on_conflict_do_nothing().returning(key)
+def _changing(table: Table, once_on: str | Literal[False], given: tuple[str, ...], count: int) -> Changing:
+    """For so many rows with these columns; what the model gives to others by default is part of the statement."""
+    fixed = {
+        column.name: literal(default.arg, column.type)
+        for column in table.columns
+        if column.name not in given and isinstance(default := column.default, ScalarElementColumnDefault)
+    }
+    rows = [
+        {name: bindparam(f"{name}_{place}", type_=table.c[name].type) for name in given} | fixed
+        for place in range(count)
+    ]
+    return Changing(_statement(table, once_on).values(rows))
 
 
 def _of(table: type[Base]) -> Table:

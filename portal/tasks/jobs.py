@@ -8,7 +8,6 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import date
 from functools import partial
-from typing import Any
 
 from flask import Flask
 from huey import Huey, crontab
@@ -35,8 +34,8 @@ log = logging.getLogger(__name__)
 delivering = threading.Lock()
 
 
-def register(huey: Huey, app: Flask) -> tuple[Callable[[], Any], Callable[[], Any]]:
-    """Put the portal's jobs on this queue; returns the calls that wake delivery and settling."""
+def register(huey: Huey, app: Flask) -> tuple[Callable[[int], object], Callable[[], object]]:
+    """Put the portal's jobs on this queue; returns the calls that wake delivery, in so many seconds, and settling."""
 
     # What failed at the hour is tried again before the next one.
     @huey.periodic_task(crontab(minute="0"), retries=3, retry_delay=300)
@@ -67,7 +66,10 @@ def register(huey: Huey, app: Flask) -> tuple[Callable[[], Any], Callable[[], An
     def settle_now() -> None:
         _run(app, "settle_payments", settle)
 
-    return deliver_now, settle_now
+    def deliver_in(seconds: int) -> object:
+        return deliver_now.schedule(delay=seconds) if seconds else deliver_now()
+
+    return deliver_in, settle_now
 
 
 def deliver() -> dict[str, int]:

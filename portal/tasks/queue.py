@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from time import monotonic
 
+from flask import current_app
 from huey import Huey, PriorityRedisExpireHuey, SqliteHuey
 from huey.serializer import SignedSerializer
 from redis import ConnectionPool
@@ -30,13 +32,38 @@ def make_huey(redis_url: str | None, instance: Path, key: bytes) -> Huey:
     return SqliteHuey("portal", results=False, serializer=serializer, filename=filename)
 
 
+class Wakes:
+    """When a process wakes delivery: at once, and once more at the end of the second for all that came in it.
+
+    A wake costs a commit in the queue's file, and delivery takes all there is.
+    """
+
+    def __init__(self) -> None:
+        self._at = float("-inf")
+        self._again = False
+
+    def delay(self, now: float) -> int | None:
+        """In how many seconds to wake for what was committed ``now``; None where that is arranged already."""
+        if now - self._at >= 1:
+            self._at, self._again = now, False
+            return 0
+        if self._again:
+            return None
+        self._again = True
+        return 1
+
+
 @event.listens_for(db.session, "after_commit")
 def wake(session: Session) -> None:
     """Wake delivery once messages are committed. Without a queue they wait for the next minute's delivery."""
     if not session.info.pop("messages_queued", False):
         return
+    wakes: Wakes = current_app.extensions.setdefault("wakes", Wakes())
+    delay = wakes.delay(monotonic())
+    if delay is None:
+        return
     try:
-        adapters().wake_delivery()
+        adapters().wake_delivery(delay)
     except Exception as error:
         log.warning("delivery could not be woken", extra={"error": f"{type(error).__name__}: {error}"})
 

@@ -44,7 +44,7 @@ NO_CLAIM = "    insert_once(session, IdempotencyKey, [row])\n    return None\n"
 WRITE_LOCK = "        if _writes(connection):\n            _begin_immediate(connection)\n"
 NO_WRITE_LOCK = "        if False:\n            _begin_immediate(connection)\n"
 SETTLING = 'settle_each(session, waiting, ask_and_settle)\n    return {"settled"'
-WAKE = "        adapters().wake_delivery()\n    except Exception as error:\n"
+WAKE = "        adapters().wake_delivery(delay)\n    except Exception as error:\n"
 BUSY = (
     '    if error.connection_invalidated or getattr(error.orig, "pgcode", None) in _BUSY_STATES:\n'
     "        return True\n"

@@ -1,7 +1,7 @@
 """Jobs: on time, woken by a commit, recorded when they did something or failed; a dead queue stops nobody."""
 
 from collections import Counter
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
@@ -15,6 +15,7 @@ from portal.models import Installment, JobRun, Merchant, Message
 from portal.services import daily_run, job_runs, outbox
 from portal.services.transaction import unit_of_work
 from portal.tasks import jobs
+from portal.tasks.queue import Wakes
 from tests import factories
 
 
@@ -75,6 +76,16 @@ def test_a_commit_wakes_delivery_and_the_email_goes_out(app, session, huey, ada)
     assert (run.job, run.counts["sent"], run.error) == ("deliver_messages", 1, None)
 
 
+def test_what_comes_within_a_second_wakes_delivery_once_more_at_its_end(app, session, huey, ada):
+    for _ in range(5):
+        queue_message(app, ada)
+    at_once, again = huey.pending()
+    assert (at_once.name, at_once.eta, again.name) == ("deliver_now", None, "deliver_now")
+    assert 0 < (again.eta - datetime.now(UTC).replace(tzinfo=None)).total_seconds() <= 1
+    wakes = Wakes()
+    assert [wakes.delay(at) for at in (5.0, 5.1, 5.9, 6.0, 6.9, 6.99)] == [0, 1, None, 0, 1, None]
+
+
 def test_what_was_rolled_back_wakes_nobody(app, huey, ada):
     with pytest.raises(ZeroDivisionError):
         queue_message(app, ada, fail=True)
@@ -82,7 +93,7 @@ def test_what_was_rolled_back_wakes_nobody(app, huey, ada):
 
 
 def test_when_the_queue_is_dead_the_commit_stands_and_the_minutes_delivery_makes_up(app, session, huey, ada):
-    def dead():
+    def dead(delay):
         raise ConnectionError("no queue")
 
     factories.replace_adapters(app, wake_delivery=dead)

@@ -18,8 +18,10 @@ def found(session, shop, search):
     """The descriptions of the plans that the shop's list shows, which its totals count too."""
     session.rollback()
     listing = PlanListQuery(search=search)
-    plans = merchant.list_plans(session, shop, NOW, listing).plans
-    counted = merchant.totals(session, shop, NOW, listing)
+    page, counted = merchant.page_and_totals(session, shop, NOW, listing)
+    assert counted == merchant.totals(session, shop, NOW, listing)
+    assert page == merchant.list_plans(session, shop, NOW, listing)
+    plans = page.plans
     session.rollback()
     assert counted.count == len(plans)
     return sorted(plan.description for plan in plans)

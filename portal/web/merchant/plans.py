@@ -86,12 +86,13 @@ def index() -> Response:
     filters = {"search": listing.search, "status": listing.status, "sort": "due" if listing.by_due else ""}
     filters = {name: value for name, value in filters.items() if value}
     counts = tab_counts(db.session, actor(), now())
+    found, totals = merchant.page_and_totals(db.session, actor(), now(), listing)
     return respond(
         "merchant/plans.html",
         "merchant/_plans.html",
         form=form,
-        found=merchant.list_plans(db.session, actor(), now(), listing),
-        totals=merchant.totals(db.session, actor(), now(), listing),
+        found=found,
+        totals=totals,
         currency=actor().currency,
         filters=filters,
         list_state=_list_state(),
