@@ -150,6 +150,19 @@ def page(found: Findings, command: str) -> str:
             seconds=MOST_TO_START,
             table=_table(_FOOTPRINT, [_footprint(found.footprint)]),
         )
+    parts += _of_large_shops(found)
+    if found.crowd:
+        parts += CROWD.format(least=LEAST, table=_table(_CROWD, [_crowd(found.crowd)]))
+    return (
+        PAGE.format(
+            command=command, machine=machine(), day=datetime.now(UTC).date().isoformat(), parts=parts.rstrip()
+        )
+        + "\n"
+    )
+
+
+def _of_large_shops(found: Findings) -> str:
+    parts = ""
     if found.growth:
         few, many = (f"{size:,}" for size in found.sizes)
         parts += GROWTH.format(
@@ -169,14 +182,7 @@ def page(found: Findings, command: str) -> str:
             of_quiet=MOST_OF_QUIET,
             table=_table(_OVERDUE, map(_overdue, found.overdue)),
         )
-    if found.crowd:
-        parts += CROWD.format(least=LEAST, table=_table(_CROWD, [_crowd(found.crowd)]))
-    return (
-        PAGE.format(
-            command=command, machine=machine(), day=datetime.now(UTC).date().isoformat(), parts=parts.rstrip()
-        )
-        + "\n"
-    )
+    return parts
 
 
 def _why(lines: list[Line]) -> str:

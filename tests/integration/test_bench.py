@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
-SMALL = ["--plans", "90", "--turns", "1", "--seconds", "0.3", "--only", "table", "--lines", "pay", "schedule"]
+SMALL = ["--plans", "90", "--turns", "1", "--seconds", "0.3", "--only", "table", "--lines", "pay", "home", "search"]
 
 
 def test_a_small_run_reads_and_pays_beside_the_bare_program_and_writes_the_page(tmp_path):
@@ -17,4 +17,4 @@ def test_a_small_run_reads_and_pays_beside_the_bare_program_and_writes_the_page(
     assert done.returncode == 0, done.stderr
     rows = [line.split("|")[1].strip() for line in page.read_text().splitlines() if line.startswith("| ")]
     assert rows[0] == "request"
-    assert [row.split()[0] for row in rows[2:]] == ["pay", "schedule"]
+    assert [row.split()[0] for row in rows[2:]] == ["pay", "home", "home", "search"]
