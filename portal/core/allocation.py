@@ -24,7 +24,7 @@ class PaidPart:
     """What a payment paid of an installment and can still return, in minor units.
 
     ``payment_number`` counts the plan's payments, so that a greater one is newer. ``by_hand``: the shop recorded the
-    payment, so it is for the shop to hand back what is returned of it.
+    payment, which came by this ``method``, so it is for the shop to hand back what is returned of it.
     """
 
     payment_id: UUID
@@ -33,6 +33,7 @@ class PaidPart:
     number: int
     amount: int
     by_hand: bool = False
+    method: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Return:
     installment_id: UUID
     amount: int
     by_hand: bool = False
+    method: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,16 @@ class Split:
     @property
     def handed_back(self) -> int:
         """What the shop hands back itself, in minor units."""
-        return sum(part.amount for part in self.returned if part.by_hand)
+        return sum(self.handed_back_by.values())
+
+    @property
+    def handed_back_by(self) -> dict[str, int]:
+        """What the shop hands back itself by the method with which it came, in minor units."""
+        by_method: dict[str, int] = {}
+        for part in self.returned:
+            if part.by_hand:
+                by_method[part.method] = by_method.get(part.method, 0) + part.amount
+        return by_method
 
 
 def allocate_payment(owed: Iterable[OwedPart], amount: int) -> dict[UUID, int]:
@@ -108,6 +119,6 @@ def allocate_refund(owed: Sequence[OwedPart], paid: Sequence[PaidPart], amount: 
     returned = []
     for part in sorted(paid, key=lambda part: (part.payment_number, part.number), reverse=True):
         if take := min(part.amount, rest):
-            returned.append(Return(part.payment_id, part.installment_id, take, part.by_hand))
+            returned.append(Return(part.payment_id, part.installment_id, take, part.by_hand, part.method))
             rest -= take
     return Split(tuple(cancelled), tuple(returned))

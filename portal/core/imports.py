@@ -14,6 +14,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from .errors import N_, InvalidInput, PortalError, collecting
+from .money import decimal_text
 from .schedule import PERIODS, Frequency
 from .typed_amounts import read_amount
 
@@ -21,7 +22,9 @@ MOST_ROWS = 5000
 # A cell is kept as it was typed to be shown beside its fault; more of it than this helps nobody.
 CELL_LONGEST = 300
 REFERENCE_LONGEST = 60
-NEEDED = ("email", "description", "total", "installments", "first_due")
+NEEDED = ("email", "description")
+# What a row needs that has no lines of its own.
+SCHEDULE = ("total", "installments", "first_due")
 COLUMNS = (
     "email",
     "name",
@@ -32,7 +35,10 @@ COLUMNS = (
     "frequency",
     "paid_before",
     "reference",
+    "lines",
 )
+# Between the lines of a cell: a date and an amount each, as in "2026-01-31 400.00 | 2026-02-28 200.00".
+BETWEEN_LINES = "|"
 SEPARATORS = (";", "\t", ",")
 # Day first where it is not the year.
 DAY_FORMATS = ("%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y")
@@ -56,7 +62,8 @@ class RowState(StrEnum):
 class Wanted:
     """A plan as a row asks for it; ``total`` and ``paid_before`` in minor units of ``currency``.
 
-    ``reference`` is the shop's own, which tells two rows apart that are alike otherwise.
+    ``reference`` is the shop's own, which tells two rows apart that are alike otherwise. With ``lines``, each an amount
+    and its due date, these are the schedule.
     """
 
     email: str
@@ -69,14 +76,21 @@ class Wanted:
     paid_before: int
     reference: str
     currency: str
+    lines: tuple[tuple[int, date], ...] | None = None
 
     def stored(self) -> dict[str, object]:
-        return asdict(self) | {"first_due": self.first_due.isoformat()}
+        """As JSON; rows without lines are as they were before there were any, so that they are recognised."""
+        values = asdict(self) | {"first_due": self.first_due.isoformat()}
+        lines = values.pop("lines")
+        return values | ({"lines": [[amount, day.isoformat()] for amount, day in lines]} if lines else {})
 
     @classmethod
     def restored(cls, stored: Mapping[str, object]) -> Wanted:
         day, frequency = date.fromisoformat(str(stored["first_due"])), Frequency(str(stored["frequency"]))
-        return cls(**(dict(stored) | {"first_due": day, "frequency": frequency}))  # type: ignore[arg-type]
+        values = dict(stored) | {"first_due": day, "frequency": frequency}
+        if lines := stored.get("lines"):
+            values["lines"] = tuple((amount, date.fromisoformat(on)) for amount, on in lines)  # type: ignore[attr-defined]
+        return cls(**values)  # type: ignore[arg-type]
 
     @property
     def digest(self) -> str:
@@ -140,7 +154,8 @@ def _names(line: list[str]) -> list[str]:
         if name not in COLUMNS or names.count(name) > 1:
             message = N_("The first line names the columns. “%(name)s” is none of them, or is there twice.")
             raise InvalidInput.at("file", message, name=name[:40])
-    missing = [name for name in NEEDED if name not in names]
+    needed = NEEDED if "lines" in names else (*NEEDED, *SCHEDULE)
+    missing = [name for name in needed if name not in names]
     if missing:
         message = N_("The first line names the columns. These are missing: %(missing)s.")
         raise InvalidInput.at("file", message, missing=", ".join(missing))
@@ -161,46 +176,97 @@ def _row(number: int, names: list[str], line: list[str], currency: str, mark: st
     return ReadRow(number, shown, wanted, {})
 
 
+@dataclass(slots=True)
+class _Schedule:
+    """What a row says of amounts and days: ``total`` in minor units."""
+
+    total: int = 0
+    count: int = 0
+    first: date = date.min
+    frequency: Frequency = Frequency.MONTHLY
+    lines: tuple[tuple[int, date], ...] | None = None
+
+
 def _wanted(cells: Mapping[str, str], currency: str, mark: str) -> Wanted:
     texts: dict[str, str] = {}
-    total = count = before = 0
-    first, frequency = date.min, Frequency.MONTHLY
+    before, plan = 0, _Schedule()
     with collecting() as faults:
         for name in COLUMNS:
             with faults.caught():
                 texts[name] = _text(cells.get(name, ""), name)
-        for name in NEEDED:
+        own = bool(cells.get("lines"))
+        for name in NEEDED if own else (*NEEDED, *SCHEDULE):
             if name in texts and not texts[name]:
                 faults.add(name, N_("This cell cannot be empty."))
-        if texts.get("total"):
-            with faults.caught():
-                total = read_amount(texts["total"], currency, "total", mark)
         if before_text := texts.get("paid_before", "").strip():
             with faults.caught():
                 before = (
                     0 if _is_zero(before_text) else read_amount(before_text, currency, "paid_before", mark)
                 )
+        with faults.caught():
+            plan = (_own_lines if own else _counted)(texts, currency, mark)
+    return Wanted(
+        **{name: texts[name] for name in ("email", "name", "description", "reference")},
+        total=plan.total,
+        installments=plan.count,
+        first_due=plan.first,
+        frequency=plan.frequency,
+        paid_before=before,
+        currency=currency,
+        lines=plan.lines,
+    )
+
+
+def _counted(texts: Mapping[str, str], currency: str, mark: str) -> _Schedule:
+    """Total, count, first date and frequency, as far as the cells have them."""
+    plan = _Schedule()
+    with collecting() as faults:
+        if texts.get("total"):
+            with faults.caught():
+                plan.total = read_amount(texts["total"], currency, "total", mark)
         if texts.get("installments"):
             with faults.caught():
-                count = _count(texts["installments"])
+                plan.count = _count(texts["installments"])
         if texts.get("first_due"):
             with faults.caught():
-                first = _day(texts["first_due"])
+                plan.first = _day(texts["first_due"])
         if texts.get("frequency"):
             with faults.caught():
-                frequency = _frequency(texts["frequency"])
-    return Wanted(
-        texts["email"],
-        texts["name"],
-        texts["description"],
-        total,
-        count,
-        first,
-        frequency,
-        before,
-        texts["reference"],
-        currency,
-    )
+                plan.frequency = _frequency(texts["frequency"])
+    return plan
+
+
+def _own_lines(texts: Mapping[str, str], currency: str, mark: str) -> _Schedule:
+    """The lines of the row; a total and a count beside them have to be theirs, and a first date or a frequency is none
+    of a row with lines."""
+    with collecting() as faults:
+        for name in ("first_due", "frequency"):
+            if texts.get(name):
+                faults.add(name, N_("Leave this cell empty, since the lines have the dates."))
+        lines: tuple[tuple[int, date], ...] = ()
+        with faults.caught():
+            parts = texts.get("lines", "").split(BETWEEN_LINES)
+            lines = tuple(_line(part.strip(), currency, mark) for part in parts)
+        total = sum(amount for amount, _ in lines)
+        said = _Schedule()
+        with faults.caught():
+            asked = {name: texts.get(name, "") for name in ("total", "installments")}
+            said = _counted(asked, currency, mark)
+        if said.total and lines and said.total != total:
+            faults.add("total", N_("The lines add up to %(sum)s."), sum=decimal_text(total, currency))
+        if said.count and lines and said.count != len(lines):
+            faults.add("installments", N_("There are %(count)s lines."), count=len(lines))
+    return _Schedule(total, len(lines), lines[0][1], Frequency.OWN, lines)
+
+
+def _line(text: str, currency: str, mark: str) -> tuple[int, date]:
+    """An amount and its day, as in "2026-01-31 400.00". Raises ``InvalidInput`` at ``lines``."""
+    day, _, amount = text.partition(" ")
+    if not amount.strip():
+        raise InvalidInput.at(
+            "lines", N_("Write each line as a date and an amount, with | between the lines.")
+        )
+    return read_amount(amount.strip(), currency, "lines", mark), _day(day, "lines")
 
 
 def _text(cell: str, name: str) -> str:
@@ -230,8 +296,8 @@ def _frequency(text: str) -> Frequency:
     return Frequency(text.casefold())
 
 
-def _day(text: str) -> date:
+def _day(text: str, name: str = "first_due") -> date:
     for day_format in DAY_FORMATS:
         with suppress(ValueError):
             return datetime.strptime(text, day_format).date()  # noqa: DTZ007 - a plain date
-    raise InvalidInput.at("first_due", N_("Write a date as 2026-12-31, 31.12.2026 or 31/12/2026."))
+    raise InvalidInput.at(name, N_("Write a date as 2026-12-31, 31.12.2026 or 31/12/2026."))

@@ -16,5 +16,18 @@ METHODS = {
 }
 
 
+HAND_BACK = {
+    Method.CASH: N_("You recorded this money yourself: hand back %(amount)s in cash."),
+    Method.BANK_TRANSFER: N_("You recorded this money yourself: hand back %(amount)s by bank transfer."),
+    Method.CHECK: N_("You recorded this money yourself: hand back %(amount)s by cheque."),
+    Method.OTHER: N_("You recorded this money yourself: hand back %(amount)s the way it came in."),
+}
+
+
+def hand_back(method: str, amount: str) -> str:
+    """What a shop has to do before it confirms a refund of what it recorded."""
+    return _(HAND_BACK[Method(method)], amount=amount)
+
+
 def method_name(method: str) -> str:
     return _(METHODS[Method(method)])

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
 from portal.core.errors import N_, Conflict, InvalidInput, TooMany
+from portal.core.imports import RowState
 from portal.core.states import PlanState
-from portal.models import Acceptance, Customer, Member, Merchant, Plan, User
+from portal.models import Acceptance, Customer, ImportRow, Member, Merchant, Plan, User
 
 from .accounts import invite
 from .transaction import insert_rows
@@ -102,6 +103,16 @@ def receive_offer(session: Session, shop: Merchant, email: str, language: str, n
     return found.id
 
 
+_LIMIT = N_(
+    "Your shop can send %(count)s offers in 24 hours to customers who have not accepted one yet. Try again later; the "
+    "limit rises when customers accept."
+)
+_LIMIT_WITH_IMPORT = N_(
+    "Your shop can send %(count)s offers in 24 hours to customers who have not accepted one yet, and an import of "
+    "yours is being sent at this limit. Try again once it is sent; the limit rises when customers accept."
+)
+
+
 def _check_offers_of_the_day(session: Session, shop_id: UUID, per_day: int, now: datetime) -> None:
     """Raise ``TooMany`` unless fewer offers went to new addresses in the last 24 hours than the shop may send.
 
@@ -113,11 +124,9 @@ def _check_offers_of_the_day(session: Session, shop_id: UUID, per_day: int, now:
         return
     # The oldest of so many leaves the window first; without any, nothing changes by waiting.
     wait = sent[-1] + DAY - now if sent else DAY
+    waiting = ImportRow.merchant_id == shop_id, ImportRow.state == RowState.WAITING
     raise TooMany(
-        N_(
-            "Your shop can send %(count)s offers in 24 hours to customers who have not accepted one yet. Try again "
-            "later; the limit rises when customers accept."
-        ),
+        _LIMIT_WITH_IMPORT if session.scalar(select(exists().where(*waiting))) else _LIMIT,
         max(int(wait.total_seconds()), 0) + 1,
         code="too_many_offers",
         count=allowed,

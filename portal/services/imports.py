@@ -150,7 +150,7 @@ def _checked(merchant: Actor, row: ReadRow, now: datetime) -> ReadRow:
     try:
         offers.validate_proposal(merchant, _proposal(row.wanted), now)
     except InvalidInput as invalid:
-        faults = {COLUMNS.get(name, name): error for name, error in invalid.errors.items()}
+        faults = _by_column(invalid, of_lines=row.wanted.lines is not None)
         return ReadRow(row.number, row.cells, None, faults)
     return row
 
@@ -164,6 +164,7 @@ def _proposal(wanted: Wanted) -> Proposal:
         wanted.first_due,
         wanted.frequency,
         paid_before=wanted.paid_before or None,
+        lines=wanted.lines,
     )
 
 
@@ -200,7 +201,7 @@ def _send_row(
             row = _lock(session, key)
             if row is not None:
                 row.state = RowState.REFUSED
-                row.faults = _stored(_by_column(error))
+                row.faults = _stored(_by_column(error, of_lines="lines" in (row.wanted or {})))
         return "refused"
 
 
@@ -228,9 +229,14 @@ def _offer(session: Session, find_member: FindMember, row: ImportRow, now: datet
     events.record(session, "plan_imported", actor_id=member.id, at=now, **about, **facts)
 
 
-def _by_column(error: PortalError) -> dict[str, PortalError]:
+def _by_column(error: PortalError, *, of_lines: bool = False) -> dict[str, PortalError]:
+    """The faults of an offer at the columns that they come from; of a row with lines, those of its schedule there."""
     errors = error.errors if isinstance(error, InvalidInput) else {"row": error}
-    return {COLUMNS.get(name, name): fault for name, fault in errors.items()}
+    named: dict[str, PortalError] = {}
+    for name, fault in errors.items():
+        of_schedule = name.partition(".")[0] in ("installments", "total_amount")
+        named.setdefault("lines" if of_lines and of_schedule else COLUMNS.get(name, name), fault)
+    return named
 
 
 def _stored(faults: dict[str, PortalError]) -> dict[str, Any]:

@@ -142,9 +142,9 @@ def lines_paid_by(session: Session, merchant_id: UUID, payment_id: UUID) -> Sequ
     return _PAID_BY.named(session, merchant=merchant_id, payment=payment_id)
 
 
-def returnable(session: Session, plan: Plan) -> Sequence[Row[UUID, int | None, UUID, int, bool]]:
-    """The returnable rest of each allocation of the plan's payments: payment, its number, installment, minor units, and
-    whether the shop recorded it. Recoveries cannot be returned."""
+def returnable(session: Session, plan: Plan) -> Sequence[Row[UUID, int | None, UUID, int, bool, str]]:
+    """The returnable rest of each allocation of the plan's payments: payment, its number, installment, minor units,
+    whether the shop recorded it, and the method. Recoveries cannot be returned."""
     return session.execute(_RETURNABLE, {"merchant": plan.merchant_id, "plan": plan.id}).all()
 
 
@@ -337,6 +337,7 @@ _LEFT = (
         Allocation.installment_id,
         (Allocation.amount - Allocation.reversed - Allocation.returned).label("amount"),
         _BY_HAND,
+        Payment.method,
     )
     .join(Payment, _SAME_PAYMENT)
     .where(

@@ -18,7 +18,7 @@ from portal.core.allocation import OwedPart, PaidPart, Split, allocate_refund, r
 from portal.core.errors import N_, Busy, Conflict, InvalidInput
 from portal.core.ledger import Entry
 from portal.core.money import decimal_text
-from portal.core.payments import REASON_LONGEST
+from portal.core.payments import REASON_LONGEST, Method
 from portal.core.roles import Actor
 from portal.core.states import ACCEPTED, REFUSALS, PaymentState, PlanState, transition
 from portal.core.text import clean_line
@@ -117,7 +117,7 @@ def _intend(
         message = N_("Something changed since this preview. Check the new preview and confirm again.")
         raise Conflict(message, code="other_preview")
     if worked_out.split.handed_back and not request.handed_back:
-        raise _not_handed_back(worked_out.split.handed_back, plan.currency)
+        raise _not_handed_back(worked_out.split, plan.currency)
     split, cause = worked_out.split, ledger.Cause(refund_id=refund_id)
     answer = _write(session, plan, refund_id, request.amount, split, reason, now)
     installments = installments_of(session, plan)
@@ -130,12 +130,20 @@ def _intend(
     return answer, True
 
 
-def _not_handed_back(amount: int, currency: str) -> InvalidInput:
-    return InvalidInput.at(
-        "handed_back",
-        N_("Hand back %(amount)s in cash, then confirm."),
-        amount=decimal_text(amount, currency),
-    )
+_HAND_BACK = {
+    Method.CASH: N_("Hand back %(amount)s in cash, then confirm."),
+    Method.BANK_TRANSFER: N_("Hand back %(amount)s by bank transfer, then confirm."),
+    Method.CHECK: N_("Hand back %(amount)s by cheque, then confirm."),
+}
+_HAND_BACK_OTHERWISE = N_("Hand back %(amount)s the way it came in, then confirm.")
+
+
+def _not_handed_back(split: Split, currency: str) -> InvalidInput:
+    """What the shop has to do first, by the method with which the money came if it is one."""
+    message = _HAND_BACK_OTHERWISE
+    if len(split.handed_back_by) == 1:
+        message = _HAND_BACK.get(Method(next(iter(split.handed_back_by))), message)
+    return InvalidInput.at("handed_back", message, amount=decimal_text(split.handed_back, currency))
 
 
 def _replay(session: Session, plan: Plan, stored: dict[str, Any] | None, refund_id: UUID | None) -> Answer:
@@ -188,6 +196,7 @@ def _parts(session: Session, plan: Plan) -> Parts:
             numbers[row.installment_id],
             row.amount,
             row.by_hand,
+            row.method,
         )
         for row in ledger.returnable(session, plan)
     ]

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select, update
 
+from portal.core.errors import TooMany
 from portal.core.imports import RowState
 from portal.core.states import PlanState
 from portal.extensions import db
@@ -211,6 +212,56 @@ def test_what_no_offer_may_be_is_a_fault_at_its_column(session, shop, cells, col
     import_id = draft(session, shop, HEAD + cells + "\n")
     (row,) = queries.rows(session, shop, import_id)
     assert (row.state, list(row.faults)) == (RowState.FAULTY, [column])
+
+
+OWN_LINES = "email,description,lines,paid_before,reference\n"
+
+
+def test_a_row_with_lines_of_its_own_becomes_an_offer_of_exactly_these(session, shop, ada):
+    days = [TODAY + timedelta(days=n) for n in (-40, 3, 70)]
+    cell = " | ".join(
+        f"{day} {amount}" for day, amount in zip(days, ("150.00", "50.50", "99.50"), strict=True)
+    )
+    text = OWN_LINES + f"{ada.email},Oak table,{cell},180.00,B-1\n"
+    import_id = brought_over(session, shop, text + text.splitlines()[1] + "\n")
+    assert states(session, shop, import_id) == ["sent", "repeated"]
+    plan_id = session.scalars(select(Plan.id)).one()
+    factories.accept(session, ada, plan_id)
+    plan = factories.plan_of(session, ada, plan_id)
+    assert [(i.amount, i.due_on) for i in plan.installments] == [
+        (15000, days[0]),
+        (5050, days[1]),
+        (9950, days[2]),
+    ]
+    assert [i.paid_before for i in plan.installments] == [15000, 3000, 0]
+    assert (plan.frequency, plan.owed) == ("own", 12000)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "2026-04-30 50.00 | 2026-03-31 50.00",
+        "1999-04-30 50.00",
+        " | ".join(f"2027-01-{1 + n % 28:02} 1.00" for n in range(61)),
+    ],
+)
+def test_lines_that_no_offer_may_have_are_a_fault_at_them(session, shop, cell):
+    import_id = draft(session, shop, OWN_LINES + f"buyer@example.com,Oak,{cell},,\n")
+    (row,) = queries.rows(session, shop, import_id)
+    assert (row.state, list(row.faults)) == (RowState.FAULTY, ["lines"])
+
+
+def test_an_offer_by_hand_is_told_that_an_import_is_sent_at_the_same_limit(session, shop):
+    factories.allow_offers(session, shop, 1)
+    factories.offered_plan(session, shop, "first@example.com")
+    with pytest.raises(TooMany) as refused:
+        factories.offered_plan(session, shop, "second@example.com")
+    assert "import" not in refused.value.message
+    send(session, shop, draft(session, shop, HEAD + line(1) + line(2)))
+    run(session)
+    with pytest.raises(TooMany) as refused:
+        factories.offered_plan(session, shop, "second@example.com")
+    assert "an import of yours is being sent at this limit" in refused.value.message
 
 
 def test_an_offer_of_the_portal_says_nothing_of_before(session, shop, ada):

@@ -102,7 +102,29 @@ def test_no_file_at_all_is_refused(merchant):
 
 def test_the_sample_can_be_imported(merchant):
     answer = upload(merchant, merchant.get("/merchant/import/sample.csv").data)
-    assert "Ready to send" in text(merchant.get(answer.location))
+    page = text(merchant.get(answer.location))
+    assert "Ready to send" in page and "With a fault" not in page
+
+
+def test_a_file_above_a_megabyte_is_refused_at_its_field(app, session, merchant):
+    # As bytes, since Werkzeug's client puts a larger form into a file that it does not close.
+    about = b'--x\r\nContent-Disposition: form-data; name="file"; filename="plans.csv"\r\n\r\n'
+    sent = {"data": about + b"x" * 1_100_000 + b"\r\n--x--\r\n"}
+    sent["content_type"] = "multipart/form-data; boundary=x"
+    answer = merchant.post("/merchant/import", **sent)
+    assert answer.status_code == 413 and 'id="file-error"' in text(answer)
+    assert "This file is larger than 1 MB." in text(answer) and "Read the file" in text(answer)
+    assert session.scalar(select(func.count()).select_from(Import)) == 0
+    # Who is not signed in, or may not offer, is told no more than elsewhere.
+    stranger = app.test_client().post("/merchant/import", **sent)
+    assert stranger.status_code == 413 and "Read the file" not in text(stranger)
+
+
+def test_lines_of_its_own_are_shown_as_they_were_typed(merchant):
+    lines = f"{now():%Y-%m-%d} 1.150,50 | 31.12.2030 250"
+    answer = upload(merchant, f"email;description;lines\nada@example.com;Oak;{lines}\n".encode())
+    page = text(merchant.get(answer.location))
+    assert lines in page and "Ready to send" in page
 
 
 def test_many_rows_have_pages(merchant, rows):

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import pytest
 
+from portal.core.payments import Method
 from portal.extensions import now
 from portal.queries import metrics
 from tests import factories
@@ -257,6 +258,29 @@ def test_a_refund_of_recorded_money_is_ticked_as_handed_back(session, ada, merch
         (666, 2667, 666),
         (0, 3333, 0),
     ]
+
+
+@pytest.mark.parametrize(
+    ("method", "says"),
+    [
+        ("bank_transfer", "by bank transfer"),
+        ("check", "by cheque"),
+        ("other", "the way it came in"),
+    ],
+)
+def test_handing_back_names_the_method_with_which_the_money_came(session, shop, merchant, plan, method, says):
+    factories.record(session, shop, plan.id, 6667, method=Method(method), now=now())
+    url = f"/merchant/plans/{plan.id}/refund"
+    preview = text(merchant.get(f"{url}?amount=63.33"))
+    assert f"hand back $30.00 {says}" in preview and "in cash" not in preview
+    fields = next(f.fields for f in Forms(preview).all if "key" in f.fields)
+    assert f"Hand back 30.00 {says}, then confirm." in text(merchant.post(url, data=fields))
+    # What came in two ways goes back in two.
+    factories.record(session, shop, plan.id, 3333, now=now())
+    both = text(merchant.get(f"{url}?amount=43.33"))
+    assert "hand back $33.33 in cash" in both and f"hand back $10.00 {says}" in both
+    fields = next(f.fields for f in Forms(both).all if "key" in f.fields)
+    assert "Hand back 43.33 the way it came in, then confirm." in text(merchant.post(url, data=fields))
 
 
 def test_the_file_of_payments_adds_up_to_the_revenue(session, ada, shop, merchant, plan, recorded):

@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from portal.core.errors import InvalidInput
-from portal.core.imports import MOST_ROWS, decoded, read_rows
+from portal.core.imports import MOST_ROWS, Wanted, decoded, read_rows
 
 HEAD = "email,name,description,total,installments,first_due,frequency,paid_before,reference"
 ROW = "ada@example.com,Ada,Oak table,1200.00,12,2026-01-31,monthly,400.00,A-1"
@@ -106,3 +106,50 @@ def test_rows_that_ask_for_the_same_are_the_same_however_they_are_written():
     )
     assert only(other.replace("400.00", "400").replace("ada@", "Ada@")).wanted.digest == one
     assert only(f"{HEAD}\n{ROW.replace('A-1', 'A-2')}").wanted.digest != one
+
+
+OWN = "email,description,lines,paid_before\n"
+
+
+def test_a_row_may_have_lines_of_its_own():
+    wanted = only(
+        OWN + 'ada@example.com,Oak,"2026-01-31 150.00 | 15.03.2026 250.00|31/12/2026 1,100.00"'
+    ).wanted
+    days = [date(2026, 1, 31), date(2026, 3, 15), date(2026, 12, 31)]
+    assert wanted.lines == tuple(zip((15000, 25000, 110000), days, strict=True))
+    assert (wanted.total, wanted.installments, wanted.first_due) == (150000, 3, days[0])
+    assert wanted.frequency == "own" and Wanted.restored(wanted.stored()) == wanted
+
+
+def test_where_semicolons_separate_lines_have_decimal_commas():
+    wanted = only("email;description;lines\nada@example.com;Oak;31.01.2026 1.150,50 | 15.03.2026 250").wanted
+    assert [amount for amount, _ in wanted.lines] == [115050, 25000]
+
+
+@pytest.mark.parametrize(
+    ("lines", "faults"),
+    [
+        ("2026-01-31", ["lines"]),
+        ("2026-01-31 150.00 | ", ["lines"]),
+        ("150.00 2026-01-31", ["lines"]),
+        ("2026-01-31 many", ["lines"]),
+        ("=A1", ["lines"]),
+        ("", ["total", "installments", "first_due"]),
+    ],
+)
+def test_lines_that_cannot_be_read_are_a_fault_of_their_cell(lines, faults):
+    row = only(f"{OWN}ada@example.com,Oak,{lines}")
+    assert row.wanted is None and list(row.faults) == faults and row.cells["lines"] == lines.strip()
+
+
+def test_what_stands_beside_lines_has_to_be_theirs():
+    head = "email,description,total,installments,first_due,frequency,lines\n"
+    lines = "2026-01-31 150.00 | 2026-03-15 250.00"
+    assert only(f"{head}ada@example.com,Oak,400.00,2,,,{lines}").wanted.total == 40000
+    row = only(f"{head}ada@example.com,Oak,500.00,3,2026-01-31,monthly,{lines}")
+    assert set(row.faults) == {"total", "installments", "first_due", "frequency"}
+
+
+def test_a_row_without_lines_is_recognised_as_it_was_before_there_were_any():
+    stored = only(f"{HEAD}\n{ROW}\n").wanted.stored()
+    assert "lines" not in stored and Wanted.restored(stored).lines is None

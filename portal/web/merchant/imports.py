@@ -5,12 +5,15 @@ from __future__ import annotations
 from uuid import UUID
 
 from flask import Blueprint, Response, make_response, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_login import current_user
+from werkzeug.exceptions import RequestEntityTooLarge
 from wtforms import FileField
 
 from portal.core.errors import InvalidInput, PortalError
-from portal.core.imports import COLUMNS, MOST_ROWS, NEEDED
+from portal.core.imports import COLUMNS, MOST_ROWS, NEEDED, SCHEDULE
 from portal.core.roles import Permission
 from portal.extensions import db, now
 from portal.presentation.formats import decimal_mark
@@ -26,16 +29,9 @@ from portal.web.rendering import done, respond
 bp = Blueprint("merchant_imports", __name__, url_prefix="/merchant/import")
 
 # What a sample shows; amounts and days may also be written otherwise.
-SAMPLE = (
-    "ada@example.com",
-    "Ada Buyer",
-    "Oak table",
-    "1200.00",
-    "12",
-    "2026-01-31",
-    "monthly",
-    "400.00",
-    "A-1001",
+SAMPLES = (
+    "ada@example.com,Ada Buyer,Oak table,1200.00,12,2026-01-31,monthly,400.00,A-1001,",
+    "ada@example.com,Ada Buyer,Bookcase,,,,,,A-1002,2026-01-31 150.00 | 2026-03-15 250.00",
 )
 
 
@@ -69,8 +65,8 @@ def read() -> Response:
 @bp.get("/sample.csv")
 @requires(Permission.OFFER)
 def sample() -> Response:
-    """The columns, with one row as an example."""
-    lines = (",".join(COLUMNS), ",".join(SAMPLE))
+    """The columns, with a row of either kind as an example."""
+    lines = (",".join(COLUMNS), *SAMPLES)
     response = make_response("\ufeff" + "\r\n".join(lines) + "\r\n")
     response.headers["Content-Type"] = "text/csv; charset=utf-8"
     response.headers["Content-Disposition"] = 'attachment; filename="plans-to-import.csv"'
@@ -107,15 +103,26 @@ def send(import_id: UUID) -> Response:
     )
 
 
+@bp.errorhandler(RequestEntityTooLarge)
+def _too_large(error: RequestEntityTooLarge) -> ResponseReturnValue:
+    """A file that is too large is named at its field; the body was not read, and the guard has not been asked yet."""
+    if not current_user.is_authenticated or not current_user.actor.may(Permission.OFFER):
+        return error
+    form = ImportForm(formdata={})
+    form.file.errors = [_("This file is larger than 1 MB. Split it, and send its parts one after the other.")]
+    return _upload_page(form, 413)
+
+
 def _upload_page(form: ImportForm, status: int = 200) -> Response:
     page = render_template(
         "merchant/imports.html",
         form=form,
         columns=COLUMNS,
         needed=NEEDED,
+        schedule=SCHEDULE,
         most=MOST_ROWS,
-        currency=actor().currency,
-        latest=queries.latest(db.session, actor()),
+        currency=current_user.actor.currency,
+        latest=queries.latest(db.session, current_user.actor),
     )
     return make_response(page, status)
 

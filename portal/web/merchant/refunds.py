@@ -16,6 +16,7 @@ from portal.core.payments import REASON_LONGEST
 from portal.core.roles import Permission
 from portal.extensions import adapters, db, now
 from portal.presentation.i18n import amount_text, error_text
+from portal.presentation.methods import hand_back
 from portal.presentation.outcomes import refund_declined, refund_processing
 from portal.queries import listing
 from portal.queries.read_models import PlanView
@@ -101,6 +102,7 @@ def _page(
         preview=preview,
         problem=problem,
         rows=_rows(plan, preview),
+        hand_back=_hand_back(preview, plan.currency),
         rest=plan.owed - preview.split.cancelled_amount if preview else 0,
         typed=_typed(form, plan.currency),
     )
@@ -117,6 +119,12 @@ def _rows(plan: PlanView, preview: refunds.Preview | None) -> list[tuple[object,
     changed = [i for i in plan.installments if i.id in cancelled or i.id in returned]
     cancels = [cancelled.get(i.id, 0) for i in changed]
     return [(i, c, returned[i.id], i.owed - c) for i, c in zip(changed, cancels, strict=True)]
+
+
+def _hand_back(preview: refunds.Preview | None, currency: str) -> list[str]:
+    """What the shop has to return itself, by the method with which it came."""
+    parts = preview.split.handed_back_by.items() if preview else ()
+    return [hand_back(method, amount_text(amount, currency)) for method, amount in parts]
 
 
 def _typed(form: RefundForm, currency: str) -> str:
