@@ -46,7 +46,7 @@ class Document:
     """All words of a document, in the order in which they are read.
 
     ``page`` words "Page {number} of {count}" and ``digits`` are the ten to count with. ``missing`` is the note for
-    characters that the fonts lack.
+    characters that the fonts lack. ``stick`` is the plan's own, as SVG, and ``stick_words`` its text.
     """
 
     language: str
@@ -61,6 +61,8 @@ class Document:
     page: str
     digits: str
     missing: str
+    stick: str = ""
+    stick_words: str = ""
 
 
 def draw(document: Document) -> bytes:

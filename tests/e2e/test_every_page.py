@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, BrowserType, Page
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter
 
@@ -237,8 +237,68 @@ def test_first_loads_are_light(walks: dict[str, list[Walk]]):
         for path in walk.pages:
             html = walk.context.request.get(path).body()
             scripts = sum(walk.weight(address) for address in SCRIPTS.findall(html.decode()))
+            # The font is one of the sheets' addresses: it is preloaded, but where letters are Arabic.
             rest = sum(walk.weight(address) for address in SHEETS.findall(html.decode()))
             page = len(gzip.compress(html))
             if page > 14 * KILOBYTE or scripts > 20 * KILOBYTE or page + scripts + rest > 60 * KILOBYTE:
                 heavy.append(f"{path}: {page} of HTML, {scripts} of scripts, {rest} of sheets and icons")
     assert heavy == [], "\n".join(heavy)
+
+
+# What sticks out of a page, and amounts that are broken over two lines.
+SPOILED = """() => {
+    const width = document.documentElement.clientWidth;
+    const out = document.documentElement.scrollWidth > width
+        ? [...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > width + 1) : [];
+    const broken = [...document.querySelectorAll(".amount")].filter(e => e.getClientRects().length > 1);
+    const name = e => `${e.tagName}.${e.className}: ${e.textContent.trim().slice(0, 40)}`;
+    return [...out.slice(-2), ...broken.slice(0, 2)].map(name);
+}"""
+
+
+@pytest.mark.parametrize("role", PEOPLE)
+def test_with_a_default_font_of_32_px_no_phones_page_scrolls_sideways_and_no_amount_breaks(
+    walks: dict[str, list[Walk]],
+    portal: Portal,
+    browser_type: BrowserType,
+    browser_type_launch_args: dict[str, Any],
+    role: str,
+):
+    large = ["--blink-settings=defaultFontSize=32", *browser_type_launch_args["args"]]
+    with browser_type.launch(**browser_type_launch_args | {"args": large}) as browser:
+        spoiled = []
+        for walk in walks[role]:
+            state = walk.context.storage_state()
+            context = browser.new_context(
+                base_url=portal.url, storage_state=state, viewport={"width": 390, "height": 844}
+            )
+            page = context.new_page()
+            for path in walk.pages:
+                page.goto(path)
+                assert page.evaluate("parseFloat(getComputedStyle(document.documentElement).fontSize)") == 32
+                spoiled += [f"{path}: {what}" for what in page.evaluate(SPOILED)]
+            context.close()
+    assert spoiled == [], "\n".join(spoiled)
+
+
+# Buttons that can be seen and are too low for a finger.
+TOO_LOW = """() => [...document.querySelectorAll("main .btn, header .btn, .sections a, .foot-links a")]
+    .filter(e => e.checkVisibility() && e.getBoundingClientRect().height < 43.5)
+    .slice(0, 3).map(e => `${e.className}: ${e.textContent.trim()}`)"""
+
+
+@pytest.mark.parametrize("role", PEOPLE)
+def test_where_a_finger_points_buttons_are_44_px_high(
+    walks: dict[str, list[Walk]], portal: Portal, browser: Browser, role: str
+):
+    low = []
+    for walk in walks[role]:
+        state = walk.context.storage_state()
+        phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+        context = browser.new_context(base_url=portal.url, storage_state=state, **phone)
+        page = context.new_page()
+        for path in walk.pages:
+            page.goto(path)
+            low += [f"{path}: {what}" for what in page.evaluate(TOO_LOW)]
+        context.close()
+    assert low == [], "\n".join(low)

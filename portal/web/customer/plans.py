@@ -383,4 +383,5 @@ def payment(payment_id: UUID) -> str:
     found = customer.get_payment(db.session, actor(), payment_id)
     lines = timeline.receipt_lines(db.session, found.id)
     failure = payment_failed(found.outcome, found.amount, found.currency)
-    return render_template("customer/payment.html", payment=found, lines=lines, failure=failure)
+    plan = listing.get_plan(db.session, actor(), found.plan_id, now())
+    return render_template("customer/payment.html", payment=found, lines=lines, failure=failure, plan=plan)

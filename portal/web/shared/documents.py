@@ -21,6 +21,7 @@ from portal.queries.agreements import Agreement
 from portal.queries.read_models import InstallmentView, PlanView
 from portal.queries.timeline import PaymentView, ReceiptLine, RefundView
 from portal.web.guards import actor, requires
+from portal.web.sticks import plan_picture
 from portal.web.words import STATES
 
 bp = Blueprint("documents", __name__)
@@ -69,6 +70,7 @@ def _receipt(payment: PaymentView) -> Response:
             *_recorded(payment),
         ),
         tables=(_receipt_table(payment, lines),),
+        plan=listing.get_plan(db.session, actor(), payment.plan_id, now()),
     )
     return _answer(document, f"receipt-{payment.receipt}")
 
@@ -112,6 +114,7 @@ def _statement(plan: PlanView) -> Response:
         figure=_("%(amount)s still owed", amount=owed) if plan.owed else _("Nothing is owed"),
         facts=_plan_facts(plan, agreements.get_agreement(db.session, actor(), plan.id)),
         tables=(_schedule(plan), *_movements(plan)),
+        plan=plan,
     )
     return _answer(document, f"statement-{plan.reference}-{plan.today}")
 
@@ -254,8 +257,10 @@ def _document(
     figure: str,
     facts: tuple[tuple[str, str], ...],
     tables: tuple[Table, ...],
+    plan: PlanView,
 ) -> Document:
-    """What all documents share: language, whom to ask, and the words of their feet."""
+    """What all documents share: language, the plan's stick, whom to ask, and the words of their feet."""
+    drawn, words = plan_picture(plan)
     return Document(
         language=language().replace("_", "-"),
         direction=formats.direction(language()),
@@ -271,6 +276,8 @@ def _document(
         missing=_(
             "A box marks a character that this document's font does not support. It is shown correctly on the website."
         ),
+        stick=drawn,
+        stick_words=words,
     )
 
 
