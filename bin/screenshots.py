@@ -1,10 +1,11 @@
-"""Takes the README's pictures from a fresh portal with demo data; needs Chromium (`make screenshots`)."""
+"""Takes the pictures of README and docs/tour.md from a fresh portal with demo data (`make screenshots`)."""
 
 from __future__ import annotations
 
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -16,7 +17,8 @@ from playwright.sync_api import Page, sync_playwright
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs/images"
 PASSWORD = "two-matching-halves"  # noqa: S105 - the demo's, printed by every start
-PORT = "8765"
+with socket.create_server(("127.0.0.1", 0)) as _free:
+    PORT = str(_free.getsockname()[1])
 URL = f"http://127.0.0.1:{PORT}"
 
 
@@ -53,13 +55,25 @@ def take_all() -> None:
             ],
         )
         desktop = browser.new_page(viewport={"width": 1200, "height": 760}, color_scheme="light")
+        desktop.goto(URL)
+        desktop.screenshot(path=IMAGES / "landing.png")
         sign_in(desktop, "furniture@example.com")
         desktop.screenshot(path=IMAGES / "dashboard.png")
         build_a_plan(desktop)
         desktop.screenshot(path=IMAGES / "builder.png")
+        desktop.goto(f"{URL}/merchant/plans/?status=overdue")
+        desktop.screenshot(path=IMAGES / "overdue.png")
+        desktop.locator("th a").first.click()
+        desktop.wait_for_load_state()
+        desktop.screenshot(path=IMAGES / "late-plan.png")
         phone = browser.new_page(viewport={"width": 390, "height": 760}, color_scheme="dark")
         sign_in(phone, "amara@example.com")
         phone.screenshot(path=IMAGES / "customer.png")
+        light = browser.new_page(viewport={"width": 390, "height": 760}, color_scheme="light")
+        sign_in(light, "amara@example.com")
+        light.get_by_role("link", name="Review offer").first.click()
+        light.wait_for_load_state()
+        light.screenshot(path=IMAGES / "offer.png")
 
 
 def sign_in(page: Page, email: str) -> None:

@@ -53,6 +53,7 @@ class Answer:
     began: float
     ended: float
 
+
 # The portal takes 300 from one network.
 SIGN_INS_A_MINUTE = 280
 

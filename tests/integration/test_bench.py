@@ -7,7 +7,20 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
-SMALL = ["--plans", "90", "--turns", "1", "--seconds", "0.3", "--only", "table", "--lines", "pay", "home", "search"]
+SMALL = [
+    "--plans",
+    "90",
+    "--turns",
+    "1",
+    "--seconds",
+    "0.3",
+    "--only",
+    "table",
+    "--lines",
+    "pay",
+    "home",
+    "search",
+]
 
 
 def test_a_small_run_reads_and_pays_beside_the_bare_program_and_writes_the_page(tmp_path):
