@@ -48,9 +48,11 @@ HIDDEN = {
 # For machines and calendars, what emails lead to, what a part of a page asks by itself, and what only the page of
 # another plan than the first six leads to.
 UNLINKED = {
-    *("merchant_reversals.reverse", "amendments.show"),
+    *("merchant_reversals.reverse", "amendments.merchant_show"),
     *("static", "health.healthz", "health.readyz", "security_txt.show"),
-    *("calendars.feed", "emails.unsubscribe", "customer.card", "customer.pay_amount"),
+    *("calendars.feed", "emails.unsubscribe", "customer.card"),
+    # Where the operator wrote them, and where the provider's page leads back to.
+    *("about.imprint", "about.privacy", "payment_pages.come_back"),
     *("invitations.plain", "addresses.confirm"),
     # Steps in between, to which forms lead.
     *("confirmation.ask", "second_step.ask", "second_factor.activate"),
