@@ -66,17 +66,25 @@ def stop(number: int, frame: FrameType | None) -> None:
 
 
 def run() -> None:
-    port, verify_email = checked_settings()
+    port, verify_email, standin = checked_settings()
     flask("db", "upgrade")
     sign_ins = "" if os.environ.get("PORTAL_DEMO") == "0" else flask("demo")
     web = [*WEB, "--bind", f"127.0.0.1:{port}"]
-    with together({"web": web, "worker": WORKER}) as children:
+    modules = {"web": web, "worker": WORKER}
+    if standin:
+        modules["stand-in"] = ["tests.standin", standin.rpartition(":")[2]]
+    with together(modules) as children:
         wait_for_answer(port, children)
         unverified = (
             "" if verify_email else "Email addresses are not verified: see MAIL_URL in docs/operations.md\n"
         )
+        pages = (
+            f"Stripe's stand-in is at {standin}: connect a shop by the key rk_test_demo_1\n"
+            if standin
+            else ""
+        )
         print(
-            f"Tallystick is at http://127.0.0.1:{port} until Ctrl-C\n{unverified}{sign_ins}",
+            f"Tallystick is at http://127.0.0.1:{port} until Ctrl-C\n{pages}{unverified}{sign_ins}",
             end="",
             flush=True,
         )
@@ -85,8 +93,11 @@ def run() -> None:
             time.sleep(0.2)
 
 
-def checked_settings() -> tuple[int, bool]:
-    """The port to serve on, and whether addresses are verified. Raises Failed for a bad setting or a taken port."""
+def checked_settings() -> tuple[int, bool, str | None]:
+    """The port to serve on, whether addresses are verified, and where the provider's stand-in is to answer, if it is.
+
+    Raises Failed for a bad setting or a taken port.
+    """
     sys.path.insert(0, str(ROOT))
     from config import ConfigError, load_settings
 
@@ -102,7 +113,7 @@ def checked_settings() -> tuple[int, bool]:
         except OSError as error:
             reason = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be had ({error.strerror})"
             raise Failed(f"Port {port} {reason}: choose another, as in PORT=8001 make run") from error
-    return port, settings["VERIFY_EMAIL"]
+    return port, settings["VERIFY_EMAIL"], settings["PROVIDER_STANDIN"]
 
 
 def flask(*arguments: str) -> str:

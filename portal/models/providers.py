@@ -19,6 +19,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from .base import Base, new_id
 
 UNHANDLED = text("handled_at IS NULL")
+MISMATCHES = text("result = 'mismatch'")
 
 
 class ProviderKey(Base):
@@ -79,6 +80,13 @@ class ProviderEvent(Base):
             "received_at",
             postgresql_where=UNHANDLED,
             sqlite_where=UNHANDLED,
+        ),
+        Index(
+            "ix_provider_events_mismatches",
+            "merchant_id",
+            "received_at",
+            postgresql_where=MISMATCHES,
+            sqlite_where=MISMATCHES,
         ),
     )
 

@@ -108,6 +108,15 @@ def _declined(facts: Facts, currency: str) -> str:
     return failed_payment_event(facts["outcome"], facts["amount"], currency)
 
 
+def _disputed(facts: Facts, currency: str) -> str:
+    amount = amount_text(facts["amount"], currency)
+    if facts["state"] == "won":
+        return _("The dispute of %(amount)s was decided for the shop", amount=amount)
+    if facts["state"] == "lost":
+        return _("The dispute of %(amount)s was decided for the customer", amount=amount)
+    return _("The customer's bank disputes %(amount)s", amount=amount)
+
+
 def _came_late(facts: Facts, currency: str) -> str:
     amount = amount_text(facts["amount"], currency)
     return _("%(amount)s came too late and was returned to the customer", amount=amount)
@@ -209,6 +218,7 @@ EVENTS: dict[str, Callable[[Facts, str], str]] = {
     "payment_declined": _declined,
     "payment_abandoned": _declined,
     "payment_returned": _came_late,
+    "payment_disputed": _disputed,
     "refund_made": _refunded,
     "refund_returned": _returned,
     "refund_declined": _not_returned,
@@ -287,6 +297,8 @@ EMAILS = {
     "amendment_withdrawn_shop": N_("To the shop: other dates were withdrawn"),
     "amendment_expired_shop": N_("To the shop: new dates expired without an answer"),
     "payment_declined": N_("A payment failed"),
+    "payment_disputed": N_("A disputed payment"),
+    "payment_disputed_shop": N_("To the shop: a disputed payment"),
     "payment_returned": N_("Money that came late was returned"),
     "payment_returned_shop": N_("To the shop: money that came late was returned"),
     "refund_made": N_("A refund, with the new schedule"),

@@ -23,12 +23,14 @@ from portal.models import Payment, Plan, ProviderEvent, ProviderKey
 
 from . import events
 from .charges import CHARGES, charge_of
+from .disputes import settle_dispute
 from .notifications import queue_email
 from .payment_settlement import ask, settle
 from .plans import lock
 from .settling import settle_each
 from .transaction import insert_once, unit_of_work
 
+DISPUTE_EVENTS = ("charge.dispute.created", "charge.dispute.closed")
 PAYMENT_EVENTS = ("checkout.session.completed", "checkout.session.expired")
 
 
@@ -78,6 +80,8 @@ def settle_events(session: Session, gateway: Gateway, now: datetime) -> dict[str
 
 def _handle(session: Session, gateway: Gateway, event: Row[*tuple[Any, ...]], now: datetime) -> str:
     """What was done about an event: ``done``, ``ignored``, or ``mismatch`` if it is of another amount."""
+    if event.kind in DISPUTE_EVENTS:
+        return settle_dispute(session, gateway, event, now)
     if event.kind not in PAYMENT_EVENTS or event.payment_id is None:
         return "ignored"
     ours = CHARGES.where(Payment.merchant_id == event.merchant_id, Payment.id == event.payment_id)

@@ -24,7 +24,7 @@ from portal.core.states import ACCEPTED, REFUSALS, PaymentState, PlanState, tran
 from portal.core.text import clean_line
 from portal.models import Installment, Plan, Refund, new_id
 
-from . import events, idempotency, ledger, open_amendments
+from . import disputes, events, idempotency, ledger, open_amendments
 from .notifications import queue_email
 from .plans import get_for_merchant, installments_of, lock_for_merchant, refuse_while_processing
 from .refund_settlement import (
@@ -158,6 +158,7 @@ def _work_out(session: Session, plan: Plan, amount: int) -> Preview:
         raise Conflict(REFUSALS[state], code=f"plan_{state}")
     parts = _parts(session, plan)
     split = allocate_refund(*parts, amount, plan.currency)
+    disputes.refuse_disputed(session, plan.merchant_id, {part.payment_id for part in split.returned})
     after = _state_after(state, parts, split)
     return Preview(split, after, refundable(*parts), _fingerprint(state, after, parts, split))
 

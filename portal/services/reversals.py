@@ -81,7 +81,7 @@ def reverse(session: Session, merchant: Actor, wanted: ReversalRequest, now: dat
     if wanted.shown is not None and wanted.shown != worked_out.amount:
         message = N_("Something changed since this preview. Check the new preview and confirm again.")
         raise Conflict(message, code="other_amount", figure=worked_out.amount)
-    _write(session, plan, payment, worked_out, reason, merchant, now, today)
+    write(session, plan, payment, worked_out, reason, merchant.id, now, today)
 
 
 def preview(session: Session, merchant: Actor, plan_id: UUID, payment_id: UUID) -> Preview:
@@ -111,23 +111,23 @@ def _work_out(session: Session, plan: Plan, payment: Payment) -> Preview:
     return Preview(left, state, payment.recovery)
 
 
-def _write(
+def write(
     session: Session,
     plan: Plan,
     payment: Payment,
     worked_out: Preview,
     reason: str,
-    merchant: Actor,
+    reversed_by: UUID | None,
     now: datetime,
     today: date,
 ) -> None:
-    """The reversal, the ledger, the plan's state, the events and the email."""
+    """The reversal, the ledger, the plan's state, the events and the email; nobody reversed what a dispute lost."""
     reversal = {
         "merchant_id": plan.merchant_id,
         "payment_id": payment.id,
         "amount": worked_out.amount,
         "reason": reason,
-        "reversed_by": merchant.id,
+        "reversed_by": reversed_by,
         "reversed_at": now,
         "reversed_on": today,
     }
@@ -145,11 +145,14 @@ def _write(
         "recovery": payment.recovery,
     }
     about: dict[str, Any] = {"merchant_id": plan.merchant_id, "plan_id": plan.id, "at": now}
-    events.record(session, "payment_reversed", actor_id=merchant.id, **about, **facts)
+    events.record(session, "payment_reversed", actor_id=reversed_by, **about, **facts)
     if plan.state != worked_out.state:
         events.record(session, transition(PlanState(plan.state), worked_out.state), **about)
         plan.state = worked_out.state
     plan.updated_at = now
     session.flush()
-    facts |= {"changed": lines_facts(lines, amounts), "received_on": str(payment.received_on)}
+    facts |= {
+        "changed": lines_facts(lines, amounts),
+        "received_on": str(payment.received_on or payment.settled_on),
+    }
     queue_email(session, plan, "payment_reversed", plan.customer_id, now, payment.id, **facts)

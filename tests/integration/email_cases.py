@@ -20,6 +20,8 @@ TO_SHOPS = {
     "offer_declined",
     "offer_expired",
     "refund_declined",
+    "payment_disputed_shop",
+    "payment_returned_shop",
     *AMENDED_TO_SHOPS,
 }
 BASE = "https://pay.example.com"
@@ -169,6 +171,19 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "payment_declined": (
         PAYMENT | {"outcome": "insufficient_funds"},
         ["$66.67", "not have enough money", "Nothing was charged", PLAN_PAGE],
+    ),
+    "payment_returned": (PAYMENT, ["$66.67", "on its way back to your card", "unchanged", PLAN_PAGE]),
+    "payment_returned_shop": (
+        PAYMENT,
+        ["$66.67", "went back to the customer", "rosa@example.com", SHOP_PAGE],
+    ),
+    "payment_disputed": (
+        PAYMENT | {"state": "open"},
+        ["$66.67", "disputes", "cannot be refunded", PLAN_PAGE],
+    ),
+    "payment_disputed_shop": (
+        PAYMENT | {"state": "lost"},
+        ["$66.67", "was lost", "owed again", "rosa@example.com", SHOP_PAGE],
     ),
     "refund_made": (
         PLAN | CHANGES | {"amount": 6000, "cancelled": 5000, "to_return": 1000},

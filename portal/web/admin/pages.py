@@ -21,6 +21,7 @@ from portal.presentation.activity import event_words, timeline_of
 from portal.queries import admin
 from portal.queries import self_check as checks
 from portal.queries.admin import MessageView
+from portal.queries.mismatches import list_mismatches
 from portal.queries.team import shops_of
 from portal.queries.timeline import events_of_plan, payments_of_plan
 from portal.services import accounts, events, outbox
@@ -49,6 +50,7 @@ def overview() -> ResponseReturnValue:
         queue=health.queue_state(),
         counts=admin.counts(db.session),
         jobs=admin.list_jobs(db.session, now()),
+        mismatches=list_mismatches(db.session, now()),
     )
 
 
