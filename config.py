@@ -17,6 +17,8 @@ ROOT = Path(__file__).parent
 SHORTEST_KEY = 32
 LONGEST_NAME = 40
 STANDIN_URL = "http://127.0.0.1:12111"
+# Different ones in a key; 64 random hexadecimal digits practically never have fewer.
+FEWEST_CHARACTERS = 8
 
 
 class ConfigError(Exception):
@@ -33,8 +35,8 @@ def load_settings(environ: Mapping[str, str]) -> dict[str, Any]:
     secure = portal_url.startswith("https:")
     return {
         "INSTANCE": instance,
-        "SECRET_KEY": _secret_key(environ, instance),
         "SECRET_KEY_FALLBACKS": _earlier_keys(environ),
+        "SECRET_KEY": _secret_key(environ, instance, secure=secure),
         "SQLALCHEMY_DATABASE_URI": _database(environ, instance),
         "MIGRATION_DATABASE_URI": _migration_database(environ),
         "CORS_ORIGINS": _origins(environ),
@@ -60,6 +62,20 @@ def load_settings(environ: Mapping[str, str]) -> dict[str, Any]:
         "SESSION_COOKIE_SAMESITE": "Lax",
         "WTF_CSRF_TIME_LIMIT": None,
         "MAX_CONTENT_LENGTH": 1_000_000,
+    } | _watching(environ)
+
+
+def _watching(environ: Mapping[str, str]) -> dict[str, Any]:
+    """How the portal is watched: who may read ``/metrics``, what is logged, where errors are sent."""
+    token = environ.get("PORTAL_METRICS_TOKEN")
+    if token and len(token) < SHORTEST_KEY:
+        raise ConfigError(
+            f"PORTAL_METRICS_TOKEN must have at least {SHORTEST_KEY} characters: openssl rand -hex 32 makes one."
+        )
+    return {
+        "METRICS_TOKEN": token or None,
+        "LOG_REQUESTS": environ.get("PORTAL_LOG_REQUESTS") == "1",
+        "SENTRY_DSN": _url(environ, "SENTRY_DSN", ("http", "https")),
     }
 
 
@@ -98,14 +114,20 @@ def _database_url(environ: Mapping[str, str], name: str) -> str:
     raise ConfigError(f"{name} must look like postgresql://user:password@host/name{or_file}.")
 
 
-def _secret_key(environ: Mapping[str, str], instance: Path) -> str:
+def _secret_key(environ: Mapping[str, str], instance: Path, *, secure: bool) -> str:
     """A short key can be guessed from one signed cookie, and who has it signs as anybody."""
     given = environ.get("SECRET_KEY")
     key = given or _kept_key(instance)
+    where = "SECRET_KEY" if given else f"The key in {instance / 'secret_key'}"
     if len(key.strip()) < SHORTEST_KEY:
-        where = "SECRET_KEY" if given else f"The key in {instance / 'secret_key'}"
         raise ConfigError(
             f"{where} must have at least {SHORTEST_KEY} characters: openssl rand -hex 32 makes one."
+        )
+    if secure and len(set(key)) < FEWEST_CHARACTERS:
+        raise ConfigError(f"{where} repeats itself: openssl rand -hex 32 makes one that cannot be guessed.")
+    if secure and environ.get("FLASK_DEBUG", "").lower() not in ("", "0", "false", "no"):
+        raise ConfigError(
+            "FLASK_DEBUG must not be set where PORTAL_URL is https: it runs what a browser sends."
         )
     return key
 

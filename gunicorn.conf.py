@@ -1,8 +1,18 @@
 """Gunicorn's settings, read from the environment; it keeps no access log, since the portal writes its own."""
 
 import os
+import shutil
+import tempfile
 
-from portal.server import BoundedWorker, JsonLogger
+# In memory where there is some, so that a slow disk never looks like a hung worker.
+MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108
+# Where the processes keep their counts for /metrics; named before anything of the portal is imported.
+if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="tallystick-metrics-", dir=MEMORY)
+
+from prometheus_client import multiprocess  # noqa: E402
+
+from portal.server import BoundedWorker, JsonLogger  # noqa: E402
 
 bind = f"{os.environ.get('HOST') or '127.0.0.1'}:{os.environ.get('PORT') or '8000'}"
 
@@ -18,8 +28,8 @@ graceful_timeout = 25
 timeout = 30
 keepalive = 5
 
-# The heartbeat file is touched every second: in memory, so that a slow disk never looks like a hung worker.
-worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108
+# The heartbeat file is touched every second.
+worker_tmp_dir = MEMORY
 
 control_socket_disable = True
 
@@ -34,3 +44,12 @@ forwarder_headers = ""
 accesslog = None
 logger_class = JsonLogger
 loglevel = "warning"
+
+
+def child_exit(server, worker):
+    """The connections of a process that ended are in use no more."""
+    multiprocess.mark_process_dead(worker.pid)
+
+
+def on_exit(server):
+    shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)

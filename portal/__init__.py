@@ -18,6 +18,7 @@ from . import (
     http_errors,
     http_headers,
     http_hosts,
+    http_metrics,
     http_origins,
     logs,
 )
@@ -68,7 +69,17 @@ from .web.merchant import (
     team,
     write_offs,
 )
-from .web.shared import about, agreements, amendments, documents, health, landing, security_txt, webhooks
+from .web.shared import (
+    about,
+    agreements,
+    amendments,
+    documents,
+    health,
+    landing,
+    metrics,
+    security_txt,
+    webhooks,
+)
 from .web.words import LanguageEnvironment
 
 if TYPE_CHECKING:  # The SDK behind it is large, and read with the first shop that has a key.
@@ -115,6 +126,7 @@ BLUEPRINTS = (
     amendments,
     documents,
     security_txt,
+    metrics,
     admin,
     admin_shops,
 )
@@ -143,12 +155,9 @@ def create_app(settings: dict[str, Any]) -> Flask:
     logs.start()
     if proxies := settings["TRUSTED_PROXIES"]:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
-    # The last to see an answer.
-    http_compression.init_app(app)
-    # First, so that every request has an id, even one that is rejected later.
-    http_headers.init_app(app)
-    http_hosts.init_app(app)
-    http_origins.init_app(app)
+    # In this order: all is measured, compression is the last to see an answer, a rejected request has an id too.
+    for module in (http_metrics, http_compression, http_headers, http_hosts, http_origins):
+        module.init_app(app)
     for extension in (db, csrf, htmx, limiter, login_manager):
         extension.init_app(app)
     # After htmx, which sets a request class of its own.

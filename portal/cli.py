@@ -14,6 +14,7 @@ from .adapters import reset_tokens
 from .core import accounts as rules
 from .core.calendar import business_date
 from .core.errors import Conflict, InvalidInput
+from .core.jobs import SELF_CHECK
 from .core.passwords import check_password
 from .demo import load, sign_ins
 from .extensions import adapters, db, now, owner_engine
@@ -113,14 +114,19 @@ def run_day(on: datetime | None) -> None:
 @click.command("self-check")
 @with_appcontext
 def self_check() -> None:
-    """Check every invariant of the books; exit with 1 if one is broken."""
+    """Check every invariant of the books and record the result; exit with 1 if one is broken."""
+    began = now()
     findings = checks.run(db.session)
+    broken = sum(bool(finding.broken) for finding in findings)
+    with unit_of_work(db.session):
+        today = business_date(began, current_app.config["PORTAL_TIMEZONE"])
+        job_runs.record(db.session, SELF_CHECK, today, began, now(), {"broken": broken})
     for finding in findings:
         click.echo(
             f"{'ok ' if not finding.broken else 'BROKEN'} {finding.name}: {finding.sentence}"
             + (f" ({finding.broken} rows)" if finding.broken else "")
         )
-    if any(finding.broken for finding in findings):
+    if broken:
         sys.exit(1)
 
 

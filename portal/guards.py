@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from flask import Flask, abort, current_app, request
+from flask import Flask, abort, current_app, g, request
 from flask.typing import ResponseReturnValue
 
 from .core.roles import Actor, Need, Origin, Role
@@ -58,6 +58,8 @@ def find_session(session_id: UUID) -> OpenSession | None:
     if found is None:
         return None
     see(db.session, found.id, found.last_seen_at, moment)
+    # For the log.
+    g.person = found.actor
     return replace(found, actor=verified_or_not(found.actor))
 
 

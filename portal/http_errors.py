@@ -14,6 +14,7 @@ from htmx_flask import request
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException
 
+from . import errors_elsewhere
 from .core import errors
 from .core.errors import N_
 from .extensions import db
@@ -74,6 +75,7 @@ KEPT_HEADERS = ("Allow", "WWW-Authenticate")
 
 
 def init_app(app: Flask) -> None:
+    errors_elsewhere.start(app.config["SENTRY_DSN"])
     app.register_error_handler(errors.PortalError, refuse)
     app.register_error_handler(CSRFError, _stale_form)
     app.register_error_handler(HTTPException, _http)

@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 # Probes of containers and load balancers ask by number; their answers name no host.
-PROBES = ("health.healthz", "health.readyz")
+PROBES = ("health.healthz", "health.readyz", "metrics.show")
 TEXT = "The portal does not answer under this host name. Use the address that PORTAL_URL names."
 
 

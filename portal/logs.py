@@ -6,17 +6,18 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
+from typing import Any
 
-from flask import g, has_request_context
+from flask import g, has_request_context, request
 
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}
 
 
 class JsonLine(logging.Formatter):
-    """One line per record: time, level, logger, message, the request's id, and what was given as ``extra``."""
+    """One line per record: time, level, logger, message, the request's id, endpoint, person and shop, and ``extra``."""
 
     def format(self, record: logging.LogRecord) -> str:
-        line = {
+        line: dict[str, Any] = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
@@ -24,6 +25,9 @@ class JsonLine(logging.Formatter):
         }
         if has_request_context() and "request_id" in g:
             line["request_id"] = g.request_id
+            line["endpoint"] = request.endpoint
+            if person := g.get("person"):
+                line |= {"user_id": person.id, "merchant_id": person.merchant_id}
         line |= {key: value for key, value in record.__dict__.items() if key not in _STANDARD}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)

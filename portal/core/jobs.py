@@ -11,6 +11,8 @@ EVERY = {
     "send_imports": timedelta(minutes=1),
     "fold_tallies": timedelta(minutes=1),
 }
+# Recorded as a run, when the command is run.
+SELF_CHECK = "self_check"
 # A run is recorded when it has ended.
 GRACE = timedelta(minutes=2)
 

@@ -49,7 +49,7 @@ HIDDEN = {
 # another plan than the first six leads to.
 UNLINKED = {
     *("merchant_reversals.reverse", "amendments.merchant_show"),
-    *("static", "health.healthz", "health.readyz", "security_txt.show"),
+    *("static", "health.healthz", "health.readyz", "metrics.show", "security_txt.show"),
     *("calendars.feed", "emails.unsubscribe", "customer.card"),
     # Where the operator wrote them, and where the provider's page leads back to.
     *("about.imprint", "about.privacy", "payment_pages.come_back"),
