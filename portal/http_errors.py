@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Flask, Response, g, jsonify, make_response, render_template, url_for
 from flask_babel import gettext as _
+from flask_babel import ngettext
 from flask_login import AnonymousUserMixin
 from flask_wtf.csrf import CSRFError
 from htmx_flask import request
@@ -149,6 +150,9 @@ def _broken(error: Exception) -> Response:
 def _answer(status: int, text: str | None, *, retry_after: int | None = None, **more: Any) -> Response:
     if status >= 500:
         _ask_nothing_more()
+    if status == 429 and retry_after and not for_programs():
+        minutes = -(-retry_after // 60)
+        text = ngettext("Try again in %(num)s minute.", "Try again in %(num)s minutes.", minutes)
     draw = _problem if for_programs() else _page
     response = draw(status, text, **more)
     if retry_after is not None:
