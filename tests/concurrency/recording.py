@@ -21,7 +21,7 @@ from tests import factories
 from . import driving
 from .clients import Answer
 from .driving import Pace, Report, Scenario, Story
-from .verdict import Verdict, bad_answers, changed_answers, unfinished
+from .verdict import Verdict, as_sent, bad_answers, changed_answers, unfinished
 
 PARTS, OWED = 4, 5000
 REVERSED = {"amount": "2500", "reason": "Counted again"}
@@ -115,7 +115,7 @@ def judge(session: Session, log: list[Answer], faulty: bool) -> Verdict:
     # Ten forms wait for the lock of one plan: on a busy machine some are told to try again, and do.
     told = [answer for answer in log if answer.status != BUSY or not (answer.retry_after or "").isdigit()]
     verdict.wrong += list(bad_answers(told, DONE | WAITING | REFUSED, faulty=faulty))
-    keys = set(session.scalars(select(IdempotencyKey.key)))
+    keys = set(map(as_sent, session.scalars(select(IdempotencyKey.key))))
     by_key: dict[str, list[Answer]] = defaultdict(list)
     for answer in log:
         by_key[answer.order.key].append(answer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ PAID = {200, 303}
 DECLINED = {402}
 PROCESSING = {202}
 REFUSED = {409}
+# What a button of a plan's card adds to the key of the form that they share: the installment, or how much it pays.
+_OF_BUTTON = re.compile(r"-([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|overdue|all)$")
 STATES = {"succeeded": PAID, "declined": DECLINED, "processing": set()}
 
 
@@ -71,6 +74,11 @@ def judge(session: Session, targets: list[Target], log: list[Answer], *, faulty:
     return verdict
 
 
+def as_sent(key: str) -> str:
+    """A kept key as the client sent it."""
+    return _OF_BUTTON.sub("", key)
+
+
 def payments_by_key(session: Session) -> tuple[dict[str, Found], list[UUID]]:
     """The payments by the key that asked for them, and the ids of those without one."""
     covers: dict[UUID, set[UUID]] = defaultdict(set)
@@ -83,7 +91,9 @@ def payments_by_key(session: Session) -> tuple[dict[str, Found], list[UUID]]:
         )
     ).all()
     found = {
-        row.key: Found(row.id, row.state, row.amount, frozenset(covers[row.id])) for row in rows if row.key
+        as_sent(row.key): Found(row.id, row.state, row.amount, frozenset(covers[row.id]))
+        for row in rows
+        if row.key
     }
     return found, [row.id for row in rows if row.key is None]
 
