@@ -184,7 +184,8 @@ def _statements(sql: Dialect, merchant: Actor, plans: int, first: int, today: da
 def _words(sql: Dialect, merchant: Actor, plans: int, first: int, today: date) -> dict[str, str]:
     """The values of the statements, in the engine's dialect; ``n`` counts plans and ``k`` their installments."""
     number, starts = f"({first} + n)", f"(n * 112 / {plans} - 84)"
-    agreed, person = _terms(merchant, today), f"({number} / {PLANS_OF_A_CUSTOMER})"
+    agreed = _terms(merchant, today)
+    own = person = f"({number} / {PLANS_OF_A_CUSTOMER})"
     if plans >= LARGE_SHOP:
         person = f"(CASE WHEN {number} < {MANY_PLANS} THEN 0 ELSE {number} / {PLANS_OF_A_CUSTOMER} END)"
     due = f"{starts} + {APART} * (k - 1)"
@@ -199,6 +200,8 @@ def _words(sql: Dialect, merchant: Actor, plans: int, first: int, today: date) -
         "person": person,
         "first_of_person": f"n % {PLANS_OF_A_CUSTOMER} = 0",
         "customer": sql.id.format(kind=CUSTOMER, number=person),
+        "own": sql.id.format(kind=CUSTOMER, number=own),
+        "own_email": f"'customer-' || {own} || '@example.com'",
         "email": f"'customer-' || {person} || '@example.com'",
         "password": factories.password_hash(),
         "plan": sql.id.format(kind=PLAN, number=number),
@@ -223,7 +226,7 @@ def _words(sql: Dialect, merchant: Actor, plans: int, first: int, today: date) -
 
 PLANS = (
     "WITH {numbers} INSERT INTO users (id, email, username, username_key, name, password_hash, role, session_version, "
-    "language, test_card, created_at) SELECT {customer}, {email}, {email}, {email}, 'Customer ' || {person}, "
+    "language, test_card, created_at) SELECT {own}, {own_email}, {own_email}, {own_email}, 'Customer ' || n, "
     "'{password}', 'customer', 1, 'en', 'succeeds', {agreed_at} FROM s WHERE {first_of_person}",
     "WITH {numbers} INSERT INTO plans (merchant_id, id, reference, customer_id, customer_email, description, total, "
     "currency, num_installments, frequency, start_date, state, acceptance_id, terms, terms_hash, last_day, "
@@ -274,9 +277,10 @@ def _books(sql: Dialect, shop: str) -> list[str]:
         "posted_at, posted_on) SELECT i.merchant_id"
     )
     return [
-        "INSERT INTO payments (merchant_id, id, plan_id, customer_id, amount, currency, test_card, state, outcome, "
-        f"number, created_at, settled_at, settled_on) SELECT i.merchant_id, {made(PAYMENT)}, i.plan_id, p.customer_id, "
-        f"i.paid, p.currency, 'succeeds', 'succeeded', 'succeeded', i.number, i.paid_at, i.paid_at, i.paid_on {paid}",
+        "INSERT INTO payments (merchant_id, id, plan_id, customer_id, amount, currency, provider, test_card, state, "
+        f"outcome, number, created_at, settled_at, settled_on) SELECT i.merchant_id, {made(PAYMENT)}, i.plan_id, "
+        f"p.customer_id, i.paid, p.currency, 'simulator', 'succeeds', 'succeeded', 'succeeded', i.number, "
+        f"i.paid_at, i.paid_at, i.paid_on {paid}",
         "INSERT INTO allocations (merchant_id, payment_id, installment_id, amount) "
         f"SELECT i.merchant_id, {made(PAYMENT)}, i.id, i.paid {paid}",
         f"{postings}, {made(DEBT)}, i.id, NULL, 'receivable', 'sales', i.amount, p.currency, {accepted}, "
