@@ -91,6 +91,7 @@ def test_indexes_serve_a_merchant_or_one_of_the_named_lookups(catalogue, tenants
                 "customer_id",
                 "user_id",
                 "link_id",
+                "actor_id",
                 "created_at",
             }, index["name"]
 
@@ -110,6 +111,7 @@ def test_ids_are_made_by_the_program(session, columns):
     assert set(filled_in) == {
         ("acceptances", "address_verified"),
         ("amendment_lines", "state"),
+        ("installments", "due_fixed"),
         ("merchants", "account_numbers"),
         ("merchants", "earlier_timezones"),
         ("merchants", "offers_per_day"),
@@ -117,6 +119,7 @@ def test_ids_are_made_by_the_program(session, columns):
         ("payments", "method"),
         ("payments", "note"),
         ("payments", "recovery"),
+        ("plans", "first_due"),
         ("provider_keys", "refused"),
         ("refunds", "reason"),
     }
