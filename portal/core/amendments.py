@@ -18,6 +18,8 @@ from .money import decimal_text
 from .schedule import MAX_INSTALLMENTS, YEARS_AHEAD, check_lines, left_to_place
 
 OPEN_DAYS = 14
+# The most by which a shop may let its customers move a date without asking.
+MOST_MOVE_DAYS = 14
 TOO_LATE_TO_KEEP = N_("The old dates cannot be kept any more. Ask the shop for other dates.")
 KEEP_OLD_DATES_FOR = timedelta(days=7)
 
@@ -233,6 +235,20 @@ def _check_order(
                 f"installments.{places[moved[0].id]}.due_date",
                 N_("Keep the installments in order: each is due after the one before."),
             )
+
+
+def is_own_move(moves: Iterable[Move], lines: Iterable[Owing], today: date, days: int) -> bool:
+    """Whether it moves just the next installment that owes something, not yet due before ``today``, by at most ``days``
+    days: what a shop may let its customers do once without asking."""
+    moved = list(moves)
+    following = min((line.number for line in lines if line.owed), default=None)
+    return (
+        [move.number for move in moved] == [following]
+        and all(move.old is not None and move.old >= today for move in moved)
+        and all(
+            move.new and move.old and timedelta(0) < move.new - move.old <= timedelta(days) for move in moved
+        )
+    )
 
 
 def still_hold(moves: Iterable[Move], lines: Iterable[Owing]) -> bool:

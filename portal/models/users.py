@@ -106,7 +106,8 @@ class Merchant(Base):
     Offers of a suspended shop cannot be accepted. ``offers_per_day`` bounds those to addresses that never accepted one;
     None is no bound. The currency can change until the first offer is sent, at ``currency_fixed_at``. Plans keep the
     zone of their terms; ``earlier_timezones`` are those in which the shop may have some. ``account_numbers`` are its
-    own, by the names of the ledger's accounts. ``provider`` takes its customers' payments.
+    own, by the names of the ledger's accounts. ``provider`` takes its customers' payments. ``move_days``: by how many
+    a customer may move the next due date once without asking.
     ``user_id`` is who opened it, and the id of the shop that a person opened by signing up; ``members`` has who acts
     for it now.
     """
@@ -128,9 +129,11 @@ class Merchant(Base):
     provider: Mapped[str] = mapped_column(String(16), default="simulator", server_default="simulator")
     account_numbers: Mapped[dict[str, str]] = mapped_column(JSON, default=dict, server_default="{}")
     offers_per_day: Mapped[int | None] = mapped_column(default=50, server_default="50")
+    move_days: Mapped[int] = mapped_column(default=0, server_default="0")
 
     __table_args__ = (
         CheckConstraint("offers_per_day >= 0", name="offers_per_day"),
+        CheckConstraint("move_days BETWEEN 0 AND 14", name="move_days"),
         CheckConstraint("csv_separator IN (',', ';')", name="csv_separator"),
         CheckConstraint("provider IN ('simulator', 'stripe_test', 'stripe')", name="provider"),
     )

@@ -26,6 +26,7 @@ class Shop:
     timezone: str
     csv_separator: str
     second_factor_required: bool
+    move_days: int
 
 
 _any = aliased(Member)
@@ -143,6 +144,7 @@ def get_shop(session: Session, merchant: Actor) -> Shop:
         Merchant.timezone,
         func.coalesce(Merchant.csv_separator, ","),
         Merchant.second_factor_required_at.is_not(None),
+        Merchant.move_days,
     )
     row = session.execute(select(*columns).where(Merchant.id == merchant.merchant_id)).one()
     return Shop(*row)

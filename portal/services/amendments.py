@@ -21,7 +21,7 @@ from portal.core.states import REFUSALS, PlanState
 from portal.core.text import clean_line
 from portal.models import Acceptance, Amendment, AmendmentLine, Plan, new_id
 
-from . import due_dates, events, open_amendments, spreading, verification
+from . import due_dates, events, open_amendments, own_moves, spreading, verification
 from .notifications import queue_email
 from .offers import EXPIRE_BATCH
 from .plans import installments_of, lock, refuse_while_processing, with_contact
@@ -43,10 +43,12 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a proposal would move; and if it is worse for the customer, from which day on, by how many minor units."""
+    """What a proposal would move; if it is worse for the customer, from which day on, by how many minor units; and
+    whether it would be in force at once."""
 
     moves: tuple[Move, ...]
     worse_from: rules.Due | None
+    at_once: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,25 +65,28 @@ class _Case:
 
 def preview(session: Session, actor: Actor, proposal: Proposal, now: datetime) -> Preview:
     """What ``propose`` would do now; writes nothing. Raises as ``propose`` does."""
-    merchant_id, _ = _party(session, actor, proposal.plan_id)
+    merchant_id, by_customer = _party(session, actor, proposal.plan_id)
     plan = session.get_one(Plan, (merchant_id, proposal.plan_id))
-    moves = _work_out(session, plan, proposal, business_date(now, plan.timezone))
-    return Preview(moves, rules.worse_from(moves))
+    today = business_date(now, plan.timezone)
+    moves = _work_out(session, plan, proposal, today)
+    worse = rules.worse_from(moves)
+    return Preview(moves, worse, own_moves.holds_at_once(session, plan, by_customer, moves, today))
 
 
 def propose(session: Session, actor: Actor, proposal: Proposal, origin: Origin, now: datetime) -> int:
     """Propose new dates to the other side, and return the number of the amendment.
 
-    What the shop proposes and is better for the customer is in force at once. What the customer asks for is accepted by
-    asking, and in force when the shop agrees. Raises ``InvalidInput`` at ``installments``, their ``due_date`` or
-    ``reason``; ``Conflict`` for a plan that is not active, has an open amendment or money in processing;
-    ``Forbidden``, ``NotFound``.
+    What the shop proposes and is better for the customer is in force at once, and so is the one move of the next date
+    that the shop allows. What else the customer asks for is accepted by asking, and in force when the shop agrees.
+    Raises ``InvalidInput`` at ``installments``, their ``due_date`` or ``reason``; ``Conflict`` for a plan that is not
+    active, has an open amendment or money in processing; ``Forbidden``, ``NotFound``.
     """
     case = _lock(session, actor, proposal.plan_id, now)
     _expire_on(session, case.plan, case.today, now)
     moves, reason = _check(session, case, proposal)
+    at_once = own_moves.holds_at_once(session, case.plan, case.by_customer, moves, case.today)
     amendment = _write(session, case, moves, reason, origin)
-    if not case.by_customer and amendment.effect == Effect.BETTER:
+    if at_once:
         _put_in_force(session, case, amendment)
     else:
         _notify(session, case, amendment, "amendment_proposed")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from portal.core.amendments import MOST_MOVE_DAYS
 from portal.core.errors import N_, InvalidInput, NotFound
 from portal.core.roles import Actor
 from portal.models import Merchant
@@ -38,6 +39,16 @@ def require_second_factor(session: Session, owner: Actor, required: bool, now: d
             at=now,
             second_factor_required=required,
         )
+
+
+def allow_moves(session: Session, merchant: Actor, days: int | None) -> None:
+    """By how many days customers may move their next date once without asking; None leaves it. Raises
+    ``InvalidInput``."""
+    if days is None:
+        return
+    if not 0 <= days <= MOST_MOVE_DAYS:
+        raise InvalidInput.at("move_days", N_("Choose 0 to %(most)s days."), most=MOST_MOVE_DAYS)
+    session.execute(update(Merchant).where(Merchant.id == merchant.merchant_id).values(move_days=days))
 
 
 def lift_suspension(session: Session, admin: Actor, shop_id: UUID, now: datetime) -> None:

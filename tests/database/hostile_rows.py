@@ -71,6 +71,7 @@ HOSTILE: dict[str, list[Changes]] = {
     "uq_users_email": [{"username_key": "another"}],
     "uq_users_username_key": [{"email": "another@example.com"}],
     "ck_merchants_offers_per_day": [{"offers_per_day": -1}],
+    "ck_merchants_move_days": [{"move_days": -1}, {"move_days": 15}],
     "ck_merchants_csv_separator": [{"csv_separator": "|"}],
     "ck_merchants_provider": [{"provider": "another"}],
     "uq_customers_merchant_id_user_id": TWICE,

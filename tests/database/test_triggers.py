@@ -46,6 +46,7 @@ MAY_CHANGE = {
         "suspended_at",
         "offers_per_day",
         "csv_separator",
+        "move_days",
         "second_factor_required_at",
         "account_numbers",
         "provider",

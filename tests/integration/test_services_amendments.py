@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from portal.core.errors import Conflict, Forbidden, InvalidInput, NotFound
 from portal.models import Amendment, Event, Installment, Message, Reminder
 from portal.queries import calendars, metrics
-from portal.services import amendments, daily_run, plans, write_offs
+from portal.services import amendments, daily_run, plans, shops, write_offs
 from portal.services.transaction import unit_of_work
 from tests import factories
 from tests.factories import NOW, ORIGIN, accepted_plan, pay, plan_of
@@ -282,3 +282,48 @@ def test_the_calendar_moves_and_says_that_it_changed(session, shop, ada, plan_id
     moved_plan, moved_line = second()
     assert (line.due_on, moved_line.due_on) == (date(2026, 4, 2), date(2026, 4, 20))
     assert moved_plan.updated_at > plan.updated_at
+
+
+def allow_moves(session, shop, days=14):
+    with unit_of_work(session):
+        shops.allow_moves(session, shop, days)
+
+
+def test_the_next_date_is_moved_once_without_asking_where_the_shop_allows_it(session, shop, ada, plan_id):
+    pay(session, ada, plan_id, 1)
+    allow_moves(session, shop)
+    assert move(session, ada, plan_id, {2: (4, 16)}) == 1
+    assert (due(session, ada, plan_id)[1], state(session)) == ((4, 16), ["in_force"])
+    assert "amendment_in_force_shop" in kinds(session, Message)
+    move(session, ada, plan_id, {2: (4, 17)})
+    assert state(session) == ["in_force", "proposed"]
+
+
+@pytest.mark.parametrize(
+    ("allowed", "days"),
+    [
+        (0, {2: (4, 16)}),
+        (13, {2: (4, 16)}),
+        (14, {2: (3, 30)}),
+        (14, {3: (5, 4)}),
+        (14, {2: (4, 3), 3: (5, 3)}),
+    ],
+)
+def test_anything_else_is_asked_for(session, shop, ada, plan_id, allowed, days):
+    pay(session, ada, plan_id, 1)
+    allow_moves(session, shop, allowed)
+    move(session, ada, plan_id, days)
+    assert state(session) == ["proposed"]
+
+
+def test_what_is_late_already_is_asked_for(session, shop, ada, plan_id):
+    allow_moves(session, shop)
+    move(session, ada, plan_id, {1: (3, 9)}, now=NOW + DAY)
+    assert state(session) == ["proposed"]
+
+
+@pytest.mark.parametrize("days", [-1, 15])
+def test_a_shop_allows_at_most_two_weeks(session, shop, days):
+    with pytest.raises(InvalidInput) as refused, unit_of_work(session):
+        shops.allow_moves(session, shop, days)
+    assert set(refused.value.errors) == {"move_days"}

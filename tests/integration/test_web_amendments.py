@@ -207,3 +207,17 @@ def test_a_customer_asks_to_spread_and_a_date_that_has_passed_is_named(merchant,
     assert 'id="num_installments-error"' in page or 'id="frequency-error"' in page
     assert customer.post(path, data=fields | {"start_date": day(50).isoformat()}).status_code == 303
     assert "for other dates" in text(merchant.get(f"/merchant/plans/{plan_id}"))
+
+
+def test_a_customer_moves_the_next_date_alone_where_the_settings_allow_it(
+    session, merchant, customer, plan_id
+):
+    assert merchant.submit("/merchant/settings", {"move_days": "5"}).status_code == 303
+    path = of_customer(plan_id)
+    assert "by up to 5 days without asking" in text(customer.get(path))
+    fields = form_at(customer, path, path) | {"due_date-1": day(14).isoformat()}
+    assert "holds at once" in text(customer.post(of_customer(plan_id, "preview"), data=fields))
+    assert customer.post(path, data=fields).status_code == 303
+    assert session.scalars(select(Amendment.state)).one() == "in_force"
+    session.rollback()
+    assert "without asking" not in text(customer.get(path))

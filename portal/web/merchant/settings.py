@@ -16,7 +16,7 @@ from portal.services import accounts
 from portal.services import shops as services
 from portal.services.transaction import unit_of_work
 from portal.web import form_drafts
-from portal.web.fields import EmailField, TextField, ZoneField
+from portal.web.fields import EmailField, TextField, WholeNumberField, ZoneField
 from portal.web.forms import PageForm, currency_choices
 from portal.web.guards import actor, requires
 from portal.web.rendering import done
@@ -34,6 +34,7 @@ class SettingsForm(PageForm):
         validate_choice=False,
         default=",",
     )
+    move_days = WholeNumberField(_l("Days by which customers can move their next date"), default=0)
 
 
 @requires(Permission.TEAM)
@@ -51,7 +52,7 @@ def require_second_factor() -> Response:
 
 
 @requires(Permission.SETTINGS)
-@form_drafts.preserve("name", "support_email", "currency", "timezone", "csv_separator")
+@form_drafts.preserve("name", "support_email", "currency", "timezone", "csv_separator", "move_days")
 def show() -> Response | tuple[str, int]:
     shop = shops.get_shop(db.session, actor())
     form = SettingsForm(form_drafts.restore(), obj=shop)
@@ -69,6 +70,7 @@ def show() -> Response | tuple[str, int]:
                     None if shop.currency_fixed else form.currency.data,
                 )
                 accounts.choose_csv_separator(db.session, actor(), form.csv_separator.data)
+                services.allow_moves(db.session, actor(), form.move_days.data)
             return done(url_for(".settings"), _("Your settings are saved."))
     may_require = actor().may(Permission.TEAM)
     page = render_template("merchant/settings.html", form=form, shop=shop, may_require=may_require)

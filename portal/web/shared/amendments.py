@@ -26,7 +26,7 @@ from portal.presentation.i18n import error_text
 from portal.queries import listing
 from portal.queries.amendments import get_amendment
 from portal.queries.read_models import PlanView
-from portal.services import amendments
+from portal.services import amendments, own_moves
 from portal.services.amendments import Preview, Proposal
 from portal.services.transaction import unit_of_work
 from portal.web.fields import DayField, KeyField, TextField, WholeNumberField
@@ -263,7 +263,10 @@ def _propose(form: ChangeForm, side: str) -> Response:
 
 def _said_of(plan_id: UUID, number: int) -> str:
     plan = listing.get_plan(db.session, actor(), plan_id, now())
-    if get_amendment(db.session, plan, number, now()).state is AmendmentState.IN_FORCE:
+    made = get_amendment(db.session, plan, number, now())
+    if made.state is AmendmentState.IN_FORCE:
+        if made.by_customer:
+            return _("The new date is in force. The shop has been sent an email.")
         return _("The new dates are in force. The customer has been sent an email.")
     return _("Your proposal is sent. The old dates hold until it is answered.")
 
@@ -300,6 +303,7 @@ def _form_page(form: ChangeForm, side: str, status: int = 200, preview: Preview 
         spreads=spreads,
         form_url=_url(side, "spread" if spreads else "new", plan.id),
         preview_url=_url(side, "spread_preview" if spreads else "preview", plan.id),
+        free_days=own_moves.days_to_move(db.session, plan.merchant_id, plan.id) if side == "customer" else 0,
         other_url=_url(side, "new" if spreads else "spread", plan.id),
     )
 
