@@ -64,6 +64,7 @@ EXAMPLES: dict[str, Any] = {
     "overdue": 25.0,
     "overdue_installments": 1,
     "overdue_new": 25.0,
+    "moved": 0.0,
     "success_rate": 50.0,
     "success_rate_due": 50.0,
     "success_rate_due_before": None,

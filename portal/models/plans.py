@@ -228,6 +228,14 @@ class Installment(Base):
             postgresql_where=text("owed > 0"),
             sqlite_where=text("owed > 0"),
         ),
+        Index(
+            "ix_installments_amended",
+            "merchant_id",
+            "due_on",
+            "id",
+            postgresql_where=text("amendment_id IS NOT NULL AND owed > 0"),
+            sqlite_where=text("amendment_id IS NOT NULL AND owed > 0"),
+        ),
         Index("ix_installments_merchant_id_due_on_id", "merchant_id", "due_on", "id"),
         Index(
             "ix_installments_marked_late",

@@ -114,6 +114,7 @@ def test_ids_are_made_by_the_program(session, columns):
         ("installments", "due_fixed"),
         ("merchants", "account_numbers"),
         ("merchants", "earlier_timezones"),
+        ("merchants", "move_days"),
         ("merchants", "offers_per_day"),
         ("merchants", "provider"),
         ("payments", "method"),

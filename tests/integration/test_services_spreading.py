@@ -163,3 +163,13 @@ def test_the_event_says_over_how_many(session, shop, ada, plan_id):
     facts = session.scalars(select(Event.facts).where(Event.kind == "amendment_in_force")).one()
     session.rollback()
     assert facts["spread"] == 3
+
+
+def test_what_moved_stands_beside_what_is_overdue(session, shop, ada, plan_id):
+    assert metrics.dashboard(session, shop, NOW).moved == 0
+    spread(session, shop, plan_id)
+    factories.record(session, shop, plan_id, 1500)
+    assert metrics.dashboard(session, shop, NOW).moved == 5166
+    rows = metrics.rows(session, shop, NOW, "moved", "30d")
+    session.rollback()
+    assert [row.value for row in rows.rows] == [2500, 1666, 1000]

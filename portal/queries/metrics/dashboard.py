@@ -61,6 +61,7 @@ class Dashboard:
     overdue: int
     overdue_installments: int
     overdue_new: int
+    moved: int
     success_rate: Decimal | None
     success_rate_due: Decimal | None
     success_rate_due_before: Decimal | None
@@ -87,7 +88,7 @@ def dashboard(session: Session, merchant: Actor, now: datetime, period: str = Pe
     posted = sources.by_posting_day(session, merchant.merchant_id, frame)
     cohorts = sources.by_month_of_acceptance(session, merchant.merchant_id, frame)
     span, before = frame.span, frame.previous
-    newest = sources.newest_late(session, merchant.merchant_id, frame)
+    newest, moved = sources.newest_late_and_moved(session, merchant.merchant_id, frame)
     late = Late(due.total("owed", end=frame.today), due.total("owed_count", end=frame.today)) + newest
     fell_due = DateRange(span.first, frame.yesterday)
     return Dashboard(
@@ -103,6 +104,7 @@ def dashboard(session: Session, merchant: Actor, now: datetime, period: str = Pe
         overdue=late.amount,
         overdue_installments=late.count,
         overdue_new=due.total("owed", span.first, frame.today) + newest.amount,
+        moved=moved,
         success_rate=_rate_of_paid(due.total("paid_count"), late.count + due.total("written_off_count")),
         success_rate_due=_success(due, fell_due),
         success_rate_due_before=before and _success(due, before),

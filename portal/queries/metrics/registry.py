@@ -116,6 +116,13 @@ NUMBERS = {
             of_period=True,
         ),
         Number(
+            "moved",
+            N_("Moved"),
+            N_("The part of what is owed whose due date was changed by an amendment, late or not."),
+            Unit.MONEY,
+            selections.moved,
+        ),
+        Number(
             "success_rate",
             N_("Success rate"),
             N_("Installments paid, out of those paid, late or written off, of accepted plans."),

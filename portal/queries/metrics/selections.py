@@ -79,6 +79,10 @@ def overdue_installments(frame: ReportingPeriod) -> Selection:
     return Selection(Installment, _late(frame), _ONE)
 
 
+def moved(frame: ReportingPeriod) -> Selection:
+    return Selection(Installment, _IS_OWED & Installment.amendment_id.is_not(None), _OWED)
+
+
 def overdue_of_period(frame: ReportingPeriod) -> Selection:
     return Selection(Installment, _late(frame) & (Installment.due_on >= frame.span.first), _OWED)
 

@@ -20,7 +20,7 @@ from sqlalchemy import (
     select,
     union_all,
 )
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from portal.core.calendar import business_date
 from portal.core.periods import DateRange, Period, ReportingPeriod
@@ -124,19 +124,16 @@ class Late:
         return Late(self.amount + other.amount, self.count + other.count)
 
 
-def newest_late(session: Session, merchant_id: UUID, frame: ReportingPeriod) -> Late:
-    """What is late although it is not due yet at the shop's date, by a mark or by the date in the plan's zone."""
-    early = late_before_due(session, merchant_id, frame)
-    return sum(late_elsewhere(session, merchant_id, frame), early)
+def newest_late_and_moved(session: Session, merchant_id: UUID, frame: ReportingPeriod) -> tuple[Late, int]:
+    """What is late although it is not due yet at the shop's date, by a mark or by the date in the plan's zone; and the
+    minor units that are owed of installments due by an amendment.
 
-
-def late_before_due(session: Session, merchant_id: UUID, frame: ReportingPeriod) -> Late:
-    """Installments marked late that are due today or later, because the merchant moved to an earlier time zone; rare.
-
-    ``late_on`` is cleared when the balance reaches zero, so every marked row has a balance.
+    Few are marked late and due today or later: where the merchant moved to an earlier time zone. ``late_on`` is
+    cleared when the balance reaches zero, so every marked row has a balance.
     """
-    ((amount, count),) = _MARKED(session, merchant=merchant_id, today=frame.today)
-    return Late(int(amount), count)
+    ((amount, count, moved),) = _MARKED_AND_MOVED(session, merchant=merchant_id, today=frame.today)
+    early = Late(int(amount), count)
+    return sum(late_elsewhere(session, merchant_id, frame), early), int(moved)
 
 
 def late_elsewhere(session: Session, merchant_id: UUID, frame: ReportingPeriod) -> list[Late]:
@@ -178,8 +175,18 @@ def by_month_of_acceptance(
     return {month: (int(on_time), int(rated)) for month, on_time, rated in rows}
 
 
-_MARKED = Reading(
-    select(func.coalesce(func.sum(Installment.owed), 0), func.count()).where(
+_ANY = aliased(Installment)
+_MOVED = (
+    select(func.coalesce(func.sum(_ANY.owed), 0))
+    .where(
+        _ANY.merchant_id == bindparam("merchant"),
+        _ANY.amendment_id.is_not(None),
+        _ANY.owed > literal_column("0"),
+    )
+    .scalar_subquery()
+)
+_MARKED_AND_MOVED = Reading(
+    select(func.coalesce(func.sum(Installment.owed), 0), func.count(), _MOVED).where(
         Installment.merchant_id == bindparam("merchant"),
         Installment.late_on.is_not(None),
         Installment.due_on >= bindparam("today"),

@@ -105,6 +105,9 @@ def span_in_words(numbers: Dashboard) -> str:
 def cards(numbers: Dashboard, started: bool) -> list[Figure]:
     """The dashboard's figures in their order; a shop that has not ``started`` has no periods."""
     groups = CARDS if numbers.previous and started else CARDS_OF_ALL_TIME
+    if numbers.moved:
+        # So that what was moved cannot hide what would be overdue.
+        groups = tuple((*group, "moved") if group[0] == "overdue" else group for group in groups)
     if numbers.written_off or numbers.recovered:
         groups = (*groups, LOSSES)
     return [

@@ -1,0 +1,113 @@
+"""Schedules in a browser: a deposit at the counter, own lines, a hardship that is spread, a worse change declined."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+from playwright.sync_api import Page, expect
+
+from tests.e2e.test_journey import sign_up, visit
+
+__all__ = ["visit"]
+
+
+def in_days(days: int) -> str:
+    return (datetime.now(UTC) + timedelta(days=days)).date().isoformat()
+
+
+def pair(visit: Callable[[], Page]) -> tuple[Page, Page, str]:
+    """A shop, a customer, and the customer's address."""
+    shop, customer, mark = visit(), visit(), uuid4().hex[:8]
+    email = f"robin.{mark}@example.com"
+    sign_up(shop, "merchant", "Oak & Ash", f"shop.{mark}@example.com")
+    sign_up(customer, "customer", "Robin Roe", email)
+    return shop, customer, email
+
+
+def begin(shop: Page, customer: str) -> None:
+    shop.goto("/merchant/plans/new")
+    shop.fill("[name=customer_email]", customer)
+    shop.fill("[name=description]", "Oak dining table")
+    shop.fill("[name=total_amount]", "100.00")
+    shop.fill("[name=num_installments]", "2")
+
+
+def send(shop: Page) -> str:
+    """The plan's page of the shop."""
+    shop.get_by_role("button", name="Send offer").click()
+    expect(shop).to_have_url(re.compile("/merchant/plans/[0-9a-f-]{36}$"))
+    return shop.url
+
+
+def accept(customer: Page) -> str:
+    customer.goto("/customer/")
+    customer.get_by_role("link", name="Review offer").click()
+    customer.get_by_label("I have read and agree to these terms").check()
+    customer.get_by_role("button", name="Accept plan").click()
+    expect(customer.get_by_text("You accepted the plan.")).to_be_visible()
+    return customer.url
+
+
+def test_a_deposit_at_the_counter(visit: Callable[[], Page]) -> None:
+    shop, customer, email = pair(visit)
+    begin(shop, email)
+    shop.fill("[name=deposit]", "20%")
+    shop.locator("input[name=first_due][value=acceptance]").check()
+    plan = send(shop)
+    customer.goto("/customer/")
+    customer.get_by_role("link", name="Review offer").click()
+    expect(customer.locator("#terms").get_by_role("row", name=re.compile("Deposit.*20.00"))).to_be_visible()
+    accept(customer)
+    shop.goto(plan)
+    shop.get_by_role("link", name="Record payment").click()
+    shop.fill("[name=amount]", "20.00")
+    shop.get_by_role("button", name="Record payment").click()
+    expect(shop.get_by_role("row", name=re.compile("Deposit.*Paid"))).to_be_visible()
+
+
+def test_single_lines_say_what_is_left_to_place(visit: Callable[[], Page]) -> None:
+    shop, _customer, email = pair(visit)
+    begin(shop, email)
+    shop.fill("[name=start_date]", in_days(7))
+    shop.get_by_role("button", name="Change single lines").click()
+    shop.fill("[name=lines-0-amount]", "38.00")
+    shop.get_by_role("button", name="Add a line").click()
+    expect(shop.get_by_label("Amount of line 3")).to_be_visible()
+    expect(shop.get_by_text("$12.00 left to place.").first).to_be_visible()
+    shop.fill("[name=lines-2-amount]", "12.00")
+    plan = send(shop)
+    assert plan
+    expect(shop.get_by_role("row", name=re.compile("12.00"))).to_be_visible()
+
+
+def test_a_hardship_is_spread_anew_and_a_worse_change_is_declined(visit: Callable[[], Page]) -> None:
+    shop, customer, email = pair(visit)
+    begin(shop, email)
+    shop.fill("[name=start_date]", in_days(7))
+    plan, own = send(shop), accept(customer)
+
+    shop.goto(plan)
+    shop.get_by_role("link", name="Change dates").click()
+    shop.get_by_role("link", name="Spread what is owed over new installments instead").click()
+    shop.fill("[name=num_installments]", "4")
+    shop.fill("[name=start_date]", in_days(60))
+    shop.fill("[name=reason]", "Out of work until spring")
+    shop.get_by_role("button", name="Spread what is owed").click()
+    expect(shop.get_by_text("The new dates are in force.")).to_be_visible()
+    customer.goto(own)
+    expect(customer.get_by_text("Moved").first).to_be_visible()
+    expect(customer.get_by_role("row", name=re.compile(r"6.*25\.00"))).to_be_visible()
+
+    shop.goto(plan)
+    shop.get_by_role("link", name="Change dates").click()
+    shop.locator("input[name^=due_date-]").first.fill(in_days(10))
+    shop.get_by_role("button", name="Change dates").click()
+    expect(shop.get_by_text("Your proposal is sent.")).to_be_visible()
+    customer.goto(own)
+    customer.get_by_role("link", name="Read and answer").click()
+    expect(customer.get_by_text("more is due than before")).to_be_visible()
+    customer.get_by_role("button", name="Decline").click()
+    expect(customer.get_by_text("The dates stay as they were.")).to_be_visible()
