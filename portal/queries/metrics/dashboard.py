@@ -86,7 +86,6 @@ def dashboard(session: Session, merchant: Actor, now: datetime, period: str = Pe
     frame = sources.frame_of(merchant, now, period)
     due = sources.by_due_date(session, merchant.merchant_id, frame)
     posted = sources.by_posting_day(session, merchant.merchant_id, frame)
-    cohorts = sources.by_month_of_acceptance(session, merchant.merchant_id, frame)
     span, before = frame.span, frame.previous
     newest, moved = sources.newest_late_and_moved(session, merchant.merchant_id, frame)
     late = Late(due.total("owed", end=frame.today), due.total("owed_count", end=frame.today)) + newest
@@ -117,8 +116,12 @@ def dashboard(session: Session, merchant: Actor, now: datetime, period: str = Pe
         expected=_points(due, "owed", frame.weeks),
         schedule=_points(due, "scheduled", frame.months),
         takings=_points(posted, "revenue", frame.months),
-        on_time_by_month=tuple(_rate_point(month, *cohorts.get(month, (0, 0))) for month in frame.months),
+        on_time_by_month=_rates(sources.by_month_of_acceptance(session, merchant.merchant_id, frame), frame),
     )
+
+
+def _rates(cohorts: dict[date, tuple[int, int]], frame: ReportingPeriod) -> tuple[RatePoint, ...]:
+    return tuple(_rate_point(month, *cohorts.get(month, (0, 0))) for month in frame.months)
 
 
 def _success(due: Sums, span: DateRange) -> Decimal | None:
