@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0044_moves_alone"
-down_revision = "0043_providers"
+revision = "0045_moves_alone"
+down_revision = "0044_mismatches"
 
 
 def upgrade() -> None:
