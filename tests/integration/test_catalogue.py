@@ -168,7 +168,9 @@ def test_instants_have_a_zone_and_days_are_plain_dates(columns):
 def test_triggers_do_nothing_but_refuse(session):
     own = "FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid WHERE NOT t.tgisinternal"
     bodies = dict(tuple(row) for row in session.execute(text(f"SELECT DISTINCT p.proname, p.prosrc {own}")))
-    assert set(bodies) == {"refuse_change", "refuse_frozen"}
+    assert set(bodies) == {"refuse_change", "refuse_frozen", "refuse_last_owner"}
+    # This one looks for another owner first.
+    assert "RAISE EXCEPTION" in bodies.pop("refuse_last_owner")
     for body in bodies.values():
         assert body.strip().removeprefix("BEGIN").strip().startswith("RAISE EXCEPTION")
         assert "RETURN" not in body
