@@ -51,13 +51,13 @@ AGAINST = """ *Before* is the portal of an earlier commit, in turn with the othe
 
 # Why a line may fall short, as profiles of it show; the page names those that did.
 WHY = {
-    "dashboard": "token, limit and account are looked at first, and SQLAlchemy stands around its five statements",
-    "a page of 50": "300 rows become objects and 100 kB of JSON, all in Python",
-    "a customer's": "90 rows become objects and JSON, and token, limit and account are looked at first",
-    "one plan": "nearly half goes into token, limit and account, which the bare program does without",
-    "create": "ten statements, with frozen terms, an event and a letter; SQLAlchemy stands around each",
-    "pay": "fifteen statements in two transactions, which wait for the disk twice; SQLAlchemy stands around each",
-    "schedule": "two hundred sentences in the reader's language, and ninety rows with a form each, drawn by Jinja",
+    "a page of 50": "300 lines of eighteen fields become dicts, and their statuses are worked out",
+    "a customer's": "90 lines become dicts, and token, limit and session are looked at first",
+    "one plan": "token, limit and session are looked at first, which the bare program does without",
+    "dashboard": "token, limit and session are looked at first, and the figures are worked out from sums",
+    "pay": "plan and installments are entities under a lock; keys, events and an email are prepared in Python",
+    "create": "terms, schedule and words of the search are made in Python; plan and shop are entities under a lock",
+    "home": "cards, sentences and amounts are prepared in the reader's language and drawn by Jinja",
 }
 
 GROWTH = """
