@@ -44,7 +44,8 @@ class ViewLimiter(Limiter):
 
     def init_app(self, app: Flask) -> None:
         super().init_app(app)
-        app.before_request_funcs[None].remove(self._check_request_limit)
+        if self.enabled:
+            app.before_request_funcs[None].remove(self._check_request_limit)
 
     @property
     def counts(self) -> Counts:

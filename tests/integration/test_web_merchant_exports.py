@@ -242,7 +242,7 @@ def write_plans(session: Session, shop: Actor, references: range) -> None:
     lines = [
         line | {"id": new_id(), "plan_id": plan["id"], "number": n} for plan in plans for n in range(1, 61)
     ]
-    paid = about | {"amount": 100, "test_card": "succeeds", "state": "succeeded"}
+    paid = about | {"amount": 100, "provider": "simulator", "test_card": "succeeds", "state": "succeeded"}
     paid |= {"settled_at": now(), "settled_on": day}
     payments = [
         paid | {"id": new_id(), "plan_id": plan["id"], "number": n} for plan in plans for n in range(1, 61)

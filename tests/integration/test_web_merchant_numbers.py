@@ -135,7 +135,7 @@ def test_every_number_is_reached_from_the_dashboard(merchant, past):
     page = text(merchant.get("/merchant/"))
     assert {
         link.split("/")[-1].split("?")[0] for link in links(page) if link.startswith("/merchant/numbers/")
-    } == set(NUMBERS)
+    } == set(NUMBERS) - {"moved"}  # Beside what is overdue once something moved.
 
 
 @pytest.mark.parametrize("name", NUMBERS)
