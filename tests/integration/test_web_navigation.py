@@ -19,7 +19,7 @@ def marked(page: str) -> list[tuple[str, str]]:
     [
         ("/merchant/", [("page", "Dashboard")]),
         ("/merchant/numbers/outstanding", [("true", "Dashboard")]),
-        ("/merchant/plans/", [("page", "Plans")]),
+        ("/merchant/plans/", [("page", "Plans"), ("page", "All")]),
         ("/merchant/plans/new", [("true", "Plans")]),
         ("/merchant/plans/{plan}", [("true", "Plans")]),
         ("/merchant/import", [("true", "Plans")]),

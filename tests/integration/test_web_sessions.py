@@ -214,7 +214,7 @@ def test_a_stranger_is_refused_after_ten_guesses_and_ones_own_browser_is_not(app
     refused = app.test_client().submit("/login", right)
     assert refused.status_code == 429 and 0 < int(refused.headers["Retry-After"]) <= 301
     over_the_api = app.test_client().post("/api/token/", json={"username": ada.email, "password": PASSWORD})
-    assert over_the_api.status_code == 429 and 0 < int(over_the_api.headers["Retry-After"]) <= 301
+    assert over_the_api.status_code == 200, "programs sign in where their account did before"
     assert own.submit("/login", right).status_code == 303
 
 
