@@ -9,6 +9,7 @@ from wtforms import SelectField
 from wtforms.fields import SelectChoice
 
 from portal.core.accounts import NAME_LONGEST
+from portal.core.errors import InvalidInput
 from portal.core.roles import Permission
 from portal.extensions import db, now
 from portal.queries import accounts as shops
@@ -58,6 +59,7 @@ def show() -> Response | tuple[str, int]:
     form = SettingsForm(form_drafts.restore(), obj=shop)
     form.currency.choices = currency_choices()
     if form.is_submitted():
+        readable = form.validate()
         with form.collecting():
             with unit_of_work(db.session):
                 accounts.change_shop(
@@ -71,6 +73,8 @@ def show() -> Response | tuple[str, int]:
                 )
                 accounts.choose_csv_separator(db.session, actor(), form.csv_separator.data)
                 services.allow_moves(db.session, actor(), form.move_days.data)
+                if not readable:
+                    raise InvalidInput({})
             return done(url_for(".settings"), _("Your settings are saved."))
     may_require = actor().may(Permission.TEAM)
     page = render_template("merchant/settings.html", form=form, shop=shop, may_require=may_require)
