@@ -22,7 +22,7 @@ SQLITE_TIMEOUT = 15  # seconds
 def engine_options(url: str) -> dict[str, Any]:
     """SQLite waits up to 15 s for the write lock; PostgreSQL's limits belong to the portal's role, see ``limits``."""
     # Ids, dates and instants may be part of what is stored as JSON.
-    stored = {"json_serializer": write_json, "json_deserializer": orjson.loads}
+    stored = {"json_serializer": write_json, "json_deserializer": read_json}
     if url.startswith("sqlite"):
         connect_args = {"timeout": SQLITE_TIMEOUT, "isolation_level": None, "check_same_thread": False}
         return {"connect_args": connect_args, "hide_parameters": True} | stored
@@ -36,6 +36,13 @@ def engine_options(url: str) -> dict[str, Any]:
 
 def write_json(value: Any) -> str:
     return orjson.dumps(value, option=orjson.OPT_UTC_Z).decode()
+
+
+def read_json(stored: str | float) -> Any:
+    """Raises ``TypeError`` for a number, which SQLite gives as it is: SQLAlchemy takes it so."""
+    if not isinstance(stored, str):
+        raise TypeError("not JSON, but a value")
+    return orjson.loads(stored)
 
 
 # SQLSTATE of a server that can do nothing more for this connection: class 08 (its connection, or a node's behind it, is

@@ -151,6 +151,7 @@ def app(environ: dict[str, str]) -> Iterator[Flask]:
     config, adapters = dict(app.config), app.extensions["adapters"]
     limiter.reset()
     adapters.queue.flush()
+    app.extensions.pop("wakes", None)
     yield app
     app.config.clear()
     app.config.update(config)

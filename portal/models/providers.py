@@ -1,4 +1,4 @@
-"""A shop's account with a payment provider: its keys, what the provider told of it, and disputed payments."""
+"""A shop's account with a payment provider: its keys, the events that it received, and disputed payments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What whoever runs the portal watches: queued emails, payments without an answer, jobs, the latest self-check."""
+"""What the operator of the portal watches: queued emails, payments without an answer, jobs, the latest self-check."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ def find_or_invite(session: Session, email: str, language: str, now: datetime) -
     invite(session, email, language, now)
     found = session.scalars(theirs).one_or_none()
     if found is None:
-        # Whoever had the address has closed the account or changed it meanwhile.
+        # The account with this address was closed, or its address changed, meanwhile.
         invite(session, email, language, now)
         found = session.scalars(theirs).one()
     return found
@@ -385,7 +385,7 @@ def end_access(session: Session, user: User, keep: UUID | None = None) -> None:
 
 
 def lock_user(session: Session, user_id: UUID) -> User:
-    """Rows that refer to the user can be written meanwhile, as those of whoever waits for what this one wants next."""
+    """Other transactions can still write rows that refer to the user: none waits for this one in a circle."""
     user = session.scalars(
         select(User).where(User.id == user_id).with_for_update(key_share=True)
     ).one_or_none()

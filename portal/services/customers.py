@@ -76,7 +76,7 @@ def receive_offer(session: Session, shop: Merchant, email: str, language: str, n
     invite(session, email, language, now)
     found = session.execute(_PERSON, asked).one_or_none()
     if found is None:
-        # Whoever had the address has closed the account or changed it meanwhile.
+        # The account with this address was closed, or its address changed, meanwhile.
         invite(session, email, language, now)
         found = session.execute(_PERSON, asked).one()
     if found.is_member:

@@ -30,8 +30,7 @@ def open_shop(
     Raises ``InvalidInput``, ``Forbidden`` while the address is not verified, and ``Conflict`` for an admin and for who
     owns five shops already, or a suspended one.
     """
-    if person.role is Role.ADMIN:
-        raise Conflict(N_("An admin's account has no shop."), code="admin")
+    refuse_admins(person)
     verification.require_verified(person)
     with collecting() as faults:
         with faults.caught():
@@ -51,6 +50,11 @@ def open_shop(
     session.flush()
     events.record(session, "shop_opened", merchant_id=shop_id, actor_id=person.id, at=now)
     return shop_id
+
+
+def refuse_admins(person: Actor) -> None:
+    if person.role is Role.ADMIN:
+        raise Conflict(N_("An admin's account has no shop."), code="admin")
 
 
 def _require_room(session: Session, person: Actor) -> None:

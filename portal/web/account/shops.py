@@ -51,6 +51,7 @@ class ShopForm(PageForm):
 @signed_in
 def new() -> ResponseReturnValue:
     """Open a further shop, and act for it from here on."""
+    further_shops.refuse_admins(actor())
     defaults = {
         "currency": current_app.config["PORTAL_CURRENCY"],
         "timezone": current_app.config["PORTAL_TIMEZONE"],
