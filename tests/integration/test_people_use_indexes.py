@@ -42,14 +42,14 @@ def test_a_persons_own_sign_ins_are_found_by_an_index(session, how_it_is_read, a
 @pytest.mark.parametrize("engine_name", ["postgres"], indirect=True)
 def test_postgresql_can_read_them_by_the_same_indexes(session, shop, ada):
     factories.accepted_plan(session, shop, ada)
-    session.execute(text("SET LOCAL enable_seqscan = off"))
-    for table, index, column in (
-        ("events", "ix_events_actor_id", "actor_id"),
-        ("messages", "ix_messages_user_id", "user_id"),
-    ):
-        asked = f"EXPLAIN SELECT id FROM {table} WHERE {column} = '{ada.id}' ORDER BY id"
-        assert index in "\n".join(session.execute(text(asked)).scalars()), table
-    session.rollback()
+    with unit_of_work(session):  # Outside of one a statement is its own transaction, where SET LOCAL does nothing.
+        session.execute(text("SET LOCAL enable_seqscan = off"))
+        for table, index, column in (
+            ("events", "ix_events_actor_id", "actor_id"),
+            ("messages", "ix_messages_user_id", "user_id"),
+        ):
+            asked = f"EXPLAIN SELECT id FROM {table} WHERE {column} = '{ada.id}' ORDER BY id"
+            assert index in "\n".join(session.execute(text(asked)).scalars()), table
 
 
 @ON_SQLITE
