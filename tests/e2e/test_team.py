@@ -57,7 +57,9 @@ def test_a_member_joins_by_the_email_sells_and_is_signed_out_when_removed(
     sales.get_by_label("Choose a password").fill(PASSWORD)
     sales.get_by_role("button", name="Create account and join").click()
     expect(sales.get_by_text("Welcome to the team.")).to_be_visible()
-    expect(sales.get_by_role("link", name="Settings")).to_have_count(0)
+    sales.get_by_role("link", name="Settings").click()
+    expect(sales.get_by_role("link", name="Security")).to_be_visible()
+    expect(sales.get_by_role("link", name="Shop", exact=True)).to_have_count(0)
     offer(sales, "robin@example.com")
     assert sales.goto("/merchant/settings").status == 403
 

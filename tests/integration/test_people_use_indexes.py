@@ -42,7 +42,8 @@ def test_a_persons_own_sign_ins_are_found_by_an_index(session, how_it_is_read, a
 @pytest.mark.parametrize("engine_name", ["postgres"], indirect=True)
 def test_postgresql_can_read_them_by_the_same_indexes(session, shop, ada):
     factories.accepted_plan(session, shop, ada)
-    with unit_of_work(session):  # Outside of one a statement is its own transaction, where SET LOCAL does nothing.
+    # Outside of a unit of work a statement is its own transaction, and SET LOCAL does nothing.
+    with unit_of_work(session):
         session.execute(text("SET LOCAL enable_seqscan = off"))
         for table, index, column in (
             ("events", "ix_events_actor_id", "actor_id"),
