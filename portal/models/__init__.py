@@ -4,6 +4,7 @@ from . import ledger as ledger
 from .amendments import Amendment, AmendmentLine
 from .base import Base, new_id
 from .imports import Import, ImportRow
+from .mandates import Attempt, Mandate
 from .payments import Payment, Refund, Reversal
 from .plans import Acceptance, Installment, Plan
 from .providers import Dispute, ProviderEvent, ProviderKey
@@ -17,6 +18,7 @@ __all__ = [
     "Acceptance",
     "Amendment",
     "AmendmentLine",
+    "Attempt",
     "Base",
     "CohortRollup",
     "Customer",
@@ -30,6 +32,7 @@ __all__ = [
     "Installment",
     "JobRun",
     "LoginAttempt",
+    "Mandate",
     "Member",
     "MemberInvitation",
     "Merchant",

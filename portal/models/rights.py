@@ -14,6 +14,7 @@ RIGHTS = {
     "alembic_version": READ,
     "acceptances": ADD,
     "amendment_lines": ADD,
+    "attempts": ADD,
     "reminders": ADD,
     "events": ADD,
     "postings": ADD,

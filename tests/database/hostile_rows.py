@@ -209,6 +209,28 @@ HOSTILE: dict[str, list[Changes]] = {
     "ck_disputes_closed_at": [{"closed_at": NOW}, {"state": "lost"}],
     "uq_disputes_merchant_id_reference": TWICE,
     "fk_disputes_merchant_id_payment_id": ASTRAY,
+    "ck_mandates_text": [{"text": ""}],
+    "ck_mandates_not_by_the_merchant": [lambda row, shop: {"customer_id": shop.id}],
+    "ck_mandates_provider": [{"provider": "another", "saved_at": None, "brand": None, "last_four": None}],
+    "ck_mandates_brand": [{"brand": None}],
+    "ck_mandates_last_four": [{"last_four": None}],
+    "ck_mandates_provider_reference": [
+        {"provider": "stripe"},
+        {"provider_reference": "pm_1", "provider_customer": "cus_1"},
+    ],
+    "ck_mandates_provider_customer": [{"provider_customer": "cus_1"}],
+    "uq_mandates_in_force": [{"revoked_at": None}],
+    "fk_mandates_merchant_id_plan_id": ASTRAY,
+    "fk_mandates_customer_id": ASTRAY,
+    "ck_attempts_number": [{"number": 0}, {"number": 5}],
+    "uq_attempts_merchant_id_payment_id": [{"number": 2, "made_on": TODAY}],
+    "uq_attempts_merchant_id_plan_id_made_on": [
+        lambda row, shop: {"number": 2, "payment_id": next(shop.attempted)}
+    ],
+    "fk_attempts_merchant_id_installment_id": ASTRAY,
+    "fk_attempts_merchant_id_plan_id": ASTRAY,
+    "fk_attempts_merchant_id_mandate_id": ASTRAY,
+    "fk_attempts_merchant_id_payment_id": ASTRAY,
     "ck_reversals_amount": [{"amount": 0}, {"amount": -1}],
     "ck_reversals_reason": [{"reason": ""}],
     "fk_reversals_merchant_id_payment_id": ASTRAY,
@@ -329,7 +351,8 @@ def hostile_rows(name: str, shop: Shop, other: Shop) -> Iterator[list[Row]]:
     rule = rules()[name]
     for change in HOSTILE.get(name, TWICE):
         row = sound(rule.table.name, shop)
-        changed = row | (change(row, shop) if callable(change) else change)
+        changes = change(row, shop) if callable(change) else change
+        changed = row | changes
         if isinstance(rule, ForeignKeyConstraint) and change == {}:
             yield from ([stray] for stray in astray(rule, row, other))
         elif isinstance(rule, ForeignKeyConstraint | CheckConstraint):
@@ -339,7 +362,7 @@ def hostile_rows(name: str, shop: Shop, other: Shop) -> Iterator[list[Row]]:
             yield [row, sound(rule.table.name, shop) | key]
         else:
             key = {"id": uuid4()} if "id" in row else {"number": next(fresh)}
-            yield [row, changed | key]
+            yield [row, row | key | changes]
 
 
 def astray(rule: ForeignKeyConstraint, row: Row, other: Shop) -> Iterator[Row]:

@@ -18,7 +18,19 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import Insert
 
 from portal.adapters.payments.simulator import Simulator
-from portal.models import Amendment, Base, Event, Import, Installment, Message, Payment, Plan, Refund, new_id
+from portal.models import (
+    Amendment,
+    Base,
+    Event,
+    Import,
+    Installment,
+    Mandate,
+    Message,
+    Payment,
+    Plan,
+    Refund,
+    new_id,
+)
 from portal.services import open_amendments, refunds
 from portal.services.transaction import unit_of_work
 from tests import factories
@@ -31,7 +43,7 @@ ENDED = cycle(["declined", "withdrawn"])
 
 
 # Tables to which foreign keys lead beside the plan's; each has a row of the plan, and names it.
-PARENTS = (Installment, Payment, Refund, Message, Event, Amendment)
+PARENTS = (Installment, Payment, Refund, Message, Event, Amendment, Mandate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +65,8 @@ class Shop:
     withdrawn: UUID
     # A plan that is not searched, as the services leave none.
     unsearched: UUID
+    # Payments of the plan for which no attempt is noted, one after the other.
+    attempted: Iterator[UUID]
 
     @property
     def plan(self) -> UUID:
@@ -78,6 +92,9 @@ def make_shop(session: Session, name: str) -> Shop:
     ).first()
     refunds.refund(session, Simulator(), shop, refunds.Request(plan, 5000), None, NOW)
     session.rollback()
+    with unit_of_work(session):
+        given = _consent(shop.id, customer.id, plan)
+        session.add(Mandate(**given))
     rows = {
         t.__tablename__: session.scalars(select(t.id).where(t.plan_id == plan).order_by(t.id)).all()
         for t in PARENTS
@@ -91,8 +108,13 @@ def make_shop(session: Session, name: str) -> Shop:
         ids["imports"] = new_id()
         session.add(Import(merchant_id=shop.id, id=ids["imports"], created_by=shop.id, created_at=NOW))
     unpaid = rows["installments"][-1]
-    made = Shop(shop.id, customer.id, offer, ids, cycle(strangers), unpaid, bounced, withdrawn, uuid4())
+    attempted, others = cycle(rows["payments"]), Payment.plan_id != plan
+    made = Shop(
+        shop.id, customer.id, offer, ids, cycle(strangers), unpaid, bounced, withdrawn, uuid4(), attempted
+    )
+    noted = session.scalars(select(Payment.id).where(Payment.merchant_id == shop.id, others)).first()
     with unit_of_work(session):
+        session.execute(adding("attempts", sound("attempts", made) | {"payment_id": noted, "number": 4}))
         session.execute(adding("plans", sound("plans", made) | {"id": made.unsearched}))
     return made
 
@@ -114,6 +136,24 @@ SUMS_DUE = dict.fromkeys(
 def _of(shop: Shop, **values: Any) -> Row:
     """What most tables begin with."""
     return {"merchant_id": shop.id, "id": uuid4()} | values
+
+
+def _consent(merchant_id: UUID, customer_id: UUID, plan_id: UUID) -> Row:
+    return {
+        "merchant_id": merchant_id,
+        "id": uuid4(),
+        "plan_id": plan_id,
+        "customer_id": customer_id,
+        "text": "Take what is due.",
+        "text_hash": "0" * 64,
+        "given_at": NOW,
+        "address": "192.0.2.1",
+        "user_agent": "",
+        "provider": "simulator",
+        "brand": "visa",
+        "last_four": "4242",
+        "saved_at": NOW,
+    }
 
 
 SOUND: dict[str, Callable[[Shop], Row]] = {
@@ -258,6 +298,16 @@ SOUND: dict[str, Callable[[Shop], Row]] = {
         state="open",
         opened_at=NOW,
     ),
+    "mandates": lambda shop: _consent(shop.id, shop.customer, shop.plan) | {"revoked_at": NOW},
+    "attempts": lambda shop: {
+        "merchant_id": shop.id,
+        "installment_id": shop.unpaid,
+        "number": 1,
+        "plan_id": shop.plan,
+        "mandate_id": shop.ids["mandates"],
+        "payment_id": next(shop.attempted),
+        "made_on": _another_day(),
+    },
     "reversals": lambda shop: {
         "merchant_id": shop.id,
         "payment_id": shop.ids["payments"],

@@ -36,6 +36,15 @@ MAY_CHANGE = {
     "installments": {*SUMS, "late_on", "paid_on", "paid_at"},
     "allocations": {"reversed", "returned"},
     "amendments": {"state", "ended_at", "accepted_at", "address", "user_agent"},
+    "mandates": {
+        "page",
+        "provider_customer",
+        "provider_reference",
+        "brand",
+        "last_four",
+        "saved_at",
+        "revoked_at",
+    },
     "merchants": {
         "name",
         "support_email",
@@ -57,6 +66,7 @@ MAY_CHANGE = {
 DATES = {"due_on", "due_fixed", "amendment_id"}
 MAY_CHANGE_WHERE = {
     "amendments": "state = 'proposed'",
+    "mandates": "revoked_at IS NULL",
     "plans": "acceptance_id IS NULL",
     "merchants": "currency_fixed_at IS NULL",
 }
@@ -145,6 +155,11 @@ REFUSED: dict[str, list[Attempt]] = {
     "amendments_stay": removes("amendments"),
     "amendment_lines_keep_dates": sets("amendment_lines", all_of("amendment_lines")),
     "amendment_lines_stay": removes("amendment_lines"),
+    "mandates_keep_consent": sets("mandates", frozen("mandates"), "revoked_at IS NULL"),
+    "mandates_stay_revoked": turns("mandates", {}, {"page": "cs_1"}),
+    "mandates_stay": removes("mandates"),
+    "attempts_keep": sets("attempts", all_of("attempts")),
+    "attempts_stay": removes("attempts"),
     "installments_stay": removes("installments"),
     "installments_only_grow": [
         *turns("installments", {"paid": 40}, {"paid": 39}),
