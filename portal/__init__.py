@@ -78,6 +78,7 @@ from .web.shared import (
     landing,
     metrics,
     security_txt,
+    site_files,
     webhooks,
 )
 from .web.words import LanguageEnvironment
@@ -126,6 +127,7 @@ BLUEPRINTS = (
     amendments,
     documents,
     security_txt,
+    site_files,
     metrics,
     admin,
     admin_shops,

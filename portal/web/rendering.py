@@ -28,7 +28,9 @@ def init_app(app: Flask) -> None:
     app.add_template_filter(method_name, "method")
     app.add_template_filter(email_name, "email_name")
     app.add_template_filter(role_name, "role_name")
-    app.jinja_env.globals.update(new_key=new_key, portal_name=app.config["PORTAL_NAME"])
+    app.jinja_env.globals.update(
+        new_key=new_key, portal_name=app.config["PORTAL_NAME"], portal_url=app.config["PORTAL_URL"]
+    )
     app.context_processor(page_context)
 
 

@@ -50,6 +50,7 @@ HIDDEN = {
 UNLINKED = {
     *("merchant_reversals.reverse", "amendments.merchant_show"),
     *("static", "health.healthz", "health.readyz", "metrics.show", "security_txt.show"),
+    *("site_files.robots", "site_files.favicon"),
     *("calendars.feed", "emails.unsubscribe", "customer.card"),
     # Where the operator wrote them, and where the provider's page leads back to.
     *("about.imprint", "about.privacy", "payment_pages.come_back"),
