@@ -133,6 +133,9 @@ class Plan(Answer):
     first_due: FirstDue = shown("date", "Whether the dates are fixed, or counted from the day of acceptance.")
     start_date: Day = shown("2026-12-31", "When the first installment is due, if it is accepted today.")
     last_day: Day = shown("2026-12-31", "The last day on which the offer can be accepted.")
+    email_verified: bool | None = shown(
+        None, "Whether the customer had proved the address when accepting; null before."
+    )
     status: PlanStatus = shown(
         "offered", "The state, or overdue for an active plan of which something is late."
     )
@@ -252,6 +255,7 @@ def plan(found: FoundPlan) -> dict[str, Any]:
         "first_due": row.first_due,
         "start_date": row.start_date,
         "last_day": row.last_day,
+        "email_verified": row.email_verified,
         "status": found.status,
         "created_at": row.created_at,
         "updated_at": row.updated_at,

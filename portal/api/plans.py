@@ -16,7 +16,6 @@ from portal.core.errors import N_, Forbidden, NotFound
 from portal.core.money import parse_amount
 from portal.core.payments import REASON_LONGEST
 from portal.core.roles import Permission, Role
-from portal.core.states import PlanState
 from portal.extensions import adapters, db, now
 from portal.http_errors import problem
 from portal.presentation.outcomes import refund_declined
@@ -176,7 +175,7 @@ def cancel(plan_id: UUID, json_data: Nothing) -> ResponseReturnValue:
 
     def act() -> UUID:
         plan = listing.get_plan(db.session, actor(), plan_id, now())
-        is_offer = plan.state in (PlanState.OFFERED, PlanState.EXPIRED)
+        is_offer = plan.accepted_on is None
         if not actor().may(Permission.OFFER if is_offer else Permission.CANCEL):
             raise Forbidden(N_("Your role in this shop does not allow this. Ask the shop's owner."))
         if is_offer:

@@ -15,7 +15,7 @@ from portal.core.errors import NotFound
 from portal.core.roles import Actor
 from portal.core.schedule import FirstDue, Kind
 from portal.core.states import InstallmentStatus, PlanState, installment_status, shown_state
-from portal.models import Customer, Installment, Plan
+from portal.models import Acceptance, Customer, Installment, Plan
 from portal.models.base import IdText
 from portal.statements import Reading
 
@@ -46,6 +46,7 @@ class PlanRow(NamedTuple):
     deposit: int | None
     first_due: str
     accepted_on: date | None
+    email_verified: bool | None
 
 
 class LineRow(NamedTuple):
@@ -112,6 +113,12 @@ def _text(column: Any) -> Any:
     return cast(column, IdText)
 
 
+_EMAIL_VERIFIED = (
+    select(Acceptance.address_verified)
+    .where(Acceptance.merchant_id == _P.merchant_id, Acceptance.plan_id == _P.id)
+    .correlate(Plan)
+    .scalar_subquery()
+)
 _LINE = (
     _text(_I.plan_id),
     _text(_I.id),
@@ -223,7 +230,8 @@ def _both(whose: _Whose, chosen: Select[Any]) -> tuple[Reading, Reading]:
         _text(_P.id),
         _text(_P.merchant_id),
         _text(customer),
-        *(_P[name] for name in PlanRow._fields[3:]),
+        *(_P[name] for name in PlanRow._fields[3:-1]),
+        _EMAIL_VERIFIED,
     )
     plans = chosen.with_only_columns(*columns)
     if whose.of_shop:

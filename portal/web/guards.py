@@ -12,18 +12,19 @@ from uuid import UUID
 
 from flask import Flask, Response, current_app, flash, make_response, redirect, session, url_for
 from flask_babel import gettext as _
-from flask_login import UserMixin, current_user, login_user
+from flask_login import UserMixin, current_user, login_user, logout_user
 from htmx_flask import request
 
 from portal.core.errors import N_, Forbidden
 from portal.core.roles import Actor, Need, Role
-from portal.extensions import db, login_manager
+from portal.extensions import db, login_manager, now
 from portal.guards import SIGNED_IN, find_session, may
 from portal.guards import origin as origin
 from portal.guards import public as public
 from portal.guards import requires as stamp
 from portal.queries.sessions import OpenSession
-from portal.services import second_factor
+from portal.services import second_factor, sessions
+from portal.services.transaction import unit_of_work
 
 from . import form_drafts
 
@@ -149,6 +150,20 @@ def start_session(opened: UUID) -> Actor:
     session.permanent = True
     login_user(SignedIn(found))
     return found.actor
+
+
+def sign_out() -> None:
+    """End this browser's session, if it has one, and forget what the cookie held."""
+    if current_user.is_authenticated:
+        with unit_of_work(db.session):
+            sessions.end(db.session, current_user.actor, session_id(), origin(), now())
+    forget_session()
+
+
+def forget_session() -> None:
+    """Empty the cookie of a session that has ended."""
+    logout_user()
+    session.clear()
 
 
 def init_app(app: Flask) -> None:

@@ -30,6 +30,7 @@ FIELDS = {
     "first_due",
     "start_date",
     "last_day",
+    "email_verified",
     "status",
     "created_at",
     "updated_at",

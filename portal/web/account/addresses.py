@@ -17,8 +17,9 @@ from portal.presentation.i18n import error_text
 from portal.services import addresses
 from portal.services.transaction import unit_of_work
 from portal.services.verification import find_link
-from portal.web.account.confirmation import has_password
-from portal.web.fields import EmailField, PasswordField
+from portal.web import form_drafts
+from portal.web.confirmation import confirmed
+from portal.web.fields import EmailField
 from portal.web.forms import PageForm
 from portal.web.guards import actor, public, session_id, signed_in
 from portal.web.rendering import done
@@ -28,29 +29,25 @@ bp = Blueprint("addresses", __name__)
 
 class AddressForm(PageForm):
     email = EmailField(_l("New email address"))
-    current_password = PasswordField(_l("Current password"))
 
 
 @bp.route("/account/email", methods=["GET", "POST"])
 @signed_in
+@form_drafts.preserve("email")
+@confirmed
 def change() -> ResponseReturnValue:
-    form, verify = AddressForm(), current_app.config["VERIFY_EMAIL"]
+    form, verify = AddressForm(form_drafts.restore()), current_app.config["VERIFY_EMAIL"]
     if form.validate_on_submit():
         with form.collecting():
-            if not has_password(form.current_password.data):
-                form.current_password.errors = [_("This is not your current password.")]
+            try:
+                with unit_of_work(db.session):
+                    args = actor(), form.email.data, session_id(), now()
+                    addresses.request_change(db.session, *args, verify=verify)
+            except (Conflict, TooMany) as refusal:
+                form.email.errors = [error_text(refusal)]
             else:
-                try:
-                    with unit_of_work(db.session):
-                        args = actor(), form.email.data, session_id(), now()
-                        addresses.request_change(db.session, *args, verify=verify)
-                except (Conflict, TooMany) as refusal:
-                    form.email.errors = [error_text(refusal)]
-                else:
-                    asked = _(
-                        "Open the link that we have sent to the new address. Until then nothing changes."
-                    )
-                    return done(url_for("auth.account"), asked if verify else _changed(), "info")
+                asked = _("Open the link that we have sent to the new address. Until then nothing changes.")
+                return done(url_for("auth.account"), asked if verify else _changed(), "info")
     return render_template("auth/change_email.html", form=form), 422 if form.errors else 200
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from flask import Blueprint, current_app, redirect, render_template, request, session, url_for
+from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import force_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from flask_login import current_user, logout_user
+from flask_login import current_user
 from wtforms import RadioField, SelectField
 from wtforms.fields import SelectChoice
 from wtforms.validators import AnyOf
@@ -21,11 +21,10 @@ from portal.core.languages import LANGUAGES
 from portal.core.passwords import check_password
 from portal.core.roles import Actor, Role
 from portal.core.sessions import PAGES_LAST
-from portal.extensions import adapters, db, limiter, now
+from portal.extensions import db, limiter, now
 from portal.presentation.i18n import language
 from portal.queries.accounts import find_actor, get_choices, session_version
 from portal.services import accounts, sessions, verification
-from portal.services.sign_in import authenticate
 from portal.services.transaction import unit_of_work
 from portal.web import form_drafts
 from portal.web.account.confirmation import has_password
@@ -39,6 +38,7 @@ from portal.web.guards import (
     origin,
     public,
     session_id,
+    sign_out,
     signed_in,
     start_session,
 )
@@ -46,6 +46,7 @@ from portal.web.languages import remember
 from portal.web.rendering import done
 
 from . import challenges, known_browser, second_step
+from .passwords import authenticate, hashed
 
 bp = Blueprint("auth", __name__)
 
@@ -106,13 +107,13 @@ def signup() -> ResponseReturnValue:
 
 
 def _open_account(new: accounts.NewAccount) -> ResponseReturnValue:
-    hashed = _hash(new.password)
+    password_hash = hashed(new.password)
     if current_app.config["VERIFY_EMAIL"]:
         with unit_of_work(db.session):
-            verification.request_account(db.session, new, hashed, now())
+            verification.request_account(db.session, new, password_hash, now())
         return redirect(url_for("verification.sent"), 303)
     with unit_of_work(db.session):
-        user_id = accounts.sign_up(db.session, new, hashed, now())
+        user_id = accounts.sign_up(db.session, new, password_hash, now())
         version = session_version(db.session, user_id)
         opened = sessions.open_session(db.session, user_id, version, origin(), now(), PAGES_LAST)
     person = start_session(opened)
@@ -134,15 +135,7 @@ def login() -> ResponseReturnValue:
     form, target = SignInForm(), local_path(request.args.get("next"))
     if form.validate_on_submit():
         with form.collecting():
-            found = authenticate(
-                db.session,
-                adapters().passwords,
-                form.email.data,
-                form.password.data,
-                origin(),
-                now(),
-                browser=known_browser.find(),
-            )
+            found = authenticate(form.email.data, form.password.data)
             answer = second_step.go_on(found, target) if found else None
             if answer:
                 return answer
@@ -160,10 +153,7 @@ def sign_in_page(
 @bp.post("/logout")
 @signed_in
 def logout() -> ResponseReturnValue:
-    with unit_of_work(db.session):
-        sessions.end(db.session, actor(), session_id(), origin(), now())
-    logout_user()
-    session.clear()
+    sign_out()
     return done(url_for("auth.login"), _("You are signed out."))
 
 
@@ -215,13 +205,13 @@ def reset(token: str) -> ResponseReturnValue:
     if form.is_submitted():
         form.check(person)
         if not form.errors:
-            hashed = _hash(form.password.data)
+            password_hash = hashed(form.password.data)
             with unit_of_work(db.session):
                 accounts.reset_password(
                     db.session,
                     person.id,
                     person.session_version,
-                    hashed,
+                    password_hash,
                     origin(),
                     now(),
                     verify=current_app.config["VERIFY_EMAIL"],
@@ -276,9 +266,9 @@ def password() -> ResponseReturnValue:
         form.current_password.errors = [_("This is not your current password.")]
     if form.errors:
         return _account_page(*_stored(person, {}), form)
-    hashed = _hash(form.password.data)
+    password_hash = hashed(form.password.data)
     with unit_of_work(db.session):
-        accounts.change_password(db.session, person.id, hashed, now(), keep=session_id())
+        accounts.change_password(db.session, person.id, password_hash, now(), keep=session_id())
     text = _("Your password is changed. You are signed out everywhere else.")
     return done(url_for("auth.account"), text)
 
@@ -297,9 +287,3 @@ def _account_page(
 ) -> ResponseReturnValue:
     page = render_template("auth/account.html", profile=profile, new_password=new_password, emails=emails)
     return page, 422 if profile.errors or new_password.errors else 200
-
-
-def _hash(password: str) -> str:
-    """Hashing takes a while, and no transaction waits for it."""
-    db.session.rollback()
-    return adapters().passwords.hash(password)

@@ -8,10 +8,9 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from portal.core.accounts import CODE_LONGEST
-from portal.extensions import adapters, db, now
+from portal.extensions import db, now
 from portal.services import second_factor, sessions
 from portal.services.attempts import KnownBrowser
-from portal.services.sign_in import authenticate
 from portal.services.transaction import unit_of_work
 from portal.web import form_drafts
 from portal.web.fields import PasswordField, TextField
@@ -19,6 +18,7 @@ from portal.web.forms import PageForm
 from portal.web.guards import actor, local_path, origin, session_id, signed_in
 
 from . import challenges
+from .passwords import authenticate
 
 bp = Blueprint("confirmation", __name__, url_prefix="/account")
 
@@ -66,16 +66,7 @@ def _confirm(form: ConfirmForm) -> bool:
 
 def has_password(password: str) -> bool:
     """Whether it is the signed-in person's own. Raises ``TooMany`` after ten wrong ones in five minutes."""
-    found = authenticate(
-        db.session,
-        adapters().passwords,
-        actor().email,
-        password,
-        origin(),
-        now(),
-        browser=_this_session(),
-    )
-    return found is not None
+    return authenticate(actor().email, password, _this_session()) is not None
 
 
 def _this_session() -> KnownBrowser:

@@ -7,45 +7,34 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from flask import Blueprint, Response, current_app, make_response, redirect, render_template, session, url_for
+from flask import Blueprint, Response, current_app, make_response, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from flask_login import current_user, logout_user
+from flask_login import current_user
 from wtforms import BooleanField
 
 from portal.adapters import offer_tokens
-from portal.core.accounts import NAME_LONGEST
 from portal.core.errors import Conflict, NotFound
 from portal.core.sessions import PAGES_LAST
-from portal.extensions import adapters, db, limiter, now
+from portal.extensions import db, limiter, now
 from portal.presentation.i18n import language
 from portal.queries.invitations import Invitation, customer_of, find_invitation
 from portal.services import invitations, offer_addresses, sessions
-from portal.services.sign_in import authenticate
 from portal.services.transaction import unit_of_work
-from portal.web.fields import PasswordField, TextField
 from portal.web.forms import PageForm
-from portal.web.guards import actor, origin, public, session_id, start_session
+from portal.web.guards import actor, origin, public, sign_out, start_session
 from portal.web.rendering import done
 from portal.web.shared.agreements import agreed_terms
 
 from . import known_browser, second_step
+from .passwords import ClaimForm, ReturnForm, authenticate, hashed
 
 bp = Blueprint("invitations", __name__, url_prefix="/offers")
 
 OPEN_TO_ALL = "120 per minute"
 # Two forms of the page have a password.
 RETURNING = "account-"
-
-
-class ClaimForm(PageForm):
-    name = TextField(_l("Your name"), longest=NAME_LONGEST)
-    password = PasswordField(_l("Choose a password"))
-
-
-class ReturnForm(PageForm):
-    password = PasswordField(_l("Password"))
 
 
 @bp.get("/<uuid:plan_id>")
@@ -82,11 +71,9 @@ def claim(token: str) -> ResponseReturnValue:
     with form.collecting():
         name = invitations.check_claim(form.name.data, found.email, form.password.data)
         if not form.errors:
-            # Hashing takes a while, and no transaction waits for it.
-            db.session.rollback()
-            hashed = adapters().passwords.hash(form.password.data)
+            password_hash = hashed(form.password.data)
             with unit_of_work(db.session):
-                args = found.plan.id, found.user_id, name, hashed, language(), now()
+                args = found.plan.id, found.user_id, name, password_hash, language(), now()
                 version = invitations.claim(db.session, *args)
                 opened = sessions.open_session(
                     db.session, found.user_id, version, origin(), now(), PAGES_LAST
@@ -106,15 +93,7 @@ def sign_in(token: str) -> ResponseReturnValue:
     form = ReturnForm(prefix=RETURNING)
     if form.validate():
         with form.collecting():
-            known = authenticate(
-                db.session,
-                adapters().passwords,
-                found.email,
-                form.password.data,
-                origin(),
-                now(),
-                browser=known_browser.find(),
-            )
+            known = authenticate(found.email, form.password.data)
             if known and known.user_id == found.user_id:
                 with unit_of_work(db.session):
                     invitations.prove(db.session, found.plan.id, found.user_id, now())
@@ -149,11 +128,7 @@ def not_for_me(token: str) -> ResponseReturnValue:
 def switch(token: str) -> Response:
     """Sign out whoever is signed in here, and go on as the one to whom the link was sent."""
     _find(token)
-    if current_user.is_authenticated:
-        with unit_of_work(db.session):
-            sessions.end(db.session, actor(), session_id(), origin(), now())
-        logout_user()
-        session.clear()
+    sign_out()
     return make_response("", 303, {"Location": url_for(".show", token=token)})
 
 

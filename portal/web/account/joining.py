@@ -4,45 +4,32 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from flask import Blueprint, Response, current_app, make_response, render_template, session, url_for
+from flask import Blueprint, Response, current_app, make_response, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
-from flask_login import current_user, logout_user
+from flask_login import current_user
 
 from portal.adapters import link_tokens
-from portal.core.accounts import NAME_LONGEST
 from portal.core.errors import Conflict, NotFound
 from portal.core.links import Purpose
 from portal.core.sessions import PAGES_LAST
-from portal.extensions import adapters, db, limiter, now
+from portal.extensions import db, limiter, now
 from portal.presentation.i18n import error_text, language
 from portal.queries.team import get_invitation
 from portal.services import joining, second_factor, sessions
 from portal.services.invitations import check_claim
-from portal.services.sign_in import authenticate
 from portal.services.transaction import unit_of_work
-from portal.web.fields import PasswordField, TextField
-from portal.web.forms import PageForm
-from portal.web.guards import actor, origin, public, session_id, start_session
+from portal.web.guards import actor, origin, public, session_id, sign_out, start_session
 from portal.web.rendering import done
 
 from . import known_browser, second_step
+from .passwords import ClaimForm, ReturnForm, authenticate, hashed
 
 bp = Blueprint("joining", __name__, url_prefix="/join")
 
 OPEN_TO_ALL = "120 per minute"
 # What other refusals have a page of their own that says why.
 TOLD = frozenset({"conflict", "own_customer", "shop_suspended"})
-
-
-class ClaimForm(PageForm):
-    name = TextField(_l("Your name"), longest=NAME_LONGEST)
-    password = PasswordField(_l("Choose a password"))
-
-
-class SignInForm(PageForm):
-    password = PasswordField(_l("Password"))
 
 
 @bp.get("/<token>")
@@ -54,7 +41,7 @@ def show(token: str) -> ResponseReturnValue:
         url = url_for(".switch", token=token)
         return render_template("auth/offer_for_another.html", switch_url=url, email=actor().email)
     claims = joining.has_to_claim(db.session, user, verify=verify)
-    form = ClaimForm(formdata={}) if claims else SignInForm(formdata={})
+    form = ClaimForm(formdata={}) if claims else ReturnForm(formdata={})
     return _page(token, form)
 
 
@@ -83,12 +70,10 @@ def _claim(token: str, link_id: UUID | None, email: str) -> ResponseReturnValue:
     with form.collecting():
         name = check_claim(form.name.data, email, form.password.data)
         if not form.errors:
-            # Hashing takes a while, and no transaction waits for it.
-            db.session.rollback()
-            hashed = adapters().passwords.hash(form.password.data)
+            password_hash = hashed(form.password.data)
             with unit_of_work(db.session):
                 user_id, version, shop_id = joining.claim(
-                    db.session, link_id, name, hashed, language(), now(), verify=verify
+                    db.session, link_id, name, password_hash, language(), now(), verify=verify
                 )
                 opened = sessions.open_session(
                     db.session, user_id, version, origin(), now(), PAGES_LAST, shop_id=shop_id
@@ -98,18 +83,10 @@ def _claim(token: str, link_id: UUID | None, email: str) -> ResponseReturnValue:
 
 
 def _sign_in(token: str, link_id: UUID | None, email: str, user_id: UUID) -> ResponseReturnValue:
-    form, verify = SignInForm(), current_app.config["VERIFY_EMAIL"]
+    form, verify = ReturnForm(), current_app.config["VERIFY_EMAIL"]
     if form.validate():
         with form.collecting():
-            known = authenticate(
-                db.session,
-                adapters().passwords,
-                email,
-                form.password.data,
-                origin(),
-                now(),
-                browser=known_browser.find(),
-            )
+            known = authenticate(email, form.password.data)
             if known and known.user_id == user_id:
                 if second_factor.is_active(db.session, user_id):
                     # After the code this page has one button.
@@ -129,15 +106,11 @@ def _sign_in(token: str, link_id: UUID | None, email: str, user_id: UUID) -> Res
 def switch(token: str) -> Response:
     """Sign out whoever is signed in here, and go on as the one to whom the link was sent."""
     joining.find(db.session, _read(token), now())
-    if current_user.is_authenticated:
-        with unit_of_work(db.session):
-            sessions.end(db.session, actor(), session_id(), origin(), now())
-        logout_user()
-        session.clear()
+    sign_out()
     return make_response("", 303, {"Location": url_for(".show", token=token)})
 
 
-def _page(token: str, form: ClaimForm | SignInForm) -> ResponseReturnValue:
+def _page(token: str, form: ClaimForm | ReturnForm) -> ResponseReturnValue:
     invitation, user = joining.find(db.session, _read(token), now())
     page = render_template(
         "auth/join.html",

@@ -7,10 +7,9 @@ import io
 import json
 import zipfile
 
-from flask import Blueprint, Response, make_response, render_template, session, url_for
+from flask import Blueprint, Response, make_response, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_login import logout_user
 
 from portal.core.errors import Conflict
 from portal.extensions import db, limiter, now
@@ -23,7 +22,7 @@ from portal.services.transaction import unit_of_work
 from portal.web.cells import BYTE_ORDER_MARK, cell
 from portal.web.confirmation import confirmed
 from portal.web.forms import PageForm
-from portal.web.guards import actor, origin, signed_in
+from portal.web.guards import actor, forget_session, origin, signed_in
 from portal.web.rendering import done
 
 bp = Blueprint("personal_data", __name__, url_prefix="/account")
@@ -57,8 +56,7 @@ def close() -> ResponseReturnValue:
         except Conflict:
             status = 409
         else:
-            logout_user()
-            session.clear()
+            forget_session()
             return done(
                 url_for("auth.login"), _("Your account is closed. We have sent you an email about it.")
             )

@@ -7,29 +7,23 @@ from uuid import UUID
 from flask import Blueprint, Response, current_app, make_response, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 
 from portal.adapters import link_tokens
 from portal.core.errors import Conflict, NotFound
 from portal.core.links import Purpose
-from portal.extensions import adapters, db, limiter, now
+from portal.extensions import db, limiter, now
 from portal.services import verification
-from portal.services.sign_in import Authenticated, authenticate
+from portal.services.sign_in import Authenticated
 from portal.services.transaction import unit_of_work
-from portal.web.fields import PasswordField
-from portal.web.forms import PageForm
-from portal.web.guards import actor, home_url, origin, public, referring_page, signed_in
+from portal.web.guards import actor, home_url, public, referring_page, signed_in
 from portal.web.rendering import done
 
-from . import known_browser, second_step
+from . import second_step
+from .passwords import ReturnForm, authenticate
 
 bp = Blueprint("verification", __name__)
 
 OPEN_TO_ALL = "120 per minute"
-
-
-class ConfirmForm(PageForm):
-    password = PasswordField(_l("Password"))
 
 
 @bp.get("/signup/sent")
@@ -49,7 +43,7 @@ def verify(token: str) -> ResponseReturnValue:
         link, _user = verification.find_verification(db.session, link_id, now(), lock=False)
     except (Conflict, NotFound) as error:
         return _spent(error)
-    email, form = link.email, ConfirmForm()
+    email, form = link.email, ReturnForm()
     if form.validate_on_submit():
         with form.collecting():
             found = _confirm(link_id, email, form.password.data)
@@ -64,9 +58,7 @@ def verify(token: str) -> ResponseReturnValue:
 
 def _confirm(link_id: UUID | None, email: str, password: str) -> Authenticated | None:
     """Whose address is verified by that, or None for a wrong password. Raises as ``verification.confirm`` does."""
-    found = authenticate(
-        db.session, adapters().passwords, email, password, origin(), now(), browser=known_browser.find()
-    )
+    found = authenticate(email, password)
     if found is None:
         return None
     with unit_of_work(db.session):
