@@ -7,9 +7,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+from portal.adapters.payments import Outcome
 from portal.extensions import now
 from portal.models import Event, Message, Payment, ProviderEvent
 from portal.services import provider_keys
+from portal.services.payment_settlement import settle as settle_payment
 from portal.services.payment_settlement import settle_pending
 from portal.services.provider_events import settle_events
 from tests import factories
@@ -196,6 +198,26 @@ def test_money_that_comes_after_it_was_stopped_goes_back(
     assert {"payment_returned", "payment_returned_shop"} <= set(kinds(session, Message))
     settle(session, doors)
     assert len(provider.all("refund")) == 1
+
+
+@pytest.mark.parametrize("ended", [Outcome.ABANDONED, Outcome.DECLINED])
+def test_a_card_that_is_charged_after_cash_paid_the_rest_goes_back(
+    session, doors, shop, ada, standin, provider, page_of, plan, ended
+):
+    page = page_of()
+    (begun,) = payments_of(session)
+    settle_payment(session, shop.merchant_id, plan.id, begun.id, ended, now(), later=True)
+    assert state_of(session) == [str(ended)]
+    factories.record(session, shop, plan.id, plan.total, now=now())
+    provider.pay(page)
+    standin.send_webhooks()
+    settle(session, doors)
+    assert state_of(session) == ["returned", "succeeded"]
+    assert [r["amount"] for r in provider.all("refund")] == [plan.installments[0].amount]
+    assert {"payment_returned", "payment_returned_shop"} <= set(kinds(session, Message))
+    left = factories.plan_of(session, ada, plan.id, now())
+    assert (left.state, left.owed, left.paid) == ("completed", 0, plan.total)
+    assert factories.cash(session) == plan.total and factories.broken_invariants(session) == []
 
 
 def test_a_shop_whose_key_the_provider_refuses_takes_nothing(session, client, standin, connected, ada, plan):

@@ -44,6 +44,14 @@ def test_a_part_payment_sends_at_most_16_too(session, shop, ada, statements_of, 
     assert statements_of(lambda: payments.pay(session, Simulator(), ada, request, key, NOW)) <= 16
 
 
+@pytest.mark.parametrize(("parts", "amount"), [(3, 5000), (60, 10000)])
+def test_recording_and_reversing_send_at_most_16_too(session, shop, ada, statements_of, parts, amount):
+    """Whether a part is paid, or all sixty installments and the plan is completed."""
+    plan_id, made = accepted_plan(session, shop, ada, parts=parts), []
+    assert statements_of(lambda: made.append(factories.record(session, shop, plan_id, amount))) <= 16
+    assert statements_of(lambda: factories.reverse(session, shop, plan_id, made[0])) <= 16
+
+
 def test_paying_sixty_installments_sends_as_many_as_paying_one(session, shop, ada, statements_of):
     sent = []
     for parts in (1, 60):
