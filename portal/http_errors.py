@@ -6,11 +6,10 @@ import logging
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response, g, jsonify, make_response, render_template, url_for
+from flask import Flask, Response, current_app, g, jsonify, make_response, render_template, url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext
-from flask_login import AnonymousUserMixin
-from flask_wtf.csrf import CSRFError
+from flask_login import AnonymousUserMixin, current_user
 from htmx_flask import request
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException
@@ -78,7 +77,6 @@ KEPT_HEADERS = ("Allow", "WWW-Authenticate")
 def init_app(app: Flask) -> None:
     errors_elsewhere.start(app.config["SENTRY_DSN"])
     app.register_error_handler(errors.PortalError, refuse)
-    app.register_error_handler(CSRFError, _stale_form)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(DBAPIError, _database)
     app.register_error_handler(Exception, _broken)
@@ -115,10 +113,6 @@ def _fields_of(error: errors.PortalError) -> dict[str, dict[str, list[str]]]:
     return {"errors": {name: [error_text(e)] for name, e in error.errors.items()}}
 
 
-def _stale_form(error: CSRFError) -> Response:
-    return _answer(400, _("This form has expired. Reload the page and try again."))
-
-
 def _http(error: HTTPException) -> Response:
     if error.code is None or error.code < 400:
         return make_response(error.get_response())
@@ -153,7 +147,7 @@ def _answer(status: int, text: str | None, *, retry_after: int | None = None, **
     if status == 429 and retry_after and not for_programs():
         minutes = -(-retry_after // 60)
         text = ngettext("Try again in %(num)s minute.", "Try again in %(num)s minutes.", minutes)
-    draw = _problem if for_programs() else _page
+    draw = _problem if for_programs() else page
     response = draw(status, text, **more)
     if retry_after is not None:
         response.headers["Retry-After"] = str(retry_after)
@@ -169,7 +163,9 @@ def _problem(status: int, text: str | None, **more: Any) -> Response:
     return response
 
 
-def _page(status: int, text: str | None, **_more: Any) -> Response:
+def page(status: int, text: str | None, action: tuple[str, str] | None = None, **_more: Any) -> Response:
+    """An error as a page or fragment; ``action`` is the address and label of its link, if not home."""
+    action_url, action_label = action or (url_for("pages.home"), _("Go to your home page"))
     title, next_step = WORDS.get(status, WORDS[400 if status < 500 else 500])
     template = "errors/_fragment.html" if request.htmx else "errors/page.html"
     response = make_response(
@@ -178,8 +174,9 @@ def _page(status: int, text: str | None, **_more: Any) -> Response:
             status=status,
             title=_(title),
             text=text or _(next_step),
-            action_url=url_for("pages.home"),
-            action_label=_("Go to your home page"),
+            action_url=action_url,
+            action_label=action_label,
+            others_page=request.full_path.rstrip("?") if _may_be_of_another_account(status) else None,
             request_id=g.get("request_id"),
         ),
         status,
@@ -188,3 +185,10 @@ def _page(status: int, text: str | None, **_more: Any) -> Response:
         response.headers["HX-Retarget"], response.headers["HX-Reswap"] = "#notices", "innerHTML"
     response.headers["Vary"] = "HX-Request"
     return response
+
+
+def _may_be_of_another_account(status: int) -> bool:
+    """Whether somebody who is signed in opened a page that needs an account and is not for theirs."""
+    view: Any = current_app.view_functions.get(request.endpoint or "")
+    opened = request.method == "GET" and status in (403, 404) and bool(getattr(view, "guard", ()))
+    return opened and bool(current_user.is_authenticated)

@@ -13,8 +13,10 @@ from uuid import UUID
 from flask import Flask, Response, current_app, flash, make_response, redirect, session, url_for
 from flask_babel import gettext as _
 from flask_login import UserMixin, current_user, login_user, logout_user
+from flask_wtf.csrf import CSRFError
 from htmx_flask import request
 
+from portal import http_errors
 from portal.core.errors import N_, Forbidden
 from portal.core.roles import Actor, Need, Role
 from portal.extensions import db, login_manager, now
@@ -118,8 +120,11 @@ def actor() -> Actor:
     """The signed-in person of this request, who is buying on a page for customers; the guard has made sure that there
     is one."""
     person: Actor = current_user.actor
-    view: Any = current_app.view_functions[request.endpoint] if request.endpoint else None
-    return person.buying() if getattr(view, "guard", None) == (Role.CUSTOMER,) else person
+    return person.buying() if getattr(_view(), "guard", None) == (Role.CUSTOMER,) else person
+
+
+def _view() -> Any:
+    return current_app.view_functions.get(request.endpoint or "")
 
 
 def home_url(person: Actor) -> str:
@@ -169,6 +174,7 @@ def forget_session() -> None:
 def init_app(app: Flask) -> None:
     app.config["PERMANENT_SESSION_LIFETIME"] = REMEMBERED
     login_manager.user_loader(_load)
+    app.register_error_handler(CSRFError, _refuse_stale_form)
 
 
 def send_first(endpoint: str) -> Response:
@@ -183,6 +189,19 @@ def send_first(endpoint: str) -> Response:
         response.headers["HX-Redirect"] = url
         return response
     return make_response(redirect(url, 303))
+
+
+def _refuse_stale_form(_error: CSRFError) -> Response:
+    """For a form of another session than the browser has: a person signed out or in meanwhile, in a second tab."""
+    if current_user.is_authenticated and request.endpoint == "auth.login":
+        target = local_path(request.args.get("next")) or home_url(current_user.actor)
+        return make_response(redirect(target, 303))
+    if current_user.is_authenticated or not getattr(_view(), "guard", ()):
+        return http_errors.page(400, _("This form has expired. Reload the page and try again."))
+    if request.endpoint == "auth.logout":
+        return make_response(redirect(url_for("auth.login"), 303))
+    text = _("You were signed out. Sign in and you are back here; nothing was charged.")
+    return http_errors.page(400, text, (url_for("auth.login", next=referring_page()), _("Sign in")))
 
 
 def referring_page() -> str | None:

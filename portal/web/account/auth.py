@@ -154,7 +154,9 @@ def sign_in_page(
 @signed_in
 def logout() -> ResponseReturnValue:
     sign_out()
-    return done(url_for("auth.login"), _("You are signed out."))
+    # From the page of another account; signing in leads there.
+    target = local_path(request.form.get("next"))
+    return done(url_for("auth.login", next=target), _("You are signed out."))
 
 
 class ForgotForm(PageForm):
