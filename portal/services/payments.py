@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from portal.adapters.payments import Account, Charge, Gateway, GoTo, ProviderUnavailable, call_provider
 from portal.core.calendar import business_date
 from portal.core.errors import N_, Busy, Conflict, NotFound
+from portal.core.money import decimal_text
 from portal.core.payments import PAGE_OPEN_FOR, Method, check_part, spread
 from portal.core.roles import Actor, Origin
 from portal.core.states import REFUSALS, InstallmentStatus, PaymentState, PlanState, installment_status
@@ -233,9 +234,8 @@ def _allocations(
     covered = _covered(installments, request, today)
     owed = sum(i.owed for i in covered)
     if request.expected_amount is not None and owed != request.expected_amount:
-        raise Conflict(
-            N_("The amount owed has changed. Check it and pay again."), code="other_amount", figure=owed
-        )
+        message = N_("The amount owed has changed. You can pay %(most)s here. Check it and pay again.")
+        raise Conflict(message, code="other_amount", figure=owed, most=decimal_text(owed, currency))
     if request.part is not None:
         check_part(request.part, owed, currency)
     allocated = spread(covered, owed if request.part is None else request.part)

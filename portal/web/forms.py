@@ -9,10 +9,11 @@ from typing import Any
 
 from babel import Locale
 from flask import request
+from flask_babel import gettext as _
 from flask_wtf import FlaskForm
 from wtforms.validators import InputRequired, Regexp
 
-from portal.core.errors import InvalidInput
+from portal.core.errors import InvalidInput, KeyReused
 from portal.core.money import EXPONENTS
 from portal.presentation.i18n import error_text, language
 
@@ -48,6 +49,21 @@ class KeyedForm(PageForm):
     @property
     def idempotency_key(self) -> str | None:
         return self.key.data or None
+
+    @contextmanager
+    def collecting(self) -> Iterator[None]:
+        """Show also that it was sent before with other details; sent once more, it is a request of its own."""
+        try:
+            with super().collecting():
+                yield
+        except KeyReused:
+            self.key.data = ""
+            self.form_errors.append(
+                _(
+                    "You have already sent this form with other details, and those count. "
+                    "What it says now has not been sent. Send it again if you want both."
+                )
+            )
 
 
 class MoneyForm(KeyedForm):

@@ -24,7 +24,7 @@ def test_another_amount_than_shown_charges_nothing(client, session, ada, plan, h
     factories.pay(session, ada, plan.id, 1, now=now())
     refused = client.post(action, data=fields, headers=headers)
     assert refused.status_code == 409
-    assert "The amount owed has changed" in text(refused)
+    assert "The amount owed has changed. You can pay 66.66 here." in text(refused)
     shown = next(f.fields for f in Forms(text(refused)).all if f.action == action)
     assert shown["amount"] == "6666"
     assert shown["key"] != fields["key"]
