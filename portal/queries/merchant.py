@@ -26,6 +26,8 @@ from .timeline import PaymentView, payments, payments_query
 PAGE = 50
 # A list of more plans than these is not counted to its end, so that its totals cost no more than these.
 MOST_SUMMED = 2000
+# On the dashboard, which is short on a phone.
+LATEST = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +245,7 @@ def get_payment(session: Session, merchant: Actor, payment_id: UUID) -> PaymentV
     return found[0]
 
 
-def latest_payments(session: Session, merchant: Actor, limit: int = 5) -> list[PaymentView]:
+def latest_payments(session: Session, merchant: Actor) -> list[PaymentView]:
     """The payments that succeeded last."""
     query = payments_query().where(Payment.merchant_id == merchant.merchant_id, Payment.state == "succeeded")
-    return payments(session, query.limit(limit))
+    return payments(session, query.limit(LATEST))

@@ -55,6 +55,8 @@ STATES = {
 }
 
 LONGEST_UNBROKEN = 30
+# Longer than "$123,456,789.00", an amount may be broken on a phone.
+LONG_AMOUNT = 15
 MOST_REMEMBERED = 8192
 
 Remembered = Callable[..., Markup]
@@ -116,7 +118,9 @@ class Words:
         return kind, self.gettext(word) if word else status
 
     def _amount(self, minor: int, currency: str) -> Markup:
-        return Markup('<bdi class="amount">{}</bdi>').format(self.money(minor, currency))
+        shown = self.money(minor, currency)
+        kind = "amount amount-long" if len(shown) > LONG_AMOUNT else "amount"
+        return Markup('<bdi class="{}">{}</bdi>').format(kind, shown)
 
     def _badge(self, status: str) -> Markup:
         return Markup('<span class="badge badge-{}">{}</span>').format(*self.state(status))

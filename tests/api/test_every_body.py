@@ -1,4 +1,4 @@
-"""Whatever a program sends: refused within 50 ms of CPU, its field named. Generated from the API's description."""
+"""Whatever a program sends: refused within 100 ms of CPU, its field named. Generated from the API's description."""
 
 from __future__ import annotations
 

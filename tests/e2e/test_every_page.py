@@ -307,3 +307,17 @@ def test_where_a_finger_points_buttons_are_44_px_high(
             low += [f"{path}: {what}" for what in page.evaluate(TOO_LOW)]
         context.close()
     assert low == [], "\n".join(low)
+
+
+def test_a_phones_dashboard_takes_three_screens(
+    walks: dict[str, list[Walk]], portal: Portal, browser: Browser
+):
+    state = walks["merchant"][0].context.storage_state()
+    context = browser.new_context(
+        base_url=portal.url, storage_state=state, viewport={"width": 390, "height": 844}
+    )
+    page = context.new_page()
+    page.goto("/merchant/")
+    assert page.locator(".figure").count() == 4
+    assert page.evaluate("document.documentElement.scrollHeight") <= 2500
+    context.close()

@@ -1,4 +1,4 @@
-"""Whatever is typed or stands in an address: refused at its field within 50 ms of CPU, and shown cut.
+"""Whatever is typed or stands in an address: refused at its field within 100 ms of CPU, and shown cut.
 
 The cases are generated from the pages' own forms and the routes.
 """

@@ -28,7 +28,7 @@ def merchant(client, shop):
 
 
 def test_nothing_needs_a_shop_whose_plans_are_on_time(merchant, plan):
-    assert "Nothing needs you." in text(merchant.get("/merchant/"))
+    assert "Nothing to do." in text(merchant.get("/merchant/"))
 
 
 def test_the_dashboard_begins_with_what_needs_the_shop(session, merchant, shop, ada, late):

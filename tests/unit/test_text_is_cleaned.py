@@ -92,7 +92,7 @@ def test_the_length_is_looked_at_before_anything_that_takes_time(text):
         refused(text)
         return time.process_time() - began
 
-    assert any(seconds() < 0.01 for _attempt in range(5))
+    assert any(seconds() < 0.05 for _attempt in range(5))
 
 
 def test_a_text_that_fits_once_it_is_composed_is_taken():

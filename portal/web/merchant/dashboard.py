@@ -29,14 +29,10 @@ def dashboard() -> str:
         "merchant/dashboard.html",
         numbers=numbers,
         span=span_in_words(numbers),
-        cards=cards(numbers, started),
+        cards=cards(numbers),
         choices=choices(period, ".dashboard"),
         takings=charts.takings_beside_schedule(numbers),
         expected=charts.expected_by_week(numbers),
-        on_time=charts.on_time_by_month(numbers),
-        ages=charts.overdue_by_age(numbers),
-        debtors=metrics.debtors(db.session, actor(), now()),
-        looked_at=metrics.LOOKED_AT,
         payments=payments,
         started=started,
         exported=exported,
@@ -45,6 +41,7 @@ def dashboard() -> str:
     )
 
 
+bp.add_url_rule("/numbers", "numbers", pages_of_numbers.show_all)
 bp.add_url_rule("/numbers/<name>", "number", pages_of_numbers.show)
 bp.add_url_rule("/months/<month>", "month", months.show)
 bp.add_url_rule("/months/<month>/<figure>", "month_rows", months.show_rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -26,23 +27,15 @@ PERIODS = {
 USUAL = Period.DAYS_30
 NOTHING = "-"
 
-# The figures of a dashboard, each with those in its small print.
-CARDS = (
-    ("revenue", "total_revenue"),
-    ("outstanding",),
-    ("overdue", "overdue_installments", "overdue_new"),
-    ("success_rate_due", "success_rate"),
-    ("on_time_rate_due", "on_time_rate"),
-)
+# The dashboard's figures; of all time each of the period has a sister.
+CARDS = ("revenue", "overdue", "outstanding", "on_time_rate_due")
+CARDS_OF_ALL_TIME = ("total_revenue", "overdue", "outstanding", "on_time_rate")
+# The page of all numbers, by what they count.
+OF_PERIOD = ("revenue", "success_rate_due", "on_time_rate_due", "overdue_new")
+OF_TODAY = ("outstanding", "overdue", "overdue_installments", "moved")
+OF_ALL_TIME = ("total_revenue", "success_rate", "on_time_rate")
 # Shown only where there was a loss.
 LOSSES = ("written_off", "recovered")
-CARDS_OF_ALL_TIME = (
-    ("total_revenue",),
-    ("outstanding",),
-    ("overdue", "overdue_installments"),
-    ("success_rate",),
-    ("on_time_rate",),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +53,14 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A number as text, the address of its page, and the numbers in its small print."""
+    """A number as text, and the address of its page; ``note`` is its small print, ``late`` money that is late."""
 
     title: str
     url: str
     shown: str
     change: Change | None
-    asides: tuple[Figure, ...] = ()
+    note: str = ""
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,25 +96,30 @@ def span_in_words(numbers: Dashboard) -> str:
     return _("%(days)s, compared with %(before)s.", days=_days(numbers.span), before=_days(numbers.previous))
 
 
-def cards(numbers: Dashboard, started: bool) -> list[Figure]:
-    """The dashboard's figures in their order; a shop that has not ``started`` has no periods."""
-    groups = CARDS if numbers.previous and started else CARDS_OF_ALL_TIME
-    if numbers.moved:
-        # So that what was moved cannot hide what would be overdue.
-        groups = tuple((*group, "moved") if group[0] == "overdue" else group for group in groups)
-    if numbers.written_off or numbers.recovered:
-        groups = (*groups, LOSSES)
-    return [
-        figure(first, numbers, tuple(figure(other, numbers) for other in asides)) for first, *asides in groups
-    ]
+def cards(numbers: Dashboard) -> list[Figure]:
+    """The dashboard's figures in their order."""
+    return figures(CARDS if numbers.previous else CARDS_OF_ALL_TIME, numbers)
 
 
-def figure(name: str, numbers: Dashboard, asides: tuple[Figure, ...] = ()) -> Figure:
+def figures(names: Iterable[str], numbers: Dashboard) -> list[Figure]:
+    return [figure(name, numbers) for name in names]
+
+
+def figure(name: str, numbers: Dashboard) -> Figure:
     number = NUMBERS[name]
     value = getattr(numbers, name)
     shown = in_words(number.unit, value, numbers.currency)
     url = number_url(name, numbers.period)
-    return Figure(_(number.title), url, shown, _change(number, value, numbers), asides)
+    late = name == "overdue" and bool(value)
+    return Figure(_(number.title), url, shown, _change(number, value, numbers), _note(name, numbers), late)
+
+
+def _note(name: str, numbers: Dashboard) -> str:
+    """What was moved stands beside what is overdue, so that the one cannot hide the other."""
+    if name != "overdue" or not numbers.moved:
+        return ""
+    moved = in_words(NUMBERS["moved"].unit, numbers.moved, numbers.currency)
+    return _("Moved to later days: %(amount)s", amount=moved)
 
 
 def in_words(unit: Unit, value: Any, currency: str) -> str:

@@ -1,4 +1,4 @@
-"""The page behind a number: what it means, what it is now, and page by page the rows that add up to it."""
+"""All numbers of a shop, and the page behind each: what it means, what it is now, and the rows that add up to it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,41 @@ from portal.web.charts import Chart, Point
 from portal.web.guards import actor, requires
 
 from . import charts
-from .figures import choices, chosen_period, figure, number_url, span_in_words
+from .figures import (
+    LOSSES,
+    OF_ALL_TIME,
+    OF_PERIOD,
+    OF_TODAY,
+    choices,
+    chosen_period,
+    figure,
+    figures,
+    number_url,
+    span_in_words,
+)
+
+
+@requires(Role.MERCHANT)
+def show_all() -> str:
+    """Every number, who owes what is overdue, and the months' on-time rates."""
+    period = chosen_period()
+    numbers = metrics.dashboard(db.session, actor(), now(), period)
+    losses = LOSSES if numbers.written_off or numbers.recovered else ()
+    if numbers.previous:
+        groups = {_("In the period"): OF_PERIOD + losses, _("Today"): OF_TODAY, _("All time"): OF_ALL_TIME}
+    else:
+        groups = {_("Today"): OF_TODAY, _("All time"): OF_ALL_TIME + losses}
+    return render_template(
+        "merchant/numbers.html",
+        numbers=numbers,
+        groups={title: figures(names, numbers) for title, names in groups.items()},
+        choices=choices(period, ".numbers"),
+        span=span_in_words(numbers),
+        ages=charts.overdue_by_age(numbers),
+        on_time=charts.on_time_by_month(numbers),
+        debtors=metrics.debtors(db.session, actor(), now()),
+        looked_at=metrics.LOOKED_AT,
+    )
 
 
 @requires(Role.MERCHANT)
