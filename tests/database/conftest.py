@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from sqlalchemy.orm import Session
 
-from .sound_rows import Shop, make_shop
+from .sound_rows import Shop
+from .sound_shops import make_shop
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """One row of every table that the database takes, as a raw INSERT; hostile rows differ from it in what they break.
 
-A new table needs one entry in ``SOUND``, and its model in ``PARENTS`` if foreign keys lead to it; a new column needs a
-value only if it has no default.
+A new table needs one entry in ``SOUND``, and its model in ``sound_shops.PARENTS`` if foreign keys lead to it; a new
+column needs a value only if it has no default.
 """
 
 from __future__ import annotations
@@ -13,37 +13,16 @@ from itertools import count, cycle
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import insert, select
-from sqlalchemy.orm import Session
+from sqlalchemy import insert
 from sqlalchemy.sql.dml import Insert
 
-from portal.adapters.payments.simulator import Simulator
-from portal.models import (
-    Amendment,
-    Base,
-    Event,
-    Import,
-    Installment,
-    Mandate,
-    Message,
-    Payment,
-    Plan,
-    Refund,
-    new_id,
-)
-from portal.services import open_amendments, refunds
-from portal.services.transaction import unit_of_work
-from tests import factories
+from portal.models import Base
 from tests.factories import NOW, TODAY
 
 Row = dict[str, Any]
 fresh = count(1000)
 # One after the other, since a key of amendments has the state in it.
 ENDED = cycle(["declined", "withdrawn"])
-
-
-# Tables to which foreign keys lead beside the plan's; each has a row of the plan, and names it.
-PARENTS = (Installment, Payment, Refund, Message, Event, Amendment, Mandate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,52 +52,6 @@ class Shop:
         return self.ids["plans"]
 
 
-def make_shop(session: Session, name: str) -> Shop:
-    shop, customer = factories.make_merchant(session, name), factories.make_customer(session, f"{name} Buyer")
-    offer = factories.offered_plan(session, shop, customer.email)
-    plan = factories.accepted_plan(session, shop, customer)
-    factories.pay(session, customer, plan, 1, key="once")
-    factories.pay(session, customer, plan, 2)
-    factories.pay(session, customer, factories.accepted_plan(session, shop, customer))
-    bounced = factories.accepted_plan(session, shop, customer)
-    factories.reverse(session, shop, bounced, factories.record(session, shop, bounced, 500))
-    factories.amend(session, shop, plan, {3: NOW.date() + timedelta(days=80)})
-    for _ in range(2):
-        with unit_of_work(session):
-            open_amendments.withdraw(session, session.get_one(Plan, (shop.id, bounced)), NOW)
-        factories.amend(session, shop, bounced, {3: NOW.date() + timedelta(days=40)})
-    withdrawn = session.scalars(
-        select(Amendment.id).where(Amendment.merchant_id == shop.id, Amendment.state == "withdrawn")
-    ).first()
-    refunds.refund(session, Simulator(), shop, refunds.Request(plan, 5000), None, NOW)
-    session.rollback()
-    with unit_of_work(session):
-        given = _consent(shop.id, customer.id, plan)
-        session.add(Mandate(**given))
-    rows = {
-        t.__tablename__: session.scalars(select(t.id).where(t.plan_id == plan).order_by(t.id)).all()
-        for t in PARENTS
-    }
-    session.rollback()
-    strangers = [factories.make_customer(session, f"{name} Passer {number}").id for number in "12"]
-    # The first payment paid the first installment.
-    ids = {table: found[0] for table, found in rows.items()} | {"plans": plan}
-    ids["allocations"] = ids["installments"]
-    with unit_of_work(session):
-        ids["imports"] = new_id()
-        session.add(Import(merchant_id=shop.id, id=ids["imports"], created_by=shop.id, created_at=NOW))
-    unpaid = rows["installments"][-1]
-    attempted, others = cycle(rows["payments"]), Payment.plan_id != plan
-    made = Shop(
-        shop.id, customer.id, offer, ids, cycle(strangers), unpaid, bounced, withdrawn, uuid4(), attempted
-    )
-    noted = session.scalars(select(Payment.id).where(Payment.merchant_id == shop.id, others)).first()
-    with unit_of_work(session):
-        session.execute(adding("attempts", sound("attempts", made) | {"payment_id": noted, "number": 4}))
-        session.execute(adding("plans", sound("plans", made) | {"id": made.unsearched}))
-    return made
-
-
 def sound(table: str, shop: Shop) -> Row:
     """A new row of this table; its primary key and whatever else must be unique were never there before."""
     return SOUND[table](shop)
@@ -138,7 +71,7 @@ def _of(shop: Shop, **values: Any) -> Row:
     return {"merchant_id": shop.id, "id": uuid4()} | values
 
 
-def _consent(merchant_id: UUID, customer_id: UUID, plan_id: UUID) -> Row:
+def consent(merchant_id: UUID, customer_id: UUID, plan_id: UUID) -> Row:
     return {
         "merchant_id": merchant_id,
         "id": uuid4(),
@@ -298,7 +231,7 @@ SOUND: dict[str, Callable[[Shop], Row]] = {
         state="open",
         opened_at=NOW,
     ),
-    "mandates": lambda shop: _consent(shop.id, shop.customer, shop.plan) | {"revoked_at": NOW},
+    "mandates": lambda shop: consent(shop.id, shop.customer, shop.plan) | {"revoked_at": NOW},
     "attempts": lambda shop: {
         "merchant_id": shop.id,
         "installment_id": shop.unpaid,

@@ -1,4 +1,4 @@
-"""A shop's dashboard tells its first numbers for the chosen period; the page of all numbers the others, and who owes what is late."""
+"""The dashboard tells four numbers of the chosen period; the page of all numbers the rest, and who is late."""
 
 from __future__ import annotations
 
