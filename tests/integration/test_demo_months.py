@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from datetime import date
 from itertools import pairwise
@@ -10,10 +11,11 @@ import pytest
 from sqlalchemy import select
 
 from portal.core.calendar import business_date
-from portal.demo.people import SHOPS
+from portal.demo.people import PASSWORD, SHOPS
 from portal.models import Event, Merchant, Payment, Plan, Refund, Reversal, User
 from portal.queries import metrics
 from portal.queries.accounts import find_actor
+from tests.browserlike import Client, text
 from tests.integration.test_demo import NOW, engine_name, loaded, year
 
 __all__ = ["engine_name", "loaded", "year"]
@@ -76,6 +78,51 @@ def test_every_month_of_a_shop_is_what_its_rows_add_up_to(year, place):
     assert all(one.closing == following.opening for one, following in pairwise(shown))
     assert owed == metrics.dashboard(year, shop, NOW).outstanding
     year.rollback()
+
+
+@pytest.mark.parametrize("place", range(len(SHOPS)))
+def test_the_page_of_the_fullest_month_shows_what_was_added_up_by_hand(loaded, year, place):
+    email = SHOPS[place].email
+    user_id = year.scalars(select(User.id).where(User.email == email)).one()
+    shop_id = find_actor(year, user_id, 1).merchant_id
+    lines = by_hand(year, shop_id)
+    year.rollback()
+    first = max(sorted({first for first, _ in lines}), key=lambda day: sum(day == on for on, _ in lines))
+    told = {name: lines[first, name] for name in {*OWED, *CASH}}
+    start = sum(sign * lines[on, name] for on, name in lines if on < first for sign in [OWED.get(name, 0)])
+    client = Client(loaded)
+    assert client.submit("/login", {"email": email, "password": PASSWORD}).status_code == 303
+    page = text(client.get(f"/merchant/months/{first:%Y-%m}"))
+    owed = {name: sign * told[name] for name, sign in OWED.items()}
+    cash = {name: sign * told[name] for name, sign in CASH.items()}
+    for part, sums, ends in (
+        (
+            "Receivable",
+            owed,
+            {"Receivable at the start": start, "Receivable at the end": start + sum(owed.values())},
+        ),
+        ("Cash", cash, {"Change in cash": sum(cash.values())}),
+    ):
+        titles = {str(metrics.FIGURES[name].title): amount for name, amount in sums.items()}
+        shown = figures_of(page, part)
+        assert {what: amount for what, amount in shown.items() if amount} == {
+            what: amount for what, amount in (titles | ends).items() if amount
+        }, (part, first)
+    assert len([amount for amount in told.values() if amount]) >= 3, "a month with little to add up"
+
+
+def figures_of(page, part):
+    """The lines of one of the page's two tables: name and amount in minor units, digits and sign alone being read."""
+    tables = re.findall(r"<table.*?</table>", page, re.DOTALL)
+    (table,) = [table for table in tables if re.search(rf"<caption[^>]*>\s*{part}\s*<", table)]
+    found = {}
+    for row in re.findall(r"<tr.*?</tr>", table, re.DOTALL)[1:]:
+        what, amount = (
+            re.sub(r"<[^>]+>", "", each).strip() for each in re.findall(r"<t[hd].*?</t[hd]>", row, re.DOTALL)
+        )
+        minor = int(re.sub(r"\D", "", amount))
+        found[what] = -minor if re.search("[-\u2212]", amount) else minor
+    return found
 
 
 def firsts(first_year, after):

@@ -86,9 +86,11 @@ def test_an_export_is_recorded_with_where_it_went(app, session):
     sign_in(client, shop)
     assert client.get("/merchant/exports/nothing.csv").status_code == 404
     assert recorded(session, "exported") == []
-    assert client.get("/merchant/exports/plans.csv", buffered=True, **ELSEWHERE).status_code == 200
+    files = ("plans.csv", "payments.csv", "receivables.csv", "journal.csv", "journal.beancount")
+    for file in files:
+        assert client.get(f"/merchant/exports/{file}", buffered=True, **ELSEWHERE).status_code == 200
     assert recorded(session, "exported") == [
-        (shop.id, {"file": "plans.csv"}, "198.51.100.0/24", "Firefox, Linux")
+        (shop.id, {"file": file}, "198.51.100.0/24", "Firefox, Linux") for file in files
     ]
 
 
