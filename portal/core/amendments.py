@@ -205,7 +205,9 @@ def spread(
         check_lines(faults, wanted, date.min if past else today, today + relativedelta(years=YEARS_AHEAD))
         left = left_to_place(sum(line.owed for line in owing), None, wanted)
         if left and not faults.errors:
-            words = N_("%(amount)s left to place.") if left > 0 else N_("%(amount)s more than is owed.")
+            words = (
+                N_("%(amount)s still to be assigned.") if left > 0 else N_("%(amount)s more than is owed.")
+            )
             faults.add("installments", words, amount=decimal_text(abs(left), currency))
         if [(line.owed, line.due_on) for line in owing] == list(wanted):
             faults.add("installments", N_("Change at least one date."))

@@ -236,7 +236,11 @@ def own_schedule(
                 faults.add("installments.0.due_date", AFTER_DEPOSIT)
             left = left_to_place(total, deposit, wanted)
             if left and not faults.errors:
-                words = N_("%(amount)s left to place.") if left > 0 else N_("%(amount)s more than the total.")
+                words = (
+                    N_("%(amount)s still to be assigned.")
+                    if left > 0
+                    else N_("%(amount)s more than the total.")
+                )
                 faults.add("installments", words, amount=decimal_text(abs(left), currency))
     return _with_deposit(deposit, wanted, today)
 

@@ -1,4 +1,4 @@
-"""Which amendments hold at once: better ones of the shop, and the one move that it allows its customers."""
+"""Which amendments apply at once: better ones of the shop, and the one move that it allows its customers."""
 
 from __future__ import annotations
 

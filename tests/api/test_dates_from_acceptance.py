@@ -82,7 +82,7 @@ def test_what_cannot_be_is_named(shop, body, fields):
 def test_a_deposit_counts_among_own_lines(shop):
     body = asked("num_installments", "start_date", "frequency", deposit="60.00")
     body["installments"] = [{"amount": "30.00", "due_date": in_days(5)}]
-    assert errors(shop.post("/plans/", json=body)) == {"installments": ["10.00 left to place."]}
+    assert errors(shop.post("/plans/", json=body)) == {"installments": ["10.00 still to be assigned."]}
     body["installments"] = [{"amount": "40.00", "due_date": in_days(0)}]
     assert set(errors(shop.post("/plans/", json=body))) == {"installments.0.due_date"}
     body["installments"] = [{"amount": "40.00", "due_date": in_days(5)}]

@@ -34,7 +34,7 @@ def test_lines_that_do_not_sum_say_what_is_left(shop):
     refused = shop.post(
         "/plans/", json=asked(("40.00", in_days(1)), ("48.00", in_days(2)), total_amount="100.00")
     )
-    assert errors(refused) == {"installments": ["12.00 left to place."]}
+    assert errors(refused) == {"installments": ["12.00 still to be assigned."]}
 
 
 def test_each_fault_names_its_line_beside_the_others(shop):

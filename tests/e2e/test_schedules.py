@@ -76,7 +76,7 @@ def test_single_lines_say_what_is_left_to_place(visit: Callable[[], Page]) -> No
     shop.fill("[name=lines-0-amount]", "38.00")
     shop.get_by_role("button", name="Add a line").click()
     expect(shop.get_by_label("Amount of line 3")).to_be_visible()
-    expect(shop.get_by_text("$12.00 left to place.").first).to_be_visible()
+    expect(shop.get_by_text("$12.00 still to be assigned.").first).to_be_visible()
     shop.fill("[name=lines-2-amount]", "12.00")
     plan = send(shop)
     assert plan

@@ -216,7 +216,7 @@ def test_a_customer_moves_the_next_date_alone_where_the_settings_allow_it(
     path = of_customer(plan_id)
     assert "by up to 5 days without asking" in text(customer.get(path))
     fields = form_at(customer, path, path) | {"due_date-1": day(14).isoformat()}
-    assert "holds at once" in text(customer.post(of_customer(plan_id, "preview"), data=fields))
+    assert "applies at once" in text(customer.post(of_customer(plan_id, "preview"), data=fields))
     assert customer.post(path, data=fields).status_code == 303
     assert session.scalars(select(Amendment.state)).one() == "in_force"
     session.rollback()

@@ -100,7 +100,7 @@ def test_single_lines_begin_as_the_regular_schedule_and_are_sent_as_typed(sessio
         "33.34",
         "33.33",
     )
-    assert "Nothing is left to place." in opened
+    assert "All of it is assigned." in opened
     fields |= {"lines-0-amount": "50.00", "lines-1-amount": "10.00", "lines-2-amount": "40.00"}
     sent = merchant.post(NEW, data=fields)
     assert sent.status_code == 303, text(sent)[text(sent).index("There is a problem") :][:600]
@@ -112,7 +112,7 @@ def test_a_line_is_added_and_removed(merchant):
     typed = token(merchant) | own(("60.00", in_days(10)), ("20.00", in_days(40)))
     added = text(merchant.post(LINES, data=typed | {"change": "add"}))
     assert fields_of(added)["lines-2-amount"] == ""
-    assert "$20.00 left to place." in added
+    assert "$20.00 still to be assigned." in added
     removed = fields_of(text(merchant.post(LINES, data=typed | {"change": "0"})))
     assert (removed["lines-0-amount"], removed.get("lines-1-amount")) == ("20.00", None)
     back = fields_of(text(merchant.post(LINES, data=typed | {"change": "regular"})))
@@ -124,7 +124,7 @@ def test_with_script_the_lines_alone_are_swapped_and_what_is_left_is_said(mercha
     added = text(merchant.post(LINES, data=typed | {"change": "add"}, headers=HTMX))
     assert added.lstrip().startswith('<section id="schedule"') and 'id="preview"' in added
     preview = text(merchant.post(PREVIEW, data=typed, headers=HTMX))
-    assert "$12.00 left to place." in preview and 'hx-swap-oob="true"' in preview
+    assert "$12.00 still to be assigned." in preview and 'hx-swap-oob="true"' in preview
 
 
 def test_faults_stand_at_their_lines_and_what_was_typed_is_kept(session, merchant):
@@ -133,7 +133,7 @@ def test_faults_stand_at_their_lines_and_what_was_typed_is_kept(session, merchan
     page = text(merchant.submit(NEW, own(("60.00", in_days(40)), ("40.00", in_days(10)))))
     assert 'id="lines-1-due_date-error"' in page
     page = text(merchant.submit(NEW, own(("60.00", in_days(1)), ("28.00", in_days(10)))))
-    assert "12.00 left to place." in page
+    assert "12.00 still to be assigned." in page
     many = [("1.00", in_days(n)) for n in range(61)]
     page = text(merchant.submit(NEW, own(*many, total_amount="61.00")))
     assert "Choose 1 to 60 installments." in page

@@ -32,7 +32,7 @@ def test_what_is_right_is_kept_exactly(parts):
 
 
 def test_what_is_left_to_place_or_too_much_is_told():
-    assert refused(10000, (4000, TODAY), (4800, LATER)) == {"installments": "12.00 left to place."}
+    assert refused(10000, (4000, TODAY), (4800, LATER)) == {"installments": "12.00 still to be assigned."}
     assert refused(8000, (4000, TODAY), (4800, LATER)) == {"installments": "8.00 more than the total."}
 
 

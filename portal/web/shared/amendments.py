@@ -237,7 +237,7 @@ def keep_old_dates(plan_id: UUID, number: int) -> Response:
     def act() -> None:
         amendments.keep_old_dates(db.session, actor(), plan_id, number, origin(), now())
 
-    return _answered(plan_id, number, "customer", act, _("The old dates hold again."))
+    return _answered(plan_id, number, "customer", act, _("The old dates apply again."))
 
 
 def _propose(form: ChangeForm, side: str) -> Response:
@@ -268,7 +268,7 @@ def _said_of(plan_id: UUID, number: int) -> str:
         if made.by_customer:
             return _("The new date is in force. The shop has been sent an email.")
         return _("The new dates are in force. The customer has been sent an email.")
-    return _("Your proposal is sent. The old dates hold until it is answered.")
+    return _("Your proposal is sent. The old dates apply until it is answered.")
 
 
 def _preview(form: ChangeForm, side: str) -> Response:
