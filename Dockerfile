@@ -15,7 +15,7 @@ RUN pip install --only-binary :all: --require-hashes --requirement requirements.
 COPY . .
 RUN python -m compileall -q portal
 
-USER portal
+USER 10001
 ENV HOST=0.0.0.0 \
     PORT=8000 \
     PORTAL_INSTANCE=/data

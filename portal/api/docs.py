@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from apiflask import APIBlueprint, APIFlask
-from flask import Response, current_app, render_template
+from flask import Response, current_app, render_template, request
 
 from .describing import complete
 from .guards import public
@@ -43,7 +43,9 @@ def openapi() -> Response:
     app: APIFlask = current_app
     if "description" not in app.extensions:
         app.extensions["description"] = app.json.dumps(app.spec)
-    return app.response_class(app.extensions["description"], mimetype="application/json")
+    response = app.response_class(app.extensions["description"], mimetype="application/json")
+    response.add_etag()
+    return response.make_conditional(request)
 
 
 @bp.get("/docs/")

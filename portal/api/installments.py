@@ -23,7 +23,7 @@ from portal.services.payments import PaymentRequest, Scope
 
 from . import answers, examples
 from .describing import documented
-from .guards import actor, origin, requires, signed_in
+from .guards import actor, either_party, origin, requires, signed_in
 from .pages import OwnQuery, page, position
 from .requests import idempotency_key
 from .schemas import Nothing
@@ -56,6 +56,15 @@ def index(query_data: InstallmentsQuery) -> Response:
 
 def _end(last: FoundLine) -> list[str]:
     return [last.row.due_on.isoformat(), last.row.id]
+
+
+@bp.get("/<uuid:installment_id>/")
+@documented(bp, answers.Installment, refusals=(404,))
+@requires(Role.MERCHANT, Role.CUSTOMER)
+@either_party
+def show(installment_id: UUID) -> ResponseReturnValue:
+    """One installment"""
+    return answers.installment(plan_rows.get_installment(db.session, actor(), installment_id, now()))
 
 
 @bp.post("/<uuid:installment_id>/pay/")

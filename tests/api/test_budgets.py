@@ -23,7 +23,9 @@ def statements_of(count_statements):
 def test_lists_and_plans_send_at_most_five_and_the_users(shop, ada, plan, statements_of):
     overdue = shop.post("/plans/", json=new_plan(start_date=in_days(-9))).json
     ada.post(f"/plans/{overdue['id']}/accept/")
-    paths = [*LISTS, f"/plans/{plan['id']}/", f"/plans/{plan['id']}/installments/", "/analytics/dashboard/"]
+    one = f"/plans/installments/{plan['installments'][0]['id']}/"
+    of_plan = [f"/plans/{plan['id']}/", f"/plans/{plan['id']}/installments/", one]
+    paths = [*LISTS, *of_plan, "/analytics/dashboard/"]
     readers = [
         (program, path)
         for program in (shop, ada)

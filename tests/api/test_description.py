@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import jsonschema_rs
@@ -42,6 +43,57 @@ def test_a_client_can_be_made_from_it(description):
     ids = [operation["operationId"] for _, operation in operations(description)]
     assert len(set(ids)) == len(ids) and all(name.isidentifier() for name in ids)
     assert description["servers"] == [{"url": "/"}]
+
+
+def parts_of(schema: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every object within a schema, with the way to it."""
+    if isinstance(schema, dict):
+        yield path, schema
+    pairs = (
+        schema.items() if isinstance(schema, dict) else enumerate(schema) if isinstance(schema, list) else ()
+    )
+    for name, part in pairs:
+        yield from parts_of(part, f"{path}/{name}")
+
+
+def test_a_made_client_need_send_no_default_and_takes_new_fields(description):
+    for path, part in parts_of(description["components"]["schemas"]):
+        if not path.endswith("/properties"):
+            assert "default" not in part and part.get("additionalProperties") is not False, path
+
+
+def test_what_needs_no_token_says_so_and_all_else_needs_one(description):
+    open_to_all = {
+        operation["operationId"] for _, operation in operations(description) if not operation["security"]
+    }
+    assert open_to_all == {"register", "create_token", "refresh_token"}
+    assert all(operation["security"] in ([], [{"bearer": []}]) for _, operation in operations(description))
+
+
+def test_who_has_the_newest_description_is_sent_nothing(program):
+    first = program.get("/openapi.json")
+    again = program.get("/openapi.json", headers={"If-None-Match": first.headers["ETag"]})
+    assert (again.status_code, again.data) == (304, b"")
+    assert program.get("/openapi.json", headers={"If-None-Match": '"another"'}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "sent", "status", "code"),
+    [
+        ("get", "/nothing/", {}, 404, "not_found"),
+        ("delete", "/plans/", {}, 405, "method_not_allowed"),
+        ("get", "/plans/", {}, 401, "unauthorized"),
+        ("post", "/token/", {"data": "username=ada"}, 415, "not_json"),
+        ("post", "/token/", {"data": "<a/>", "content_type": "application/xml"}, 415, "not_json"),
+        ("post", "/token/", {"data": "{}", "content_type": "text/plain"}, 415, "not_json"),
+        ("post", "/token/", {"data": "{", "content_type": "application/json"}, 400, "malformed"),
+        ("post", "/token/", {"json": {}}, 422, "invalid"),
+    ],
+)
+def test_every_problem_has_a_code(program, method, path, sent, status, code):
+    answer = getattr(program.client, method)(f"/api{path}", **sent)
+    assert (answer.status_code, answer.mimetype) == (status, "application/problem+json")
+    assert (answer.json["status"], answer.json["code"]) == (status, code)
 
 
 def contents(operation: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:

@@ -34,6 +34,16 @@ def test_the_customer_pays_a_due_one(shop, ada, plan):
     assert shop.get(f"/plans/{plan['id']}/").json["status"] == "active"
 
 
+def test_both_parties_read_one_installment(shop, ada, plan):
+    for _ in range(2):
+        for line in shop.get(f"/plans/{plan['id']}/installments/").json:
+            for program in (shop, ada):
+                answer = program.get(f"/plans/installments/{line['id']}/")
+                assert (answer.status_code, answer.json) == (200, line)
+        # Once more when one is paid and the others are owed.
+        ada.post(f"/plans/installments/{plan['installments'][0]['id']}/pay/")
+
+
 def test_the_dashboard_is_for_merchants_alone(shop, ada, plan):
     ada.post(f"/plans/installments/{plan['installments'][0]['id']}/pay/")
     for path in ("/analytics/dashboard/", "/plans/analytics/dashboard/", "/analytics/merchant/"):

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from bin.supervise import WORKER
+
 ROOT = Path(__file__).parent.parent.parent
 TEXT = (ROOT / "docker-compose.yml").read_text()
 SERVICES = yaml.safe_load(TEXT)["services"]
@@ -47,3 +49,17 @@ def test_the_portal_itself_can_write_nowhere_and_gain_nothing(name: str):
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_the_worker_is_started_alike_everywhere_and_says_nothing_of_its_own():
+    """Without ``-q`` Huey's own lines, which are no JSON, stand between the portal's."""
+    assert "-q" in WORKER
+    assert SERVICES["worker"]["command"] == ["python", "-m", *WORKER]
+    assert f"python -m {' '.join(WORKER)}\n" in (ROOT / "docs/operations.md").read_text()
+
+
+def test_the_image_runs_as_a_numbered_person():
+    """A cluster that demands it can see that a number is not root; it does not look up names."""
+    lines = (ROOT / "Dockerfile").read_text().splitlines()
+    users = [line.removeprefix("USER ") for line in lines if line.startswith("USER ")]
+    assert users and users[-1].isdigit() and int(users[-1]) > 0
