@@ -194,6 +194,17 @@ def test_what_is_shown_differently_has_a_later_stamp(app, ada_at_home, session, 
 
 
 @ON_SQLITE
+def test_a_shop_that_is_renamed_changes_no_entry_without_a_later_stamp(app, ada_at_home, session, shop, plan):
+    """Plans keep the name that their terms have; were the new one shown, apps would have to hear of it."""
+    address = make(ada_at_home)
+    before, stamps = app.test_client().get(address).text, sequences(app, address)
+    with unit_of_work(session):
+        accounts.change_shop(session, shop, "متجر البلوط", shop.email, "UTC", now() + timedelta(minutes=1))
+    after = app.test_client().get(address).text
+    assert after == before or min(sequences(app, address)) > max(stamps)
+
+
+@ON_SQLITE
 def test_the_page_has_a_link_that_apps_subscribe_by(ada_at_home):
     address = make(ada_at_home)
     assert re.search(rf"href=\"webcal://[^/]+{re.escape(address)}\"", text(ada_at_home.get(PAGE)))
