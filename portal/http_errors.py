@@ -14,7 +14,7 @@ from htmx_flask import request
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException
 
-from . import errors_elsewhere
+from . import error_reporting
 from .core import errors
 from .core.errors import N_
 from .extensions import db
@@ -75,7 +75,7 @@ KEPT_HEADERS = ("Allow", "WWW-Authenticate")
 
 
 def init_app(app: Flask) -> None:
-    errors_elsewhere.start(app.config["SENTRY_DSN"])
+    error_reporting.start(app.config["SENTRY_DSN"])
     app.register_error_handler(errors.PortalError, refuse)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(DBAPIError, _database)

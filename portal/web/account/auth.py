@@ -136,7 +136,7 @@ def login() -> ResponseReturnValue:
     if form.validate_on_submit():
         with form.collecting():
             found = authenticate(form.email.data, form.password.data)
-            answer = second_step.go_on(found, target) if found else None
+            answer = second_step.after_password(found, target) if found else None
             if answer:
                 return answer
             form.form_errors = [_("Wrong email or password.")]

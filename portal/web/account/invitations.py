@@ -78,7 +78,7 @@ def claim(token: str) -> ResponseReturnValue:
                 opened = sessions.open_session(
                     db.session, found.user_id, version, origin(), now(), PAGES_LAST
                 )
-            return _go_on(opened, found)
+            return _continue(opened, found)
     return _page(found, token, form=form)
 
 
@@ -98,7 +98,7 @@ def sign_in(token: str) -> ResponseReturnValue:
                 with unit_of_work(db.session):
                     invitations.prove(db.session, found.plan.id, found.user_id, now())
                 offer = url_for("customer.plan", plan_id=found.plan.id)
-                answer = second_step.go_on(known, offer, _("Your email address is verified."))
+                answer = second_step.after_password(known, offer, _("Your email address is verified."))
                 if answer:
                     return answer
             form.password.errors = [_("Wrong password.")]
@@ -182,7 +182,7 @@ def _page(
     return page, 422 if faulty else 200
 
 
-def _go_on(opened: UUID | None, found: Invitation) -> Response:
+def _continue(opened: UUID | None, found: Invitation) -> Response:
     person = start_session(opened)
     answer = done(
         url_for("customer.plan", plan_id=found.plan.id),

@@ -43,8 +43,8 @@ class CodeForm(PageForm):
     otp = TextField(_l("Code of your app, or a recovery code"), longest=CODE_LONGEST)
 
 
-def go_on(found: Authenticated, target: str | None, notice: str | None = None) -> Response | None:
-    """After the right password: ask for the second factor, or sign in with the ``notice``.
+def after_password(found: Authenticated, target: str | None, notice: str | None = None) -> Response | None:
+    """Ask for the second factor, or sign in with the ``notice``.
 
     None if the password was changed meanwhile.
     """

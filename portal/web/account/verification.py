@@ -48,7 +48,7 @@ def verify(token: str) -> ResponseReturnValue:
         with form.collecting():
             found = _confirm(link_id, email, form.password.data)
             verified = _("Your email address is verified.")
-            answer = second_step.go_on(found, None, verified) if found else None
+            answer = second_step.after_password(found, None, verified) if found else None
             if answer:
                 return answer
             form.password.errors = [_("This is not the password that was chosen at sign-up.")]

@@ -13,7 +13,7 @@ from portal.extensions import adapters, db, limiter, now
 from portal.presentation.i18n import amount_text, error_text
 from portal.presentation.outcomes import payment_failed, payment_processing
 from portal.queries import customer
-from portal.services import pages
+from portal.services import checkout_pages
 from portal.services.payment_settlement import Answer
 from portal.web.guards import actor, requires
 from portal.web.providers import go_to
@@ -35,13 +35,13 @@ def come_back(payment_id: UUID) -> Response:
 
 @bp.post("/<uuid:payment_id>/continue")
 @requires(Role.CUSTOMER)
-def go_on(payment_id: UUID) -> Response:
+def resume(payment_id: UUID) -> Response:
     found = customer.get_payment(db.session, actor(), payment_id)
     try:
-        answer = pages.go_on(db.session, adapters().gateway, actor(), payment_id, now())
+        answer = checkout_pages.resume(db.session, adapters().gateway, actor(), payment_id, now())
     except Conflict as conflict:
         return done(url_for("customer.plan", plan_id=found.plan_id), error_text(conflict), "warning")
-    return go_to(answer.url) if answer.url else _told(answer)
+    return go_to(answer.url) if answer.url else _back_with(answer)
 
 
 @bp.post("/<uuid:payment_id>/stop")
@@ -49,12 +49,12 @@ def go_on(payment_id: UUID) -> Response:
 def stop(payment_id: UUID) -> Response:
     found = customer.get_payment(db.session, actor(), payment_id)
     try:
-        return _told(pages.stop(db.session, adapters().gateway, actor(), payment_id, now()))
+        return _back_with(checkout_pages.stop(db.session, adapters().gateway, actor(), payment_id, now()))
     except Conflict as conflict:
         return done(url_for("customer.plan", plan_id=found.plan_id), error_text(conflict), "warning")
 
 
-def _told(answer: Answer) -> Response:
+def _back_with(answer: Answer) -> Response:
     url = url_for("customer.plan", plan_id=answer.plan_id)
     if answer.status == "paid":
         return done(

@@ -11,7 +11,7 @@ from portal.core.errors import Conflict
 from portal.core.roles import Permission
 from portal.extensions import adapters, db, now
 from portal.presentation.i18n import error_text
-from portal.services import pages
+from portal.services import checkout_pages
 from portal.web.guards import actor, requires
 from portal.web.rendering import done
 
@@ -23,7 +23,7 @@ bp = Blueprint("merchant_open_payments", __name__, url_prefix="/merchant/plans")
 def stop(plan_id: UUID, payment_id: UUID) -> Response:
     url = url_for("merchant_plans.show", plan_id=plan_id)
     try:
-        answer = pages.stop(db.session, adapters().gateway, actor(), payment_id, now())
+        answer = checkout_pages.stop(db.session, adapters().gateway, actor(), payment_id, now())
     except Conflict as conflict:
         return done(url, error_text(conflict), "warning")
     if answer.status == "paid":
