@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 import pytest
 from werkzeug.test import TestResponse
 
+from portal.extensions import limiter
 from tests import factories
 from tests.api.conftest import Program
 from tests.hostile_input import CARDS, MISLEADING, TOO_LONG, within_limit
@@ -41,8 +42,8 @@ class Operation:
 
 
 @pytest.fixture
-def operations(app, world) -> list[Operation]:
-    app.config["RATELIMIT_ENABLED"] = False
+def operations(app, world, monkeypatch) -> list[Operation]:
+    monkeypatch.setattr(limiter, "enabled", False)
     description = Program(app).get("/openapi.json").json
     found = []
     for path, methods in description["paths"].items():

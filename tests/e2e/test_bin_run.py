@@ -54,6 +54,7 @@ def test_demo_data_is_loaded_once_and_kept(new_portal):
     sign_ins = [line for line in portal.said.splitlines() if "@example.com" in line]
     assert len(sign_ins) >= 3
     assert "loaded" in portal.said
+    assert "Email addresses are not verified" in portal.said, "there is no mail server"
     portal.stop()
     portal.start()
     assert "there already" in portal.said
