@@ -51,7 +51,7 @@ from .web.account import (
 )
 from .web.admin import pages as admin
 from .web.admin import shops as admin_shops
-from .web.customer import calendar
+from .web.customer import autopay, calendar
 from .web.customer import pages as payment_pages
 from .web.customer import plans as customer
 from .web.merchant import (
@@ -112,6 +112,7 @@ BLUEPRINTS = (
     webhooks,
     provider,
     open_payments,
+    autopay,
     calendar,
     dashboard,
     builder,

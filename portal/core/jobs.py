@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 EVERY = {
     "run_day": timedelta(hours=1),
     "settle_payments": timedelta(minutes=5),
+    "take_payments": timedelta(minutes=15),
     "deliver_messages": timedelta(minutes=1),
     "send_imports": timedelta(minutes=1),
     "fold_tallies": timedelta(minutes=1),

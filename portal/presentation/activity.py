@@ -15,6 +15,7 @@ from portal.core.errors import N_
 from portal.queries.timeline import EventView
 
 from . import formats
+from .card_names import card_name
 from .i18n import amount_text, language
 from .methods import method_name
 from .outcomes import declined_refund_event, failed_payment_event
@@ -102,6 +103,16 @@ def _reversed(facts: Facts, currency: str) -> str:
         receipt=facts["receipt"],
         reason=facts["reason"],
     )
+
+
+def _autopay_on(facts: Facts, currency: str) -> str:
+    return _("Automatic payments on: %(card)s", card=card_name(facts["brand"], facts["last_four"]))
+
+
+def _autopay_off(facts: Facts, currency: str) -> str:
+    if facts["reason"] == "card_unusable":
+        return _("Automatic payments off: the card is no longer valid")
+    return _("Automatic payments stopped by the customer")
 
 
 def _declined(facts: Facts, currency: str) -> str:
@@ -215,6 +226,8 @@ EVENTS: dict[str, Callable[[Facts, str], str]] = {
     "debt_recovered": _recovered,
     "payment_reversed": _reversed,
     "plan_reopened": lambda *_facts: _("Plan active again: something is owed"),
+    "autopay_on": _autopay_on,
+    "autopay_off": _autopay_off,
     "payment_declined": _declined,
     "payment_abandoned": _declined,
     "payment_returned": _came_late,
@@ -296,6 +309,9 @@ EMAILS = {
     "amendment_declined_shop": N_("To the shop: new dates were declined"),
     "amendment_withdrawn_shop": N_("To the shop: other dates were withdrawn"),
     "amendment_expired_shop": N_("To the shop: new dates expired without an answer"),
+    "autopay_on": N_("Automatic payments are on"),
+    "autopay_off": N_("Automatic payments are off"),
+    "autopay_notice": N_("An automatic payment failed"),
     "payment_declined": N_("A payment failed"),
     "payment_disputed": N_("A disputed payment"),
     "payment_disputed_shop": N_("To the shop: a disputed payment"),

@@ -22,6 +22,7 @@ from portal.core.links import Purpose
 from portal.core.reminders import COURTESIES
 
 from . import formats
+from .card_names import BRANDS
 
 ROOT = Path(__file__).parent.parent.parent
 # A shop's name (120), the sentence, 60 characters of what is bought, and the reference; the outbox keeps 300.
@@ -219,6 +220,7 @@ def environment(translations: Path, language: str) -> Environment:
         "reminded": partial(reminded, language=language),
         "settled": partial(settled, language=language),
         "moved": partial(moved, language=language),
+        "brand": BRANDS.get,
         "listed": lambda parts: formats.digits(formats.listed(parts, language), language),
         "number": lambda number: formats.digits(str(number), language),
     }

@@ -20,6 +20,16 @@ def payment_failed(outcome: str | None, amount: int, currency: str) -> str:
             "The payment of %(amount)s was stopped. Nothing was charged.",
             amount=amount_text(amount, currency),
         )
+    if outcome == "card_unusable":
+        return _(
+            "Your card is no longer valid. Nothing was charged. Choose another card to pay %(amount)s.",
+            amount=amount_text(amount, currency),
+        )
+    if outcome == "needs_customer":
+        return _(
+            "Your bank wants you to confirm the payment of %(amount)s. Nothing was charged. Pay it yourself.",
+            amount=amount_text(amount, currency),
+        )
     if outcome == "refused":
         return _(
             "The shop's payment provider took no payment of %(amount)s. Nothing was charged. Ask the shop how to pay.",
@@ -45,6 +55,10 @@ def failed_payment_event(outcome: str | None, amount: int, currency: str) -> str
         return _("Payment of %(amount)s failed: not enough money on the card", amount=text)
     if outcome == "abandoned":
         return _("Payment of %(amount)s stopped", amount=text)
+    if outcome == "card_unusable":
+        return _("Payment of %(amount)s failed: the card is no longer valid", amount=text)
+    if outcome == "needs_customer":
+        return _("Payment of %(amount)s failed: the bank wants the customer to confirm it", amount=text)
     if outcome == "refused":
         return _("Payment of %(amount)s failed: the payment provider refused the shop's order", amount=text)
     return _("Payment of %(amount)s failed: the card was declined", amount=text)

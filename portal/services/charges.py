@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import Row, and_, select
 
-from portal.adapters.payments import Account, Charge
+from portal.adapters.payments import Account, Charge, SavedCard
 from portal.core.payments import Provider
-from portal.models import Payment, Plan, ProviderKey, User
+from portal.models import Attempt, Mandate, Payment, Plan, ProviderKey, User
 
 TEXT_LONGEST = 250
 
@@ -31,6 +31,11 @@ CHARGES = (
         Plan.description,
         Plan.reference,
         User.email,
+        Attempt.mandate_id,
+        Mandate.brand,
+        Mandate.last_four,
+        Mandate.provider_customer,
+        Mandate.provider_reference.label("saved_reference"),
     )
     .join(Plan, and_(Plan.merchant_id == Payment.merchant_id, Plan.id == Payment.plan_id))
     .join(User, User.id == Payment.customer_id)
@@ -38,6 +43,8 @@ CHARGES = (
         ProviderKey,
         and_(ProviderKey.merchant_id == Payment.merchant_id, ProviderKey.provider == Payment.provider),
     )
+    .outerjoin(Attempt, and_(Attempt.merchant_id == Payment.merchant_id, Attempt.payment_id == Payment.id))
+    .outerjoin(Mandate, and_(Mandate.merchant_id == Attempt.merchant_id, Mandate.id == Attempt.mandate_id))
     .where(Payment.provider.is_not(None))
 )
 
@@ -54,7 +61,13 @@ def charge_of(row: Row[*tuple[Any, ...]]) -> Charge:
         row.created_at,
         page_text(row.description, row.reference),
         row.email,
+        saved_card(row) if row.mandate_id else None,
     )
+
+
+def saved_card(row: Row[*tuple[Any, ...]]) -> SavedCard:
+    """The card of a mandate in a row."""
+    return SavedCard(row.brand, row.last_four, row.provider_customer, row.saved_reference)
 
 
 def account_of(provider: str, sealed_key: str | None) -> Account | None:

@@ -18,7 +18,7 @@ from portal.core.states import PaymentState, PlanState, transition
 from portal.models import Installment, Payment, Plan
 from portal.statements import Changing
 
-from . import events, idempotency, ledger, open_amendments
+from . import autopay_notices, events, idempotency, ledger, open_amendments
 from .charges import CHARGES, charge_of
 from .notifications import queue_email
 from .plans import lock
@@ -292,7 +292,7 @@ def _facts_of(row: Row[Any], plan: Plan, now: datetime) -> dict[str, Any]:
 
 
 def _decline(session: Session, plan: Plan, answer: Answer, now: datetime, *, later: bool) -> None:
-    """Record that nothing was taken; of a refusal an email is sent, if the customer has left the page."""
+    """Record that nothing was taken; an email is sent where the customer is away, and of each automatic attempt."""
     facts: dict[str, Any] = {
         "payment": str(answer.payment_id),
         "amount": answer.amount,
@@ -308,5 +308,7 @@ def _decline(session: Session, plan: Plan, answer: Answer, now: datetime, *, lat
         plan_id=plan.id,
         **facts,
     )
+    if autopay_notices.tell_failed(session, plan, answer.payment_id, facts, now):
+        return
     if later and answer.status == "declined":
         queue_email(session, plan, "payment_declined", plan.customer_id, now, answer.payment_id, **facts)

@@ -12,7 +12,15 @@ from uuid import UUID
 from sqlalchemy import Row, and_, bindparam, select, update
 from sqlalchemy.orm import Session
 
-from portal.adapters.payments import Account, Charge, Gateway, GoTo, ProviderUnavailable, call_provider
+from portal.adapters.payments import (
+    Account,
+    Charge,
+    Gateway,
+    GoTo,
+    ProviderUnavailable,
+    SavedCard,
+    call_provider,
+)
 from portal.core.calendar import business_date
 from portal.core.errors import N_, Busy, Conflict, NotFound
 from portal.core.money import decimal_text
@@ -83,7 +91,14 @@ def begin(
         there = call_provider(gateway.begin, charge)
         if not isinstance(there, GoTo):
             return settle(
-                session, merchant_id, plan_id, charge.reference, there.outcome, now, code=there.code
+                session,
+                merchant_id,
+                plan_id,
+                charge.reference,
+                there.outcome,
+                now,
+                code=there.code,
+                page=there.page,
             )
         if charge.page is None:
             with unit_of_work(session):
@@ -129,16 +144,16 @@ def _intend(
         )
         if seen:
             return _replay(session, seen, plan)
-    account = _account(found)
+    account = find_account(found)
     if plan.state == PlanState.OFFERED and origin:
         offers.activate(session, plan, customer, origin, "first payment", now, today)
     if plan.state != PlanState.ACTIVE:
         raise Conflict(REFUSALS[PlanState(plan.state)], code=f"plan_{plan.state}")
     allocated = _allocations(installments_of(session, plan), request, plan.currency, today)
-    return merchant_id, plan_id, _write(session, plan, payment_id, allocated, found, account, now)
+    return merchant_id, plan_id, write_payment(session, plan, payment_id, allocated, found, account, now)
 
 
-def _write(
+def write_payment(
     session: Session,
     plan: Plan,
     payment_id: UUID,
@@ -146,8 +161,12 @@ def _write(
     found: Row[*tuple[Any, ...]],
     account: Account | None,
     now: datetime,
+    saved: SavedCard | None = None,
 ) -> Charge:
-    """The payment with its allocations, and what the provider is asked; the simulator by the customer's test card."""
+    """The payment with its allocations, and what the provider is asked; the simulator by the customer's test card.
+
+    Without a ``saved`` card a real provider opens a page, which is open for a while.
+    """
     card, amount = None if account else found.test_card, sum(allocated.values())
     payment = {
         "merchant_id": plan.merchant_id,
@@ -159,17 +178,17 @@ def _write(
         "method": Method.PROVIDER,
         "provider": found.provider,
         "test_card": card,
-        "expires_at": now + PAGE_OPEN_FOR if account else None,
+        "expires_at": now + PAGE_OPEN_FOR if account and not saved else None,
         "state": PaymentState.PROCESSING,
         "created_at": now,
     }
     insert_rows(session, Payment, [payment])
     ledger.allocate(session, plan, payment_id, allocated)
     text = page_text(plan.description, plan.reference)
-    return Charge(payment_id, amount, plan.currency, card, account, None, now, text, found.email)
+    return Charge(payment_id, amount, plan.currency, card, account, None, now, text, found.email, saved)
 
 
-def _account(found: Row[*tuple[Any, ...]]) -> Account | None:
+def find_account(found: Row[*tuple[Any, ...]]) -> Account | None:
     """The shop's, None with the simulator. Raises ``Conflict`` for a shop that has removed its key."""
     account = account_of(found.provider, found.sealed_key)
     if account and account.sealed_key is None:

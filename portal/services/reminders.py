@@ -9,13 +9,22 @@ from operator import attrgetter
 from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import Select, select, true
+from sqlalchemy import Select, and_, select, true
 from sqlalchemy.orm import Session
 
 from portal.core.errors import N_, Conflict
 from portal.core.reminders import COURTESIES, EARLIEST, ORDER, OVERDUE, reminder_due
 from portal.core.roles import Actor
-from portal.models import Installment, Plan, Reminder, User, new_id
+from portal.models import (
+    Attempt,
+    Installment,
+    Mandate,
+    Merchant,
+    Plan,
+    Reminder,
+    User,
+    new_id,
+)
 
 from . import outbox
 from .plans import lock_for_merchant
@@ -94,6 +103,25 @@ def send_now(session: Session, merchant: Actor, plan_id: UUID, now: datetime) ->
     insert_rows(session, Reminder, [_reminder(email, today, row, f"{ASKED_FOR}-{today}") for row in rows])
 
 
+# By itself from a saved card.
+_TAKES = and_(
+    Mandate.merchant_id == Plan.merchant_id,
+    Mandate.plan_id == Plan.id,
+    Mandate.revoked_at.is_(None),
+    Mandate.saved_at.is_not(None),
+    Mandate.provider == Merchant.provider,
+)
+_TRIED = (
+    select(Attempt.number)
+    .where(Attempt.merchant_id == Installment.merchant_id, Attempt.installment_id == Installment.id)
+    .correlate(Installment)
+    .exists()
+    .label("tried")
+)
+
+_BY_CARD = (Mandate.brand, Mandate.last_four, _TRIED)
+
+
 def _owed(merchant_id: UUID, today: date, *, all_steps: bool = False) -> Select[*tuple[Any, ...]]:
     """Owed installments of active plans whose first step may have come; with ``all_steps`` also those whose
     last was sent."""
@@ -116,10 +144,13 @@ def _owed(merchant_id: UUID, today: date, *, all_steps: bool = False) -> Select[
             Plan.reference,
             Plan.description,
             User.early_reminders_stopped_at,
+            *_BY_CARD,
         )
         .select_from(Installment)
         .join(Plan)
         .join(User, User.id == Plan.customer_id)
+        .join(Merchant, Merchant.id == Plan.merchant_id)
+        .outerjoin(Mandate, _TAKES)
         .where(
             Installment.merchant_id == merchant_id,
             Installment.due_on <= today - timedelta(days=EARLIEST),
@@ -170,7 +201,10 @@ def _email(
 
 
 def _line(row: Any, step: str) -> dict[str, Any]:
-    return {
+    """What the email says of an installment; ``takes`` from which card it is taken by itself on the due date."""
+    taken = step in COURTESIES and row.brand and not row.tried
+    takes = {"takes": {"brand": row.brand, "last_four": row.last_four}} if taken else {}
+    return takes | {
         "step": step,
         "plan": str(row.plan_id),
         "number": row.number,

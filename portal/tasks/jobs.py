@@ -16,6 +16,7 @@ from portal.core.calendar import business_date
 from portal.extensions import adapters, db, now
 from portal.queries.accounts import find_member
 from portal.services import (
+    autopay,
     daily_run,
     imports,
     job_runs,
@@ -45,6 +46,11 @@ def register(huey: Huey, app: Flask) -> tuple[Callable[[int], object], Callable[
     @huey.periodic_task(crontab(minute="*/5"))
     def settle_payments() -> None:
         _run(app, "settle_payments", settle)
+
+    # Nine in the morning is at a quarter of an hour in every time zone.
+    @huey.periodic_task(crontab(minute="*/15"))
+    def take_payments() -> None:
+        _run(app, "take_payments", lambda: autopay.take_due(db.session, adapters().gateway, now()))
 
     @huey.periodic_task(crontab(minute="*"))
     def deliver_messages() -> None:

@@ -14,6 +14,7 @@ from htmx_flask import request
 from portal.core.roles import Permission
 from portal.presentation import i18n
 from portal.presentation.activity import email_name
+from portal.presentation.card_names import card_name
 from portal.presentation.methods import method_name
 from portal.presentation.roles import role_name
 
@@ -29,7 +30,10 @@ def init_app(app: Flask) -> None:
     app.add_template_filter(email_name, "email_name")
     app.add_template_filter(role_name, "role_name")
     app.jinja_env.globals.update(
-        new_key=new_key, portal_name=app.config["PORTAL_NAME"], portal_url=app.config["PORTAL_URL"]
+        card_name=card_name,
+        new_key=new_key,
+        portal_name=app.config["PORTAL_NAME"],
+        portal_url=app.config["PORTAL_URL"],
     )
     app.context_processor(page_context)
 

@@ -168,6 +168,26 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
         | {"changed": [{"number": 2, "due_on": "2027-01-04", "amount": 6667, "owed": 7000}]},
         ["7KQ2MW4X-2", "$66.67", "$70.00", "Reason: № 0042", "owed again", "Paid by: Cheque", PLAN_PAGE],
     ),
+    "autopay_on": (
+        PLAN | {"brand": "visa", "last_four": "4242", "text": "№ 0042 may take each installment."},
+        ["Visa ending 4242", "№ 0042 may take each", "press Stop", PLAN_PAGE],
+    ),
+    "autopay_off": (
+        PLAN | {"brand": "visa", "last_four": "4242"},
+        ["Visa ending 4242", "pay each installment yourself", PLAN_PAGE],
+    ),
+    "autopay_notice": (
+        PAYMENT
+        | {"brand": "visa", "last_four": "4242", "outcome": "insufficient_funds", "number": 2}
+        | {"due_on": "2027-01-04", "next_on": "2027-01-06"},
+        [
+            "$66.67",
+            "Visa ending 4242",
+            "not have enough money",
+            "again on Wednesday 6 January 2027",
+            PLAN_PAGE,
+        ],
+    ),
     "payment_declined": (
         PAYMENT | {"outcome": "insufficient_funds"},
         ["$66.67", "not have enough money", "Nothing was charged", PLAN_PAGE],

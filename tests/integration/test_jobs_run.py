@@ -57,7 +57,17 @@ def runs(session):
 @pytest.mark.parametrize(
     ("minute", "due"),
     [
-        (0, {"run_day", "settle_payments", "deliver_messages", "send_imports", "fold_tallies"}),
+        (
+            0,
+            {
+                "run_day",
+                "settle_payments",
+                "take_payments",
+                "deliver_messages",
+                "send_imports",
+                "fold_tallies",
+            },
+        ),
         (5, {"settle_payments", "deliver_messages", "send_imports", "fold_tallies"}),
         (7, {"deliver_messages", "send_imports", "fold_tallies"}),
     ],

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Protocol, TypeVar
 from uuid import UUID
 
+from portal.core.autopay import CARD_UNUSABLE, NEEDS_CUSTOMER
 from portal.core.payments import Provider
 
 log = logging.getLogger(__name__)
@@ -19,11 +20,14 @@ class Outcome(StrEnum):
     """How a payment or refund ended.
 
     ``refused``: the provider takes no orders of this shop. ``abandoned``: the page was stopped or expired.
+    ``card_unusable``: the card itself is of no more use. ``needs_customer``: the bank wants the customer to confirm.
     """
 
     SUCCEEDED = "succeeded"
     DECLINED = "declined"
     INSUFFICIENT_FUNDS = "insufficient_funds"
+    CARD_UNUSABLE = CARD_UNUSABLE
+    NEEDS_CUSTOMER = NEEDS_CUSTOMER
     REFUSED = "refused"
     ABANDONED = "abandoned"
 
@@ -41,11 +45,37 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
+class SavedCard:
+    """A card that the customer let the shop keep at the provider, by the provider's names of it and of the customer.
+
+    The simulator has no such names.
+    """
+
+    brand: str
+    last_four: str
+    customer: str | None = None
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SaveRequest:
+    """A card to save for a consent, whose id is the ``reference``; ``page`` was opened for it at ``begun_at``."""
+
+    reference: UUID
+    plan_id: UUID
+    account: Account | None
+    begun_at: datetime
+    email: str
+    page: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Charge:
     """What is asked of the provider: ``amount`` minor units, under a ``reference`` that makes asking twice harmless.
 
     ``card`` is for the simulator, which has no account. ``page`` is the provider's name of the page that was opened at
-    ``begun_at``, once it is known; the page shows the ``text`` and the ``email``.
+    ``begun_at``, once it is known; the page shows the ``text`` and the ``email``. A ``saved`` card is charged while the
+    customer is away, and ``page`` is then the provider's name of the payment.
     """
 
     reference: UUID
@@ -57,6 +87,7 @@ class Charge:
     begun_at: datetime | None = None
     text: str = ""
     email: str = ""
+    saved: SavedCard | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +109,11 @@ class DisputeRequest:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The provider decided at once; ``code`` is its own word for a failure."""
+    """The provider decided at once; ``code`` is its own word for a failure, ``page`` its name of the payment."""
 
     outcome: Outcome
     code: str | None = None
+    page: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +155,14 @@ class Gateway(Protocol):
     def get_dispute(self, request: DisputeRequest) -> DisputeFound | None:
         """How a dispute stands; None for one that takes no money."""
 
+    def save_card(self, request: SaveRequest) -> SavedCard | GoTo:
+        """The card, or the page on which the customer gives it: once per reference."""
 
-RequestT = TypeVar("RequestT", Charge, RefundRequest, DisputeRequest)
+    def get_saved_card(self, request: SaveRequest) -> SavedCard | None:
+        """The card that was given on the page, None while there is none."""
+
+
+RequestT = TypeVar("RequestT", Charge, RefundRequest, DisputeRequest, SaveRequest)
 ResponseT = TypeVar("ResponseT")
 
 
@@ -162,6 +200,12 @@ class ByAccount:
 
     def get_dispute(self, request: DisputeRequest) -> DisputeFound | None:
         return self._of(request.account).get_dispute(request)
+
+    def save_card(self, request: SaveRequest) -> SavedCard | GoTo:
+        return self._of(request.account).save_card(request)
+
+    def get_saved_card(self, request: SaveRequest) -> SavedCard | None:
+        return self._of(request.account).get_saved_card(request)
 
     def _of(self, account: Account | None) -> Gateway:
         return self.other() if account else self.simulator

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from . import Charge, DisputeFound, DisputeRequest, Outcome, ProviderUnavailable, RefundRequest, Settled
+from . import (
+    Charge,
+    DisputeFound,
+    DisputeRequest,
+    Outcome,
+    ProviderUnavailable,
+    RefundRequest,
+    SavedCard,
+    SaveRequest,
+    Settled,
+)
 
 
 class TestCard(StrEnum):
@@ -13,6 +23,8 @@ class TestCard(StrEnum):
     SUCCEEDS = "succeeds"
     DECLINED = "declined"
     INSUFFICIENT_FUNDS = "insufficient_funds"
+    UNUSABLE = "unusable"
+    NEEDS_CUSTOMER = "needs_customer"
     TIMES_OUT = "times_out"
 
 
@@ -20,8 +32,12 @@ OUTCOMES = {
     TestCard.SUCCEEDS: Outcome.SUCCEEDED,
     TestCard.DECLINED: Outcome.DECLINED,
     TestCard.INSUFFICIENT_FUNDS: Outcome.INSUFFICIENT_FUNDS,
+    TestCard.UNUSABLE: Outcome.CARD_UNUSABLE,
+    # For who is there to confirm it.
+    TestCard.NEEDS_CUSTOMER: Outcome.SUCCEEDED,
     TestCard.TIMES_OUT: Outcome.SUCCEEDED,
 }
+SAVED = SavedCard("test", "4242")
 
 
 class Simulator:
@@ -51,7 +67,17 @@ class Simulator:
         """Nobody disputes what is simulated."""
         return None
 
+    def save_card(self, request: SaveRequest) -> SavedCard:
+        """The test card of whoever pays; which one, its customer chooses."""
+        return SAVED
+
+    def get_saved_card(self, request: SaveRequest) -> SavedCard:
+        return SAVED
+
 
 def _outcome(charge: Charge) -> Outcome:
     """Raises ``ValueError`` for a charge without a test card: it is not the simulator's."""
-    return OUTCOMES[TestCard(charge.card)]
+    card = TestCard(charge.card)
+    if card is TestCard.NEEDS_CUSTOMER and charge.saved:
+        return Outcome.NEEDS_CUSTOMER
+    return OUTCOMES[card]

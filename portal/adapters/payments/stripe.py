@@ -29,7 +29,10 @@ from . import (
     Outcome,
     ProviderUnavailable,
     RefundRequest,
+    SavedCard,
+    SaveRequest,
     Settled,
+    stripe_cards,
 )
 
 log = logging.getLogger(__name__)
@@ -101,7 +104,12 @@ class Stripe:
     # --- Payments
 
     def begin(self, charge: Charge) -> Settled | GoTo:
-        """Open a page, or find the one that is open; the idempotency key makes it one however often it is asked."""
+        """Open a page, or find the one that is open; the idempotency key makes it one however often it is asked.
+
+        With a saved card there is no page.
+        """
+        if charge.saved:
+            return stripe_cards.take(self._client(charge.account), charge)
         pages = self._client(charge.account).v1.checkout.sessions
         if charge.page:
             page = pages.retrieve(charge.page)
@@ -119,7 +127,9 @@ class Stripe:
         return Settled(outcome or Outcome.ABANDONED)
 
     def get(self, charge: Charge) -> Outcome | None:
-        page = self._find_page(charge)
+        if charge.saved and (found := stripe_cards.get(self._client(charge.account), charge)):
+            return found
+        page = None if charge.saved else self._find_page(charge)
         if page is None:
             if datetime.now(UTC) - _begun_at(charge) < LOST_AFTER:
                 raise ProviderUnavailable("the page may still be opened")
@@ -279,7 +289,15 @@ class Stripe:
                 return page
         return None
 
+    def save_card(self, request: SaveRequest) -> SavedCard | GoTo:
+        return stripe_cards.save(self._client(request.account), request, self.portal_url)
+
+    def get_saved_card(self, request: SaveRequest) -> SavedCard | None:
+        return stripe_cards.find_card(self._client(request.account), request)
+
     def _intent(self, charge: Charge) -> str:
+        if charge.saved and (paid := stripe_cards.find_intent(self._client(charge.account), charge)):
+            return paid.id
         page = self._find_page(charge)
         if page is None or not page.payment_intent:
             raise ProviderUnavailable("there is no payment to refund")

@@ -231,6 +231,8 @@ class ProfileForm(PageForm):
             SelectChoice(TestCard.SUCCEEDS, _l("Succeeds")),
             SelectChoice(TestCard.DECLINED, _l("Declined")),
             SelectChoice(TestCard.INSUFFICIENT_FUNDS, _l("Insufficient funds")),
+            SelectChoice(TestCard.UNUSABLE, _l("No longer valid")),
+            SelectChoice(TestCard.NEEDS_CUSTOMER, _l("Needs a confirmation")),
             SelectChoice(TestCard.TIMES_OUT, _l("Times out")),
         ],
         validate_choice=False,

@@ -17,13 +17,16 @@ from portal.core.amendments import AmendmentState
 from portal.core.errors import Conflict, NotFound
 from portal.core.roles import Role
 from portal.core.states import PlanState
+from portal.core.terms import hash_text
 from portal.extensions import adapters, db, now
 from portal.presentation.activity import timeline_of
+from portal.presentation.card_names import consent_text
 from portal.presentation.i18n import amount_text, error_text
 from portal.presentation.outcomes import payment_failed, payment_processing
 from portal.queries import customer, listing, timeline
 from portal.queries.agreements import find_agreement
 from portal.queries.amendments import amendments_of
+from portal.queries.autopay import find_autopay
 from portal.queries.read_models import PlanView
 from portal.queries.timeline import PaymentView
 from portal.services import offers, payments
@@ -39,6 +42,8 @@ from portal.web.providers import go_to, with_open_payments
 from portal.web.rendering import announce, done, respond
 from portal.web.shared.agreements import agreed_terms
 from portal.web.words import words
+
+from .autopay_form import AutopayForm
 
 bp = Blueprint("customer", __name__, url_prefix="/customer")
 
@@ -106,11 +111,15 @@ def _home(
 @bp.get("/plans/<uuid:plan_id>")
 @requires(Role.CUSTOMER)
 def plan(plan_id: UUID) -> Response:
-    return _plan_page(plan_id)
+    return plan_page(plan_id)
 
 
-def _plan_page(
-    plan_id: UUID, status: int = 200, plan_notice: Notice | None = None, form: AcceptForm | None = None
+def plan_page(
+    plan_id: UUID,
+    status: int = 200,
+    plan_notice: Notice | None = None,
+    form: AcceptForm | None = None,
+    autopay_form: AutopayForm | None = None,
 ) -> Response:
     """The plan as it is now; for HTMX its history."""
     plan = listing.get_plan(db.session, actor(), plan_id, now())
@@ -130,6 +139,10 @@ def _plan_page(
         payments=timeline.payments_of_plan(db.session, plan.merchant_id, plan.id),
         happened=timeline_of(events, plan.currency),
         form=form or AcceptForm(formdata=None),
+        autopay=find_autopay(db.session, plan, now()),
+        autopay_form=autopay_form or AutopayForm(formdata=None),
+        consent=(consent := consent_text(plan)),
+        consent_hash=hash_text(consent),
         plan_notice=plan_notice,
         notice_plan_id=plan.id,
         on_plan_page=True,
@@ -168,12 +181,12 @@ class AcceptForm(PageForm):
 def accept(plan_id: UUID) -> Response:
     form = AcceptForm()
     if not form.validate():
-        return _plan_page(plan_id, 422, form=form)
+        return plan_page(plan_id, 422, form=form)
     try:
         with unit_of_work(db.session):
             offers.accept(db.session, actor(), plan_id, form.terms_hash.data, origin(), now())
     except Conflict as conflict:
-        return _plan_page(plan_id, 409, Notice(error_text(conflict), "warning"))
+        return plan_page(plan_id, 409, Notice(error_text(conflict), "warning"))
     return done(
         url_for(".plan", plan_id=plan_id), _("You accepted the plan. Its terms are kept on this page.")
     )
@@ -186,7 +199,7 @@ def decline(plan_id: UUID) -> Response:
         with unit_of_work(db.session):
             offers.decline(db.session, actor(), plan_id, now())
     except Conflict as conflict:
-        return _plan_page(plan_id, 409, Notice(error_text(conflict), "warning"))
+        return plan_page(plan_id, 409, Notice(error_text(conflict), "warning"))
     return done(url_for(".plan", plan_id=plan_id), _("You declined the offer. You owe nothing."), "info")
 
 
@@ -285,7 +298,7 @@ def _amount_page(form: AmountForm, status: int = 200, amounts: dict[UUID, int] |
         opened=with_open_payments([form.plan]),
         form=form,
         rows=[(i, paid[i.id]) for i in form.plan.installments if i.id in paid],
-        on_plan_page=_on_plan_page(),
+        on_plan_page=_onplan_page(),
     )
 
 
@@ -325,7 +338,7 @@ def _answered(answer: Answer) -> Response:
 def _paid(answer: Answer) -> Response:
     if request.htmx:
         return announce(_back(answer.plan_id, plan_notice=_receipt(answer)), _thanks(answer), "quiet")
-    url = url_for(".plan", plan_id=answer.plan_id) if _on_plan_page() else url_for(".home")
+    url = url_for(".plan", plan_id=answer.plan_id) if _onplan_page() else url_for(".home")
     return done(url, _thanks(answer))
 
 
@@ -347,7 +360,7 @@ def _failed(payment: Answer | PaymentView) -> Notice:
     return Notice(payment_failed(payment.outcome, payment.amount, payment.currency), card_link=by_card)
 
 
-def _on_plan_page() -> bool:
+def _onplan_page() -> bool:
     return request.values.get("page") == "plan"
 
 
@@ -355,10 +368,10 @@ def _back(plan_id: UUID, status: int = 200, plan_notice: Notice | None = None) -
     """The page of the money form, with the current figures."""
     # The payment's Core statements bypassed the identity map.
     db.session.expire_all()
-    if not _on_plan_page():
+    if not _onplan_page():
         return _home(status, plan_notice, plan_id)
     if not request.htmx:
-        return _plan_page(plan_id, status, plan_notice)
+        return plan_page(plan_id, status, plan_notice)
     plan = listing.get_plan(db.session, actor(), plan_id, now())
     card = render_template(
         "customer/_plan_card.html",

@@ -23,6 +23,7 @@ from portal.presentation.activity import email_name, timeline_of
 from portal.presentation.i18n import error_text
 from portal.queries import listing, merchant, timeline
 from portal.queries.amendments import amendments_of
+from portal.queries.autopay import find_autopay
 from portal.queries.merchant import Cursor, PlanListQuery
 from portal.queries.needs import MOST_COUNTED, tab_counts
 from portal.queries.open_payments import open_payments
@@ -208,6 +209,7 @@ def _plan_page(
     page = render_template(
         "merchant/plan.html",
         opened=open_payments(db.session, [plan]),
+        autopay=find_autopay(db.session, plan, now()),
         plan=plan,
         problem=problem,
         amendments=found,
