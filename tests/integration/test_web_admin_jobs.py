@@ -75,4 +75,4 @@ def test_a_run_that_found_nothing_and_took_an_older_row_is_the_latest(session, s
 
 
 def test_a_job_that_never_ran_is_said_so(see):
-    assert see("/admin/").count("Has not run yet") == 5
+    assert see("/admin/").count("Has not run yet") == 6
