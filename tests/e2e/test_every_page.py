@@ -321,3 +321,25 @@ def test_a_phones_dashboard_takes_three_screens(
     assert page.locator(".figure").count() == 4
     assert page.evaluate("document.documentElement.scrollHeight") <= 2500
     context.close()
+
+
+# Cards out of which something sticks; a table reaches into its card's padding.
+SPILLING = """() => [...document.querySelectorAll(".card")]
+    .filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.textContent.trim().slice(0, 40))"""
+
+
+@pytest.mark.parametrize("role", PEOPLE)
+def test_nothing_sticks_out_of_its_card_on_a_tablet_or_a_desktop(
+    walks: dict[str, list[Walk]], portal: Portal, browser: Browser, role: str
+):
+    spilling = []
+    for walk in walks[role]:
+        context = browser.new_context(base_url=portal.url, storage_state=walk.context.storage_state())
+        page = context.new_page()
+        for path in walk.pages:
+            page.goto(path)
+            for width in (768, 1280):
+                page.set_viewport_size({"width": width, "height": 900})
+                spilling += [f"{path} at {width}: {what}" for what in page.evaluate(SPILLING)]
+        context.close()
+    assert spilling == [], "\n".join(spilling)

@@ -204,7 +204,7 @@ def test_a_payment_is_reversed_from_the_plans_page(session, ada, app, merchant, 
     assert [answer.status_code for answer in answers] == [303, 303]
     assert owed(session, ada, plan) == [3334, 3333, 3333]
     page_of_plan = merchant.get(f"/merchant/plans/{plan.id}")
-    for words in ("Reversed: The cheque bounced", "-$40.00", "of receipt"):
+    for words in ("Reversed", ": The cheque bounced", "-$40.00", "of receipt"):
         assert words in words_of(page_of_plan).replace("\u2212", "-"), words
     assert reverse_page not in text(page_of_plan)
     customer = app.test_client()
