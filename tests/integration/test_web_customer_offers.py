@@ -237,7 +237,7 @@ def test_the_plan_page_takes_few_statements(session, reader, shop, ada, offer, c
     for plan_id in (offer, accepted):
         with count_statements() as statements:
             assert reader.get(f"/customer/plans/{plan_id}").status_code == 200
-        assert len(statements) <= 7, "\n".join(statements)
+        assert len(statements) <= 8, "\n".join(statements)
 
 
 def test_what_is_due_already_stands_beside_the_answer(reader, session, shop, ada, offer):

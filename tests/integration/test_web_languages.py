@@ -242,7 +242,7 @@ def test_programs_are_answered_in_english(client):
 @ON_SQLITE
 def test_errors_are_told_in_arabic_too(client):
     client.set_cookie("language", "ar")
-    for answer in (client.get("/nowhere"), client.get("/logout"), client.post("/logout")):
+    for answer in (client.get("/nowhere"), client.get("/logout"), client.post("/signup")):
         assert answer.status_code in (400, 404, 405)
         assert ARABIC in text(answer) and left_in_english(text(answer)) == []
     form = client.submit("/signup", {"role": "merchant", "email": "x", "password": "x"})
