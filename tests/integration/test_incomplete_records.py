@@ -42,6 +42,8 @@ FACTS = {
     "member_changed": {"email": "sam@example.com", "before": "seller", "after": "manager"},
     "member_removed": {"email": "sam@example.com", "joined": True},
     "plan_imported": {"paid_before": 4000},
+    "autopay_on": {"brand": "visa", "last_four": "4242"},
+    "autopay_off": {"reason": "stopped"},
     "late_lifted": {"number": 1, "due_on": "2026-03-20"},
     "installment_late": {"number": 1, "due_on": "2026-03-02"},
 }

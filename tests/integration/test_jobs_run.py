@@ -190,7 +190,9 @@ def test_a_day_is_on_record_with_each_date_that_it_is_for_a_shop(huey, session, 
     assert {day: count for day, count in marked.items() if count} == dict.fromkeys(here.values(), 1)
     run_periodic(huey, "run_day")
     run_periodic(huey, "run_day")
-    assert Counter(run.business_date for run in runs(session) if not run.counts["overdue"]) == Counter(marked)
+    idle = Counter(run.business_date for run in runs(session) if not run.counts["overdue"])
+    # For two hours a day it is three dates on Earth.
+    assert idle == dict.fromkeys(marked, 1)
 
 
 def test_what_goes_wrong_at_one_shop_keeps_no_other_waiting_and_is_tried_again(huey, session, ada):
