@@ -94,7 +94,7 @@ def test_from_signing_up_to_a_paid_installment(visit: Callable[[], Page]):
     buyer.get_by_role("button", name="Pay off $66.66").click()
     expect(buyer.get_by_text("3 of 3 paid")).to_be_attached()
 
-    shop.goto("/merchant/")
+    shop.goto("/merchant/numbers")
     expect(shop.get_by_text("$100.00").first).to_be_visible()
     expect(shop.get_by_text("100.00%").or_(shop.get_by_text("100.00 %")).first).to_be_visible()
 
