@@ -11,6 +11,9 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.test_journey import sign_up, visit
 
+# Milliseconds after typing in which the preview has come, so that it does not meet the change itself.
+PREVIEWED = 2000
+
 __all__ = ["visit"]
 
 
@@ -95,6 +98,7 @@ def test_a_hardship_is_spread_anew_and_a_worse_change_is_declined(visit: Callabl
     shop.fill("[name=num_installments]", "4")
     shop.fill("[name=start_date]", in_days(60))
     shop.fill("[name=reason]", "Out of work until spring")
+    shop.wait_for_timeout(PREVIEWED)
     shop.get_by_role("button", name="Spread what is owed").click()
     expect(shop.get_by_text("The new dates are in force.")).to_be_visible()
     customer.goto(own)
@@ -104,6 +108,7 @@ def test_a_hardship_is_spread_anew_and_a_worse_change_is_declined(visit: Callabl
     shop.goto(plan)
     shop.get_by_role("link", name="Change dates").click()
     shop.locator("input[name^=due_date-]").first.fill(in_days(10))
+    shop.wait_for_timeout(PREVIEWED)
     shop.get_by_role("button", name="Change dates").click()
     expect(shop.get_by_text("Your proposal is sent.")).to_be_visible()
     customer.goto(own)
