@@ -40,6 +40,7 @@ def begin(shop: Page, customer: str) -> None:
 
 def send(shop: Page) -> str:
     """The plan's page of the shop."""
+    shop.wait_for_timeout(PREVIEWED)
     shop.get_by_role("button", name="Send offer").click()
     expect(shop).to_have_url(re.compile("/merchant/plans/[0-9a-f-]{36}$"))
     return shop.url
