@@ -68,7 +68,7 @@ class Simulator:
         return None
 
     def save_card(self, request: SaveRequest) -> SavedCard:
-        """The test card of whoever pays; which one, its customer chooses."""
+        """The test card that the customer chose."""
         return SAVED
 
     def get_saved_card(self, request: SaveRequest) -> SavedCard:

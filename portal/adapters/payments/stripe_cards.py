@@ -98,7 +98,7 @@ def take(client: stripe.StripeClient, charge: Charge) -> Settled:
 
 
 def get(client: stripe.StripeClient, charge: Charge) -> Outcome | None:
-    """What became of a payment from a saved card, None where the provider never heard of it."""
+    """The outcome of a payment from a saved card; None if the provider does not know the payment."""
     paid = find_intent(client, charge)
     return _outcome(paid, charge) if paid else None
 
