@@ -158,9 +158,6 @@ class Gateway(Protocol):
     def save_card(self, request: SaveRequest) -> SavedCard | GoTo:
         """The card, or the page on which the customer gives it: once per reference."""
 
-    def get_saved_card(self, request: SaveRequest) -> SavedCard | None:
-        """The card that was given on the page, None while there is none."""
-
 
 RequestT = TypeVar("RequestT", Charge, RefundRequest, DisputeRequest, SaveRequest)
 ResponseT = TypeVar("ResponseT")
@@ -203,9 +200,6 @@ class ByAccount:
 
     def save_card(self, request: SaveRequest) -> SavedCard | GoTo:
         return self._of(request.account).save_card(request)
-
-    def get_saved_card(self, request: SaveRequest) -> SavedCard | None:
-        return self._of(request.account).get_saved_card(request)
 
     def _of(self, account: Account | None) -> Gateway:
         return self.other() if account else self.simulator

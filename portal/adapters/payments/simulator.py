@@ -71,9 +71,6 @@ class Simulator:
         """The test card that the customer chose."""
         return SAVED
 
-    def get_saved_card(self, request: SaveRequest) -> SavedCard:
-        return SAVED
-
 
 def _outcome(charge: Charge) -> Outcome:
     """Raises ``ValueError`` for a charge without a test card: it is not the simulator's."""

@@ -292,9 +292,6 @@ class Stripe:
     def save_card(self, request: SaveRequest) -> SavedCard | GoTo:
         return stripe_cards.save(self._client(request.account), request, self.portal_url)
 
-    def get_saved_card(self, request: SaveRequest) -> SavedCard | None:
-        return stripe_cards.find_card(self._client(request.account), request)
-
     def _intent(self, charge: Charge) -> str:
         if charge.saved and (paid := stripe_cards.find_intent(self._client(charge.account), charge)):
             return paid.id

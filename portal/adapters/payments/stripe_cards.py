@@ -7,7 +7,7 @@ from typing import Any
 
 import stripe
 
-from . import Charge, GoTo, Outcome, ProviderUnavailable, SavedCard, SaveRequest, Settled
+from . import Charge, GoTo, Outcome, ProviderUnavailable, SaveRequest, Settled
 
 # What Stripe says of a card that will never be charged again.
 UNUSABLE = {
@@ -49,22 +49,6 @@ def save(client: stripe.StripeClient, request: SaveRequest, portal_url: str) -> 
     if not page.url:
         raise ProviderUnavailable("the page is closed")
     return GoTo(page.url, page.id)
-
-
-def find_card(client: stripe.StripeClient, request: SaveRequest) -> SavedCard | None:
-    """The card that was given on the page of the request."""
-    if request.page is None:
-        return None
-    page = client.v1.checkout.sessions.retrieve(request.page)
-    if page.client_reference_id != str(request.reference):
-        raise ValueError("the provider's page is for another consent")
-    if page.status != "complete" or not page.setup_intent or not page.customer:
-        return None
-    setup = client.v1.setup_intents.retrieve(_id(page.setup_intent), {"expand": ["payment_method"]})
-    method = setup.payment_method
-    if method is None or isinstance(method, str) or method.card is None:
-        return None
-    return SavedCard(method.card.brand, method.card.last4, _id(page.customer), method.id)
 
 
 def take(client: stripe.StripeClient, charge: Charge) -> Settled:
