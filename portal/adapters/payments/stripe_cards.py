@@ -124,7 +124,3 @@ def _refused(code: str | None) -> Outcome:
 def _decline_code(error: Any) -> str | None:
     code = getattr(error, "decline_code", None)
     return str(code) if code else None
-
-
-def _id(thing: Any) -> str:
-    return thing if isinstance(thing, str) else str(thing.id)
