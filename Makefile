@@ -6,6 +6,8 @@ VENV := .venv
 RUN := $(VENV)/bin/python -m
 # Tests start the program hundreds of times: Python keeps what it compiled, whatever the environment says.
 unexport PYTHONDONTWRITEBYTECODE
+# Three processes for two cores: many tests wait, for a browser or a clock.
+TEST_PROCESSES = $$(( $$(getconf _NPROCESSORS_ONLN) * 3 / 2 ))
 
 .DEFAULT_GOAL := help
 .PHONY: help setup requirements run test torture fuzz bench check audit format browser tools screenshots translations up down build logs
@@ -23,7 +25,7 @@ run: setup ## Start the portal here: database, demo data, web and worker, until 
 	@bin/run
 
 test: $(VENV)/.installed-dev browser tools ## Install what tests need, then run every test: on all cores, then those that need quiet
-	$(RUN) pytest -n logical --maxprocesses 8 --dist worksteal -m 'not alone'
+	$(RUN) pytest -n $(TEST_PROCESSES) --maxprocesses 8 --dist worksteal -m 'not alone'
 	$(RUN) pytest -m alone
 
 torture: $(VENV)/.installed-dev ## Pay 10,000 times while workers and connections die, on both databases (an hour)

@@ -64,12 +64,17 @@ LINKS = re.compile(r'<a\b[^>]*\bhref="(/[^"#?]*)')
 FORMS = re.compile(r'<form\b[^>]*\baction="/[^"?]*?(\w*)["?]')
 SCRIPTS = re.compile(r'<script\b[^>]*\bsrc="([^"]+)')
 SHEETS = re.compile(r'<link\b[^>]*\bhref="([^"]+)')
-WIDTHS = (1280, 320)
+DESKTOP, PHONE = 1280, 320
 KILOBYTE = 1000
 RUN_AXE = "options => axe.run(options).then(results => results.violations)"
-# The dark changes nothing but colours.
-IN_ENGLISH: dict[str, dict[str, Any]] = {"light": {}, "dark": {"runOnly": ["color-contrast"]}}
-IN_ARABIC: dict[str, dict[str, Any]] = {"light": {}}
+CONTRAST = {"runOnly": ["color-contrast"]}
+# Width, colour scheme and options of axe. Dark changes nothing but colours, and those are the same at each width.
+IN_ENGLISH: list[tuple[int, str, dict[str, Any]]] = [
+    (DESKTOP, "light", {}),
+    (DESKTOP, "dark", CONTRAST),
+    (PHONE, "light", {}),
+]
+IN_ARABIC: list[tuple[int, str, dict[str, Any]]] = [(DESKTOP, "light", CONTRAST), (PHONE, "light", {})]
 
 
 @dataclass
@@ -186,18 +191,17 @@ def test_axe_finds_nothing_in_light_dark_and_arabic_on_narrow_and_wide_pages(
     assert findings == [], "\n".join(findings)
 
 
-def judged(page: Page, schemes: dict[str, dict[str, Any]]) -> Iterator[str]:
-    """What is wrong with the page that is open, in each colour scheme by its options for axe."""
+def judged(page: Page, looks: list[tuple[int, str, dict[str, Any]]]) -> Iterator[str]:
+    """What is wrong with the page that is open, at each width and in each colour scheme by its options for axe."""
     page.evaluate(Axe().axe_script)
-    for width in WIDTHS:
+    for width, scheme, options in looks:
         page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         if (wide := page.evaluate("document.documentElement.scrollWidth")) > width:
             yield f"{wide} px wide on {width}"
-        for scheme, options in schemes.items():
-            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-            for violation in page.evaluate(RUN_AXE, {"resultTypes": ["violations"], **options}):
-                places = [node["html"][:160] for node in violation["nodes"][:3]]
-                yield f"{width} {scheme} {violation['id']}: {places}"
+        for violation in page.evaluate(RUN_AXE, {"resultTypes": ["violations"], **options}):
+            places = [node["html"][:160] for node in violation["nodes"][:3]]
+            yield f"{width} {scheme} {violation['id']}: {places}"
 
 
 def speak(page: Page, language: str) -> None:
