@@ -54,6 +54,12 @@ def respond(
     return response
 
 
+def preview_status(status: int) -> int:
+    """The status of a preview: for HTMX always 200, because a form that is half typed, or was sent meanwhile, is no
+    error of who types; a page without script keeps its own."""
+    return 200 if request.htmx else status
+
+
 def announce(response: Response, text: str, kind: str = "success") -> Response:
     """Announce the text in the page's live region after HTMX has swapped the answer in."""
     response.headers["HX-Trigger"] = json.dumps({"toast": {"text": text, "kind": kind}})

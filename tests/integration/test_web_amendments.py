@@ -221,3 +221,13 @@ def test_a_customer_moves_the_next_date_alone_where_the_settings_allow_it(
     assert session.scalars(select(Amendment.state)).one() == "in_force"
     session.rollback()
     assert "without asking" not in text(customer.get(path))
+
+
+def test_a_preview_of_a_plan_that_has_changed_says_so_and_is_no_error_to_the_browser(merchant, plan_id):
+    sent = form_at(merchant, of_shop(plan_id), of_shop(plan_id)) | {"due_date-1": day(5).isoformat()}
+    send(merchant, of_shop(plan_id), on_1=day(5))
+    plain = merchant.post(of_shop(plan_id, "preview"), data=sent)
+    swapped = merchant.post(of_shop(plan_id, "preview"), data=sent, headers={"HX-Request": "true"})
+    assert (plain.status_code, swapped.status_code) == (409, 200)
+    for answer in (plain, swapped):
+        assert "waits for an answer" in text(answer)

@@ -39,7 +39,7 @@ from portal.web.fields import AmountField, KeyField, WholeNumberField
 from portal.web.forms import KeyedForm, MoneyForm, PageForm
 from portal.web.guards import actor, origin, requires
 from portal.web.providers import go_to, with_open_payments
-from portal.web.rendering import announce, done, respond
+from portal.web.rendering import announce, done, preview_status, respond
 from portal.web.shared.agreements import agreed_terms
 from portal.web.words import words
 
@@ -278,14 +278,14 @@ def preview_amount(plan_id: UUID) -> Response:
     """What the amount would pay, as far as it is typed; writes nothing."""
     form = AmountForm(listing.get_plan(db.session, actor(), plan_id, now()))
     if not form.validate():
-        return _amount_page(form, 200 if request.htmx and not form.amount.data else 422)
+        return _amount_page(form, preview_status(422))
     try:
         with form.collecting():
             return _amount_page(form, amounts=payments.preview(db.session, actor(), form.request(), now()))
     except Conflict as conflict:
         form.form_errors = [error_text(conflict)]
-        return _amount_page(form, 409)
-    return _amount_page(form, 422)
+        return _amount_page(form, preview_status(409))
+    return _amount_page(form, preview_status(422))
 
 
 def _amount_page(form: AmountForm, status: int = 200, amounts: dict[UUID, int] | None = None) -> Response:

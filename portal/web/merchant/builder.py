@@ -7,9 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from dateutil.relativedelta import relativedelta
-from flask import Blueprint, Response, url_for
+from flask import Blueprint, Response, request, url_for
 from flask_babel import gettext as _
-from htmx_flask import request
 from werkzeug.datastructures import MultiDict
 
 from portal.core.calendar import MOST_OFFER_DAYS, business_date
@@ -34,7 +33,7 @@ from portal.web.merchant.offer_forms import (
     offer_form,
     without_lines,
 )
-from portal.web.rendering import done, respond
+from portal.web.rendering import done, preview_status, respond
 
 bp = Blueprint("builder", __name__, url_prefix="/merchant/plans")
 
@@ -127,12 +126,8 @@ def _offer_once(form: OfferForm) -> UUID:
 def preview() -> Response:
     """The schedule that the form would write, as far as it is filled in; writes nothing."""
     form = offer_form()
-    # An address or description still being typed is no error yet, unless it is much too long.
-    if not form.validate():
-        unfinished = request.htmx and not form.is_filled_in
-        return _page(form, 200 if unfinished else 422)
-    lines = _schedule(form)
-    return _page(form, lines=lines) if lines else _page(form, 422)
+    lines = _schedule(form) if form.validate() else ()
+    return _page(form, 200 if lines else preview_status(422), lines)
 
 
 def _schedule(form: OfferForm) -> tuple[Line, ...]:

@@ -57,11 +57,6 @@ class OfferForm(KeyedForm):
         return actor().currency
 
     @property
-    def is_filled_in(self) -> bool:
-        """Whether there is something in every field that the schedule needs."""
-        return all(field.raw_data and field.raw_data[0] for field in (self.total_amount, *self.schedule))
-
-    @property
     def schedule(self) -> list[Any]:
         """The fields that make the schedule, beside the total and the deposit."""
         raise NotImplementedError

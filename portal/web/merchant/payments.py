@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from flask import Blueprint, Response, request, url_for
+from flask import Blueprint, Response, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import BooleanField, SelectField, ValidationError
@@ -26,13 +26,11 @@ from portal.web import form_drafts
 from portal.web.fields import AmountField, DayField, TextField, WholeNumberField
 from portal.web.forms import KeyedForm
 from portal.web.guards import actor, requires
-from portal.web.rendering import done, respond
+from portal.web.rendering import done, preview_status, respond
 
 bp = Blueprint("merchant_payments", __name__, url_prefix="/merchant/plans/<uuid:plan_id>/payments")
 
 TYPED = ("amount", "method", "received_on", "note")
-# What has to be there for a preview; a note that is still being typed is no error yet.
-NEEDED = ("amount", "method", "received_on")
 
 
 class RecordForm(KeyedForm):
@@ -123,15 +121,14 @@ def preview(plan_id: UUID) -> Response:
     plan = listing.get_plan(db.session, actor(), plan_id, now())
     form = RecordForm(plan)
     if not form.validate():
-        unfinished = request.headers.get("HX-Request") and not all(request.form.get(name) for name in NEEDED)
-        return _page(plan, form, 200 if unfinished else 422)
+        return _page(plan, form, preview_status(422))
     try:
         with form.collecting():
             return _page(plan, form, preview=recording.preview(db.session, actor(), form.recording(), now()))
     except Conflict as conflict:
         form.form_errors = [error_text(conflict)]
-        return _page(plan, form, 409, conflict)
-    return _page(plan, form, 422)
+        return _page(plan, form, preview_status(409), conflict)
+    return _page(plan, form, preview_status(422))
 
 
 def _page(

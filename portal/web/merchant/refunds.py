@@ -26,7 +26,7 @@ from portal.web import form_drafts
 from portal.web.fields import AmountField, KeyField, TextField
 from portal.web.forms import KeyedForm
 from portal.web.guards import actor, requires
-from portal.web.rendering import done, respond
+from portal.web.rendering import done, preview_status, respond
 
 bp = Blueprint("merchant_refunds", __name__, url_prefix="/merchant/plans/<uuid:plan_id>/refund")
 
@@ -91,7 +91,7 @@ def _page(
     except Conflict as conflict:
         problem = error_text(conflict)
     if form.errors and status == 200:
-        status = 422
+        status = preview_status(422)
     return respond(
         "merchant/refund.html",
         "merchant/_refund_preview.html",

@@ -10,7 +10,6 @@ from dateutil.relativedelta import relativedelta
 from flask import Blueprint, Response, make_response, render_template, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from htmx_flask import request
 from wtforms import BooleanField, SelectField
 from wtforms.fields import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, ValidationError
@@ -32,7 +31,7 @@ from portal.services.transaction import unit_of_work
 from portal.web.fields import DayField, KeyField, TextField, WholeNumberField
 from portal.web.forms import PageForm
 from portal.web.guards import actor, origin, requires
-from portal.web.rendering import done, respond
+from portal.web.rendering import done, preview_status, respond
 
 bp = Blueprint("amendments", __name__)
 
@@ -274,7 +273,7 @@ def _said_of(plan_id: UUID, number: int) -> str:
 def _preview(form: ChangeForm, side: str) -> Response:
     """What the change would mean, as far as it is typed; writes nothing."""
     if not form.validate():
-        return _form_page(form, side, 200 if request.htmx else 422)
+        return _form_page(form, side, preview_status(422))
     try:
         with form.collecting():
             try:
@@ -284,8 +283,8 @@ def _preview(form: ChangeForm, side: str) -> Response:
             return _form_page(form, side, preview=found)
     except Conflict as conflict:
         form.form_errors = [error_text(conflict)]
-        return _form_page(form, side, 409)
-    return _form_page(form, side, 200 if request.htmx else 422)
+        return _form_page(form, side, preview_status(409))
+    return _form_page(form, side, preview_status(422))
 
 
 def _form_page(form: ChangeForm, side: str, status: int = 200, preview: Preview | None = None) -> Response:
