@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, and_, bindparam, select, update
+from sqlalchemy import Row, and_, bindparam, select
 from sqlalchemy.orm import Session
 
-from portal.adapters.payments import (
-    Gateway,
-    ProviderUnavailable,
-    SavedCard,
-    SaveRequest,
-    call_provider,
-)
-from portal.core.errors import N_, Conflict, NotFound
+from portal.adapters.payments import Gateway, GoTo, ProviderUnavailable, call_provider
+from portal.core.errors import N_, Conflict
 from portal.core.roles import Actor, Origin
 from portal.core.states import REFUSALS, PlanState
 from portal.core.terms import hash_text
-from portal.models import Mandate, Merchant, ProviderKey, new_id
+from portal.models import Mandate, Merchant, Plan, ProviderKey, new_id
 
-from . import autopay_notices, events, verification
+from . import autopay_notices, saved_cards, verification
 from .checkout_pages import NO_ANSWER
 from .notifications import queue_email
 from .payments import find_account
-from .plans import lock, lock_for_customer
+from .plans import lock_for_customer
+from .saved_cards import MANDATES, request_of
 from .transaction import insert_rows, unit_of_work
+
+CLOSED = N_("The page for your card has closed, and no card was saved. Turn on automatic payments again.")
 
 
 def give(
@@ -49,38 +47,49 @@ def give(
     if hash_text(text) != shown_hash:
         raise Conflict(N_("What you agree to has changed. Read it again."), code="other_terms")
     with unit_of_work(session):
-        request = _begin(session, customer, plan_id, text, origin, now)
-    if request is None:
-        return None
-    try:
-        there = call_provider(gateway.save_card, request)
-    except ProviderUnavailable:
-        raise Conflict(NO_ANSWER, code="processing") from None
+        plan, provider = _lock(session, customer, plan_id, now)
+        before = mandate = _in_force(session, plan)
+        again = before and before.provider == provider and (before.saved_at or before.text == text)
+        if not again:
+            if before:
+                autopay_notices.end(session, plan, before.id, "stopped", customer.id, now)
+            _insert(session, customer, plan, provider, text, origin, now)
+            mandate = _in_force(session, plan)
+    if before and not again:
+        _close(gateway, before)
+    return _ask(session, gateway, mandate, now)
+
+
+def resume(session: Session, gateway: Gateway, customer: Actor, plan_id: UUID, now: datetime) -> str | None:
+    """The page on which the customer gives a card for the consent that waits for one; None once it is saved.
+
+    Raises ``NotFound``, ``Forbidden``, and ``Conflict`` without a consent, or if the page has closed.
+    """
     with unit_of_work(session):
-        mandate = _find(session, request.reference)
-        if isinstance(there, SavedCard):
-            _save(session, mandate, there, now)
-            return None
-        ours = {"merchant": mandate.merchant_id, "mandate": mandate.id, "opened": there.page}
-        session.execute(_OPENED, ours)
-    return there.url
+        plan, _ = lock_for_customer(session, customer, plan_id, now)
+        mandate = _in_force(session, plan)
+    return _ask(session, gateway, mandate, now)
 
 
-def stop(session: Session, customer: Actor, plan_id: UUID, now: datetime) -> None:
-    """End the consent of the customer's plan; without one nothing changes. Raises ``NotFound``, ``Forbidden``."""
-    plan, _ = lock_for_customer(session, customer, plan_id, now)
-    mandate = session.execute(_IN_FORCE, {"merchant": plan.merchant_id, "plan": plan.id}).one_or_none()
-    if mandate is None or not autopay_notices.end(session, plan, mandate.id, "stopped", customer.id, now):
-        return
-    if mandate.saved_at:
-        card = {"brand": mandate.brand, "last_four": mandate.last_four}
-        queue_email(session, plan, "autopay_off", plan.customer_id, now, mandate.id, **card)
+def stop(session: Session, gateway: Gateway, customer: Actor, plan_id: UUID, now: datetime) -> None:
+    """End the consent of the customer's plan in a unit of work of its own, then close its page if one is open.
+
+    Without a consent nothing changes. Raises ``NotFound``, ``Forbidden``.
+    """
+    with unit_of_work(session):
+        plan, _ = lock_for_customer(session, customer, plan_id, now)
+        mandate = _in_force(session, plan)
+        if mandate is None:
+            return
+        autopay_notices.end(session, plan, mandate.id, "stopped", customer.id, now)
+        if mandate.saved_at:
+            card = {"brand": mandate.brand, "last_four": mandate.last_four}
+            queue_email(session, plan, "autopay_off", plan.customer_id, now, mandate.id, **card)
+    _close(gateway, mandate)
 
 
-def _begin(
-    session: Session, customer: Actor, plan_id: UUID, text: str, origin: Origin, now: datetime
-) -> SaveRequest | None:
-    """The consent, whose card is not saved yet; None if there is one in force. One without a card is replaced."""
+def _lock(session: Session, customer: Actor, plan_id: UUID, now: datetime) -> tuple[Plan, str]:
+    """The plan, of which automatic payments can be taken, and the provider that would take them."""
     verification.require_verified(customer)
     plan, _ = lock_for_customer(session, customer, plan_id, now)
     if plan.state != PlanState.ACTIVE:
@@ -90,14 +99,20 @@ def _begin(
             N_("This shop is suspended, so it takes no automatic payments."), code="shop_suspended"
         )
     found = session.execute(_SHOP, {"merchant": plan.merchant_id}).one()
-    account = find_account(found)
-    if account:
-        raise Conflict(N_("This shop takes no automatic payments."), code="no_autopay")
+    find_account(found)
+    return plan, found.provider
+
+
+def _in_force(session: Session, plan: Plan) -> Row[Any] | None:
     ours = {"merchant": plan.merchant_id, "plan": plan.id}
-    for mandate in session.execute(_IN_FORCE, ours).all():
-        if mandate.saved_at and mandate.provider == found.provider:
-            return None
-        autopay_notices.end(session, plan, mandate.id, "stopped", customer.id, now)
+    found: Any = session.execute(_IN_FORCE, ours)
+    mandate: Row[Any] | None = found.one_or_none()
+    return mandate
+
+
+def _insert(
+    session: Session, customer: Actor, plan: Plan, provider: str, text: str, origin: Origin, now: datetime
+) -> None:
     given = {
         "merchant_id": plan.merchant_id,
         "id": new_id(),
@@ -108,57 +123,40 @@ def _begin(
         "given_at": now,
         "address": origin.address[:64],
         "user_agent": origin.user_agent[:400],
-        "provider": found.provider,
+        "provider": provider,
     }
     insert_rows(session, Mandate, [given])
-    return SaveRequest(given["id"], plan.id, account, now, customer.email)
 
 
-def _find(session: Session, mandate_id: UUID) -> Any:
-    """Raises ``NotFound``."""
-    found = session.execute(_BY_ID, {"mandate": mandate_id}).one_or_none()
-    if found is None:
-        raise NotFound()
-    return found
+def _ask(session: Session, gateway: Gateway, mandate: Row[Any] | None, now: datetime) -> str | None:
+    """The page for the card of a consent; None if the card is saved, which is noted."""
+    if mandate is None:
+        raise Conflict(CLOSED, code="page_closed")
+    if mandate.saved_at:
+        return None
+    try:
+        there = call_provider(gateway.save_card, request_of(mandate))
+    except ProviderUnavailable:
+        raise Conflict(NO_ANSWER, code="processing") from None
+    if isinstance(there, GoTo):
+        saved_cards.note_page(session, mandate, there.page)
+        return there.url
+    if not saved_cards.keep(session, mandate, there, now):
+        raise Conflict(CLOSED, code="page_closed")
+    return None
 
 
-def _save(session: Session, mandate: Row[Any], card: SavedCard, now: datetime) -> None:
-    """Note the card that was saved, once: from now on what is due is taken from it."""
-    plan, _ = lock(session, mandate.merchant_id, mandate.plan_id, now)
-    saved = {
-        "brand_": card.brand[:24],
-        "last_four_": card.last_four[-4:],
-        "customer_": card.customer,
-        "reference_": card.reference,
-    }
-    ours = {"merchant": mandate.merchant_id, "mandate": mandate.id, "at": now}
-    if not session.scalars(_SAVED, ours | saved).first():
-        return
-    facts: dict[str, Any] = {"brand": card.brand[:24], "last_four": card.last_four[-4:]}
-    about: dict[str, Any] = {"merchant_id": plan.merchant_id, "plan_id": plan.id, "at": now}
-    events.record(session, "autopay_on", actor_id=plan.customer_id, **about, **facts)
-    facts["text"] = mandate.text
-    queue_email(session, plan, "autopay_on", plan.customer_id, now, mandate.id, **facts)
+def _close(gateway: Gateway, mandate: Row[Any]) -> None:
+    """Close the page of a consent that has ended.
+
+    Where the provider does not answer, the page closes by itself later; a card that is given there is never charged.
+    """
+    if mandate.page and not mandate.saved_at:
+        with suppress(ProviderUnavailable):
+            call_provider(gateway.close_card_page, request_of(mandate))
 
 
-_MANDATE = select(
-    Mandate.merchant_id,
-    Mandate.id,
-    Mandate.plan_id,
-    Mandate.text,
-    Mandate.given_at,
-    Mandate.provider,
-    Mandate.page,
-    Mandate.brand,
-    Mandate.last_four,
-    Mandate.saved_at,
-)
-_IN_FORCE = _MANDATE.where(
-    Mandate.merchant_id == bindparam("merchant"),
-    Mandate.plan_id == bindparam("plan"),
-    Mandate.revoked_at.is_(None),
-)
-_BY_ID = _MANDATE.where(Mandate.id == bindparam("mandate"))
+_IN_FORCE = MANDATES.where(Mandate.merchant_id == bindparam("merchant"), Mandate.plan_id == bindparam("plan"))
 _SHOP = (
     select(Merchant.provider, ProviderKey.sealed_key)
     .outerjoin(
@@ -166,23 +164,4 @@ _SHOP = (
         and_(ProviderKey.merchant_id == Merchant.id, ProviderKey.provider == Merchant.provider),
     )
     .where(Merchant.id == bindparam("merchant"))
-)
-_OF_MANDATE = (
-    update(Mandate)
-    .where(
-        Mandate.merchant_id == bindparam("merchant"),
-        Mandate.id == bindparam("mandate"),
-        Mandate.revoked_at.is_(None),
-        Mandate.saved_at.is_(None),
-    )
-    .returning(Mandate.id)
-    .execution_options(synchronize_session=False)
-)
-_OPENED = _OF_MANDATE.values(page=bindparam("opened"))
-_SAVED = _OF_MANDATE.values(
-    brand=bindparam("brand_"),
-    last_four=bindparam("last_four_"),
-    provider_customer=bindparam("customer_"),
-    provider_reference=bindparam("reference_"),
-    saved_at=bindparam("at"),
 )

@@ -21,7 +21,7 @@ from portal.core.payments import Provider
 from portal.core.states import PaymentState
 from portal.models import Payment, Plan, ProviderEvent, ProviderKey
 
-from . import events
+from . import events, saved_cards
 from .charges import CHARGES, charge_of
 from .disputes import settle_dispute
 from .notifications import queue_email
@@ -82,8 +82,10 @@ def _handle(session: Session, gateway: Gateway, event: Row[*tuple[Any, ...]], no
     """What was done about an event: ``done``, ``ignored``, or ``mismatch`` if it is of another amount."""
     if event.kind in DISPUTE_EVENTS:
         return settle_dispute(session, gateway, event, now)
-    if event.kind not in PAYMENT_EVENTS or event.payment_id is None:
+    if event.kind not in PAYMENT_EVENTS:
         return "ignored"
+    if event.payment_id is None:
+        return saved_cards.settle_event(session, gateway, event, now)
     ours = CHARGES.where(Payment.merchant_id == event.merchant_id, Payment.id == event.payment_id)
     row = session.execute(ours.where(Payment.provider == event.provider)).one_or_none()
     session.rollback()

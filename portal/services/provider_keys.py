@@ -16,7 +16,7 @@ from portal.core.money import EXPONENTS
 from portal.core.payments import Provider
 from portal.core.roles import Actor
 from portal.core.states import PaymentState
-from portal.models import Payment, ProviderKey
+from portal.models import Mandate, Payment, ProviderKey
 
 from . import events, shops
 from .transaction import unit_of_work
@@ -72,16 +72,8 @@ def connect(session: Session, stripe: Stripe, owner: Actor, key: str, now: datet
         _refuse(shop.currency, Provider(shop.provider), key)
         live = key[3:8] == "live_"
         provider = Provider.STRIPE if live else Provider.STRIPE_TEST
-        known_page = session.scalars(
-            select(Payment.provider_reference)
-            .where(
-                Payment.merchant_id == shop.id,
-                Payment.provider == provider,
-                Payment.provider_reference.is_not(None),
-            )
-            .order_by(Payment.id.desc())
-        ).first()
-    made = _try(stripe, owner, key, known_page)
+        known = _known(session, shop.id, provider)
+    made = _try(stripe, owner, key, known)
     with unit_of_work(session):
         before = _write(session, owner, made, now)
     if before and before[0].sealed_key:
@@ -98,11 +90,23 @@ def _refuse(currency: str, before: Provider, key: str) -> None:
         raise InvalidInput.at("stripe_key", REFUSALS["live"])
 
 
-def _try(stripe: Stripe, owner: Actor, key: str, known_page: str | None) -> Connection:
+def _known(session: Session, shop_id: UUID, provider: Provider) -> str | None:
+    """The provider's name of something that is in the account of the shop: a payment, else a page for a card."""
+    paid = select(Payment.provider_reference).where(
+        Payment.merchant_id == shop_id, Payment.provider == provider, Payment.provider_reference.is_not(None)
+    )
+    saved = select(Mandate.page).where(
+        Mandate.merchant_id == shop_id, Mandate.provider == provider, Mandate.page.is_not(None)
+    )
+    last_paid = session.scalars(paid.order_by(Payment.id.desc()).limit(1)).first()
+    return last_paid or session.scalars(saved.order_by(Mandate.id.desc()).limit(1)).first()
+
+
+def _try(stripe: Stripe, owner: Actor, key: str, known: str | None) -> Connection:
     from portal.adapters.payments.stripe import KeyRefused
 
     try:
-        return stripe.connect(key, owner.merchant_id, known_page)
+        return stripe.connect(key, owner.merchant_id, known)
     except KeyRefused as refusal:
         raise InvalidInput.at("stripe_key", REFUSALS[refusal.reason]) from None
     except ProviderUnavailable:

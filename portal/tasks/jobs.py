@@ -25,6 +25,7 @@ from portal.services import (
     provider_events,
     refund_settlement,
     rollups,
+    saved_cards,
 )
 from portal.services.transaction import unit_of_work
 
@@ -89,11 +90,12 @@ def deliver() -> dict[str, int]:
 
 
 def settle() -> dict[str, int]:
-    """Settle what providers reported, and ask them about payments and refunds that have no answer yet."""
+    """Settle what providers reported, and ask them about cards, payments and refunds that have no answer yet."""
     gateway = adapters().gateway
     reported = provider_events.settle_events(db.session, gateway, now())
+    cards = saved_cards.settle_waiting(db.session, gateway, now())
     payments = payment_settlement.settle_pending(db.session, gateway, now())
-    return reported | payments | refund_settlement.settle_pending(db.session, gateway, now())
+    return reported | cards | payments | refund_settlement.settle_pending(db.session, gateway, now())
 
 
 def _run_by_date(app: Flask, job: str, work: Callable[[date], dict[str, int]]) -> None:

@@ -135,10 +135,8 @@ def test_a_card_that_needs_the_customer_is_not_tried_again_and_the_customer_pays
 
 def test_nothing_is_taken_after_stop(session, ada, plan):
     agree(session, ada, plan)
-    with unit_of_work(session):
-        mandates.stop(session, ada, plan, NOW + DAY)
-    with unit_of_work(session):
-        mandates.stop(session, ada, plan, NOW + DAY)
+    mandates.stop(session, Simulator(), ada, plan, NOW + DAY)
+    mandates.stop(session, Simulator(), ada, plan, NOW + DAY)
     assert take(session, NINE) == 0
     assert len(emails(session, "autopay_off")) == 1
 
@@ -147,8 +145,7 @@ def test_a_stop_between_finding_and_locking_is_seen(session, ada, plan):
     agree(session, ada, plan)
     [due] = autopay._due_plans(session, NINE)
     session.rollback()
-    with unit_of_work(session):
-        mandates.stop(session, ada, plan, NINE)
+    mandates.stop(session, Simulator(), ada, plan, NINE)
     assert autopay._take(session, Simulator(), due, NINE) is None
     assert attempts(session) == []
 

@@ -21,7 +21,7 @@ class Refusal(Exception):
     ):
         super().__init__(message)
         self.status = status
-        self.body = {"error": {"type": kind, "message": message} | ({"code": code} if code else {})}
+        self.body: Thing = {"error": {"type": kind, "message": message} | ({"code": code} if code else {})}
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Account:
     base: str
     notify: Callable[[Thing, Thing], None]
     things: dict[str, Thing] = field(default_factory=dict)
-    answers: dict[str, tuple[str, Thing]] = field(default_factory=dict)
+    answers: dict[str, tuple[str, Thing | Refusal]] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     # --- Pages
@@ -47,7 +47,8 @@ class Account:
         prices = [item["price_data"] for item in sent.get("line_items", {}).values()]
         page = self._new("cs", "checkout.session") | {
             "client_reference_id": sent.get("client_reference_id"),
-            "customer": sent.get("customer"),
+            "customer": None,
+            "customer_email": sent.get("customer_email"),
             "metadata": sent.get("metadata", {}),
             "mode": sent["mode"],
             "amount_total": None if setup else sum(int(price["unit_amount"]) for price in prices),
@@ -60,7 +61,9 @@ class Account:
             "success_url": sent["success_url"],
             "cancel_url": sent["cancel_url"],
             "text": "" if setup else prices[0]["product_data"]["name"],
-            "about": sent.get("payment_intent_data", sent.get("setup_intent_data", {})).get("metadata", {}),
+            "about": (sent.get("payment_intent_data") or sent.get("setup_intent_data") or {}).get(
+                "metadata", {}
+            ),
         }
         page["url"] = f"{self.base}/pay/{page['id']}"
         return self._keep(page)
@@ -81,17 +84,16 @@ class Account:
         self.tell("checkout.session.expired", page)
         return page
 
-    def pay(self, page_id: str) -> Thing:
-        """The customer has paid on the page, or saved a card there."""
+    def pay(self, page_id: str, decline: str | None = None) -> Thing:
+        """The customer has paid on the page, or saved a card there, which later payments ``decline`` with a code."""
         page = self.get(page_id, "checkout.session")
         if page["status"] != "open":
             raise Refusal("This page is closed.")
         if page["mode"] == "setup":
-            card = self.save_card(page["customer"])
-            setup = self._keep(
-                self._new("seti", "setup_intent") | {"payment_method": card["id"], "status": "succeeded"}
-            )
-            page |= {"setup_intent": setup["id"]}
+            card = self.save_card(page["customer_email"], decline)
+            about = {"payment_method": card["id"], "status": "succeeded", "metadata": page["about"]}
+            setup = self._keep(self._new("seti", "setup_intent") | about)
+            page |= {"setup_intent": setup["id"], "customer": card["customer"]}
         else:
             paid = self.take(page["amount_total"], page["currency"], page["about"])
             page |= {"payment_intent": paid["id"], "payment_status": "paid"}
@@ -103,11 +105,30 @@ class Account:
 
     def take(self, amount: int, currency: str, about: Thing) -> Thing:
         paid = {"amount": amount, "currency": currency, "metadata": about, "status": "succeeded"}
+        paid["last_payment_error"] = None
         return self._keep(self._new("pi", "payment_intent") | paid)
 
-    def save_card(self, customer: str | None) -> Thing:
-        card = {"customer": customer, "type": "card", "card": {"brand": "visa", "last4": "4242"}}
-        return self._keep(self._new("pm", "payment_method") | card)
+    def save_card(self, email: str | None, decline: str | None) -> Thing:
+        customer = self._keep(self._new("cus", "customer") | {"email": email})
+        card = {"customer": customer["id"], "type": "card", "card": {"brand": "visa", "last4": "4242"}}
+        return self._keep(self._new("pm", "payment_method") | card | {"decline": decline})
+
+    def charge(self, sent: Thing) -> Thing:
+        """Take money from a saved card while its customer is away."""
+        card = self.things.get(sent["payment_method"])
+        if card is None:
+            raise Refusal("No such PaymentMethod.", "resource_missing")
+        if card["customer"] != sent["customer"]:
+            raise Refusal("The PaymentMethod does not belong to the Customer.", "resource_missing")
+        paid = self.take(int(sent["amount"]), sent["currency"], sent.get("metadata", {}))
+        if code := card["decline"]:
+            error = {"type": "card_error", "message": "Your card was declined.", "decline_code": code}
+            error["code"] = code if code == "authentication_required" else "card_declined"
+            paid |= {"status": "requires_payment_method", "last_payment_error": error}
+            refusal = Refusal("Your card was declined.", status=402)
+            refusal.body = {"error": error | {"payment_intent": dict(paid)}}
+            raise refusal
+        return paid
 
     def refund(self, sent: Thing) -> Thing:
         paid = self.get(sent["payment_intent"], "payment_intent")
@@ -165,17 +186,27 @@ class Account:
         with self.lock:
             if key is None:
                 return make()
-            if key in self.answers:
-                before, answer = self.answers[key]
-                if before != sent:
-                    raise Refusal(
-                        "Keys for idempotent requests can only be used with the same parameters.",
-                        kind="idempotency_error",
-                    )
-                return answer
-            made = dict(make())
-            self.answers[key] = sent, made
-            return made
+            if key not in self.answers:
+                self.answers[key] = sent, self._try(make)
+            before, answer = self.answers[key]
+            if before != sent:
+                raise Refusal(
+                    "Keys for idempotent requests can only be used with the same parameters.",
+                    kind="idempotency_error",
+                )
+            if isinstance(answer, Refusal):
+                raise answer
+            return answer
+
+    @staticmethod
+    def _try(make: Callable[[], Thing]) -> Thing | Refusal:
+        """What is kept under a key: what was made, or that a card was declined; a wrong request is not kept."""
+        try:
+            return dict(make())
+        except Refusal as refusal:
+            if refusal.status != 402:
+                raise
+            return refusal
 
     def _new(self, prefix: str, kind: str) -> Thing:
         mode = "live" if self.live else "test"

@@ -26,6 +26,14 @@ PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewp
 <p>This page stands in for the provider's. No card is asked for, and no money moves.</p>
 <form method="post"><button name="do" value="pay">Pay</button> <button name="do" value="decline">Decline</button>
 <button name="do" value="leave">Leave</button></form></body></html>"""
+SAVE = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>Save a card · stand-in</title><body><h1>Save a card</h1>
+<p>This page stands in for the provider's. No card is asked for, and no money moves.</p>
+<form method="post"><p><label>Later payments <select name="decline"><option value="">succeed</option>
+<option value="insufficient_funds">are declined: insufficient funds</option>
+<option value="generic_decline">are declined</option><option value="lost_card">are declined: lost card</option>
+<option value="authentication_required">need the customer</option></select></label></p>
+<button name="do" value="pay">Save</button> <button name="do" value="leave">Leave</button></form></body></html>"""
 CLOSED = (
     "<!doctype html><html lang='en'><title>Closed</title><body><h1>This page is closed.</h1></body></html>"
 )
@@ -49,7 +57,11 @@ OF_PAGE = {
         "cancel_url",
         "expires_at",
     ),
-    *("currency",),
+    *("currency", "customer_creation"),
+}
+OF_PAYMENT = {
+    *("amount", "currency", "customer", "payment_method", "allowed_payment_method_types"),
+    *("off_session", "confirm", "description", "metadata"),
 }
 
 Deliver = Callable[[str, bytes, str], None]
@@ -176,15 +188,22 @@ class Handler(BaseHTTPRequestHandler):
         place = path.removeprefix("/v1/").split("/")
         match method, place:
             case "POST", ["checkout", "sessions"]:
-                if unknown := set(sent) - OF_PAGE:
-                    raise Refusal(f"Received unknown parameter: {sorted(unknown)[0]}", "parameter_unknown")
+                refuse_unknown(sent, OF_PAGE)
                 return self._once(account, text, lambda: account.open_page(sent))
             case "GET", ["checkout", "sessions"]:
                 return listed(account.all("checkout.session"), sent)
             case "GET", ["checkout", "sessions", page]:
-                return account.get(page, "checkout.session")
+                found = account.get(page, "checkout.session")
+                return with_card(account, found) if "expand" in sent else found
             case "POST", ["checkout", "sessions", page, "expire"]:
                 return account.expire(page)
+            case "POST", ["payment_intents"]:
+                refuse_unknown(sent, OF_PAYMENT)
+                return self._once(account, text, lambda: account.charge(sent))
+            case "GET", ["payment_intents"]:
+                return listed(account.all("payment_intent"), sent)
+            case "GET", ["payment_intents", paid]:
+                return account.get(paid, "payment_intent")
             case "POST", ["refunds"]:
                 return self._once(account, text, lambda: account.refund(sent))
             case "GET", ["refunds"]:
@@ -208,13 +227,16 @@ class Handler(BaseHTTPRequestHandler):
         if account is None or account.get(page_id, "checkout.session")["status"] != "open":
             return self._write(200, "text/html", CLOSED)
         page = account.get(page_id, "checkout.session")
-        chosen = dict(parse_qsl(sent)).get("do") if method == "POST" else None
+        form = dict(parse_qsl(sent)) if method == "POST" else {}
+        chosen = form.get("do")
         if chosen == "pay":
             with account.lock:
-                account.pay(page_id)
+                account.pay(page_id, form.get("decline"))
             return self._redirect(page["success_url"])
         if chosen == "leave":
             return self._redirect(page["cancel_url"])
+        if page["mode"] == "setup":
+            return self._write(200, "text/html", SAVE)
         notice = "<p role='alert'>Your card was declined.</p>" if chosen == "decline" else ""
         about = {
             "text": html.escape(page["text"]),
@@ -236,6 +258,19 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+
+def refuse_unknown(sent: Thing, known: set[str]) -> None:
+    if unknown := set(sent) - known:
+        raise Refusal(f"Received unknown parameter: {sorted(unknown)[0]}", "parameter_unknown")
+
+
+def with_card(account: Account, page: Thing) -> Thing:
+    """A page for a card with what was saved on it written out."""
+    if not page["setup_intent"]:
+        return page
+    setup = account.things[page["setup_intent"]]
+    return page | {"setup_intent": setup | {"payment_method": account.things[setup["payment_method"]]}}
 
 
 def nested(pairs: list[tuple[str, str]]) -> Thing:

@@ -155,8 +155,14 @@ class Gateway(Protocol):
     def get_dispute(self, request: DisputeRequest) -> DisputeFound | None:
         """How a dispute stands; None for one that takes no money."""
 
-    def save_card(self, request: SaveRequest) -> SavedCard | GoTo:
-        """The card, or the page on which the customer gives it: once per reference."""
+    def save_card(self, request: SaveRequest) -> SavedCard | GoTo | None:
+        """The card, or the page on which the customer gives it: once per reference; None once that page has closed."""
+
+    def get_card(self, request: SaveRequest) -> SavedCard | None:
+        """The card that was given, None if the page has closed without one. Opens no page."""
+
+    def close_card_page(self, request: SaveRequest) -> None:
+        """Close the page of a request for good."""
 
 
 RequestT = TypeVar("RequestT", Charge, RefundRequest, DisputeRequest, SaveRequest)
@@ -198,8 +204,14 @@ class ByAccount:
     def get_dispute(self, request: DisputeRequest) -> DisputeFound | None:
         return self._of(request.account).get_dispute(request)
 
-    def save_card(self, request: SaveRequest) -> SavedCard | GoTo:
+    def save_card(self, request: SaveRequest) -> SavedCard | GoTo | None:
         return self._of(request.account).save_card(request)
+
+    def get_card(self, request: SaveRequest) -> SavedCard | None:
+        return self._of(request.account).get_card(request)
+
+    def close_card_page(self, request: SaveRequest) -> None:
+        return self._of(request.account).close_card_page(request)
 
     def _of(self, account: Account | None) -> Gateway:
         return self.other() if account else self.simulator

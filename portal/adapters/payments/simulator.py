@@ -71,6 +71,13 @@ class Simulator:
         """The test card that the customer chose."""
         return SAVED
 
+    def get_card(self, request: SaveRequest) -> SavedCard:
+        """Of a consent after which the process died."""
+        return SAVED
+
+    def close_card_page(self, request: SaveRequest) -> None:
+        """It has no pages."""
+
 
 def _outcome(charge: Charge) -> Outcome:
     """Raises ``ValueError`` for a charge without a test card: it is not the simulator's."""

@@ -40,8 +40,6 @@ log = logging.getLogger(__name__)
 TIMEOUT_SECONDS = 15
 # The portal closes a page after thirty minutes; should it be down, the provider does a little later.
 CLOSES_AFTER = timedelta(minutes=45)
-# When a page that was begun and is not there cannot come any more.
-LOST_AFTER = timedelta(minutes=10)
 SIGNED_WITHIN_SECONDS = 300
 EVENTS = (
     "checkout.session.completed",
@@ -131,7 +129,7 @@ class Stripe:
             return found
         page = None if charge.saved else self._find_page(charge)
         if page is None:
-            if datetime.now(UTC) - _begun_at(charge) < LOST_AFTER:
+            if datetime.now(UTC) - _begun_at(charge) < stripe_cards.LOST_AFTER:
                 raise ProviderUnavailable("the page may still be opened")
             return Outcome.ABANDONED
         outcome = _outcome(page, charge)
@@ -185,10 +183,21 @@ class Stripe:
         state = found.status if found.status in ("won", "lost") else "open"
         return DisputeFound(_uuid(payment), found.amount, found.currency.upper(), state)
 
+    # --- Saved cards
+
+    def save_card(self, request: SaveRequest) -> SavedCard | GoTo | None:
+        return stripe_cards.save(self._client(request.account), request, self.portal_url)
+
+    def get_card(self, request: SaveRequest) -> SavedCard | None:
+        return stripe_cards.get_card(self._client(request.account), request)
+
+    def close_card_page(self, request: SaveRequest) -> None:
+        stripe_cards.close_page(self._client(request.account), request)
+
     # --- Keys and what is signed
 
-    def connect(self, key: str, merchant_id: UUID, known_page: str | None = None) -> Connection:
-        """Try the key by a call, and have it make the webhook. ``known_page`` must be in the same account.
+    def connect(self, key: str, merchant_id: UUID, known: str | None = None) -> Connection:
+        """Try the key by a call, and have it make the webhook. The page or payment ``known`` must be in its account.
 
         Raises ``KeyRefused``, ``ProviderUnavailable``.
         """
@@ -197,8 +206,10 @@ class Stripe:
             raise KeyRefused("unknown")
         client = self._client_with(key)
         try:
-            if known_page:
-                client.v1.checkout.sessions.retrieve(known_page)
+            if known and known.startswith("pi_"):
+                client.v1.payment_intents.retrieve(known)
+            elif known:
+                client.v1.checkout.sessions.retrieve(known)
             client.v1.checkout.sessions.list({"limit": 1})
         except stripe.InvalidRequestError:
             raise KeyRefused("another") from None
@@ -281,16 +292,10 @@ class Stripe:
         pages = self._client(charge.account).v1.checkout.sessions
         if charge.page:
             return pages.retrieve(charge.page)
-        begun = int(_begun_at(charge).timestamp())
-        created: Any = {"gte": begun - 300, "lte": begun + 3600}
-        opened = pages.list({"created": created, "limit": 100})
-        for page in opened.auto_paging_iter():
+        for page in pages.list(stripe_cards.made_about(_begun_at(charge))).auto_paging_iter():
             if page.client_reference_id == str(charge.reference):
                 return page
         return None
-
-    def save_card(self, request: SaveRequest) -> SavedCard | GoTo:
-        return stripe_cards.save(self._client(request.account), request, self.portal_url)
 
     def _intent(self, charge: Charge) -> str:
         if charge.saved and (paid := stripe_cards.find_intent(self._client(charge.account), charge)):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import stripe
+from stripe.checkout import Session as Page
 
-from . import Charge, GoTo, Outcome, ProviderUnavailable, SaveRequest, Settled
+from . import Charge, GoTo, Outcome, ProviderUnavailable, SavedCard, SaveRequest, Settled
 
 # What Stripe says of a card that will never be charged again.
 UNUSABLE = {
@@ -23,32 +25,93 @@ UNUSABLE = {
     "stolen_card",
     "stop_payment_order",
 }
+# The card or the customer is not there any more.
+GONE = {"resource_missing", "payment_method_invalid_parameter", "payment_method_unexpected_state"}
 # A page on which a card is given is open for so many seconds.
 OPEN_FOR = 45 * 60
+# When a page that was begun and is not there cannot come any more.
+LOST_AFTER = timedelta(minutes=10)
+WITH_CARD: Any = {"expand": ["setup_intent.payment_method"]}
 
 
-def save(client: stripe.StripeClient, request: SaveRequest, portal_url: str) -> GoTo:
-    """The page on which the customer gives a card; it takes no money. Raises ``ProviderUnavailable`` without one."""
+def save(client: stripe.StripeClient, request: SaveRequest, portal_url: str) -> SavedCard | GoTo | None:
+    """The page on which the customer gives a card, or the card; the page takes no money. None once it has closed."""
+    pages = client.v1.checkout.sessions
+    if request.page:
+        page = pages.retrieve(request.page, WITH_CARD)
+    else:
+        order = _order(request, portal_url)
+        page = pages.create(order, {"idempotency_key": f"mandate-{request.reference}"})
+    if page.status == "open" and page.url:
+        return GoTo(page.url, page.id)
+    return _card(page, request)
+
+
+def get_card(client: stripe.StripeClient, request: SaveRequest) -> SavedCard | None:
+    """The card that was given. Raises ``ProviderUnavailable`` while the page is open, or may still be opened."""
+    page = _find_page(client, request)
+    if page is None:
+        if datetime.now(UTC) - request.begun_at < LOST_AFTER:
+            raise ProviderUnavailable("the page may still be opened")
+        return None
+    if page.status == "open":
+        raise ProviderUnavailable("the page is open")
+    return _card(page, request)
+
+
+def close_page(client: stripe.StripeClient, request: SaveRequest) -> None:
+    if request.page:
+        with suppress(stripe.InvalidRequestError):  # A card was given, or the page has expired.
+            client.v1.checkout.sessions.expire(request.page)
+
+
+def _order(request: SaveRequest, portal_url: str) -> Any:
+    """What the page asks for, when it was asked first and ever after: the same request is the same page."""
     back = f"{portal_url}/customer/plans/{request.plan_id}"
     about = {"mandate": str(request.reference)}
-    page = client.v1.checkout.sessions.create(
-        {
-            "mode": "setup",
-            "allowed_payment_method_types": ["card"],
-            "customer_creation": "always",
-            "customer_email": request.email,
-            "client_reference_id": str(request.reference),
-            "metadata": about,
-            "setup_intent_data": {"metadata": about},
-            "success_url": back,
-            "cancel_url": back,
-            "expires_at": int(request.begun_at.timestamp()) + OPEN_FOR,
-        },
-        {"idempotency_key": f"mandate-{request.reference}"},
-    )
-    if not page.url:
-        raise ProviderUnavailable("the page is closed")
-    return GoTo(page.url, page.id)
+    return {
+        "mode": "setup",
+        "allowed_payment_method_types": ["card"],
+        "customer_creation": "always",
+        "customer_email": request.email,
+        "client_reference_id": str(request.reference),
+        "metadata": about,
+        "setup_intent_data": {"metadata": about},
+        "success_url": back,
+        "cancel_url": back,
+        "expires_at": int(request.begun_at.timestamp()) + OPEN_FOR,
+    }
+
+
+def _find_page(client: stripe.StripeClient, request: SaveRequest) -> Page | None:
+    """The page by its name, or, where the answer that named it was lost, by the consent that it is for."""
+    pages = client.v1.checkout.sessions
+    if request.page:
+        return pages.retrieve(request.page, WITH_CARD)
+    for page in pages.list(made_about(request.begun_at)).auto_paging_iter():
+        if page.client_reference_id == str(request.reference):
+            return pages.retrieve(page.id, WITH_CARD)
+    return None
+
+
+def _card(page: Page, request: SaveRequest) -> SavedCard | None:
+    """The card that was given on a closed page. Raises ``ValueError`` for a page that is not of this consent."""
+    if (page.mode, page.client_reference_id) != ("setup", str(request.reference)):
+        raise ValueError("the provider's page is for another consent")
+    setup = page.setup_intent
+    if page.status != "complete" or setup is None or isinstance(setup, str):
+        return None
+    method, customer = setup.payment_method, page.customer
+    if method is None or isinstance(method, str) or method.card is None or customer is None:
+        return None
+    name = customer if isinstance(customer, str) else customer.id
+    return SavedCard(method.card.brand, method.card.last4, name, method.id)
+
+
+def made_about(begun_at: datetime) -> Any:
+    """What a list is asked for to find what was made at this time."""
+    begun = int(begun_at.timestamp())
+    return {"created": {"gte": begun - 300, "lte": begun + 3600}, "limit": 100}
 
 
 def take(client: stripe.StripeClient, charge: Charge) -> Settled:
@@ -75,7 +138,7 @@ def take(client: stripe.StripeClient, charge: Charge) -> Settled:
         code = _decline_code(error.error) or error.code
         return Settled(_refused(code), code)
     except stripe.InvalidRequestError as error:
-        return Settled(Outcome.CARD_UNUSABLE, error.code)
+        return Settled(Outcome.CARD_UNUSABLE if error.code in GONE else Outcome.REFUSED, error.code)
     except (stripe.AuthenticationError, stripe.PermissionError) as error:
         return Settled(Outcome.REFUSED, error.code)
     return Settled(_outcome(paid, charge), page=paid.id)
@@ -91,9 +154,8 @@ def find_intent(client: stripe.StripeClient, charge: Charge) -> stripe.PaymentIn
     """The payment by its name, or, where the answer that named it was lost, by the portal's own."""
     if charge.page:
         return client.v1.payment_intents.retrieve(charge.page)
-    begun = int((charge.begun_at or datetime.now(UTC)).timestamp())
-    created: Any = {"gte": begun - 300, "lte": begun + 3600}
-    for paid in client.v1.payment_intents.list({"created": created, "limit": 100}).auto_paging_iter():
+    begun = made_about(charge.begun_at or datetime.now(UTC))
+    for paid in client.v1.payment_intents.list(begun).auto_paging_iter():
         if "payment" in paid.metadata and paid.metadata["payment"] == str(charge.reference):
             return paid
     return None

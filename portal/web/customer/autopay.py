@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from uuid import UUID
 
 from flask import Blueprint, Response, url_for
@@ -14,7 +16,6 @@ from portal.presentation.card_names import consent_text
 from portal.presentation.i18n import error_text
 from portal.queries import listing
 from portal.services import mandates
-from portal.services.transaction import unit_of_work
 from portal.web.guards import actor, origin, requires
 from portal.web.providers import go_to
 from portal.web.rendering import done
@@ -32,17 +33,20 @@ def turn_on(plan_id: UUID) -> Response:
     if not form.validate():
         return plan_page(plan_id, 422, autopay_form=form)
     text = consent_text(listing.get_plan(db.session, actor(), plan_id, now()))
+    give = partial(mandates.give, text=text, shown_hash=form.text_hash.data, origin=origin())
+    return _answered(plan_id, give)
+
+
+@bp.post("/plans/<uuid:plan_id>/autopay/continue")
+@requires(Role.CUSTOMER)
+def resume(plan_id: UUID) -> Response:
+    """The provider's page again; or what became of it, as the provider says."""
+    return _answered(plan_id, mandates.resume)
+
+
+def _answered(plan_id: UUID, begin: Callable[..., str | None]) -> Response:
     try:
-        url = mandates.give(
-            db.session,
-            adapters().gateway,
-            actor(),
-            plan_id,
-            text,
-            form.text_hash.data,
-            origin(),
-            now(),
-        )
+        url = begin(db.session, adapters().gateway, actor(), plan_id, now=now())
     except Conflict as conflict:
         return plan_page(plan_id, 409, Notice(error_text(conflict), "warning"))
     if url:
@@ -53,8 +57,7 @@ def turn_on(plan_id: UUID) -> Response:
 @bp.post("/plans/<uuid:plan_id>/autopay/stop")
 @requires(Role.CUSTOMER)
 def stop(plan_id: UUID) -> Response:
-    with unit_of_work(db.session):
-        mandates.stop(db.session, actor(), plan_id, now())
+    mandates.stop(db.session, adapters().gateway, actor(), plan_id, now())
     return done(
         url_for("customer.plan", plan_id=plan_id),
         _("Automatic payments are off. Nothing more is taken from your card."),
