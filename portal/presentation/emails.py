@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache, partial
@@ -11,7 +11,8 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from babel.support import Translations
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context, select_autoescape
+from jinja2.runtime import Context
 
 from portal.adapters import link_tokens, offer_tokens, reset_tokens, unsubscribe_tokens
 from portal.adapters.mailer import Email
@@ -28,6 +29,8 @@ ROOT = Path(__file__).parent.parent.parent
 # A shop's name (120), the sentence, 60 characters of what is bought, and the reference; the outbox keeps 300.
 LONGEST_SUBJECT = 250
 REMINDER = "reminder"
+# What an installment is called, by its number.
+Name = Callable[[int], str]
 # The kinds with the link of an offer, which proves the address.
 OFFERS = frozenset({"offer_sent", "offer_reminder"})
 # The kinds with a link for one of a user's tokens: where it leads, and what it is for.
@@ -215,25 +218,45 @@ def environment(translations: Path, language: str) -> Environment:
         "day": lambda day: formats.day(date.fromisoformat(day), language),
         "shortday": lambda day: formats.short_day(date.fromisoformat(day), language),
         "moment": lambda instant: formats.moment(datetime.fromisoformat(str(instant)), "UTC", language),
-        "compared": partial(compared, language=language),
-        "refunded": partial(refunded, language=language),
+        "compared": _of_plan(compared, language),
+        "refunded": _of_plan(refunded, language),
         "reminded": partial(reminded, language=language),
-        "settled": partial(settled, language=language),
-        "moved": partial(moved, language=language),
+        "settled": _of_plan(settled, language),
+        "moved": _of_plan(moved, language),
         "brand": BRANDS.get,
         "listed": lambda parts: formats.digits(formats.listed(parts, language), language),
         "number": lambda number: formats.digits(str(number), language),
+        "line": line_name,
     }
     return templates
 
 
+@pass_context
+def line_name(context: Context, number: int) -> str:
+    """An installment's number, or that it is the deposit of the email's plan."""
+    if number == 1 and context.get("deposit") is not None:
+        gettext: Any = context.environment.globals["gettext"]
+        return str(gettext(context, "Deposit"))
+    return str(context.environment.filters["number"](number))
+
+
+def _of_plan(rows: Callable[..., list[tuple[str, ...]]], language: str) -> Callable[..., Any]:
+    """A filter that makes rows of a plan's installments, which are named as the plan names them."""
+
+    @pass_context
+    def fill(context: Context, *lines: Any) -> list[tuple[str, ...]]:
+        return rows(*lines, language=language, name=partial(line_name, context))
+
+    return fill
+
+
 def compared(
-    before: list[dict[str, Any]], after: list[dict[str, Any]], currency: str, *, language: str
+    before: list[dict[str, Any]], after: list[dict[str, Any]], currency: str, *, language: str, name: Name
 ) -> list[tuple[str, ...]]:
     """The rows that differ between two states of one schedule: number, due day, what it was and is worth."""
     return [
         (
-            formats.digits(str(was["number"]), language),
+            name(was["number"]),
             formats.short_day(date.fromisoformat(was["due_on"]), language),
             formats.money(was["amount"], currency, language),
             formats.money(now["amount"], currency, language),
@@ -243,11 +266,13 @@ def compared(
     ]
 
 
-def refunded(changes: list[dict[str, Any]], currency: str, *, language: str) -> list[tuple[str, ...]]:
+def refunded(
+    changes: list[dict[str, Any]], currency: str, *, language: str, name: Name
+) -> list[tuple[str, ...]]:
     """The rows of what a refund changed: number, due day, what is cancelled and what is returned."""
     return [
         (
-            formats.digits(str(line["number"]), language),
+            name(line["number"]),
             formats.short_day(date.fromisoformat(line["due_on"]), language),
             formats.money(line["cancelled"], currency, language),
             formats.money(line["returned"], currency, language),
@@ -256,11 +281,13 @@ def refunded(changes: list[dict[str, Any]], currency: str, *, language: str) -> 
     ]
 
 
-def settled(lines: list[dict[str, Any]], currency: str, *, language: str) -> list[tuple[str, ...]]:
+def settled(
+    lines: list[dict[str, Any]], currency: str, *, language: str, name: Name
+) -> list[tuple[str, ...]]:
     """The rows of what a payment or its reversal changed: number, due day, by how much, and what is owed now."""
     return [
         (
-            formats.digits(str(line["number"]), language),
+            name(line["number"]),
             formats.short_day(date.fromisoformat(line["due_on"]), language),
             formats.money(line["amount"], currency, language),
             formats.money(line["owed"], currency, language),
@@ -269,11 +296,11 @@ def settled(lines: list[dict[str, Any]], currency: str, *, language: str) -> lis
     ]
 
 
-def moved(lines: list[dict[str, Any]], currency: str, *, language: str) -> list[tuple[str, ...]]:
+def moved(lines: list[dict[str, Any]], currency: str, *, language: str, name: Name) -> list[tuple[str, ...]]:
     """The rows of what an amendment moves: number, what is owed, the day as it was and as it is, if there is one."""
     return [
         (
-            formats.digits(str(line["number"]), language),
+            name(line["number"]),
             formats.money(line["owed"], currency, language),
             *(
                 formats.short_day(date.fromisoformat(line[day]), language) if line[day] else "-"

@@ -18,12 +18,13 @@ from portal.core.calendar import business_date
 from portal.core.ledger import Account
 from portal.core.money import Money
 from portal.core.roles import Actor
+from portal.core.schedule import Kind
 from portal.core.states import InstallmentStatus, PlanState, shown_state
 from portal.models import Installment, Payment, Plan, Refund, Reversal, User
 from portal.models.ledger import Posting
 
 from .merchant import narrowed
-from .read_models import LINE, PlanView, installment_view, load_plans
+from .read_models import IS_DEPOSIT, LINE, PlanView, installment_view, load_plans
 from .statuses import installment_status, today_of_plans
 
 BATCH = 500
@@ -82,6 +83,7 @@ class InstallmentRow:
     description: str
     customer_email: str
     number: int
+    kind: str
     due_on: date
     status: str
     currency: str
@@ -210,6 +212,7 @@ _SHOWN = (
     Plan.state,
     Plan.last_day,
     Plan.timezone,
+    IS_DEPOSIT,
 )
 
 
@@ -349,6 +352,7 @@ def _installment_row(row: Any, today: date) -> InstallmentRow:
         description=row.description,
         customer_email=row.customer_email,
         number=seen.number,
+        kind=Kind.DEPOSIT if row.is_deposit else Kind.INSTALLMENT,
         due_on=seen.due_on,
         status=str(seen.status),
         currency=row.currency,

@@ -8,14 +8,15 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Select, String, bindparam, cast, literal, select
+from sqlalchemy import Select, String, and_, bindparam, cast, func, literal, select
 from sqlalchemy.orm import Session
 
+from portal.core.amendments import AmendmentState
 from portal.core.calendar import business_date
 from portal.core.schedule import FirstDue, Frequency, Kind, due_if_accepted
 from portal.core.states import InstallmentStatus, PlanState, installment_status, shown_state
 from portal.core.terms import hash_text, written_out
-from portal.models import Acceptance, Customer, Installment, Merchant, Plan, User
+from portal.models import Acceptance, Amendment, Customer, Installment, Merchant, Plan, User
 
 
 class InstallmentView(NamedTuple):
@@ -72,7 +73,8 @@ class PlanView:
     ``terms_hash`` is that of the accepted terms, once there are any.
     ``state`` already counts an offer past its last day as expired; ``today`` is the date
     in the zone of its terms, which also name the shop and its address for support. ``customer_at_shop`` is the id
-    by which the shop knows the customer; ``customer_id`` is for the customer and admins only.
+    by which the shop knows the customer; ``customer_id`` is for the customer and admins only. Its dates were moved
+    ``times_moved`` times.
     """
 
     id: UUID
@@ -103,6 +105,7 @@ class PlanView:
     accepted_on: date | None
     created_at: datetime
     updated_at: datetime
+    times_moved: int
     today: date
     installments: tuple[InstallmentView, ...]
 
@@ -181,6 +184,18 @@ class PlanView:
         return sum(i.processing for i in self.installments)
 
 
+# Whether an installment, joined with its plan, is the deposit.
+IS_DEPOSIT = and_(Plan.deposit.is_not(None), Installment.number == 1).label("is_deposit")
+_TIMES_MOVED = (
+    select(func.count())
+    .where(
+        Amendment.merchant_id == Plan.merchant_id,
+        Amendment.plan_id == Plan.id,
+        Amendment.state == AmendmentState.IN_FORCE,
+    )
+    .correlate(Plan)
+    .scalar_subquery()
+)
 # Columns and not entities: nothing here is changed, and a list may hold hundreds of rows.
 _PARTIES = (
     User.name.label("customer"),
@@ -189,6 +204,7 @@ _PARTIES = (
     Merchant.suspended_at.is_not(None).label("shop_suspended"),
     Merchant.provider.label("provider"),
     Acceptance.terms_hash.label("agreed_hash"),
+    _TIMES_MOVED.label("times_moved"),
 )
 # The plan's id is compared as text: making a UUID of it for each line would take longest of all.
 _PLAN = cast(Plan.id, String).label("key")
@@ -292,6 +308,7 @@ def _plan_view(plan: Any, lines: list[Any], now: datetime) -> PlanView:
         accepted_on=plan.accepted_on,
         created_at=plan.created_at,
         updated_at=plan.updated_at,
+        times_moved=plan.times_moved,
         today=today,
         installments=tuple([installment_view(line, plan.id, state, today) for line in lines]),
     )

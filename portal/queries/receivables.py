@@ -14,11 +14,13 @@ from portal.core.ledger import Account
 from portal.core.money import Money
 from portal.core.periods import DateRange, ReportingPeriod
 from portal.core.roles import Actor
+from portal.core.schedule import Kind
 from portal.models import Installment, Plan, User
 from portal.models.ledger import Posting
 
 from .metrics.rows import PAGE, Cursor, RowPage, rows_of
 from .metrics.selections import MERCHANT, Selection
+from .read_models import IS_DEPOSIT
 
 BATCH = 500
 NOT_DUE = "not_due"
@@ -59,6 +61,7 @@ class ReceivableRow:
     customer_name: str
     customer_email: str
     number: int
+    kind: str
     due_on: date
     days_late: int
     currency: str
@@ -106,6 +109,7 @@ def file_rows(
             Installment.id,
             Installment.due_on,
             Installment.number,
+            IS_DEPOSIT,
             Installment.amount,
             chosen.value.label("owed"),
             Plan.reference,
@@ -139,6 +143,7 @@ def _file_row(row: Any, as_of: date) -> ReceivableRow:
         customer_name=row.name,
         customer_email=row.customer_email,
         number=row.number,
+        kind=Kind.DEPOSIT if row.is_deposit else Kind.INSTALLMENT,
         due_on=row.due_on,
         days_late=max((as_of - row.due_on).days, 0),
         currency=row.currency,

@@ -7,13 +7,15 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, desc, func, select, union_all
+from sqlalchemy import Select, desc, func, select, union_all
 from sqlalchemy.orm import Session, aliased
 
 from portal.core.ledger import Account
 from portal.core.payments import Method
 from portal.models import Event, Installment, Message, Payment, Plan, Refund, Reminder, Reversal, User
 from portal.models.ledger import Allocation, Posting
+
+from .read_models import IS_DEPOSIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +230,7 @@ def receipt_lines(session: Session, payment_id: UUID) -> list[ReceiptLine]:
             Installment.number,
             Installment.due_on,
             Posting.amount,
-            and_(Plan.deposit.is_not(None), Installment.number == 1),
+            IS_DEPOSIT,
         )
         .select_from(Posting)
         .join(Installment)

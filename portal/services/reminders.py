@@ -141,6 +141,7 @@ def _owed(merchant_id: UUID, today: date, *, all_steps: bool = False) -> Select[
             Plan.accepted_on,
             Plan.customer_id,
             Plan.currency,
+            Plan.deposit,
             Plan.reference,
             Plan.description,
             User.early_reminders_stopped_at,
@@ -204,16 +205,21 @@ def _line(row: Any, step: str) -> dict[str, Any]:
     """What the email says of an installment; ``takes`` from which card it is taken by itself on the due date."""
     taken = step in COURTESIES and row.brand and not row.tried
     takes = {"takes": {"brand": row.brand, "last_four": row.last_four}} if taken else {}
-    return takes | {
-        "step": step,
-        "plan": str(row.plan_id),
-        "number": row.number,
-        "amount": row.owed,
-        "currency": row.currency,
-        "due_on": row.due_on.isoformat(),
-        "reference": row.reference,
-        "description": row.description,
-    }
+    deposit = {"deposit": row.deposit} if row.deposit is not None else {}
+    return (
+        takes
+        | deposit
+        | {
+            "step": step,
+            "plan": str(row.plan_id),
+            "number": row.number,
+            "amount": row.owed,
+            "currency": row.currency,
+            "due_on": row.due_on.isoformat(),
+            "reference": row.reference,
+            "description": row.description,
+        }
+    )
 
 
 def _reminder(email: dict[str, Any], today: date, row: Any, step: str) -> dict[str, Any]:

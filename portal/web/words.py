@@ -99,6 +99,10 @@ class Words:
         """A whole number as the reader writes it; what is none, such as an amount in words, as it is."""
         return formats.digits(str(value), self.language) if type(value) is int else value
 
+    def line(self, installment: Any) -> Any:
+        """What an installment is called: its number, or that it is the deposit."""
+        return self.gettext("Deposit") if installment.is_deposit else self.number(installment.number)
+
     def percent(self, rate: Decimal) -> str:
         return formats.percent(rate, self.language)
 
@@ -197,4 +201,5 @@ def _filters(said: Words) -> dict[str, Callable[..., Any]]:
         "distance": said.distance,
         "span": said.span,
         "number": said.number,
+        "line": said.line,
     }

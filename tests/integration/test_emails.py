@@ -200,6 +200,21 @@ def test_a_receipt_names_what_was_paid(emails: EmailRenderer):
     assert "Installments: 3 of 3\n" in emails.write(message("payment_received", facts=facts)).text
 
 
+def test_a_deposit_is_called_that(emails: EmailRenderer):
+    for step in (*ORDER, "autopay_notice"):
+        facts = CASES[step][0] | {"number": 1}
+        assert "Installment: 1\n" in emails.write(message(step, facts=facts)).text, step
+        assert (
+            "Installment: Deposit\n" in emails.write(message(step, facts=facts | {"deposit": 1000})).text
+        ), step
+    facts = CASES["payment_received"][0] | {"installments": [1], "deposit": 1000}
+    assert "Installments: Deposit\n" in emails.write(message("payment_received", facts=facts)).text
+    recorded = emails.write(
+        message("payment_recorded", facts=CASES["payment_recorded"][0] | {"deposit": 1000})
+    ).text
+    assert "Deposit" in recorded and "No.: 1" not in recorded
+
+
 def test_an_unknown_kind_is_refused(emails: EmailRenderer):
     with pytest.raises(TemplateNotFound):
         emails.write(Message("birthday", PLAN))

@@ -17,6 +17,7 @@ from portal.core.roles import Actor
 from portal.models import Installment, Plan, User
 from portal.models.ledger import Posting
 
+from ..read_models import IS_DEPOSIT
 from .registry import NUMBERS
 from .selections import MERCHANT, Selection
 from .sources import frame_of
@@ -40,6 +41,7 @@ class Row:
     value: int
     amount: int
     number: int
+    is_deposit: bool
     plan_id: UUID
     reference: str
     description: str
@@ -134,6 +136,7 @@ def _query(chosen: Selection) -> Select[Any]:
         chosen.value,
         chosen.table.amount,
         Installment.number,
+        IS_DEPOSIT,
         Plan.id,
         Plan.reference,
         Plan.description,

@@ -58,15 +58,22 @@ def _entry(plan: PlanView, part: InstallmentView, since: datetime | None) -> fee
             amount=amount_text(part.owed, plan.currency),
             shop=plan.merchant_name,
         ),
-        description=_(
-            "Installment %(number)s of %(count)s: %(what)s, %(reference)s",
-            number=part.number,
-            count=plan.num_installments,
-            what=plan.description,
-            reference=plan.reference,
-        ),
+        description=_described(plan, part),
         url=portal + url_for("customer.plan", plan_id=plan.id),
         changed_at=max(plan.updated_at, since or plan.updated_at),
+    )
+
+
+def _described(plan: PlanView, part: InstallmentView) -> str:
+    about = {"what": plan.description, "reference": plan.reference}
+    if part.is_deposit:
+        return _("Deposit: %(what)s, %(reference)s", **about)
+    count = len(plan.installments)
+    return _(
+        "Installment %(number)s of %(count)s: %(what)s, %(reference)s",
+        number=part.number,
+        count=count,
+        **about,
     )
 
 

@@ -110,7 +110,11 @@ def dates_form(plan: PlanView, formdata: Mapping[str, str] | None = None) -> Dat
     needed = [InputRequired(_("Enter a date, such as 2026-12-31."))]
     fields = {
         f"due_date-{line.number}": DayField(
-            _("Installment %(number)s is due on", number=line.number), needed, default=line.due_on
+            _("The deposit is due on")
+            if line.is_deposit
+            else _("Installment %(number)s is due on", number=line.number),
+            needed,
+            default=line.due_on,
         )
         for line in plan.installments
         if line.owed
