@@ -10,7 +10,7 @@ EVERY = {
     "take_payments": timedelta(minutes=15),
     "deliver_messages": timedelta(minutes=1),
     "send_imports": timedelta(minutes=1),
-    "fold_tallies": timedelta(minutes=1),
+    "roll_up": timedelta(minutes=1),
 }
 # Recorded as a run, when the command is run.
 SELF_CHECK = "self_check"

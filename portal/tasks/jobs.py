@@ -62,8 +62,8 @@ def register(huey: Huey, app: Flask) -> tuple[Callable[[int], object], Callable[
         _run(app, "send_imports", lambda: imports.send_waiting(db.session, find_member, now))
 
     @huey.periodic_task(crontab(minute="*"))
-    def fold_tallies() -> None:
-        _run(app, "fold_tallies", lambda: rollups.roll_up(db.session))
+    def roll_up() -> None:
+        _run(app, "roll_up", lambda: rollups.roll_up(db.session))
 
     @huey.task()
     def deliver_now() -> None:

@@ -54,7 +54,7 @@ def test_the_values_of_a_point_are_told_when_it_is_tapped(phone: Page):
 
 
 def test_a_chart_of_nothing_says_so(phone: Page):
-    phone.goto("/merchant/numbers/takings")
+    phone.goto("/merchant/numbers/received_by_month")
     expect(phone.get_by_text("Nothing to show.")).to_be_visible()
     expect(phone.locator(".chart-point")).to_have_count(0)
 

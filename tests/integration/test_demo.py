@@ -179,7 +179,7 @@ def test_an_invitation_was_claimed(year):
     assert min(plan.created_at for plan in plans) < year.scalars(opened).one()
 
 
-def test_takings_came_in_each_of_the_last_twelve_months(year):
+def test_money_came_in_each_of_the_last_twelve_months(year):
     months = {f"{date(2026, 3, 1) - relativedelta(months=ago):%Y-%m}" for ago in range(12)}
     for shop in SHOPS:
         took = year.scalars(
@@ -259,11 +259,11 @@ def test_a_leap_year_finds_the_same_things_to_show():
         assert any(-7 <= days < 0 for days in owed), today
         assert len(list(unpaid(HANGING, today))) == 1, today
         for shop in SHOPS:
-            takings = {
+            paid = {
                 day.strftime("%Y-%m") for s in accepted if s.shop is shop for _, day, _ in s.payments(today)
             }
             months = {(today - relativedelta(months=ago)).strftime("%Y-%m") for ago in range(1, 12)}
-            assert months <= takings, (today, shop.name)
+            assert months <= paid, (today, shop.name)
 
 
 def unpaid(story: Story, today: date) -> list[date]:

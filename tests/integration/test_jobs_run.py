@@ -65,11 +65,11 @@ def runs(session):
                 "take_payments",
                 "deliver_messages",
                 "send_imports",
-                "fold_tallies",
+                "roll_up",
             },
         ),
-        (5, {"settle_payments", "deliver_messages", "send_imports", "fold_tallies"}),
-        (7, {"deliver_messages", "send_imports", "fold_tallies"}),
+        (5, {"settle_payments", "deliver_messages", "send_imports", "roll_up"}),
+        (7, {"deliver_messages", "send_imports", "roll_up"}),
     ],
 )
 def test_the_clock_starts_each_job_at_its_minute(huey, minute, due):

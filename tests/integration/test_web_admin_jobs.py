@@ -41,7 +41,7 @@ def test_a_job_that_did_not_run_in_time_is_overdue_by_so_much(session, see, path
     ran(session, "settle_payments", 15 * MINUTE)
     ran(session, "deliver_messages", 2 * MINUTE)
     ran(session, "send_imports", 2 * MINUTE)
-    ran(session, "fold_tallies", 2 * MINUTE)
+    ran(session, "roll_up", 2 * MINUTE)
     page = see(path)
     assert "Overdue by 2 hours" in page
     assert "Overdue by 10 minutes" in page
@@ -49,7 +49,7 @@ def test_a_job_that_did_not_run_in_time_is_overdue_by_so_much(session, see, path
 
 
 def test_jobs_in_time_are_not_called_overdue(session, see):
-    every_minute = (("deliver_messages", 2), ("send_imports", 2), ("fold_tallies", 2))
+    every_minute = (("deliver_messages", 2), ("send_imports", 2), ("roll_up", 2))
     for job, ago in (("run_day", 60), ("settle_payments", 6), *every_minute):
         ran(session, job, ago * MINUTE)
     page = see("/admin/")

@@ -210,7 +210,7 @@ def test_rows_of_cash_lead_to_receipts_and_tell_refunds_apart(merchant, past):
         "aging?part=",
         "aging?part=1-31",
         "expected?part=2020-01-06",
-        "takings?part=x",
+        "received_by_month?part=x",
         "on_time_by_month?part=0",
     ],
 )

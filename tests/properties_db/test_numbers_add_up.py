@@ -24,7 +24,13 @@ from tests import factories
 from tests.api.conftest import Program
 from tests.properties_db.stories_of_shops import WEST, Story
 
-SERIES = {"aging": "days", "expected": "on", "schedule": "on", "takings": "on", "on_time_by_month": "on"}
+SERIES = {
+    "aging": "days",
+    "expected": "on",
+    "schedule": "on",
+    "received_by_month": "on",
+    "on_time_by_month": "on",
+}
 
 
 @pytest.fixture
@@ -129,14 +135,16 @@ def each_month_reconciles_with_the_ledger_and_the_dashboard(session, told):
     session.rollback()
     postings = session.execute(select(Posting.debit, Posting.credit, Posting.amount, Posting.posted_on)).all()
     today = business_date(told.now, WEST)
-    takings = {point.on: point.amount for point in metrics.dashboard(session, told.shop, told.now).takings}
+    received = {
+        point.on: point.amount for point in metrics.dashboard(session, told.shop, told.now).received_by_month
+    }
     first, before = today.replace(day=1) - 20 * MONTH, 0
     while first <= today:
         month = metrics.month(session, told.shop, first)
         until = [p for p in postings if p.posted_on < first + MONTH]
         within = [p for p in until if p.posted_on >= first]
         assert (month.opening, month.closing) == (before, net(until, "receivable"))
-        assert month.cash == net(within, "cash") == takings.get(first, month.cash)
+        assert month.cash == net(within, "cash") == received.get(first, month.cash)
         for name, amount in month.figures.items():
             entries = metrics.FIGURES[name].entries.items()
             signs = {(entry.debit, entry.credit): sign for entry, sign in entries}

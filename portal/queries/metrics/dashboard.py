@@ -73,7 +73,7 @@ class Dashboard:
     aging: tuple[AgeGroup, ...]
     expected: tuple[Point, ...]
     schedule: tuple[Point, ...]
-    takings: tuple[Point, ...]
+    received_by_month: tuple[Point, ...]
     on_time_by_month: tuple[RatePoint, ...]
 
 
@@ -115,7 +115,7 @@ def dashboard(session: Session, merchant: Actor, now: datetime, period: str = Pe
         aging=_aging(due, newest, frame),
         expected=_points(due, "owed", frame.weeks),
         schedule=_points(due, "scheduled", frame.months),
-        takings=_points(posted, "revenue", frame.months),
+        received_by_month=_points(posted, "revenue", frame.months),
         on_time_by_month=_rates(sources.by_month_of_acceptance(session, merchant.merchant_id, frame), frame),
     )
 

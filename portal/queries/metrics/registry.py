@@ -220,14 +220,14 @@ NUMBERS = {
             selections.schedule,
         ),
         Number(
-            "takings",
+            "received_by_month",
             N_("Received by month"),
             N_(
                 "Cash received, recoveries included, less what was reversed or returned, by the month in which it "
                 "moved, for twelve months up to this one."
             ),
             Unit.MONEY_BY_MONTH,
-            selections.takings,
+            selections.received_by_month,
             of_cash=True,
         ),
         Number(

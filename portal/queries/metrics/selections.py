@@ -62,7 +62,7 @@ def _is_entry(entry: Entry) -> Condition:
     return and_(Posting.debit == entry.debit, Posting.credit == entry.credit)
 
 
-def takings(frame: ReportingPeriod) -> Selection:
+def received_by_month(frame: ReportingPeriod) -> Selection:
     parts = {str(month): _within(Posting.posted_on, span) for month, span in frame.months.items()}
     return Selection(Posting, _MOVES_CASH & _all_of(Posting.posted_on, frame.months), _CASH, parts)
 

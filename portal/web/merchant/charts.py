@@ -19,21 +19,21 @@ from portal.web.charts import Chart, Point, Value
 from .figures import days_late, number_url
 
 
-def takings_beside_schedule(numbers: Dashboard) -> Chart:
-    """Both series in one; a month leads to its takings."""
-    takings, schedule = takings_by_month(numbers), schedule_by_month(numbers)
-    both = zip(takings.points, schedule.points, strict=True)
+def received_beside_schedule(numbers: Dashboard) -> Chart:
+    """Both series in one; a month leads to what was received in it."""
+    received, schedule = received_by_month(numbers), schedule_by_month(numbers)
+    both = zip(received.points, schedule.points, strict=True)
     return replace(
-        takings,
+        received,
         title=_("Received and scheduled by month"),
         description=_("What was received, beside what was due under accepted plans in the same month."),
-        series=((_("Received"), takings.series[0][1]), (_("Schedule"), schedule.series[0][1])),
+        series=((_("Received"), received.series[0][1]), (_("Schedule"), schedule.series[0][1])),
         points=tuple(replace(came, values=came.values + asked.values) for came, asked in both),
     )
 
 
-def takings_by_month(numbers: Dashboard) -> Chart:
-    return _of_months("takings", numbers, numbers.takings)
+def received_by_month(numbers: Dashboard) -> Chart:
+    return _of_months("received_by_month", numbers, numbers.received_by_month)
 
 
 def schedule_by_month(numbers: Dashboard) -> Chart:
@@ -76,7 +76,7 @@ CHARTS: dict[str, Callable[[Dashboard], Chart]] = {
     "aging": overdue_by_age,
     "expected": expected_by_week,
     "schedule": schedule_by_month,
-    "takings": takings_by_month,
+    "received_by_month": received_by_month,
     "on_time_by_month": on_time_by_month,
 }
 

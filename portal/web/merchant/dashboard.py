@@ -31,7 +31,7 @@ def dashboard() -> str:
         span=span_in_words(numbers),
         cards=cards(numbers),
         choices=choices(period, ".dashboard"),
-        takings=charts.takings_beside_schedule(numbers),
+        received=charts.received_beside_schedule(numbers),
         expected=charts.expected_by_week(numbers),
         payments=payments,
         started=started,

@@ -47,7 +47,7 @@ WORDS = {
     "facts": "Facts",
     "reference": "Reference",
     "chart": "Chart",
-    "takings": "Received and schedule",
+    "received_by_month": "Received and schedule",
     "timeline": "Timeline",
     "dialog": "Dialog",
     "open": "Open dialog",
@@ -75,7 +75,7 @@ TIMELINE = [
     ("2 Oct 2026, 09:12 CEST", "Terms accepted", "Robin Reed"),
     ("1 Oct 2026, 18:40 CEST", "Offer sent", ""),
 ]
-TAKINGS = [("Sep", 120_00, 100_00), ("Oct", 80_00, 110_00), ("Nov", 140_00, 125_00), ("Dec", -20_00, 90_00)]
+RECEIVED = [("Sep", 120_00, 100_00), ("Oct", 80_00, 110_00), ("Nov", 140_00, 125_00), ("Dec", -20_00, 90_00)]
 CHANGES = [
     Change("up", True, "12.5%", "Up from $100.00"),
     Change("down", False, "2.50 points", "Down from 92.00%"),
@@ -130,10 +130,12 @@ def _wrong() -> Sample:
 def _chart() -> Chart:
     points = [
         Point(month, month, f"{month} 2026", (Value(got, _money(got)), Value(due, _money(due))), "#")
-        for month, got, due in TAKINGS
+        for month, got, due in RECEIVED
     ]
     series = (("Received", None), ("Schedule", None))
-    return Chart(WORDS["takings"], "What came in beside what was due.", "Month", series, tuple(points))
+    return Chart(
+        WORDS["received_by_month"], "What came in beside what was due.", "Month", series, tuple(points)
+    )
 
 
 def _money(minor: int) -> str:
