@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 TEST_PROCESSES = $$(( $$(getconf _NPROCESSORS_ONLN) * 3 / 2 ))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup requirements run test torture fuzz bench check audit format browser tools screenshots translations up down build logs
+.PHONY: help setup requirements run test torture rehearse fuzz bench check audit format browser tools screenshots translations up down build logs
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ test: $(VENV)/.installed-dev browser tools ## Install what tests need, then run 
 torture: $(VENV)/.installed-dev ## Pay 10,000 times while workers and connections die, on both databases (an hour)
 	$(RUN) tests.concurrency.torture
 	$(RUN) tests.concurrency.torture_reminding
+
+rehearse: $(VENV)/.installed-dev tools ## Restart web groups and migrate under load, at full size (a quarter of an hour)
+	$(RUN) tests.operations.rehearse
 
 fuzz: $(VENV)/.installed-dev ## Requests made up from the API's description, 1,000 for each operation (half an hour)
 	$(RUN) tests.api.fuzz $(or $(EXAMPLES),1000)

@@ -12,7 +12,7 @@ if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
 
 from prometheus_client import multiprocess  # noqa: E402
 
-from portal.server import BoundedWorker, JsonLogger  # noqa: E402
+from portal.server import BoundedWorker, JsonLogger, close_the_door_first  # noqa: E402
 
 bind = f"{os.environ.get('HOST') or '127.0.0.1'}:{os.environ.get('PORT') or '8000'}"
 
@@ -44,6 +44,10 @@ forwarder_headers = ""
 accesslog = None
 logger_class = JsonLogger
 loglevel = "warning"
+
+
+def on_starting(server):
+    close_the_door_first(server)
 
 
 def child_exit(server, worker):

@@ -27,7 +27,7 @@ class JsonLine(logging.Formatter):
             line["request_id"] = g.request_id
             line["endpoint"] = request.endpoint
             if person := g.get("person"):
-                line |= {"user_id": person.id, "merchant_id": person.merchant_id}
+                line |= {"user_id": person.id, "merchant_id": person.member_of}
         line |= {key: value for key, value in record.__dict__.items() if key not in _STANDARD}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)

@@ -1,13 +1,17 @@
-"""How Gunicorn runs the portal: its worker bounds what a slow client can hold, and its log lines are JSON."""
+"""How Gunicorn runs the portal: a slow client holds little, a stop loses no connection, log lines are JSON."""
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import socket
+import struct
+import sys
 import time
+from contextlib import suppress
 from functools import partial
 from selectors import EVENT_READ
-from typing import Any
+from typing import Any, ClassVar
 
 from gunicorn.glogging import Logger
 from gunicorn.workers.gthread import TConn, ThreadWorker
@@ -18,6 +22,8 @@ from .logs import JsonLine
 PATIENCE = 10.0
 # In seconds: for a client to close the connection after the last answer.
 LINGER = 0.5
+# In seconds, when the server stops: for connections to be made whose first packet was seen, and for all to be accepted.
+ROUND_TRIP, DOOR = 0.1, 5.0
 
 
 class BoundedSocket(socket.socket):
@@ -32,8 +38,13 @@ class BoundedSocket(socket.socket):
         self.timed_out = False
 
     def setblocking(self, flag: bool, /) -> None:
-        """Gunicorn's "blocking" means: with a limit. It also holds for each ``sendall``."""
-        self.settimeout(PATIENCE if flag else 0.0)
+        """Gunicorn's "blocking" means: with a limit. It also holds for each ``sendall``.
+
+        Gunicorn closes once more what ``handle`` closed; an error here would let it count one connection less, and a
+        worker that stops would leave requests unanswered.
+        """
+        if self.fileno() >= 0:
+            self.settimeout(PATIENCE if flag else 0.0)
 
     def recv(self, size: int, flags: int = 0, /) -> bytes:
         """What is there already is read even after the deadline: the request may have waited for a thread."""
@@ -69,6 +80,13 @@ class BoundedWorker(ThreadWorker):
         self.pending_conns.append(conn)
         self.poller.register(conn.sock, EVENT_READ, partial(self.on_pending_socket_readable, conn))
 
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """A worker that stops closes its door at once: else the kernel would go on taking connections for it."""
+        super().set_accept_enabled(enabled)
+        if not self.alive:
+            for listener in self.sockets:
+                listener.close()
+
     def handle(self, conn: TConn) -> Any:
         """Answer one request. What ends here is closed here: Gunicorn would wait for the client in its main loop."""
         # What a client sends after its time is over would be taken for its next request.
@@ -77,6 +95,54 @@ class BoundedWorker(ThreadWorker):
             conn.sock.deadline = time.monotonic() + LINGER
             conn.close(graceful=not conn.sock.timed_out)
         return keep
+
+
+class Filter(ctypes.Structure):
+    """An instruction of the kernel's packet filter (``struct sock_filter``)."""
+
+    _fields_: ClassVar = [
+        ("code", ctypes.c_uint16),
+        ("if_true", ctypes.c_uint8),
+        ("if_false", ctypes.c_uint8),
+        ("value", ctypes.c_uint32),
+    ]
+
+
+# Load the byte of TCP's flags, drop what has SYN set, pass the rest.
+_NO_NEW_CONNECTIONS = (Filter * 4)(
+    Filter(0x30, 0, 0, 13), Filter(0x45, 0, 1, 0x02), Filter(0x06, 0, 0, 0), Filter(0x06, 0, 0, 0xFFFFFFFF)
+)
+_SO_ATTACH_FILTER = 26
+
+
+def close_the_door_first(arbiter: Any) -> None:
+    """Have Gunicorn, before it stops, take in each connection that was made.
+
+    A stopping worker accepts nothing more, and what waits in the kernel's queue by then is reset: a request that may
+    have been sent, which no proxy dares to repeat. So the kernel is told first to let nobody in; who knocks meanwhile
+    is refused a second later, and is sent to another group by the proxy.
+    """
+    stop = arbiter.stop
+
+    def stop_in_order(graceful: bool = True) -> None:
+        # Not if the socket lives on: systemd's, or one that a next master has taken over.
+        if graceful and sys.platform == "linux" and not arbiter.systemd and not arbiter.reexec_pid:
+            _let_nobody_in(arbiter.LISTENERS)
+        stop(graceful)
+
+    arbiter.stop = stop_in_order
+
+
+def _let_nobody_in(listeners: list[Any]) -> None:
+    """Returns once the workers have accepted who was there, or after ``DOOR`` seconds."""
+    program = struct.pack("HL", len(_NO_NEW_CONNECTIONS), ctypes.addressof(_NO_NEW_CONNECTIONS))
+    for listener in listeners:
+        with suppress(OSError):
+            listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
+    until = time.monotonic() + DOOR
+    time.sleep(ROUND_TRIP)
+    while any(listener.get_backlog() > 0 for listener in listeners) and time.monotonic() < until:
+        time.sleep(ROUND_TRIP)
 
 
 class JsonLogger(Logger):

@@ -33,11 +33,11 @@ def environment(instance: Path, **more: str) -> dict[str, str]:
     }
 
 
-def migrate(environ: dict[str, str]) -> None:
+def migrate(environ: dict[str, str], migrations: str = MIGRATIONS) -> None:
     """Brings the database that the environment names up to the newest migration, as an operator would."""
     app = create_app(load_settings(environ))
     with app.app_context():
-        flask_migrate.upgrade(directory=MIGRATIONS)
+        flask_migrate.upgrade(directory=migrations)
         db.engine.dispose()
 
 

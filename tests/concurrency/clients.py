@@ -113,7 +113,9 @@ class Load:
 
     def _client(self, number: int) -> None:
         chance = random.Random(f"{self.seed} {number}")
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        # Each from an address of its own, since a proxy counts the requests of one.
+        own = (f"127.0.1.{number + 1}", 0)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE, source_address=own)
         try:
             while not self._failed.is_set() and (order := self._next()):
                 self._until_answered(connection, order, chance)

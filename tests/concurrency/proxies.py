@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -17,11 +18,13 @@ from tests import servers
 
 ROOT = Path(__file__).parent.parent.parent
 START_SECONDS = 20
+# The line of deploy/nginx.conf that names a web group.
+GROUP = "server 127.0.0.1:8000 max_fails=1 fail_timeout=1s;"
 
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """Its two ports and the folder of its logs."""
+    """Its two ports, the same one without TLS, and the folder of its logs."""
 
     http: int
     https: int
@@ -37,16 +40,20 @@ def nginx() -> str:
 
 
 @contextlib.contextmanager
-def proxy(portal_port: int, folder: Path) -> Iterator[Proxy]:
-    """Only what names this machine is replaced in the configuration: ports, paths, and the name for 127.0.0.1."""
-    running = Proxy(servers.free_port(), servers.free_port(), folder)
+def proxy(*portals: int, folder: Path, tls: bool = True) -> Iterator[Proxy]:
+    """Before the portals on these ports. Only what names this machine is replaced in the configuration: ports, paths,
+    and the name for 127.0.0.1; and without TLS what the operator's document says to leave out."""
+    port = servers.free_port()
+    running = Proxy(servers.free_port() if tls else port, port, folder)
     certificate, key = folder / "certificate.pem", folder / "key.pem"
     openssl = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=127.0.0.1"]
     subprocess.run(
         [*openssl, "-keyout", key, "-out", certificate, "-days", "2"], check=True, capture_output=True
     )
     replaced = {
-        "127.0.0.1:8000": f"127.0.0.1:{portal_port}",
+        f"    {GROUP}\n": "".join(
+            f"    {GROUP}\n".replace("127.0.0.1:8000", f"127.0.0.1:{port}") for port in portals
+        ),
         "listen 80;": f"listen 127.0.0.1:{running.http};",
         "listen 443 ssl": f"listen 127.0.0.1:{running.https} ssl",
         "server_name pay.example.com": "server_name 127.0.0.1",
@@ -59,7 +66,7 @@ def proxy(portal_port: int, folder: Path) -> Iterator[Proxy]:
     for written, here in replaced.items():
         assert written in site, written
         site = site.replace(written, here)
-    (folder / "site.conf").write_text(site)
+    (folder / "site.conf").write_text(site if tls else _without_tls(site))
     (folder / "nginx.conf").write_text(_main(folder))
     process = subprocess.Popen(
         [nginx(), "-e", folder / "start.log", "-p", folder, "-c", folder / "nginx.conf"],
@@ -72,6 +79,13 @@ def proxy(portal_port: int, folder: Path) -> Iterator[Proxy]:
     finally:
         process.terminate()
         process.wait(20)
+
+
+def _without_tls(site: str) -> str:
+    """The first server is gone, the second speaks http."""
+    first, second = site.index("server {\n"), site.rindex("server {\n")
+    site = site[:first] + site[second:]
+    return re.sub(r"    ssl_.*\n", "", site).replace(" ssl http2;", ";")
 
 
 def _main(folder: Path) -> str:

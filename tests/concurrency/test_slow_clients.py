@@ -41,7 +41,7 @@ def portal(sqlite_databases, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def nginx(portal, tmp_path_factory):
-    with proxies.proxy(portal.port, tmp_path_factory.mktemp("nginx")) as running:
+    with proxies.proxy(portal.port, folder=tmp_path_factory.mktemp("nginx")) as running:
         yield running
 
 

@@ -51,12 +51,23 @@ def running(
 
     Raises RuntimeError with what it said if it does not.
     """
-    port = servers.free_port()
+    web = start(environ, folder, servers.free_port(), program, root)
+    try:
+        wait_until_ready(web)
+        yield web
+    finally:
+        stop(web)
+
+
+def start(
+    environ: dict[str, str], folder: Path, port: int, program: str = "wsgi:app", root: Path = ROOT
+) -> Web:
+    """The web on this port; what it says is added to its log. ``stop`` it."""
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     own = {"PORT": str(port), "HOST": "127.0.0.1"}
     command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", program]
     log = folder / f"{program.partition(':')[0]}.log"
-    with log.open("wb") as said:
+    with log.open("ab") as said:
         master = subprocess.Popen(
             command,
             env=inherited | environ | own,
@@ -67,20 +78,21 @@ def running(
             start_new_session=True,
             preexec_fn=die_with_parent,
         )
-    web = Web(port, master, log)
-    try:
-        _wait_until_ready(web)
-        yield web
-    finally:
-        master.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            master.wait(STOP_SECONDS)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(master.pid, signal.SIGKILL)
-        master.wait()
+    return Web(port, master, log)
 
 
-def _wait_until_ready(web: Web) -> None:
+def stop(web: Web) -> None:
+    """As an operator does, by SIGTERM; what does not heed it is killed."""
+    web.master.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        web.master.wait(STOP_SECONDS)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(web.master.pid, signal.SIGKILL)
+    web.master.wait()
+
+
+def wait_until_ready(web: Web) -> None:
+    """Raises RuntimeError with what it said if it does not answer in time."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and web.master.poll() is None:
         with contextlib.suppress(OSError, http.client.HTTPException):

@@ -23,13 +23,22 @@ def test_a_migrated_portal_is_ready(client):
 
 @pytest.mark.parametrize("database_role", ["owner"])
 @pytest.mark.parametrize(
-    "change", ["UPDATE alembic_version SET version_num = 'x'", "DELETE FROM alembic_version"]
+    "change", ["UPDATE alembic_version SET version_num = '0045_moves_alone'", "DELETE FROM alembic_version"]
 )
 def test_an_older_database_is_not_ready(client, session, change, database_role):
     with unit_of_work(session):
         session.execute(text(change))
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json["database"]) == (503, "not migrated")
+
+
+@pytest.mark.parametrize("database_role", ["owner"])
+def test_a_database_that_the_next_version_has_migrated_is_served_until_that_takes_over(
+    client, session, database_role
+):
+    with unit_of_work(session):
+        session.execute(text("UPDATE alembic_version SET version_num = 'of the next version'"))
+    assert client.get("/readyz").json == {"database": "ok", "queue": "ok"}
 
 
 @pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)

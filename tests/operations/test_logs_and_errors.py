@@ -56,6 +56,17 @@ def test_a_request_is_logged_with_person_shop_time_and_statements(environ, lines
     assert "active" not in json.dumps(line)
 
 
+def test_a_request_of_a_customer_is_logged_without_a_shop(environ, lines, session):
+    ada = factories.make_customer(session, now=now())
+    client = create_app(
+        load_settings(environ | {"PORTAL_LOG_REQUESTS": "1"}) | {"TESTING": True}
+    ).test_client()
+    token = client.post("/api/token/", json={"username": ada.email, "password": factories.PASSWORD}).json
+    client.get("/api/plans/", headers={"Authorization": f"Bearer {token['access']}"})
+    line = [line for line in lines if line["message"] == "request"][-1]
+    assert (line["status"], line["user_id"], line["merchant_id"]) == (200, str(ada.id), None)
+
+
 def test_ordinary_requests_are_not_logged(client, lines):
     client.get("/healthz")
     assert [line for line in lines if line["message"] == "request"] == []

@@ -32,8 +32,11 @@ def readyz() -> ResponseReturnValue:
 
 
 def database_state() -> str:
-    """``ok``, ``not migrated`` when it is not at the newest migration, ``standby`` when it takes no changes,
-    ``not UTF-8``, or ``unreachable``."""
+    """``ok``, ``not migrated`` when a migration is missing, ``standby`` when it takes no changes, ``not UTF-8``, or
+    ``unreachable``.
+
+    One that a newer version has migrated is ``ok``: this version serves on while the next one takes its place.
+    """
     try:
         connection = db.session.connection()
         found = MigrationContext.configure(connection).get_current_heads()
@@ -44,7 +47,9 @@ def database_state() -> str:
     except SQLAlchemyError:
         db.session.rollback()
         return "unreachable"
-    return "ok" if set(found) == _newest_migrations(Path(current_app.root_path).parent) else "not migrated"
+    known, newest = _migrations(Path(current_app.root_path).parent)
+    newer = found and known.isdisjoint(found)
+    return "ok" if newer or newest == set(found) else "not migrated"
 
 
 def queue_state() -> str:
@@ -57,5 +62,7 @@ def queue_state() -> str:
 
 
 @cache
-def _newest_migrations(root: Path) -> set[str]:
-    return set(ScriptDirectory(str(root / "migrations")).get_heads())
+def _migrations(root: Path) -> tuple[set[str], set[str]]:
+    """All migrations of this version, and the newest."""
+    script = ScriptDirectory(str(root / "migrations"))
+    return {each.revision for each in script.walk_revisions()}, set(script.get_heads())

@@ -1,0 +1,81 @@
+"""`make rehearse`: what operators do one day, at full size and under load, in tables; 1 if anything failed."""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+from tests import servers
+from tests.databases import PostgresDatabase
+
+from . import rolling
+
+FULL = rolling.Size(installments=1000, requests=4000, rate=25, restarts=40)
+LONGEST_COMPLAINT = 20
+
+
+def main() -> int:
+    """0 if nobody noticed anything."""
+    parser = argparse.ArgumentParser(prog="rehearse", description=__doc__)
+    parser.add_argument(
+        "--restarts", type=int, default=FULL.restarts, help="of one of the two web groups each"
+    )
+    parser.add_argument("--installments", type=int, default=FULL.installments)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="tallystick-rehearsal-") as name:
+        folder = Path(name)
+        # PostgreSQL's own user reads here.
+        folder.chmod(0o755)
+        findings = roll(asked, folder)
+    for finding in findings[:LONGEST_COMPLAINT]:
+        say(finding)
+    return 1 if findings else 0
+
+
+def roll(asked: argparse.Namespace, folder: Path) -> list[str]:
+    size = rolling.Size(asked.installments, asked.installments * 4, FULL.rate, asked.restarts)
+    with servers.postgres_server() as superuser, servers.redis_server() as redis:
+        report = rolling.run(
+            size, PostgresDatabase(superuser, new(folder, "made")), redis, new(folder, "rolling")
+        )
+    verdict = report.verdict
+    answers = ", ".join(f"{count} x {status}" for status, count in report.answers.most_common())
+    table(
+        (
+            "restarts",
+            "answers",
+            "failed",
+            "slowest answer, s",
+            "restart, s (median, longest)",
+            "migration, s",
+        ),
+        (
+            *(len(report.seconds), answers, len(verdict.wrong), round(report.slowest, 1)),
+            f"{statistics.median(report.seconds):.1f}, {max(report.seconds):.1f}",
+            round(report.migrated, 1),
+        ),
+    )
+    return verdict.findings
+
+
+def table(columns: tuple[str, ...], *rows: tuple[object, ...]) -> None:
+    for cells in (columns, ("---",) * len(columns), *rows):
+        say("| " + " | ".join(map(str, cells)) + " |")
+
+
+def new(folder: Path, name: str) -> Path:
+    place = folder / name
+    place.mkdir()
+    return place
+
+
+def say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
