@@ -43,3 +43,9 @@ def start() -> None:
         logger.addHandler(handler)
         logger.setLevel(logging.INFO)
         logger.propagate = False
+
+
+def format_as_json(name: str) -> None:
+    """Let the handlers that the logger of this name has by now write JSON lines."""
+    for handler in logging.getLogger(name).handlers:
+        handler.setFormatter(JsonLine())

@@ -1,5 +1,6 @@
 """A real worker on SQLite and on Redis: a commit wakes it and the email goes out; it outlives its Redis."""
 
+import json
 import time
 from uuid import uuid4
 
@@ -48,6 +49,15 @@ def test_a_commit_wakes_the_worker_and_its_runs_are_told(app, session, environ, 
         assert time.monotonic() - began < 59
     session.rollback()
     assert "deliver_messages" in session.scalars(select(JobRun.job)).all()
+
+
+@pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
+def test_what_huey_itself_logs_is_json_like_every_other_line(app, environ, tmp_path):
+    app.extensions["adapters"].queue.storage.enqueue(b"no job")
+    with consumers.running(environ, tmp_path) as (worker,):
+        assert consumers.until(lambda: "exception" in worker.log.read_text()), worker.log.read_text()
+    lines = [json.loads(line) for line in worker.log.read_text().splitlines()]
+    assert any(line["logger"].startswith("huey") and line["level"] == "error" for line in lines)
 
 
 @pytest.fixture
