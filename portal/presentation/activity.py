@@ -112,6 +112,8 @@ def _autopay_on(facts: Facts, currency: str) -> str:
 def _autopay_off(facts: Facts, currency: str) -> str:
     if facts["reason"] == "card_unusable":
         return _("Automatic payments off: the card is no longer valid")
+    if facts["reason"] == "plan_ended":
+        return _("Automatic payments off: the plan has ended")
     return _("Automatic payments stopped by the customer")
 
 

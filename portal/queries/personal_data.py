@@ -15,10 +15,12 @@ from portal.core.money import decimal_text
 from portal.core.roles import Actor
 from portal.models import (
     Acceptance,
+    Attempt,
     Customer,
     Event,
     EventOrigin,
     Installment,
+    Mandate,
     Member,
     Merchant,
     Message,
@@ -136,6 +138,11 @@ _ACCEPTANCE = (
     *(Acceptance.accepted_at, Acceptance.how, Acceptance.address_verified),
     *(Acceptance.address.label("network_address"), Acceptance.user_agent, Acceptance.terms),
 )
+_MANDATE = (
+    *(Mandate.given_at, Mandate.text, Mandate.address.label("network_address"), Mandate.user_agent),
+    *(Mandate.provider, Mandate.brand, Mandate.last_four, Mandate.saved_at, Mandate.revoked_at),
+)
+_ATTEMPT = Payment.currency, Installment.number, Attempt.made_on, Payment.amount, Payment.outcome
 _PAID = Payment.currency, Payment.number.label("receipt"), Installment.number, Allocation.amount
 
 
@@ -151,6 +158,9 @@ def _of_plans(user_id: UUID) -> dict[str, Any]:
     of_line = and_(
         Installment.merchant_id == Allocation.merchant_id, Installment.id == Allocation.installment_id
     )
+    charge = and_(Payment.merchant_id == Attempt.merchant_id, Payment.id == Attempt.payment_id)
+    due = and_(Installment.merchant_id == Attempt.merchant_id, Installment.id == Attempt.installment_id)
+    tried = of_plan(Attempt, _ATTEMPT).join(Payment, charge).join(Installment, due)
     paid = of_plan(Payment, _PAID).join(Allocation, of_payment).join(Installment, of_line)
     return {
         "plans": select(*_PLAN).where(Plan.customer_id == user_id).order_by(Plan.id),
@@ -159,6 +169,8 @@ def _of_plans(user_id: UUID) -> dict[str, Any]:
         "payments_of_installments": paid.order_by(Payment.id, Installment.number),
         "refunds": of_plan(Refund, _REFUND).order_by(Refund.id),
         "acceptances": of_plan(Acceptance, _ACCEPTANCE),
+        "automatic_payments": of_plan(Mandate, _MANDATE).order_by(Mandate.id),
+        "automatic_payment_attempts": tried.order_by(Payment.id),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from uuid import UUID
 
 from sqlalchemy import func, or_, select, text, union_all
@@ -16,7 +16,17 @@ from portal.core.ledger import OWED, SUMS, Entry
 from portal.core.schedule import FirstDue
 from portal.core.terms import hash_text, written_out
 from portal.database import engine_name, without_statement_timeout
-from portal.models import Acceptance, Amendment, Base, Installment, Plan, PlanWords
+from portal.models import (
+    Acceptance,
+    Amendment,
+    Attempt,
+    Base,
+    Installment,
+    Mandate,
+    Payment,
+    Plan,
+    PlanWords,
+)
 from portal.models.rollups import ROLLUP_TABLES, MetricDelta, recount
 from portal.models.search import TEXTS, words_row
 
@@ -238,6 +248,8 @@ INVARIANTS: dict[str, tuple[str, str]] = {
     ),
     "one_merchant": (N_("No row of one shop refers to another shop."), _strays()),
 }
+# Between two computers, and while a stop waits for the plan's lock.
+CLOCKS_DIFFER = timedelta(minutes=1)
 # How each rollup is checked: what it holds and the deltas to come, less what is counted afresh, leaves nothing.
 ROLLUPS = {
     "due_rollups": N_("The totals by due date match the installments of accepted plans."),
@@ -257,7 +269,7 @@ def run(session: Session) -> list[Finding]:
         return [
             *findings,
             *rollups,
-            *(check(session) for check in (_hashes, _written_out, _amended_dates, _words)),
+            *(check(session) for check in (_hashes, _written_out, _amended_dates, _words, _charges)),
         ]
 
 
@@ -327,3 +339,28 @@ def _words(session: Session) -> Finding:
         made = words_row(plan)
         broken += (plan.words, plan.shop_words) != (made["words"], made["shop_words"])
     return Finding("words_of_plans", N_("Every plan is searched by the words of its own texts."), broken)
+
+
+def _charges(session: Session) -> Finding:
+    """Payments from saved cards against the consents by which they were made; instants are compared by Python."""
+    attempts = (
+        select(
+            *(Attempt.plan_id, Mandate.plan_id.label("agreed"), Payment.plan_id.label("paid")),
+            *(Installment.plan_id.label("due"), Payment.created_at, Mandate.saved_at, Mandate.revoked_at),
+        )
+        .join(Mandate, (Mandate.merchant_id == Attempt.merchant_id) & (Mandate.id == Attempt.mandate_id))
+        .join(Payment, (Payment.merchant_id == Attempt.merchant_id) & (Payment.id == Attempt.payment_id))
+        .join(
+            Installment,
+            (Installment.merchant_id == Attempt.merchant_id) & (Installment.id == Attempt.installment_id),
+        )
+    )
+    broken = 0
+    for row in session.execute(attempts).yield_per(1000):
+        late = row.revoked_at and row.created_at > row.revoked_at + CLOCKS_DIFFER
+        broken += bool(late or not row.saved_at or {row.agreed, row.paid, row.due} != {row.plan_id})
+    return Finding(
+        "charged_by_consent",
+        N_("Each automatic payment belongs to its plan, and was made while a consent was in force."),
+        broken,
+    )

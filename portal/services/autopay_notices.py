@@ -45,16 +45,22 @@ def tell_failed(session: Session, plan: Plan, payment_id: UUID, facts: dict[str,
 
 
 def end(
-    session: Session, plan: Plan, mandate_id: UUID, reason: str, actor_id: UUID | None, now: datetime
-) -> bool:
-    """End a consent, for good; whether it was in force. ``reason`` is ``stopped`` or ``card_unusable``."""
-    ours = {"merchant": plan.merchant_id, "mandate": mandate_id, "at": now}
-    for saved_at in session.scalars(_END, ours).all():
-        if saved_at:
-            about: dict[str, Any] = {"merchant_id": plan.merchant_id, "plan_id": plan.id, "at": now}
-            events.record(session, "autopay_off", actor_id=actor_id, **about, reason=reason)
-        return True
-    return False
+    session: Session,
+    plan: Plan,
+    mandate_id: UUID | None,
+    reason: str,
+    actor_id: UUID | None,
+    now: datetime,
+) -> None:
+    """End a consent of a plan, for good, if it is in force; without an id whichever is.
+
+    ``reason`` is ``stopped``, ``card_unusable``, ``expired`` or ``plan_ended``; without a card there is no event.
+    """
+    ours = {"merchant": plan.merchant_id, "plan": plan.id, "at": now}
+    one = {"mandate": mandate_id} if mandate_id else {}
+    if any(session.scalars(_END if one else _END_ANY, ours | one).all()):
+        about: dict[str, Any] = {"merchant_id": plan.merchant_id, "plan_id": plan.id, "at": now}
+        events.record(session, "autopay_off", actor_id=actor_id, **about, reason=reason)
 
 
 def attempts(session: Session, plan: Plan) -> list[Row[Any]]:
@@ -104,14 +110,15 @@ _OF_PAYMENT = (
 _CONSENT = select(Mandate.given_at, Mandate.revoked_at).where(
     Mandate.merchant_id == bindparam("merchant"), Mandate.id == bindparam("mandate")
 )
-_END = (
+_END_ANY = (
     update(Mandate)
     .where(
         Mandate.merchant_id == bindparam("merchant"),
-        Mandate.id == bindparam("mandate"),
+        Mandate.plan_id == bindparam("plan"),
         Mandate.revoked_at.is_(None),
     )
     .values(revoked_at=bindparam("at"))
     .returning(Mandate.saved_at)
     .execution_options(synchronize_session=False)
 )
+_END = _END_ANY.where(Mandate.id == bindparam("mandate"))

@@ -18,7 +18,7 @@ from portal.core.states import PaymentState, PlanState, transition
 from portal.models import Installment, Payment, Plan
 from portal.statements import Changing
 
-from . import autopay_notices, events, idempotency, ledger, open_amendments
+from . import autopay_notices, events, idempotency, ledger, plan_endings
 from .charges import CHARGES, charge_of
 from .notifications import queue_email
 from .plans import lock
@@ -232,7 +232,7 @@ def book(
     common = {"merchant_id": plan.merchant_id, "plan_id": plan.id, "at": now}
     happened = [common | {"kind": received.event, "actor_id": received.actor_id, "facts": facts}]
     if last:
-        open_amendments.withdraw(session, plan, now)
+        plan_endings.end_with(session, plan, now)
         completed = transition(PlanState(plan.state), PlanState.COMPLETED)
         happened.append(common | {"kind": completed, "actor_id": None, "facts": {}})
         plan.state, plan.updated_at = PlanState.COMPLETED, now

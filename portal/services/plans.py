@@ -19,7 +19,7 @@ from portal.core.roles import Actor, MemberRole
 from portal.core.states import PlanState
 from portal.models import Amendment, Installment, Member, Merchant, Plan, Refund, User
 
-from . import idempotency, ledger, open_amendments
+from . import idempotency, ledger, plan_endings
 from .notifications import record_and_notify, schedule_facts
 
 
@@ -54,7 +54,7 @@ def cancel(
         raise Conflict(message, code="other_amount", figure=owed)
     cancelled = ledger.record(session, plan, Entry.DEBT_CANCELLED, amounts, ledger.Cause(), now, today)
     changed = {row.id: row for row in cancelled}
-    open_amendments.withdraw(session, plan, now)
+    plan_endings.end_with(session, plan, now)
     plan.state, plan.updated_at = PlanState.CANCELLED, now
     session.flush()
     record_and_notify(

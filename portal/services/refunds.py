@@ -24,7 +24,7 @@ from portal.core.states import ACCEPTED, REFUSALS, PaymentState, PlanState, tran
 from portal.core.text import clean_line
 from portal.models import Installment, Plan, Refund, new_id
 
-from . import disputes, events, idempotency, ledger, open_amendments
+from . import disputes, events, idempotency, ledger, plan_endings
 from .notifications import queue_email
 from .plans import get_for_merchant, installments_of, lock_for_merchant, refuse_while_processing
 from .refund_settlement import (
@@ -253,7 +253,7 @@ def _notify(
     }
     events.record(session, "refund_made", **about, **facts)
     if state != plan.state:
-        open_amendments.withdraw(session, plan, now)
+        plan_endings.end_with(session, plan, now)
         events.record(session, transition(PlanState(plan.state), state), **about)
         plan.state = state
     plan.updated_at = now

@@ -17,7 +17,7 @@ from portal.core.states import PlanState, transition
 from portal.core.text import clean_line
 from portal.models import Plan, new_id
 
-from . import events, idempotency, ledger, open_amendments
+from . import events, idempotency, ledger, plan_endings
 from .notifications import queue_email
 from .payment_settlement import lines_facts
 from .plans import get_for_merchant, installments_of, lock_for_merchant, refuse_while_processing
@@ -56,7 +56,7 @@ def write_off(
         raise Conflict(message, code="other_amount", figure=owed)
     event = transition(PlanState(plan.state), PlanState.WRITTEN_OFF)
     lines = ledger.record(session, plan, Entry.DEBT_WRITTEN_OFF, amounts, ledger.Cause(), now, today)
-    open_amendments.withdraw(session, plan, now)
+    plan_endings.end_with(session, plan, now)
     plan.state, plan.updated_at = PlanState.WRITTEN_OFF, now
     session.flush()
     facts: dict[str, Any] = {"owed": owed, "reason": reason}

@@ -228,7 +228,7 @@ def test_the_due_line_is_taken_once_and_refunded_as_any_payment(session, doors, 
     session.rollback()
     assert reference == paid["id"] and paid["metadata"]["payment"]
     assert factories.broken_invariants(session) == []
-    factories.refund(session, shop, plan.id, plan.total, gateway=doors.gateway, now=now())
+    factories.refund(session, shop, plan.id, plan.total, gateway=doors.gateway, now=nine(1))
     assert [refund["payment_intent"] for refund in provider.all("refund")] == [paid["id"]]
 
 

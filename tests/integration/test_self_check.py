@@ -4,15 +4,18 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import delete, select, text, update
+from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.orm import Session
 
 from portal.adapters.payments.simulator import Simulator
+from portal.core.terms import hash_text
 from portal.models import (
     Acceptance,
     Amendment,
+    Attempt,
     Event,
     Installment,
+    Mandate,
     Member,
     Merchant,
     Message,
@@ -25,7 +28,7 @@ from portal.models import (
 from portal.models.ledger import Allocation, Posting, RefundAllocation
 from portal.models.rollups import ROLLUP_TABLES
 from portal.queries import self_check
-from portal.services import refunds
+from portal.services import autopay, mandates, refunds
 from tests import factories
 from tests.factories import NOW, TODAY, accepted_plan, choose_card, offered_plan, pay
 
@@ -51,6 +54,13 @@ def books(session, shop, ada):
     factories.amend(session, shop, bounced, {3: TODAY + timedelta(days=90)})
     factories.spread(session, shop, accepted_plan(session, shop, ada), (10000, TODAY + timedelta(days=99)))
     accepted_plan(session, shop, ada, deposit=1000, first=TODAY + timedelta(days=9))
+    charged = accepted_plan(session, shop, ada)
+    mandates.give(
+        session, Simulator(), ada, charged, "Take it.", hash_text("Take it."), factories.ORIGIN, NOW
+    )
+    for day in (1, 2):
+        autopay.take_due(session, Simulator(), NOW + timedelta(days=day + 31))
+    mandates.stop(session, Simulator(), ada, charged, NOW + timedelta(days=40))
     waiting = accepted_plan(session, shop, ada)
     choose_card(session, ada, "times_out")
     pay(session, ada, waiting, 1)
@@ -256,6 +266,26 @@ TAMPERING = {
             .correlate(Payment)
             .scalar_subquery()
         ),
+    ),
+    "an automatic payment after the end of its consent": (
+        {"charged_by_consent"},
+        update(Mandate).values(revoked_at=NOW),
+    ),
+    "an automatic payment from no card": (
+        {"charged_by_consent"},
+        update(Mandate).values(saved_at=None, brand=None, last_four=None),
+    ),
+    "an automatic payment of another plan": (
+        {"charged_by_consent"},
+        update(Attempt)
+        .values(
+            payment_id=select(Payment.id)
+            .where(Payment.plan_id != Attempt.plan_id, Payment.merchant_id == Attempt.merchant_id)
+            .order_by(Payment.id)
+            .limit(1)
+            .scalar_subquery()
+        )
+        .where(Attempt.number == 1, Attempt.made_on == select(func.min(Attempt.made_on)).scalar_subquery()),
     ),
     "a plan found by other words": ({"words_of_plans"}, update(PlanWords).values(words="  other")),
     "a plan found by no words": ({"words_of_plans"}, delete(PlanWords)),

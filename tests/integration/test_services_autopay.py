@@ -11,7 +11,7 @@ from portal.adapters.payments.simulator import Simulator
 from portal.core.errors import Conflict, Forbidden, NotFound
 from portal.core.terms import hash_text
 from portal.models import Attempt, Event, Mandate, Message, Payment
-from portal.services import autopay, mandates, payment_settlement, reminders, shops
+from portal.services import autopay, mandates, payment_settlement, plans, reminders, shops
 from portal.services.transaction import unit_of_work
 from tests import factories
 from tests.factories import NOW, ORIGIN, TODAY
@@ -185,3 +185,42 @@ def test_the_reminder_says_what_will_be_taken(session, shop, ada, plan):
     [reminder] = emails(session, "reminder")
     assert reminder["lines"][0]["takes"] == {"brand": "test", "last_four": "4242"}
     assert today > TODAY
+
+
+def _cancel(session, shop, ada, plan_id):
+    with unit_of_work(session):
+        plans.cancel(session, shop, plan_id, None, NINE)
+
+
+def _write_off(session, shop, ada, plan_id):
+    factories.write_off(session, shop, plan_id, now=NINE)
+
+
+def _pay_off(session, shop, ada, plan_id):
+    for number in (2, 3):
+        factories.pay(session, ada, plan_id, number, now=NINE)
+
+
+def _refund(session, shop, ada, plan_id):
+    factories.refund(session, shop, plan_id, 10000, now=NINE)
+
+
+@pytest.mark.parametrize("end", [_cancel, _write_off, _pay_off, _refund])
+def test_a_consent_ends_with_its_plan_and_does_not_come_back(session, shop, ada, plan, end):
+    agree(session, ada, plan)
+    end(session, shop, ada, plan)
+    assert session.scalars(select(Mandate.revoked_at)).all() == [NINE]
+    ended = select(Event.facts).where(Event.kind == "autopay_off")
+    assert session.scalars(ended).all() == [{"reason": "plan_ended"}]
+    session.rollback()
+    assert emails(session, "autopay_off") == []
+    assert take(session, NINE + DAY) == 0
+
+
+def test_the_payment_that_completes_the_plan_ends_the_consent(session, ada, plan):
+    agree(session, ada, plan)
+    for days in (0, 30):
+        assert take(session, NINE + days * DAY) == 1
+    assert factories.plan_of(session, ada, plan).state == "completed"
+    assert len(session.scalars(select(Mandate.id).where(Mandate.revoked_at.is_not(None))).all()) == 1
+    assert factories.broken_invariants(session) == []

@@ -12,8 +12,10 @@ import pytest
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
+from portal.adapters.payments.simulator import Simulator
 from portal.core.errors import Conflict
 from portal.core.roles import MemberRole, Role
+from portal.core.terms import hash_text
 from portal.extensions import now
 from portal.models import (
     Acceptance,
@@ -28,7 +30,7 @@ from portal.models import (
     UserSession,
     UserToken,
 )
-from portal.services import accounts, closing
+from portal.services import accounts, autopay, closing, mandates
 from portal.services.transaction import unit_of_work
 from tests import factories
 from tests.browserlike import sign_in, text
@@ -47,12 +49,19 @@ def ada(session):
     return factories.make_customer(session, now=now())
 
 
-def paid_plan(session, shop, ada):
-    """A plan on which nothing is owed any more."""
+def paid_plan(session, shop, ada, but=0):
+    """A plan on which nothing is owed any more, ``but`` for some of its installments."""
     plan_id = factories.accepted_plan(session, shop, ada, now=now(), first=now().date())
-    for number in (1, 2, 3):
+    for number in (1, 2, 3)[: 3 - but]:
         factories.pay(session, ada, plan_id, number, now=now())
     return plan_id
+
+
+def take_by_consent(session, ada, plan_id):
+    """What is left of the plan is taken from the customer's card."""
+    text = "Take what is due."
+    mandates.give(session, Simulator(), ada, plan_id, text, hash_text(text), factories.ORIGIN, now())
+    assert autopay.take_due(session, Simulator(), now() + timedelta(days=65))["attempted"] == 1
 
 
 def download(client):
@@ -69,7 +78,7 @@ def grow_old(session):
 
 def test_the_file_holds_all_that_is_the_persons_and_nobody_elses(app, session, client, shop, ada):
     eve = factories.make_customer(session, "Eve Else", now=now())
-    paid_plan(session, shop, ada)
+    take_by_consent(session, ada, paid_plan(session, shop, ada, but=1))
     factories.offered_plan(session, shop, ada.email, now=now(), first=now().date(), description="=Oak table")
     paid_plan(session, shop, eve)
     factories.second_factor_of(session, eve, app.config["SECRET_KEY"])
@@ -82,6 +91,9 @@ def test_the_file_holds_all_that_is_the_persons_and_nobody_elses(app, session, c
     assert counts["plans"] == 2 and counts["installments"] == 6
     assert counts["payments"] == counts["payments_of_installments"] == 3
     assert counts["emails"] >= 2 and counts["events"] >= 5 and counts["shops"] == 0
+    (consent,), (attempt,) = tables["automatic_payments"], tables["automatic_payment_attempts"]
+    assert (consent["text"], consent["last_four"]) == ("Take what is due.", "4242")
+    assert (attempt["number"], attempt["amount"], attempt["outcome"]) == (3, "33.33", "succeeded")
     assert tables["account"][0]["email"] == ada.email
     assert tables["payments"][0]["amount"] == "33.34", "an amount, not minor units"
     assert tables["acceptances"][0]["terms"] == tables["plans"][0]["terms"]
