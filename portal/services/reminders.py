@@ -9,10 +9,12 @@ from operator import attrgetter
 from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import Select, and_, select, true
+from sqlalchemy import Row, Select, and_, exists, or_, select, true
 from sqlalchemy.orm import Session
 
+from portal.core.autopay import Consent, next_attempt
 from portal.core.errors import N_, Conflict
+from portal.core.payments import Provider
 from portal.core.reminders import COURTESIES, EARLIEST, ORDER, OVERDUE, reminder_due
 from portal.core.roles import Actor
 from portal.models import (
@@ -21,12 +23,14 @@ from portal.models import (
     Mandate,
     Merchant,
     Plan,
+    ProviderKey,
     Reminder,
     User,
     new_id,
 )
 
 from . import outbox
+from .autopay_notices import ATTEMPTS, attempts_of
 from .plans import lock_for_merchant
 from .transaction import insert_rows
 
@@ -64,10 +68,14 @@ def queue(
     query = _owed(merchant_id, today).where(Installment.id.in_(installments))
     rows = session.execute(query.order_by(Plan.customer_id, Installment.due_on, Installment.id)).all()
     sent = _sent(session, merchant_id, installments)
+    tried = _tried(session, merchant_id, [row.id for row in rows if row.tried])
     emails, reminders = [], []
     for customer_id, own in groupby(rows, attrgetter("customer_id")):
         lines = [
-            (row, step) for row in own if (step := _step(row, today, sent.get((row.id, row.due_on), {})))
+            (row, step)
+            for row in own
+            if (step := _step(row, today, sent.get((row.id, row.due_on), {})))
+            and (step in COURTESIES or not _taken_later(row, tried))
         ]
         if lines:
             email = _email(merchant_id, customer_id, today, now, lines)
@@ -110,6 +118,14 @@ _TAKES = and_(
     Mandate.revoked_at.is_(None),
     Mandate.saved_at.is_not(None),
     Mandate.provider == Merchant.provider,
+    or_(
+        Mandate.provider == Provider.SIMULATOR,
+        exists().where(
+            ProviderKey.merchant_id == Mandate.merchant_id,
+            ProviderKey.provider == Mandate.provider,
+            ProviderKey.sealed_key.is_not(None),
+        ),
+    ),
 )
 _TRIED = (
     select(Attempt.number)
@@ -118,8 +134,10 @@ _TRIED = (
     .exists()
     .label("tried")
 )
-
-_BY_CARD = (Mandate.brand, Mandate.last_four, _TRIED)
+_BY_CARD = (
+    *(Mandate.id.label("mandate_id"), Mandate.given_at, Mandate.brand, Mandate.last_four),
+    *(Plan.timezone, _TRIED),
+)
 
 
 def _owed(merchant_id: UUID, today: date, *, all_steps: bool = False) -> Select[*tuple[Any, ...]]:
@@ -181,6 +199,22 @@ def _sent(
 def _step(row: Any, today: date, sent: dict[str, date]) -> str | None:
     step = reminder_due(row.due_on, row.accepted_on, today, sent)
     return None if step in COURTESIES and row.early_reminders_stopped_at else step
+
+
+def _tried(session: Session, merchant_id: UUID, installments: Sequence[UUID]) -> list[Any]:
+    """The attempts to take these installments from a saved card."""
+    if not installments:
+        return []
+    ours = Attempt.merchant_id == merchant_id, Attempt.installment_id.in_(installments)
+    return list(session.execute(ATTEMPTS.where(*ours)))
+
+
+def _taken_later(row: Any, tried: Sequence[Row[Any]]) -> bool:
+    """Whether the line is still to be taken from a saved card: then the notice waits until that has ended."""
+    if row.brand is None:
+        return False
+    made = attempts_of(tried, row.id, row.mandate_id)
+    return next_attempt(row.due_on, Consent(row.given_at), made, row.timezone) is not None
 
 
 def _email(

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from portal.adapters.payments.simulator import Simulator
 from portal.core.errors import Conflict, Forbidden, NotFound
 from portal.core.terms import hash_text
-from portal.models import Attempt, Event, Mandate, Message, Payment
+from portal.models import Attempt, Event, Installment, Mandate, Message, Payment, Reminder
 from portal.services import autopay, mandates, payment_settlement, plans, reminders, shops
 from portal.services.transaction import unit_of_work
 from tests import factories
@@ -224,3 +224,42 @@ def test_the_payment_that_completes_the_plan_ends_the_consent(session, ada, plan
     assert factories.plan_of(session, ada, plan).state == "completed"
     assert len(session.scalars(select(Mandate.id).where(Mandate.revoked_at.is_not(None))).all()) == 1
     assert factories.broken_invariants(session) == []
+
+
+def notices(session, shop, days):
+    """What is queued about the plan's second line on each of these days after its due date, as its day and step."""
+    for day in days:
+        today = NINE.date() + day * DAY
+        take(session, NINE + day * DAY)
+        for batch in reminders.batches(session, shop.id, "UTC", today):
+            with unit_of_work(session):
+                reminders.queue(session, shop.id, today, NINE + day * DAY, batch)
+    query = select(Reminder.sent_on, Reminder.kind).join(
+        Installment, Installment.id == Reminder.installment_id
+    )
+    rows = session.execute(query.where(Installment.number == 2).order_by(Reminder.sent_on)).all()
+    session.rollback()
+    return [((day - NINE.date()).days, kind) for day, kind in rows]
+
+
+def test_overdue_notices_wait_until_the_attempts_have_ended(session, shop, ada, plan):
+    agree(session, ada, plan)
+    factories.choose_card(session, ada, "declined")
+    assert notices(session, shop, range(1, 16)) == [(8, "overdue_1"), (14, "overdue_7")]
+    assert len(attempts(session)) == 4
+
+
+@pytest.mark.parametrize(("card", "first"), [("needs_customer", 1), ("unusable", 1)])
+def test_after_a_last_attempt_the_notices_go_on(session, shop, ada, plan, card, first):
+    agree(session, ada, plan)
+    factories.choose_card(session, ada, card)
+    take(session, NINE)
+    assert notices(session, shop, range(1, 4)) == [(first, "overdue_1")]
+
+
+def test_after_stop_the_notices_go_on(session, shop, ada, plan):
+    agree(session, ada, plan)
+    factories.choose_card(session, ada, "declined")
+    take(session, NINE)
+    mandates.stop(session, Simulator(), ada, plan, NINE)
+    assert notices(session, shop, range(1, 4)) == [(1, "overdue_1")]
