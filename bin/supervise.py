@@ -106,14 +106,22 @@ def checked_settings() -> tuple[int, bool, str | None]:
         port = int(os.environ.get("PORT") or 8000)
     except (ConfigError, ValueError) as error:
         raise Failed(str(error)) from error
+    standin = settings["PROVIDER_STANDIN"]
+    check_free(port, "PORT=8001")
+    if standin:
+        check_free(int(standin.rpartition(":")[2]), "PORTAL_PROVIDER_STANDIN=http://127.0.0.1:8026")
+    return port, settings["VERIFY_EMAIL"], standin
+
+
+def check_free(port: int, setting: str) -> None:
+    """Raises Failed for a taken port, naming a setting that chooses another."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             reason = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be had ({error.strerror})"
-            raise Failed(f"Port {port} {reason}: choose another, as in PORT=8001 make run") from error
-    return port, settings["VERIFY_EMAIL"], settings["PROVIDER_STANDIN"]
+            raise Failed(f"Port {port} {reason}: choose another, as in {setting} make run") from error
 
 
 def flask(*arguments: str) -> str:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import servers
+
 ROOT = Path(__file__).parent.parent.parent
 
 
@@ -61,13 +63,17 @@ def test_demo_data_is_loaded_once_and_kept(new_portal):
     assert [line for line in portal.said.splitlines() if "@example.com" in line] == sign_ins
 
 
-def test_a_taken_port_is_said_in_one_line(tmp_path):
+@pytest.mark.parametrize(
+    ("setting", "value"), [("PORT", "{}"), ("PORTAL_PROVIDER_STANDIN", "http://127.0.0.1:{}")]
+)
+def test_a_taken_port_is_said_in_one_line(tmp_path, setting, value):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = run_to_the_end(PORT=str(port), PORTAL_INSTANCE=str(tmp_path))
+        settings = {"PORT": str(servers.free_port()), setting: value.format(port)}
+        done = run_to_the_end(**settings, PORTAL_INSTANCE=str(tmp_path))
     assert done.returncode == 1
     assert done.stdout == ""
-    assert done.stderr.startswith(f"Port {port} is taken")
+    assert done.stderr.startswith(f"Port {port} is taken: choose another, as in {setting}=")
     assert done.stderr.count("\n") == 1
 
 
