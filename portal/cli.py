@@ -16,10 +16,21 @@ from .core.calendar import business_date
 from .core.errors import Conflict, InvalidInput
 from .core.jobs import SELF_CHECK
 from .core.passwords import check_password
+from .database import without_statement_timeout
 from .demo import load, sign_ins
 from .extensions import adapters, db, now, owner_engine
 from .queries import self_check as checks
-from .services import accounts, addresses, daily_run, job_runs, outbox, rollups, search_words, second_factor
+from .services import (
+    accounts,
+    addresses,
+    daily_run,
+    job_runs,
+    outbox,
+    rollups,
+    search_words,
+    second_factor,
+    sessions,
+)
 from .services.transaction import unit_of_work
 
 
@@ -140,6 +151,15 @@ def recount() -> None:
     click.echo("The sums are counted afresh, and the words that plans are searched by are written anew.")
 
 
+@click.command("end-sessions")
+@with_appcontext
+def end_sessions() -> None:
+    """Sign everybody out, and end each link and calendar address: run it after a backup was restored."""
+    with unit_of_work(db.session), without_statement_timeout(db.session):
+        count = sessions.end_all_access(db.session)
+    click.echo(f"{count} sessions ended, and all links and calendar addresses.")
+
+
 COMMANDS = (
     create_admin,
     reset_link,
@@ -149,4 +169,5 @@ COMMANDS = (
     run_day,
     self_check,
     recount,
+    end_sessions,
 )

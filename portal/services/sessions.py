@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from portal.core.errors import N_, Busy, InvalidInput, NotFound
 from portal.core.roles import PORTAL_ID, Actor, Origin
 from portal.core.sessions import SEEN_EVERY
-from portal.models import Event, EventOrigin, Member, User, UserSession
+from portal.models import Event, EventOrigin, Member, User, UserSession, UserToken
 from portal.models.users import DEFAULT_SHOP
 
 from . import events, second_factor
@@ -165,3 +165,19 @@ def _record_end(session: Session, actor: Actor, count: int, origin: Origin, now:
         origin=origin,
         count=count,
     )
+
+
+# More than the times that an account's access is ended between a backup and its restore.
+STEPS_SINCE_A_BACKUP = 1000
+
+
+def end_all_access(session: Session) -> int:
+    """End the sessions, links and calendar addresses of everybody; returns how many sessions that were.
+
+    After a restore they stand as they stood in the backup. A link that was made since must not come to hold again once
+    the version has been counted up to where it was.
+    """
+    version = User.session_version + STEPS_SINCE_A_BACKUP
+    session.execute(update(User).values(session_version=version, calendar_key=None))
+    session.execute(delete(UserToken))
+    return len(session.scalars(delete(UserSession).returning(UserSession.id)).all())

@@ -105,6 +105,9 @@ class Load:
             if number % SIGN_INS_A_MINUTE == 0:
                 time.sleep(61)
 
+    def cookie_of(self, email: str) -> str:
+        return self._signed_in[email].cookie
+
     def run(self) -> None:
         """Returns when every order has its answer. Raises ``GaveUp`` and stops all if one has none in the end."""
         with ThreadPoolExecutor(CLIENTS) as threads:

@@ -284,3 +284,13 @@ def test_what_is_signed_but_senseless_opens_nothing_and_breaks_nothing(app, sign
             422,
             429,
         )
+
+
+def test_no_link_that_was_made_since_a_backup_comes_to_hold_again(app, session, client):
+    ada = factories.make_customer(session)
+    since = reset_tokens.make(app.config["SECRET_KEY"], ada.id, ada.session_version + 1)
+    assert app.test_cli_runner().invoke(args=["end-sessions"]).output.startswith("0 sessions ended")
+    for _ in range(2):
+        assert client.get(f"/reset/{since}").status_code != 200
+        with unit_of_work(session):
+            accounts.end_access(session, accounts.lock_user(session, ada.id))

@@ -9,11 +9,12 @@ import tempfile
 from pathlib import Path
 
 from tests import servers
-from tests.databases import PostgresDatabase
+from tests.databases import PostgresDatabase, SqliteDatabases
 
-from . import rolling
+from . import backups, rolling
 
 FULL = rolling.Size(installments=1000, requests=4000, rate=25, restarts=40)
+BACKUP_RATE, BACKUP_SECONDS = 25, 20
 LONGEST_COMPLAINT = 20
 
 
@@ -24,12 +25,13 @@ def main() -> int:
         "--restarts", type=int, default=FULL.restarts, help="of one of the two web groups each"
     )
     parser.add_argument("--installments", type=int, default=FULL.installments)
+    parser.add_argument("--only", choices=PARTS, default=PARTS, help="one of them")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="tallystick-rehearsal-") as name:
         folder = Path(name)
         # PostgreSQL's own user reads here.
         folder.chmod(0o755)
-        findings = roll(asked, folder)
+        findings = [finding for part in PARTS if part in asked.only for finding in PARTS[part](asked, folder)]
     for finding in findings[:LONGEST_COMPLAINT]:
         say(finding)
     return 1 if findings else 0
@@ -61,6 +63,40 @@ def roll(asked: argparse.Namespace, folder: Path) -> list[str]:
     return verdict.findings
 
 
+def back_up(asked: argparse.Namespace, folder: Path) -> list[str]:
+    size = backups.Size(asked.installments, BACKUP_RATE, BACKUP_SECONDS)
+    with servers.postgres_server(durable=True) as superuser:
+        database = PostgresDatabase(superuser, new(folder, "postgres"))
+        place = new(folder, "backup-postgres")
+        reports = [backups.run("postgres", size, database.fresh(place), database.superuser_url, place)]
+    place = new(folder, "backup-sqlite")
+    url = SqliteDatabases(new(folder, "sqlite")).fresh(new(place, "place/instance"))
+    reports.append(backups.run("sqlite", size, url, "", place))
+    table(
+        (
+            "database",
+            "backup, s",
+            "its size, kB",
+            "restored elsewhere, s",
+            "in its place, s",
+            "payments in it",
+            "wrong",
+        ),
+        *map(row, reports),
+    )
+    return [f"{each.engine}: {wrong}" for each in reports for wrong in each.wrong]
+
+
+def row(report: backups.Report) -> tuple[object, ...]:
+    backup, elsewhere, in_place = (
+        round(report.seconds[step], 1) for step in ("backup", "elsewhere", "in place")
+    )
+    return report.engine, backup, report.size // 1000, elsewhere, in_place, report.kept, len(report.wrong)
+
+
+PARTS = {"rolling": roll, "backups": back_up}
+
+
 def table(columns: tuple[str, ...], *rows: tuple[object, ...]) -> None:
     for cells in (columns, ("---",) * len(columns), *rows):
         say("| " + " | ".join(map(str, cells)) + " |")
@@ -68,7 +104,7 @@ def table(columns: tuple[str, ...], *rows: tuple[object, ...]) -> None:
 
 def new(folder: Path, name: str) -> Path:
     place = folder / name
-    place.mkdir()
+    place.mkdir(parents=True)
     return place
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import threading
 import time
@@ -121,8 +122,12 @@ class Groups:
         for each in self._webs:
             web.stop(each)
 
-    def said(self) -> str:
-        return "".join(path.read_text() for path in self._folder.rglob("*.log"))
+    def errors(self) -> list[str]:
+        """What was logged of errors, shortened."""
+        said = "".join(path.read_text() for path in self._folder.rglob("*.log"))
+        return [
+            said[found.start() : found.start() + 2000] for found in re.finditer("Traceback|unexpected", said)
+        ]
 
     def _place(self, port: int) -> Path:
         place = self._folder / str(port)
@@ -162,8 +167,7 @@ def run(size: Size, database: PostgresDatabase, redis_url: str, folder: Path, se
         report.verdict = judge(session, targets, load.log, faulty=False)
         report.answers = statuses(load.log)
         report.slowest = max(answer.ended - answer.began for answer in load.log)
-        if "unexpected" in groups.said() or "Traceback" in groups.said():
-            report.verdict.wrong.append(f"an error was logged: {groups.said()[-2000:]}")
+        report.verdict.wrong += [f"an error was logged: {error}" for error in groups.errors()]
     return report
 
 

@@ -14,7 +14,7 @@ from tests.concurrency import web
 from tests.operations import rolling
 
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
-SMALL = rolling.Size(installments=20, requests=60, rate=40, restarts=1, workers=0)
+SMALL = rolling.Size(installments=40, requests=80, rate=40, restarts=1, workers=0)
 
 
 def ask(connection: http.client.HTTPConnection) -> http.client.HTTPResponse:
