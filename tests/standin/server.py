@@ -21,22 +21,28 @@ import stripe
 
 from .account import Account, Refusal, Thing
 
-PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>Pay · stand-in</title><body><h1>{text}</h1><p>{amount} {currency}</p>{notice}
+HEAD = (
+    '<!doctype html><html lang="en"><meta charset="utf-8"><link rel="icon" href="data:,">'
+    '<meta name="viewport" content="width=device-width">'
+)
+PAGE = (
+    HEAD
+    + """<title>Pay · stand-in</title><body><h1>{text}</h1><p>{amount} {currency}</p>{notice}
 <p>This page stands in for the provider's. No card is asked for, and no money moves.</p>
 <form method="post"><button name="do" value="pay">Pay</button> <button name="do" value="decline">Decline</button>
 <button name="do" value="leave">Leave</button></form></body></html>"""
-SAVE = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>Save a card · stand-in</title><body><h1>Save a card</h1>
+)
+SAVE = (
+    HEAD
+    + """<title>Save a card · stand-in</title><body><h1>Save a card</h1>
 <p>This page stands in for the provider's. No card is asked for, and no money moves.</p>
 <form method="post"><p><label>Later payments <select name="decline"><option value="">succeed</option>
 <option value="insufficient_funds">are declined: insufficient funds</option>
 <option value="generic_decline">are declined</option><option value="lost_card">are declined: lost card</option>
 <option value="authentication_required">need the customer</option></select></label></p>
 <button name="do" value="pay">Save</button> <button name="do" value="leave">Leave</button></form></body></html>"""
-CLOSED = (
-    "<!doctype html><html lang='en'><title>Closed</title><body><h1>This page is closed.</h1></body></html>"
 )
+CLOSED = HEAD + "<title>Closed</title><body><h1>This page is closed.</h1></body></html>"
 KEY = re.compile(r"Bearer ((?:sk|rk)_(test|live)_([a-z0-9]+)\w*)")
 # What a page may be asked for; the provider refuses names that it does not know.
 OF_PAGE = {
