@@ -1,4 +1,4 @@
-// Lets a form marked data-once be sent once: its buttons wait until the answer is there, and its preview ends. The server's keys are what holds; this is courtesy.
+// Lets a form marked data-once be sent once: its buttons wait until the answer is there. The server's keys are what holds; this is courtesy.
 (() => {
   const pressed = new WeakMap();
   const buttons = (form) => form.querySelectorAll('button[type="submit"], input[type="submit"]');
@@ -25,18 +25,12 @@
     setTimeout(() => { if (form.hasAttribute("aria-busy")) buttons(form).forEach((button) => { button.disabled = true; }); });
   }, true);
 
-  // The preview of a form is of use only until the form is sent: then none begins, and none that comes is drawn. One under way goes with the page;
-  // htmx would call it an error in the console if it were aborted here.
-  const formOf = (preview) => {
-    const form = preview.getAttribute("hx-include");
-    return form && (form === "closest form" ? preview.closest("form") : document.querySelector(form));
-  };
-
+  // Once a form is sent, its preview neither begins nor is drawn. Aborting one would be logged as an error.
   const endIfSent = (event) => {
-    if (formOf(event.detail.requestConfig.elt)?.getAttribute("aria-busy") === "true") event.preventDefault();
+    const typed = event.detail.requestConfig.triggeringEvent;
+    if (typed?.type === "input" && typed.target.form?.getAttribute("aria-busy")) event.preventDefault();
   };
-  document.addEventListener("htmx:beforeRequest", endIfSent);
-  document.addEventListener("htmx:beforeSwap", endIfSent);
+  ["htmx:beforeRequest", "htmx:beforeSwap"].forEach((moment) => document.addEventListener(moment, endIfSent));
 
   // The answer may be drawn between the two clicks of a double click, with another button under the pointer.
   document.addEventListener("click", (event) => {

@@ -5,25 +5,21 @@
 
   const show = (text, kind) => {
     // What the page shows by itself is only said.
+    const toast = document.createElement("div");
+    toast.textContent = text;
+    region.append(toast);
     if (kind === "quiet") {
-      const said = document.createElement("p");
-      said.className = "visually-hidden";
-      said.textContent = text;
-      region.append(said);
-      setTimeout(() => said.remove(), stay);
+      toast.className = "visually-hidden";
+      setTimeout(() => toast.remove(), stay);
       return;
     }
-    const toast = document.createElement("div");
     toast.className = kind === "error" ? "toast toast-error" : "toast";
-    const words = document.createElement("span");
-    words.textContent = text;
     const close = document.createElement("button");
     close.type = "button";
     close.textContent = "\u00d7";
     close.setAttribute("aria-label", region.dataset.close);
     close.addEventListener("click", () => toast.remove());
-    toast.append(words, close);
-    region.append(toast);
+    toast.append(close);
     const leave = () => setTimeout(() => (toast.matches(":hover, :focus-within") ? leave() : toast.remove()), stay);
     if (kind !== "error") leave();
   };

@@ -1,5 +1,10 @@
-// Puts a button that copies beside every text marked data-copy. Without script the text can still be selected.
+// Buttons that need script: one that copies beside every text marked data-copy, and those marked data-print, hidden without script.
 (() => {
+  document.querySelectorAll("[data-print]").forEach((button) => {
+    button.hidden = false;
+    button.addEventListener("click", () => window.print());
+  });
+
   if (!navigator.clipboard) return;
 
   const offer = (root) => root.querySelectorAll("[data-copy]:not([data-copy=ready])").forEach((place) => {
