@@ -19,6 +19,9 @@ LOOKS_RECORDED_WITHIN = timedelta(minutes=10)
 # How long the provider's page can be paid on.
 PAGE_OPEN_FOR = timedelta(minutes=30)
 
+# Why a payment was reversed that a dispute lost; kept like a reason that a shop typed, and shown in each language.
+LOST_DISPUTE = N_("The bank took it back after a dispute.")
+
 
 class Method(StrEnum):
     """How a payment was made: by the provider, or outside of the portal and recorded by the shop."""

@@ -18,7 +18,7 @@ from . import formats
 from .card_names import card_name
 from .i18n import amount_text, language
 from .methods import method_name
-from .outcomes import declined_refund_event, failed_payment_event
+from .outcomes import declined_refund_event, failed_payment_event, reversal_reason
 from .roles import role_name
 
 log = logging.getLogger(__name__)
@@ -101,7 +101,7 @@ def _reversed(facts: Facts, currency: str) -> str:
         "%(amount)s of receipt %(receipt)s reversed: %(reason)s",
         amount=amount_text(facts["amount"], currency),
         receipt=facts["receipt"],
-        reason=facts["reason"],
+        reason=reversal_reason(facts["reason"]),
     )
 
 

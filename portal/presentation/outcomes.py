@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from flask_babel import gettext as _
 
+from portal.core.payments import LOST_DISPUTE
+
 from .i18n import amount_text
 
 
@@ -62,6 +64,11 @@ def failed_payment_event(outcome: str | None, amount: int, currency: str) -> str
     if outcome == "refused":
         return _("Payment of %(amount)s failed: the payment provider refused the shop's order", amount=text)
     return _("Payment of %(amount)s failed: the card was declined", amount=text)
+
+
+def reversal_reason(reason: str | None) -> str:
+    """Why a payment was reversed: as the shop typed it, or the portal's own words of a dispute."""
+    return _(LOST_DISPUTE) if reason == LOST_DISPUTE else reason or ""
 
 
 def refund_declined(cancelled: int, to_return: int, currency: str) -> str:

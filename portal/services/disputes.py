@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from portal.adapters.payments import DisputeFound, DisputeRequest, Gateway, call_provider
 from portal.core.errors import N_, Conflict
+from portal.core.payments import LOST_DISPUTE
 from portal.core.states import PlanState
 from portal.models import Dispute, Payment, Plan, ProviderKey, new_id
 
@@ -20,8 +21,6 @@ from .notifications import queue_email
 from .plans import installments_of, lock, refuse_while_processing
 from .reversals import Preview, write
 from .transaction import unit_of_work
-
-LOST = N_("The bank took it back after a dispute.")
 
 
 def settle_dispute(session: Session, gateway: Gateway, event: Row[*tuple[Any, ...]], now: datetime) -> str:
@@ -86,7 +85,7 @@ def _reverse(session: Session, plan: Plan, dispute: Dispute, now: datetime, toda
         return
     payment = session.get_one(Payment, (plan.merchant_id, dispute.payment_id))
     lost = Preview(amounts, PlanState.ACTIVE, recovery=False)
-    write(session, plan, payment, lost, LOST, None, now, today)
+    write(session, plan, payment, lost, LOST_DISPUTE, None, now, today)
 
 
 def _tell(session: Session, plan: Plan, dispute: Dispute, contact: UUID, now: datetime) -> None:

@@ -16,6 +16,7 @@ from portal.presentation import i18n
 from portal.presentation.activity import email_name
 from portal.presentation.card_names import card_name
 from portal.presentation.methods import method_name
+from portal.presentation.outcomes import reversal_reason
 from portal.presentation.roles import role_name
 
 from . import guards, languages, navigation, sticks
@@ -31,6 +32,7 @@ def init_app(app: Flask) -> None:
     app.add_template_filter(role_name, "role_name")
     app.jinja_env.globals.update(
         card_name=card_name,
+        reversal_reason=reversal_reason,
         new_key=new_key,
         portal_name=app.config["PORTAL_NAME"],
         portal_url=app.config["PORTAL_URL"],

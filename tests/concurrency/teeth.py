@@ -36,6 +36,7 @@ REFUNDING = "test_refunding.py::test_what_was_tried_three_times_is_refunded_once
 HELD = "test_lock_waits.py::test_a_plan_that_is_held_too_long_is_503_and_then_paid_once[{}]"
 REMINDING = "test_background.py::test_killed_workers_lose_no_reminder_on_{}"
 OUTAGE = "test_background.py::test_without_redis_customers_sign_in_and_pay_and_the_emails_catch_up[sqlite]"
+CHARGING = "test_charging.py::test_what_the_provider_took_is_booked_once_on_{}"
 LOST = "test_lost_connections.py::{}[postgres]"
 
 ROW_LOCK = "\n    .with_for_update(key_share=True, of=Plan)"
@@ -81,7 +82,17 @@ CUTS = (
         "the settling job",
         SETTLING,
         SETTLING.replace("waiting", "waiting[:0]", 1),
-        (PAYING.format("workers killed on sqlite"), PAYING.format("connections cut on postgres")),
+        (
+            PAYING.format("workers killed on sqlite"),
+            PAYING.format("connections cut on postgres"),
+            CHARGING.format("sqlite[sqlite]"),
+        ),
+    ),
+    Cut(
+        "finding an automatic payment whose answer was lost",
+        '        if "payment" in paid.metadata and paid.metadata["payment"] == str(charge.reference):\n',
+        "        if False:\n",
+        (CHARGING.format("sqlite[sqlite]"), CHARGING.format("postgres_and_redis[postgres]")),
     ),
     Cut(
         "a lost connection is busy",

@@ -253,3 +253,17 @@ def test_over_the_api_the_program_is_told_where_the_customer_pays(session, clien
         headers=headers | {"Idempotency-Key": "more"},
     )
     assert some.status_code == 409
+
+
+@pytest.mark.parametrize(("currency", "total"), [("JPY", 100), ("KRW", 100), ("EUR", 10000)])
+def test_amounts_are_told_in_the_units_of_the_currency(session, client, doors, standin, ada, currency, total):
+    """Of a currency without decimals the provider takes whole units, as the portal counts them."""
+    shop = factories.make_merchant(session, "Another Shop", now=now(), currency=currency)
+    provider_keys.connect(session, doors.stripe(), shop, "rk_test_units_1", now())
+    plan_id = factories.accepted_plan(session, shop, ada, now=now(), first=now().date(), total=total)
+    plan = factories.plan_of(session, ada, plan_id, now())
+    sign_in(client, ada)
+    assert pay(client, plan).status_code == 303
+    (page,) = standin.account("rk_test_units_1").all("checkout.session")
+    assert page["currency"] == currency.lower()
+    assert page["amount_total"] == plan.installments[0].amount == -(-total // 3)

@@ -11,6 +11,7 @@ from portal.models import Dispute, Message, Plan, ProviderEvent
 from portal.services import refund_settlement
 from portal.services.provider_events import settle_events
 from tests import factories
+from tests.browserlike import sign_in, text
 
 
 @pytest.fixture
@@ -100,6 +101,22 @@ def test_a_dispute_that_is_lost_is_owed_again_once(session, doors, standin, prov
     assert kinds(session).count("payment_disputed_shop") == 2
     settle(session, doors)
     assert owed(session, ada, plan) == before + plan.installments[0].amount
+
+
+def test_the_reason_of_a_lost_dispute_is_read_in_each_language(
+    session, app, doors, standin, provider, paid, shop, ada, plan
+):
+    provider.close_dispute(provider.dispute(paid)["id"], "lost")
+    standin.send_webhooks()
+    settle(session, doors)
+    for person, pages in ((ada, [f"/customer/plans/{plan.id}"]), (shop, [f"/merchant/plans/{plan.id}"])):
+        for language, reason in (("en", "took it back after a dispute"), ("ar", "استرده المصرف بعد نزاع")):
+            client = app.test_client()
+            sign_in(client, person)
+            client.submit("/account", {"language": language, "test_card": "succeeds"})
+            for page in pages:
+                # In the list of payments and in the activity.
+                assert text(client.get(page)).count(reason) == 2
 
 
 def test_a_lost_dispute_opens_a_completed_plan_again(

@@ -76,12 +76,13 @@ Deliver = Callable[[str, bytes, str], None]
 @dataclass
 class Faults:
     """What goes wrong: answers that are ``cut`` off after the work was done, webhooks ``lost``, ``doubled`` and
-    ``late``; each a share of all, from 0 to 1."""
+    ``late``; each a share of all, from 0 to 1. Each answer is ``slow`` by so many seconds."""
 
     cut: float = 0
     lost: float = 0
     doubled: float = 0
     late_seconds: float = 0
+    slow_seconds: float = 0
 
 
 def post(url: str, body: bytes, signature: str) -> None:
@@ -181,6 +182,7 @@ class Handler(BaseHTTPRequestHandler):
             account = self.standin.account(key[1])
             with account.lock:
                 body = self._call(account, method, path, sent or query)
+            time.sleep(self.standin.faults.slow_seconds)
             if random.random() < self.standin.faults.cut:
                 self.close_connection = True
                 return None

@@ -15,6 +15,7 @@ from portal.extensions import db, now
 from portal.presentation import formats, pdf
 from portal.presentation.i18n import amount_text, language, number
 from portal.presentation.methods import method_name
+from portal.presentation.outcomes import reversal_reason
 from portal.presentation.pdf import Document, Table
 from portal.queries import agreements, customer, listing, merchant, timeline
 from portal.queries.agreements import Agreement
@@ -97,7 +98,7 @@ def _reversed(payment: PaymentView) -> tuple[tuple[str, str], ...]:
     return (
         (_("Reversed"), amount_text(payment.reversed, payment.currency)),
         (_("Reversed on"), day),
-        (_("Reason"), payment.reason or ""),
+        (_("Reason"), reversal_reason(payment.reason)),
     )
 
 
@@ -215,7 +216,7 @@ def _reversals(plan: PlanView, paid: list[PaymentView]) -> Table:
             (
                 p.receipt or "",
                 formats.moment(p.reversed_at, plan.timezone, language()),
-                p.reason or "",
+                reversal_reason(p.reason),
                 amount_text(p.reversed, plan.currency),
             )
             for p in reversed(paid)
