@@ -17,8 +17,9 @@ from portal.adapters.passwords import Passwords
 from portal.adapters.payments import Gateway
 from portal.adapters.payments.simulator import Simulator
 from portal.core.payments import Method
+from portal.core.plan_templates import Template
 from portal.core.roles import Actor, Origin, Role
-from portal.core.schedule import Frequency
+from portal.core.schedule import FirstDue, Frequency
 from portal.core.sessions import PAGES_LAST
 from portal.models import Base, Merchant, Passkey, Plan, User
 from portal.models.ledger import Posting
@@ -30,6 +31,7 @@ from portal.services import (
     amendments,
     offers,
     payments,
+    plan_templates,
     recording,
     refunds,
     reversals,
@@ -95,6 +97,20 @@ def spread(
     with unit_of_work(session):
         proposal = amendments.Proposal(plan_id, (), "", lines)
         return amendments.propose(session, actor, proposal, ORIGIN, now)
+
+
+def save_template(session: Session, merchant: Actor, name: str = "A fifth down", **more: Any) -> UUID:
+    """Three installments every month after a deposit of 20%, unless fields of a template say otherwise; returns its id."""
+    given: dict[str, Any] = {
+        "num_installments": 3,
+        "frequency": Frequency.MONTHLY,
+        "first_due": FirstDue.DATE,
+        "day_of_month": None,
+        "deposit": 2000,
+        "valid_days": 30,
+    }
+    with unit_of_work(session):
+        return plan_templates.save(session, merchant, Template(name, **(given | more)), NOW)
 
 
 def account(role: Role, name: str, **more: str) -> accounts.NewAccount:

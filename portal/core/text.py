@@ -30,6 +30,7 @@ _MISSING = {
     "customer_email": N_("Enter the customer's email address."),
     "support_email": N_("Enter an email address."),
     "description": N_("Enter what is bought."),
+    "template_name": N_("Enter a name."),
 }
 
 

@@ -6,6 +6,7 @@ from .base import Base, new_id
 from .imports import Import, ImportRow
 from .mandates import Attempt, Mandate
 from .payments import Payment, Refund, Reversal
+from .plan_templates import PlanTemplate
 from .plans import Acceptance, Installment, Plan
 from .providers import Dispute, ProviderEvent, ProviderKey
 from .records import Event, EventOrigin, IdempotencyKey, JobRun, Message, Reminder
@@ -40,6 +41,7 @@ __all__ = [
     "Passkey",
     "Payment",
     "Plan",
+    "PlanTemplate",
     "PlanWords",
     "PostedRollup",
     "ProviderEvent",

@@ -30,6 +30,7 @@ RIGHTS = {
     "members": REMOVE,
     "metric_deltas": REMOVE,
     "passkeys": REMOVE,
+    "plan_templates": REMOVE,
     "recovery_codes": REMOVE,
     "second_factors": REMOVE,
     "sessions": REMOVE,

@@ -35,8 +35,9 @@ SECTIONS = (
     _Place("auth.account", lambda: _("You"), None, ("/customer/calendar",)),
     _Place("security.show", lambda: _("Security")),
     _Place("team.show", lambda: _("Team")),
+    _Place("plan_templates.show", lambda: _("Templates"), Permission.OFFER),
 )
-OF_SHOPS = ("merchant.settings", "team.show")
+OF_SHOPS = ("merchant.settings", "team.show", "plan_templates.show")
 NAVIGATION = {
     Role.MERCHANT: (
         _Place("merchant.dashboard", lambda: _("Dashboard")),

@@ -103,8 +103,8 @@ class Words:
         """What an installment is called: its number, or that it is the deposit."""
         return self.gettext("Deposit") if installment.is_deposit else self.number(installment.number)
 
-    def percent(self, rate: Decimal) -> str:
-        return formats.percent(rate, self.language)
+    def percent(self, rate: Decimal, places: int = 2) -> str:
+        return formats.percent(rate, self.language, places)
 
     def moment(self, instant: datetime, zone: str = "UTC") -> str:
         return formats.moment(instant, zone, self.language)

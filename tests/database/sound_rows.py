@@ -305,6 +305,17 @@ SOUND: dict[str, Callable[[Shop], Row]] = {
         "installment_id": shop.ids["installments"],
         "due_on": _another_day(),
     },
+    "plan_templates": lambda shop: _of(
+        shop,
+        name=f"Template {next(fresh)}",
+        num_installments=3,
+        frequency="monthly",
+        first_due="date",
+        day_of_month="15",
+        deposit=2000,
+        valid_days=30,
+        created_at=NOW,
+    ),
     "imports": lambda shop: _of(shop, created_by=shop.id, created_at=NOW),
     "import_rows": lambda shop: {
         "merchant_id": shop.id,

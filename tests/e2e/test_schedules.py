@@ -115,6 +115,22 @@ def test_a_hardship_is_spread_anew_and_a_worse_change_is_declined(visit: Callabl
     expect(customer.get_by_text("The dates stay as they were.")).to_be_visible()
 
 
+def test_a_template_is_saved_and_fills_in_the_next_plan(visit: Callable[[], Page]) -> None:
+    shop, _customer, email = pair(visit)
+    begin(shop, email)
+    shop.fill("[name=deposit]", "20%")
+    shop.get_by_text("Save as template").click()
+    shop.fill("[name=template_name]", "A fifth down")
+    shop.get_by_role("button", name="Save template").click()
+    expect(shop.get_by_text("Saved as template A fifth down.")).to_be_visible()
+    expect(shop.locator("[name=customer_email]")).to_have_value(email)
+    shop.goto("/merchant/plans/new")
+    shop.select_option("[name=template]", label="A fifth down")
+    shop.get_by_role("button", name="Use template").click()
+    expect(shop.locator("[name=deposit]")).to_have_value("20%")
+    expect(shop.locator("[name=num_installments]")).to_have_value("2")
+
+
 def test_a_preview_ends_when_its_form_is_sent(visit: Callable[[], Page]) -> None:
     """None that comes is drawn, and one still to come does not begin: nothing asks about a plan that has changed."""
     shop, customer, email = pair(visit)

@@ -56,7 +56,10 @@ def test_each_member_opens_what_the_table_says_and_nothing_of_another_shop(app, 
                 for whose, browser in browsers.items():
                     answer = send(browser, method, path)
                     allowed = may(own, needs, method)
-                    of_shop = any(name in ("plan_id", "payment_id", "member_id") for name in rule.arguments)
+                    of_shop = any(
+                        name in ("plan_id", "payment_id", "member_id", "template_id")
+                        for name in rule.arguments
+                    )
                     if not allowed:
                         right = answer.status_code == 403
                     elif of_shop and whose == "foreign" and "member_id" not in rule.arguments:

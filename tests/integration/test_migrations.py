@@ -259,9 +259,14 @@ def own_lines(session, shop, ada, plan_id):
     )
 
 
+def saved_template(session, shop, ada, plan_id):
+    factories.save_template(session, shop)
+
+
 @pytest.mark.parametrize(
     ("does", "stays_at", "says"),
     [
+        (saved_template, "0047_plan_templates", "There are templates of plans"),
         (own_lines, "0039_own_lines", "There are plans with lines of their own"),
         (waiting_import, "0037_imports", "There are rows of imports that wait"),
         (reversed_payment, "0024_reversals", "There are reversals"),

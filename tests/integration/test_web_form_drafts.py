@@ -28,6 +28,7 @@ OFFER = {
     "deposit": "10%",
     "start_date": "2027-02-28",
     "valid_days": "45",
+    "template_name": "Furniture",
 }
 NOTICE = "What you typed is back in the form"
 PROMISE = "what you typed will be back in the form"

@@ -57,10 +57,9 @@ def world(session) -> World:
     active = factories.accepted_plan(session, shop, ada, now=moment, first=moment.date())
     payment = factories.pay(session, ada, active, 1, now=moment).payment_id
     installments = factories.plan_of(session, ada, active, moment).installments
-    earlier = (moment + timedelta(days=40)).date()
     with factories.unit_of_work(session):
         import_id = imports.draft(session, shop, IMPORTED, ".", moment)
-    number = factories.amend(session, shop, active, {3: earlier}, now=moment)
+    number = factories.amend(session, shop, active, {3: (moment + timedelta(days=40)).date()}, now=moment)
     made.ids = {
         "plan_id": [offer, active],
         "payment_id": [payment],
@@ -71,6 +70,7 @@ def world(session) -> World:
         "member_id": [made.stranger.id],
         "message_id": [admin.list_messages(session)[0].id],
         "import_id": [import_id],
+        "template_id": [factories.save_template(session, shop)],
         "session_id": [factories.open_session(session, made.boss, now=moment)],
         "passkey_id": [
             factories.make_passkey(session, factories.make_customer(session, "Key Owner"), now=moment)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from dateutil.relativedelta import relativedelta
-from flask import Blueprint, Response, request, url_for
+from flask import Blueprint, Response, flash, request, url_for
 from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
@@ -19,8 +20,9 @@ from portal.core.schedule import MAX_INSTALLMENTS, Frequency, Line
 from portal.extensions import db, now
 from portal.presentation.i18n import error_text
 from portal.queries import listing
+from portal.queries.plan_templates import get_template, list_templates
 from portal.queries.read_models import PlanView
-from portal.services import idempotency, offers
+from portal.services import idempotency, offers, plan_templates
 from portal.services.transaction import unit_of_work
 from portal.web import form_drafts
 from portal.web.guards import actor, requires
@@ -30,10 +32,11 @@ from portal.web.merchant.offer_forms import (
     OfferForm,
     OwnForm,
     RegularForm,
+    fields_of,
     offer_form,
     without_lines,
 )
-from portal.web.rendering import done, preview_status, respond
+from portal.web.rendering import announce, done, preview_status, respond
 
 bp = Blueprint("builder", __name__, url_prefix="/merchant/plans")
 
@@ -167,6 +170,40 @@ def lines() -> Response:
     return _changed(typed)
 
 
+@bp.post("/template")
+@requires(Permission.OFFER)
+@form_drafts.preserve(*KEPT_FIELDS, page="builder.new")
+def use_template() -> Response:
+    """The form as it is typed, with the schedule of a template; writes nothing."""
+    chosen = request.form.get("template", type=UUID)
+    template = get_template(db.session, actor(), chosen) if chosen else None
+    given = {"start_date": _in_a_month().isoformat()} | without_lines(request.form)
+    form = offer_form(MultiDict(given | (fields_of(template) if template else {})))
+    found = _schedule(form) if form.validate() else ()
+    page = _page(form, 200 if found or form.validate_so_far("total_amount") else 422, found, whole=True)
+    return announce(page, _("Filled in from %(name)s.", name=template.name)) if template else page
+
+
+@bp.post("/template/save")
+@requires(Permission.OFFER)
+@form_drafts.preserve(*KEPT_FIELDS, page="builder.new")
+def save_template() -> Response:
+    """The form again as it was typed: a template is saved beside it."""
+    form = RegularForm()
+    if not form.validate_so_far("total_amount", "start_date"):
+        return _page(form, 422)
+    try:
+        with form.collecting():
+            with unit_of_work(db.session):
+                plan_templates.save(db.session, actor(), form.template(), now())
+            flash(_("Saved as template %(name)s.", name=form.template_name.data.strip()), "success")
+            form.template_name.data = ""
+            return _page(form)
+    except Conflict as refused:
+        return _not_sent(form, refused)
+    return _page(form, 422)
+
+
 def _next_date(typed: list[tuple[str, str]]) -> str:
     """A month after the last line."""
     try:
@@ -190,11 +227,18 @@ def _changed(typed: list[tuple[str, str]]) -> Response:
 
 
 def _page(
-    form: OfferForm, status: int = 200, lines: tuple[Line, ...] = (), *, schedule: bool = False
+    form: OfferForm,
+    status: int = 200,
+    lines: tuple[Line, ...] = (),
+    *,
+    schedule: bool = False,
+    whole: bool = False,
 ) -> Response:
-    """The builder; for HTMX the preview, or after a change of lines these with the preview beside them."""
+    """The builder; for HTMX the preview, after a change of lines these with the preview beside them, or the whole."""
     preview, fields, left = ("merchant/_preview.html", "merchant/_schedule.html", "merchant/_left.html")
     parts = (fields, (preview,)) if schedule else (preview, (left,) if isinstance(form, OwnForm) else ())
+    if whole:
+        parts = "merchant/_builder.html", ()
     return respond(
         "merchant/builder.html",
         parts[0],
@@ -208,4 +252,5 @@ def _page(
         most=MAX_INSTALLMENTS,
         most_days=MOST_OFFER_DAYS,
         today=business_date(now(), actor().timezone),
+        templates=partial(list_templates, db.session, actor()),
     )

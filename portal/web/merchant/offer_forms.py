@@ -14,8 +14,10 @@ from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired, ValidationError
 
 from portal.core.calendar import OFFER_DAYS
-from portal.core.errors import InvalidInput
+from portal.core.errors import N_, InvalidInput
+from portal.core.plan_templates import TEMPLATE_NAME_LONGEST, Template, clean_template_name
 from portal.core.schedule import LAST, MAX_INSTALLMENTS, MONTH_DAYS, FirstDue, Frequency, left_to_place
+from portal.presentation.i18n import error_text
 from portal.services import offers
 from portal.services.offers import Proposal
 from portal.web.fields import AmountField, DayField, DepositField, EmailField, TextField, WholeNumberField
@@ -37,7 +39,7 @@ _LINE = re.compile(r"lines-([0-9]{1,4})-(?:amount|due_date)")
 # What a draft keeps; the idempotency key is none.
 KEPT_FIELDS = (
     *("customer_email", "description", "total_amount", "deposit", "num_installments", "frequency"),
-    *("first_due", "start_date", "day_of_month", "valid_days", "lines-*"),
+    *("first_due", "start_date", "day_of_month", "valid_days", "template_name", "lines-*"),
 )
 
 
@@ -55,6 +57,14 @@ class OfferForm(KeyedForm):
     @property
     def currency(self) -> str:
         return actor().currency
+
+    def validate_so_far(self, *names: str) -> bool:
+        """Whether it is readable; those of these fields that are still empty are no fault yet."""
+        self.validate()
+        for field in self:
+            if field.name in names and not (field.raw_data and field.raw_data[0]):
+                field.errors = ()
+        return not self.errors
 
     @property
     def schedule(self) -> list[Any]:
@@ -115,6 +125,31 @@ class RegularForm(OfferForm):
     def follows(self) -> bool:
         """Whether the dates follow the acceptance."""
         return bool(self.first_due.data == FirstDue.ACCEPTANCE)
+
+    template_name = TextField(_l("Name of the template"), longest=TEMPLATE_NAME_LONGEST)
+
+    def template(self) -> Template:
+        """What a valid form asks to save. Raises ``InvalidInput``."""
+        if self.deposit.minor is not None and self.deposit.percent is None:
+            raise InvalidInput.at("deposit", N_("A template has its deposit in percent, such as 20%."))
+        by_day = self.frequency.data == Frequency.MONTHLY and not self.follows
+        return Template(
+            self.template_name.data,
+            self.num_installments.data,
+            Frequency(self.frequency.data),
+            FirstDue(self.first_due.data),
+            (self.day_of_month.data or None) if by_day else None,
+            None if self.deposit.percent is None else int(self.deposit.percent * 100),
+            self.valid_days.data,
+        )
+
+    def validate_template_name(self, field: TextField) -> None:
+        """It may be empty, where nothing is saved."""
+        try:
+            if field.data:
+                clean_template_name(field.data)
+        except InvalidInput as invalid:
+            raise ValidationError(error_text(invalid.errors[field.name])) from None
 
     def validate(self, extra_validators: Any = None) -> bool:
         """A date that is not asked for is not looked at."""
@@ -222,3 +257,16 @@ def offer_form(
 def without_lines(fields: Mapping[str, str]) -> dict[str, str]:
     """What was typed beside the lines."""
     return {name: value for name, value in fields.items() if not _LINE.fullmatch(name)}
+
+
+def fields_of(template: Template) -> dict[str, str]:
+    """The fields of a regular schedule as the template fills them in; dates stay as they are typed."""
+    percent = "" if template.deposit is None else f"{template.deposit / 100:g}%"
+    return {
+        "num_installments": str(template.num_installments),
+        "frequency": template.frequency,
+        "first_due": template.first_due,
+        "day_of_month": template.day_of_month or "",
+        "deposit": percent,
+        "valid_days": str(template.valid_days),
+    }
