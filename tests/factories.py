@@ -100,7 +100,7 @@ def spread(
 
 
 def save_template(session: Session, merchant: Actor, name: str = "A fifth down", **more: Any) -> UUID:
-    """Three installments every month after a deposit of 20%, unless fields of a template say otherwise; returns its id."""
+    """Three installments every month after a deposit of 20%, unless fields of a template say otherwise; its id."""
     given: dict[str, Any] = {
         "num_installments": 3,
         "frequency": Frequency.MONTHLY,
