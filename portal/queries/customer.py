@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import case, func, or_, select
+from sqlalchemy import and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from portal.core.calendar import FARTHEST_ZONES, business_date
@@ -113,6 +113,7 @@ def _outlines(session: Session, customer: Actor, now: datetime) -> list[_Outline
     )
     sums = (
         select(
+            Installment.merchant_id,
             Installment.plan_id,
             func.min(Installment.due_on).label("next_day"),
             func.sum(owed).label("owed"),
@@ -120,12 +121,13 @@ def _outlines(session: Session, customer: Actor, now: datetime) -> list[_Outline
         )
         .join(Plan)
         .where(Plan.customer_id == customer.id, Plan.state == PlanState.ACTIVE, owed > 0)
-        .group_by(Installment.plan_id)
+        .group_by(Installment.merchant_id, Installment.plan_id)
         .subquery()
     )
     plans = with_view_columns(select(Plan).where(offered_to(customer)), terms=False)
+    own = and_(sums.c.merchant_id == Plan.merchant_id, sums.c.plan_id == Plan.id)
     found = []
-    for row in session.execute(plans.outerjoin(sums, sums.c.plan_id == Plan.id).add_columns(*sums.c)):
+    for row in session.execute(plans.outerjoin(sums, own).add_columns(*list(sums.c)[2:])):
         today = business_date(now, row.timezone)
         state = shown_state(PlanState(row.state), row.last_day, today)
         overdue = getattr(row, f"late{dates.index(today)}")

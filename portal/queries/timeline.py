@@ -26,6 +26,7 @@ class PaymentView:
     it did not come in, with the ``reason``, and ``returned`` what a refund gave back.
     """
 
+    merchant_id: UUID
     id: UUID
     plan_id: UUID
     reference: str
@@ -129,6 +130,7 @@ def payments_query() -> Select[Any]:
     """Payments with their plan and parties, newest first; the caller says whose."""
     return (
         select(
+            Payment.merchant_id,
             Payment.id,
             Payment.plan_id,
             Plan.reference,
@@ -223,7 +225,7 @@ def emails_of_plan(session: Session, merchant_id: UUID, plan_id: UUID, customer_
     return [EmailView("reminder" if row[1].startswith("asked-") else row[1], *row[2:]) for row in rows]
 
 
-def receipt_lines(session: Session, payment_id: UUID) -> list[ReceiptLine]:
+def receipt_lines(session: Session, payment: PaymentView) -> list[ReceiptLine]:
     """What a payment paid, from its postings. The caller has checked whose payment it is."""
     query = (
         select(
@@ -236,7 +238,8 @@ def receipt_lines(session: Session, payment_id: UUID) -> list[ReceiptLine]:
         .join(Installment)
         .join(Plan, (Plan.merchant_id == Installment.merchant_id) & (Plan.id == Installment.plan_id))
         .join(Payment, (Payment.merchant_id == Posting.merchant_id) & (Payment.id == Posting.payment_id))
-        .where(Payment.id == payment_id, Posting.debit == Account.CASH)
+        .where(Payment.merchant_id == payment.merchant_id, Payment.id == payment.id)
+        .where(Posting.debit == Account.CASH)
         .order_by(Installment.number)
     )
     return [ReceiptLine(*row) for row in session.execute(query)]

@@ -394,7 +394,7 @@ def _back(plan_id: UUID, status: int = 200, plan_notice: Notice | None = None) -
 @requires(Role.CUSTOMER)
 def payment(payment_id: UUID) -> str:
     found = customer.get_payment(db.session, actor(), payment_id)
-    lines = timeline.receipt_lines(db.session, found.id)
+    lines = timeline.receipt_lines(db.session, found)
     failure = payment_failed(found.outcome, found.amount, found.currency)
     plan = listing.get_plan(db.session, actor(), found.plan_id, now())
     return render_template("customer/payment.html", payment=found, lines=lines, failure=failure, plan=plan)

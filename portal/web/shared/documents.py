@@ -56,7 +56,7 @@ def _receipt(payment: PaymentView) -> Response:
     """Raises ``NotFound`` for a payment that has not succeeded: there is no receipt for it."""
     if not payment.receipt or not payment.settled_at:
         raise NotFound()
-    lines = timeline.receipt_lines(db.session, payment.id)
+    lines = timeline.receipt_lines(db.session, payment)
     document = _document(
         sender=payment.merchant_name,
         support=shown_email(payment.support_email),
