@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, literal, or_, select, true, union_all
+from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, true, union_all
 from sqlalchemy.orm import Session
 
 from portal.core.emails import SEND_TO
@@ -181,8 +181,7 @@ def list_users(
         .limit(PAGE + 1)
     )
     if search:
-        named = (holds(column, search) for column in (User.name, User.username))
-        query = query.where(or_(email_holds(User.email, search), *named))
+        query = query.where(User.id.in_(_named(search)))
     if role:
         query = query.where(User.role == role)
     if before:
@@ -342,8 +341,12 @@ def find_evidence(session: Session, plan: PlanView) -> Evidence | None:
     return Evidence(*row) if row else None
 
 
-def list_events(session: Session, *, before: UUID | None = None) -> list[AuditRow]:
-    """The audit trail of every shop, newest first, at most one page and one more."""
+def list_events(session: Session, *, search: str = "", before: UUID | None = None) -> list[AuditRow]:
+    """The audit trail of every shop, newest first, at most one page and one more.
+
+    A ``search`` for a plan's reference finds what happened to that plan, any other what was done by the people whose
+    name or email address holds it.
+    """
     query = (
         events_query()
         .add_columns(func.coalesce(Plan.currency, ""), EventOrigin.network, EventOrigin.browser)
@@ -352,7 +355,24 @@ def list_events(session: Session, *, before: UUID | None = None) -> list[AuditRo
         )
     )
     query = query.order_by(Event.id.desc()).limit(PAGE + 1)
+    if search:
+        about = _of_plan(session, search)
+        query = query.where(Event.actor_id.in_(_named(search)) if about is None else about)
     if before:
         query = query.where(Event.id < before)
     rows = session.execute(query)
     return [AuditRow(EventView(*event), *more) for *event, more in ((*row[:-3], row[-3:]) for row in rows)]
+
+
+def _of_plan(session: Session, search: str) -> ColumnElement[bool] | None:
+    """That an event is about the plan of this reference, if there is one."""
+    reference = "".join(search.split()).replace("-", "").upper()
+    query = select(Plan.merchant_id, Plan.id).where(plans_hold(session, search), Plan.reference == reference)
+    found = session.execute(query.limit(1)).one_or_none()
+    return and_(Event.merchant_id == found[0], Event.plan_id == found[1]) if found else None
+
+
+def _named(search: str) -> Select[tuple[UUID]]:
+    """Users whose name, username or email address holds the search."""
+    named = (holds(column, search) for column in (User.name, User.username))
+    return select(User.id).where(or_(email_holds(User.email, search), *named))

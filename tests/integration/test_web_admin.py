@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from portal.adapters.payments import simulator
 from portal.core.roles import Role
+from portal.models import Plan
 from portal.queries import admin
 from portal.services import accounts, job_runs, outbox
 from portal.services.transaction import unit_of_work
@@ -226,6 +227,20 @@ def test_the_audit_trail_has_words_for_everything_that_happened(client, visit, s
         "the card was declined",
     ):
         assert words in page, words
+
+
+def test_the_audit_trail_is_searched_by_person_and_by_plan(visit, session, shop, ada, plan_id):
+    other = factories.offered_plan(
+        session, factories.make_merchant(session, "Other Shop", now=NOW), "eve@example.com"
+    )
+    reference = session.scalars(select(Plan.reference).where(Plan.id == other)).one()
+    for search in (reference, f" {reference[:4].lower()}-{reference[4:]}"):
+        page = visit(f"/admin/audit?search={search}")
+        assert "Offer sent" in page and "Other Shop" in page and "Terms accepted" not in page, search
+    page = visit(f"/admin/audit?search={ada.email}")
+    assert "Terms accepted" in page and "Offer sent" not in page and "Ada" in page
+    assert "No activity found" in visit("/admin/audit?search=nobody@example.com")
+    assert "What this user did" in visit(f"/admin/users/{ada.id}")
 
 
 @pytest.mark.parametrize("database_role", ["owner"])

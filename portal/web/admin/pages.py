@@ -172,9 +172,11 @@ def jobs() -> ResponseReturnValue:
 @bp.get("/audit")
 @only_admins
 def audit() -> ResponseReturnValue:
-    rows, next_url = page_of(admin.list_events(db.session, before=before()), attrgetter("event.id"))
+    search = searched()
+    found = admin.list_events(db.session, search=search, before=before())
+    rows, next_url = page_of(found, attrgetter("event.id"), search=search)
     entries = [(row, event_words(row.event, row.currency)) for row in rows]
-    return render_template("admin/audit.html", entries=entries, next_url=next_url)
+    return render_template("admin/audit.html", entries=entries, next_url=next_url, search=search)
 
 
 @bp.get("/self-check")
