@@ -9,7 +9,7 @@ from uuid import UUID, uuid5
 from sqlalchemy import Row, exists, select
 from sqlalchemy.orm import Session
 
-from portal.adapters.payments import DisputeFound, DisputeRequest, Gateway, call_provider
+from portal.adapters.payments import DisputeFound, Gateway, ReportRequest, call_provider
 from portal.core.errors import N_, Conflict
 from portal.core.payments import LOST_DISPUTE
 from portal.core.states import PlanState
@@ -31,7 +31,7 @@ def settle_dispute(session: Session, gateway: Gateway, event: Row[*tuple[Any, ..
     session.rollback()
     if account is None:
         return "ignored"
-    found = call_provider(gateway.get_dispute, DisputeRequest(event.reference, account))
+    found = call_provider(gateway.get_dispute, ReportRequest(event.reference, account))
     if found is None or found.payment_id is None:
         return "ignored"
     ours = CHARGES.where(Payment.merchant_id == event.merchant_id, Payment.id == found.payment_id)

@@ -161,6 +161,14 @@ def returns_of(session: Session, merchant_id: UUID, refund_id: UUID) -> list[Ret
     return [Return(*row) for row in rows]
 
 
+def refunds_of(session: Session, merchant_id: UUID, payment_id: UUID) -> set[UUID]:
+    """The refunds that are booked as returned on a payment."""
+    returned = select(Posting.refund_id).where(
+        Posting.merchant_id == merchant_id, Posting.payment_id == payment_id, Posting.refund_id.is_not(None)
+    )
+    return {refund_id for refund_id in session.scalars(returned) if refund_id}
+
+
 def cancelled_by(session: Session, merchant_id: UUID, refund_id: UUID) -> list[tuple[UUID, int]]:
     """What a refund cancelled: installment and minor units, in the order of its postings."""
     rows = session.execute(_CANCELLED, {"merchant": merchant_id, "refund": refund_id})

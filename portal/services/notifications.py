@@ -42,9 +42,12 @@ def queue_email(
     now: datetime,
     cause: UUID | None = None,
     **facts: Any,
-) -> None:
-    """Queue one email about the plan, once per kind and cause, which is the plan itself unless another is named."""
-    outbox.queue(
+) -> bool:
+    """Queue one email about the plan, once per kind and cause, which is the plan itself unless another is named.
+
+    Returns whether it was new.
+    """
+    return outbox.queue(
         session,
         kind,
         merchant_id=plan.merchant_id,

@@ -24,6 +24,7 @@ from portal.models import Payment, Plan, ProviderEvent, ProviderKey
 from . import events, saved_cards
 from .charges import CHARGES, charge_of
 from .disputes import settle_dispute
+from .failed_refunds import settle_failed_refund
 from .notifications import queue_email
 from .payment_settlement import ask, settle
 from .plans import lock
@@ -31,6 +32,7 @@ from .settling import settle_each
 from .transaction import insert_once, unit_of_work
 
 DISPUTE_EVENTS = ("charge.dispute.created", "charge.dispute.closed")
+REFUND_FAILED = "refund.failed"
 PAYMENT_EVENTS = ("checkout.session.completed", "checkout.session.expired")
 
 
@@ -82,6 +84,8 @@ def _handle(session: Session, gateway: Gateway, event: Row[*tuple[Any, ...]], no
     """What was done about an event: ``done``, ``ignored``, or ``mismatch`` if it is of another amount."""
     if event.kind in DISPUTE_EVENTS:
         return settle_dispute(session, gateway, event, now)
+    if event.kind == REFUND_FAILED:
+        return settle_failed_refund(session, gateway, event, now)
     if event.kind not in PAYMENT_EVENTS:
         return "ignored"
     if event.payment_id is None:

@@ -21,6 +21,7 @@ TO_SHOPS = {
     "offer_expired",
     "refund_declined",
     "payment_disputed_shop",
+    "refund_failed_shop",
     "payment_returned_shop",
     *AMENDED_TO_SHOPS,
 }
@@ -204,6 +205,14 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "payment_disputed_shop": (
         PAYMENT | {"state": "lost"},
         ["$66.67", "was lost", "owed again", "rosa@example.com", SHOP_PAGE],
+    ),
+    "refund_failed": (
+        PAYMENT,
+        ["$66.67", "your bank sent it back", "pay it to you another way", PLAN_PAGE],
+    ),
+    "refund_failed_shop": (
+        PAYMENT,
+        ["$66.67", "another way", "counts it as returned", "rosa@example.com", SHOP_PAGE],
     ),
     "refund_made": (
         PLAN | CHANGES | {"amount": 6000, "cancelled": 5000, "to_return": 1000},

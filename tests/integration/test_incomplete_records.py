@@ -35,6 +35,7 @@ FACTS = {
     "payment_disputed": {"amount": 3334, "state": "open"},
     "refund_made": {"amount": 300, "cancelled": 200, "to_return": 100},
     "refund_returned": {"returned": 100},
+    "refund_failed": {"amount": 100},
     "refund_declined": {"returned": 100, "to_return": 300},
     "amendment_proposed": {"by_customer": True},
     "amendment_in_force": {"moves": 2},

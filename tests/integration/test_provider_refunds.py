@@ -50,6 +50,45 @@ def test_a_refund_goes_back_to_the_card(session, doors, provider, paid, shop, ad
     assert [(r["amount"], r["payment_intent"]) for r in provider.all("refund")] == [(answer.returned, paid)]
 
 
+def test_a_refund_that_comes_back_from_the_bank_is_told_to_both_once_and_stays_in_the_books(
+    session, client, doors, standin, provider, paid, shop, ada, plan
+):
+    refund(session, doors, shop, plan, plan.total)
+    before, cash = factories.plan_of(session, ada, plan.id, now()), factories.cash(session)
+    (there,) = provider.all("refund")
+    provider.tell("refund.failed", there)
+    standin.send_webhooks()
+    settle(session, doors)
+    assert "refund_failed" not in kinds(session), "the provider says when asked that it did not fail"
+    provider.fail_refund(there["id"])
+    standin.faults.doubled = 1
+    provider.tell("refund.failed", there)
+    standin.send_webhooks()
+    settle(session, doors)
+    assert [kind for kind in kinds(session) if kind.startswith("refund_failed")] == [
+        "refund_failed_shop",
+        "refund_failed",
+    ]
+    after = factories.plan_of(session, ada, plan.id, now())
+    assert (after.installments, factories.cash(session)) == (before.installments, cash)
+    assert factories.broken_invariants(session) == []
+    sign_in(client, ada)
+    assert text(client.get(f"/customer/plans/{plan.id}")).count("The bank sent back the refund of") == 1
+
+
+def test_a_refund_that_fails_before_it_is_booked_is_the_settling_jobs(
+    session, doors, standin, provider, paid, shop, plan
+):
+    provider.refund_status = "pending"
+    assert refund(session, doors, shop, plan, plan.total).status == "processing"
+    provider.fail_refund(provider.all("refund")[0]["id"])
+    standin.send_webhooks()
+    settle(session, doors)
+    later = now() + refund_settlement.SETTLE_AFTER
+    assert refund_settlement.settle_pending(session, doors.gateway, later)["refunds_settled"] == 1
+    assert "refund_failed" not in kinds(session) and "refund_declined" in kinds(session)
+
+
 def test_a_refund_whose_answer_was_lost_is_not_made_again(
     session, doors, standin, provider, paid, shop, plan
 ):

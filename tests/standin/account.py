@@ -26,13 +26,14 @@ class Refusal(Exception):
 
 @dataclass
 class Account:
-    """``notify`` is told of each event and each webhook that is to get it."""
+    """``notify`` is told of each event and each webhook that is to get it; refunds begin with a ``refund_status``."""
 
     live: bool
     base: str
     notify: Callable[[Thing, Thing], None]
     things: dict[str, Thing] = field(default_factory=dict)
     answers: dict[str, tuple[str, Thing | Refusal]] = field(default_factory=dict)
+    refund_status: str = "succeeded"
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     # --- Pages
@@ -142,9 +143,16 @@ class Account:
             "amount": amount,
             "currency": paid["currency"],
             "payment_intent": paid["id"],
-            "status": "succeeded",
+            "status": self.refund_status,
         }
         return self._keep(self._new("re", "refund") | made | {"metadata": sent.get("metadata", {})})
+
+    def fail_refund(self, refund_id: str) -> Thing:
+        """The customer's bank has sent the money back."""
+        refund = self.get(refund_id, "refund")
+        refund["status"] = "failed"
+        self.tell("refund.failed", refund)
+        return refund
 
     def dispute(self, intent: str) -> Thing:
         paid = self.get(intent, "payment_intent")

@@ -217,6 +217,9 @@ class Handler(BaseHTTPRequestHandler):
             case "GET", ["refunds"]:
                 of = [r for r in account.all("refund") if r["payment_intent"] == sent.get("payment_intent")]
                 return listed(of, sent)
+            case "GET", ["refunds", refund]:
+                found = account.get(refund, "refund")
+                return found | {"payment_intent": account.get(found["payment_intent"], "payment_intent")}
             case "GET", ["disputes", dispute]:
                 found = account.get(dispute, "dispute")
                 return found | {"payment_intent": account.get(found["payment_intent"], "payment_intent")}

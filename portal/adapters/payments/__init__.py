@@ -100,8 +100,8 @@ class RefundRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class DisputeRequest:
-    """A dispute by the provider's name of it."""
+class ReportRequest:
+    """What the provider reported by itself, a dispute or a refund, by its name of it."""
 
     reference: str
     account: Account
@@ -134,6 +134,16 @@ class DisputeFound:
     state: str
 
 
+@dataclass(frozen=True, slots=True)
+class FailedRefund:
+    """A refund that came back from the customer's bank: by the reference of its request, in minor units."""
+
+    payment_id: UUID
+    reference: UUID
+    amount: int
+    currency: str
+
+
 class Gateway(Protocol):
     """Each call raises ``ProviderUnavailable`` while the outcome is not known."""
 
@@ -152,8 +162,11 @@ class Gateway(Protocol):
     def get_refund(self, request: RefundRequest) -> Outcome | None:
         """The outcome of an earlier refund, None if the provider has none."""
 
-    def get_dispute(self, request: DisputeRequest) -> DisputeFound | None:
+    def get_dispute(self, request: ReportRequest) -> DisputeFound | None:
         """How a dispute stands; None for one that takes no money."""
+
+    def get_failed_refund(self, request: ReportRequest) -> FailedRefund | None:
+        """A refund that failed; None for one that did not, or that is not the portal's."""
 
     def save_card(self, request: SaveRequest) -> SavedCard | GoTo | None:
         """The card, or the page on which the customer gives it: once per reference; None once that page has closed."""
@@ -165,7 +178,7 @@ class Gateway(Protocol):
         """Close the page of a request for good."""
 
 
-RequestT = TypeVar("RequestT", Charge, RefundRequest, DisputeRequest, SaveRequest)
+RequestT = TypeVar("RequestT", Charge, RefundRequest, ReportRequest, SaveRequest)
 ResponseT = TypeVar("ResponseT")
 
 
@@ -201,8 +214,11 @@ class ByAccount:
     def get_refund(self, request: RefundRequest) -> Outcome | None:
         return self._of(request.charge.account).get_refund(request)
 
-    def get_dispute(self, request: DisputeRequest) -> DisputeFound | None:
+    def get_dispute(self, request: ReportRequest) -> DisputeFound | None:
         return self._of(request.account).get_dispute(request)
+
+    def get_failed_refund(self, request: ReportRequest) -> FailedRefund | None:
+        return self._of(request.account).get_failed_refund(request)
 
     def save_card(self, request: SaveRequest) -> SavedCard | GoTo | None:
         return self._of(request.account).save_card(request)

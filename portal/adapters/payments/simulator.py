@@ -7,10 +7,11 @@ from enum import StrEnum
 from . import (
     Charge,
     DisputeFound,
-    DisputeRequest,
+    FailedRefund,
     Outcome,
     ProviderUnavailable,
     RefundRequest,
+    ReportRequest,
     SavedCard,
     SaveRequest,
     Settled,
@@ -63,8 +64,12 @@ class Simulator:
     def get_refund(self, request: RefundRequest) -> Outcome | None:
         return _outcome(request.charge)
 
-    def get_dispute(self, request: DisputeRequest) -> DisputeFound | None:
+    def get_dispute(self, request: ReportRequest) -> DisputeFound | None:
         """Nobody disputes what is simulated."""
+        return None
+
+    def get_failed_refund(self, request: ReportRequest) -> FailedRefund | None:
+        """What is simulated never comes back."""
         return None
 
     def save_card(self, request: SaveRequest) -> SavedCard:

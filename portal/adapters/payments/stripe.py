@@ -9,7 +9,7 @@ import json
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -24,11 +24,12 @@ from . import (
     Account,
     Charge,
     DisputeFound,
-    DisputeRequest,
+    FailedRefund,
     GoTo,
     Outcome,
     ProviderUnavailable,
     RefundRequest,
+    ReportRequest,
     SavedCard,
     SaveRequest,
     Settled,
@@ -46,6 +47,7 @@ EVENTS = (
     "checkout.session.expired",
     "charge.dispute.created",
     "charge.dispute.closed",
+    "refund.failed",
 )
 KEYS = {
     "sk_test_": Provider.STRIPE_TEST,
@@ -144,7 +146,7 @@ class Stripe:
         if page.status == "open":
             with suppress(stripe.InvalidRequestError):  # It was paid or expired meanwhile.
                 self._client(charge.account).v1.checkout.sessions.expire(page.id)
-        outcome = self.get(_with_page(charge, page.id))
+        outcome = self.get(replace(charge, page=page.id))
         if outcome is None:
             raise ProviderUnavailable("the page is open")
         return outcome
@@ -173,7 +175,7 @@ class Stripe:
                 return _refunded(refund)
         return None
 
-    def get_dispute(self, request: DisputeRequest) -> DisputeFound | None:
+    def get_dispute(self, request: ReportRequest) -> DisputeFound | None:
         """An inquiry, whose states begin with ``warning``, takes no money."""
         disputes = self._client(request.account).v1.disputes
         found = disputes.retrieve(request.reference, {"expand": ["payment_intent"]})
@@ -182,6 +184,17 @@ class Stripe:
         payment = _named(found.payment_intent.metadata, "payment") if found.payment_intent else None
         state = found.status if found.status in ("won", "lost") else "open"
         return DisputeFound(_uuid(payment), found.amount, found.currency.upper(), state)
+
+    def get_failed_refund(self, request: ReportRequest) -> FailedRefund | None:
+        refunds = self._client(request.account).v1.refunds
+        found = refunds.retrieve(request.reference, {"expand": ["payment_intent"]})
+        if found.status != "failed" or found.payment_intent is None or isinstance(found.payment_intent, str):
+            return None
+        payment = _uuid(_named(found.payment_intent.metadata, "payment"))
+        reference = _uuid(_named(found.metadata, "refund"))
+        if payment is None or reference is None:
+            return None
+        return FailedRefund(payment, reference, found.amount, found.currency.upper())
 
     # --- Saved cards
 
@@ -379,12 +392,6 @@ def _uuid(text: str | None) -> UUID | None:
 
 def _begun_at(charge: Charge) -> datetime:
     return charge.begun_at or datetime.now(UTC)
-
-
-def _with_page(charge: Charge, page: str) -> Charge:
-    return Charge(
-        charge.reference, charge.amount, charge.currency, None, charge.account, page, charge.begun_at
-    )
 
 
 def _code(error: stripe.StripeError) -> str:
