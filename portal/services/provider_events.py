@@ -33,7 +33,9 @@ from .transaction import insert_once, unit_of_work
 
 DISPUTE_EVENTS = ("charge.dispute.created", "charge.dispute.closed")
 REFUND_FAILED = "refund.failed"
-PAYMENT_EVENTS = ("checkout.session.completed", "checkout.session.expired")
+PAGE_EVENTS = ("checkout.session.completed", "checkout.session.expired")
+# Of payments from saved cards, which have no page.
+TAKEN = "payment_intent.succeeded"
 
 
 def secrets_of(session: Session, merchant_id: UUID) -> dict[Provider, str]:
@@ -86,14 +88,14 @@ def _handle(session: Session, gateway: Gateway, event: Row[*tuple[Any, ...]], no
         return settle_dispute(session, gateway, event, now)
     if event.kind == REFUND_FAILED:
         return settle_failed_refund(session, gateway, event, now)
-    if event.kind not in PAYMENT_EVENTS:
+    if event.kind not in (*PAGE_EVENTS, TAKEN):
         return "ignored"
     if event.payment_id is None:
         return saved_cards.settle_event(session, gateway, event, now)
     ours = CHARGES.where(Payment.merchant_id == event.merchant_id, Payment.id == event.payment_id)
     row = session.execute(ours.where(Payment.provider == event.provider)).one_or_none()
     session.rollback()
-    if row is None:
+    if row is None or (event.kind == TAKEN) != bool(row.mandate_id):
         return "ignored"
     if (event.amount, event.currency) != (row.amount, row.currency):
         return "mismatch"

@@ -1,4 +1,4 @@
-"""`make torture`, its second half: workers killed while they remind, and a minute without Redis; 1 if unsound."""
+"""`make torture`, its second half: workers killed while they remind or charge, a minute without Redis; 1 if unsound."""
 
 from __future__ import annotations
 
@@ -10,13 +10,18 @@ from pathlib import Path
 
 from tests import servers
 
-from . import outage, reminding
+from . import charging, outage, reminding
 from .reminding import Pace, Report
 from .torture import LONGEST_COMPLAINT, databases, new, say
 
 FULL = 10_000
 PAID = 300
+CHARGED = 400
 COLUMNS = ("database", "queue", "messages", "kills", "emails refused", "came twice", "wrong", "seconds")
+CHARGING_COLUMNS = (
+    *("database", "kills", "taken", "stopped meanwhile", "cash meanwhile", "lost", "doubled"),
+    "otherwise wrong",
+)
 OUTAGE_COLUMNS = (
     *("database", "seconds without Redis", "paid meanwhile", "slowest answer, s", "emails", "came twice"),
     *("caught up after, s", "wrong"),
@@ -29,6 +34,7 @@ def main() -> int:
     parser.add_argument("--reminders", type=int, default=FULL)
     parser.add_argument("--kills", type=int, default=Pace.most_kills, help="at most so many")
     parser.add_argument("--minute", type=float, default=60, help="seconds without Redis")
+    parser.add_argument("--charged", type=int, default=CHARGED, help="plans that are taken from cards")
     parser.add_argument("--only", default="", help="lines whose name holds this, as 'reminding on postgres'")
     asked = parser.parse_args()
     findings = []
@@ -45,6 +51,15 @@ def main() -> int:
             report = reminding.run(engine, queue, asked.reminders, fresh(engine, place), place, pace)
             say(row(report))
             findings += report.wrong
+        lines = asked_for("charging on {}", asked.only)
+        head(CHARGING_COLUMNS, lines)
+        for engine, name in lines.items():
+            place = new(folder, name)
+            queue = redis_url if engine == "postgres" else ""
+            pace = charging.Pace(most_kills=asked.kills)
+            charged = charging.run(engine, queue, asked.charged, fresh(engine, place), place, pace)
+            say(charging_row(charged))
+            findings += charged.findings
         lines = asked_for("without Redis on {}", asked.only)
         head(OUTAGE_COLUMNS, lines)
         for engine, name in lines.items():
@@ -72,6 +87,14 @@ def row(report: Report) -> str:
     cells = (
         *(report.engine, report.queue, report.messages, report.kills, report.refused, report.doubled),
         *(len(report.wrong), round(report.seconds)),
+    )
+    return "| " + " | ".join(str(cell) for cell in cells) + " |"
+
+
+def charging_row(report: charging.Report) -> str:
+    cells = (
+        *(report.engine, report.kills, report.taken, report.stopped, report.recorded),
+        *(len(report.lost), len(report.doubled), len(report.wrong)),
     )
     return "| " + " | ".join(str(cell) for cell in cells) + " |"
 

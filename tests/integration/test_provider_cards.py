@@ -7,12 +7,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
+from portal.adapters.payments import stripe_cards
 from portal.core.errors import InvalidInput
 from portal.extensions import now
 from portal.models import Attempt, Event, Mandate, Message, Payment, ProviderEvent
 from portal.services import autopay, mandates, payment_settlement, provider_keys, saved_cards
 from portal.services.charges import CHARGES, charge_of
+from portal.services.payments import begin
 from portal.services.provider_events import settle_events
+from portal.services.transaction import unit_of_work
 from tests import factories
 from tests.browserlike import form_at, sign_in, text
 
@@ -328,3 +331,34 @@ def test_a_stop_between_asking_about_the_card_and_noting_it_wins(
     mandates.stop(session, doors.gateway, ada, plan.id, now())
     assert saved_cards.keep(session, waiting, card, now()) is False
     assert states(session) == [(False, True)] and "autopay_on" not in kinds(session, Message)
+
+
+def test_a_signed_event_settles_a_payment_whose_answer_was_lost(session, doors, standin, provider, saved):
+    saved()
+    standin.faults.cut = 1
+    take(session, doors)
+    standin.faults.cut = 0
+    (paid,) = provider.all("payment_intent")
+    paid["created"] = int(nine(1).timestamp())  # The stand-in's clock is not the test's.
+    standin.send_webhooks()
+    settle(session, doors)
+    assert outcomes(session) == [(1, "succeeded", "succeeded")]
+
+
+def test_money_that_a_stalled_worker_takes_after_its_payment_was_given_up_goes_back(
+    session, doors, standin, provider, plan, saved, monkeypatch
+):
+    saved()
+    session.rollback()
+    with unit_of_work(session):
+        charge = autopay._intend(session, plan.merchant_id, plan.id, nine(1))
+    monkeypatch.setattr(stripe_cards, "LOST_AFTER", -9 * DAY)  # The payment begins in the future.
+    payment_settlement.settle_pending(session, doors.gateway, nine(2))
+    assert outcomes(session) == [(1, "abandoned", "abandoned")]
+    begin(session, doors.gateway, plan.merchant_id, plan.id, charge, nine(2))
+    provider.all("payment_intent")[0]["created"] = int(nine(1).timestamp())
+    standin.send_webhooks()
+    settle(session, doors, nine(2))
+    assert [refund["amount"] for refund in provider.all("refund")] == [plan.installments[0].amount]
+    assert outcomes(session) == [(1, "returned", "abandoned")]
+    assert {"payment_returned", "payment_returned_shop"} <= set(kinds(session, Message))

@@ -66,8 +66,8 @@ def test_paying_leads_to_the_page_and_a_signed_event_books_it(
     provider.pay(page)
     standin.send_webhooks()
     standin.send_webhooks()
-    assert standin.answers == [200]
-    assert settle(session, doors) == {"events_handled": 1, "events_waiting": 0}
+    assert standin.answers == [200, 200], "the page, and the payment made on it"
+    assert settle(session, doors) == {"events_handled": 2, "events_waiting": 0}
     (paid,) = payments_of(session)
     assert (paid.state, paid.provider, paid.provider_reference) == ("succeeded", "stripe_test", page)
     assert "payment_received" in kinds(session, Message)

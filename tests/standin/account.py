@@ -98,6 +98,7 @@ class Account:
         else:
             paid = self.take(page["amount_total"], page["currency"], page["about"])
             page |= {"payment_intent": paid["id"], "payment_status": "paid"}
+            self.tell("payment_intent.succeeded", paid)
         page |= {"status": "complete", "url": None}
         self.tell("checkout.session.completed", page)
         return page
@@ -129,6 +130,7 @@ class Account:
             refusal = Refusal("Your card was declined.", status=402)
             refusal.body = {"error": error | {"payment_intent": dict(paid)}}
             raise refusal
+        self.tell("payment_intent.succeeded", paid)
         return paid
 
     def refund(self, sent: Thing) -> Thing:

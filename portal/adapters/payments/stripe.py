@@ -45,6 +45,7 @@ SIGNED_WITHIN_SECONDS = 300
 EVENTS = (
     "checkout.session.completed",
     "checkout.session.expired",
+    "payment_intent.succeeded",
     "charge.dispute.created",
     "charge.dispute.closed",
     "refund.failed",
