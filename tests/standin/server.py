@@ -268,7 +268,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", f"{kind}; charset=utf-8")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        with suppress(BrokenPipeError):  # Who asked was killed meanwhile.
+            self.wfile.write(body)
 
 
 def refuse_unknown(sent: Thing, known: set[str]) -> None:
