@@ -7,6 +7,8 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
+from babel.core import get_global
+from babel.numbers import get_territory_currencies
 from flask_babel import gettext as _
 from markupsafe import Markup, escape
 from wtforms import DateField, Form, IntegerField, SelectField, StringField, ValidationError
@@ -15,7 +17,7 @@ from wtforms.widgets import EmailInput, PasswordInput, html_params
 from portal.core.accounts import EMAIL_LONGEST, shown_email
 from portal.core.calendar import time_zones
 from portal.core.errors import InvalidInput
-from portal.core.money import percent_of
+from portal.core.money import EXPONENTS, percent_of
 from portal.core.passwords import LONGEST as PASSWORD_LONGEST
 from portal.core.text import MOST_COMPOSED, MOST_KEPT, at_most, check_length
 from portal.core.typed_amounts import read_amount, read_percent
@@ -57,7 +59,16 @@ class TextField(StringField):
 
 @cache
 def _zone_options() -> str:
-    return "".join(f'<option value="{escape(zone)}">{escape(zone)}</option>' for zone in time_zones())
+    """Each with the currency that is paid with there, where the portal has it, so that a script can choose both."""
+    return "".join(
+        f'<option{_currency_of(zone)} value="{escape(zone)}">{escape(zone)}</option>' for zone in time_zones()
+    )
+
+
+def _currency_of(zone: str) -> str:
+    territory = get_global("zone_territories").get(zone)
+    paid_with = get_territory_currencies(territory) if territory else []
+    return f' data-currency="{paid_with[0]}"' if paid_with and paid_with[0] in EXPONENTS else ""
 
 
 class ZoneField(SelectField):
@@ -68,7 +79,7 @@ class ZoneField(SelectField):
 
     def __call__(self, **attributes: Any) -> Markup:
         value = f'value="{escape(self.data)}">'
-        options = _zone_options().replace(f"<option {value}", f"<option selected {value}")
+        options = _zone_options().replace(f" {value}", f" selected {value}")
         return Markup(f"<select {html_params(name=self.name, id=self.id, **attributes)}>{options}</select>")  # noqa: S704
 
 

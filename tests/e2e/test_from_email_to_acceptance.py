@@ -7,29 +7,15 @@ import time
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from tests.conftest import Mailbox
 from tests.e2e.conftest import Portal
+from tests.e2e.people import Person
 from tests.e2e.test_journey import PASSWORD, offer
 
 MOST_CLICKS, MOST_TYPED = 5, 2
 SECONDS = 90
-
-
-class Person:
-    """Somebody at a browser, whose clicks and typed fields are counted."""
-
-    def __init__(self, page: Page) -> None:
-        self.page, self.clicks, self.typed = page, 0, 0
-
-    def click(self, role: str, name: str) -> None:
-        self.clicks += 1
-        self.page.get_by_role(role, name=name).click()
-
-    def fill(self, label: str, text: str) -> None:
-        self.typed += 1
-        self.page.get_by_label(label).fill(text)
 
 
 def link_to(mailbox: Mailbox, address: str, path: str) -> str:

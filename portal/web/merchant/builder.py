@@ -20,6 +20,7 @@ from portal.core.schedule import MAX_INSTALLMENTS, Frequency, Line
 from portal.extensions import db, now
 from portal.presentation.i18n import error_text
 from portal.queries import listing
+from portal.queries.accounts import get_shop
 from portal.queries.plan_templates import get_template, list_templates
 from portal.queries.read_models import PlanView
 from portal.services import idempotency, offers, plan_templates
@@ -253,4 +254,5 @@ def _page(
         most_days=MOST_OFFER_DAYS,
         today=business_date(now(), actor().timezone),
         templates=partial(list_templates, db.session, actor()),
+        shop=partial(get_shop, db.session, actor()),
     )
