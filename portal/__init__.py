@@ -81,6 +81,7 @@ from .web.shared import (
     security_txt,
     site_files,
     webhooks,
+    what_if,
 )
 from .web.words import LanguageEnvironment
 
@@ -128,6 +129,7 @@ BLUEPRINTS = (
     journal,
     agreements,
     amendments,
+    what_if,
     documents,
     security_txt,
     site_files,

@@ -70,23 +70,41 @@ def settle(
     ``code`` is the provider's own of a failure, and ``page`` its name of the payment if that is known only now.
     """
     with unit_of_work(session):
-        plan, today = lock(session, merchant_id, plan_id, now)
-        ids = {"merchant": merchant_id, "payment": payment_id, "plan": plan_id}
-        answered = {"answered": outcome, "at": now, "today": today, "code": code, "page": page}
-        settled = _STATEMENTS.get(outcome, _DECLINE)(session, **ids, **answered)
-        if not settled:
-            return _given(session, session.get_one(Payment, (merchant_id, payment_id)))
-        ((amount, number, owed, allocated),) = settled
-        if outcome is Outcome.SUCCEEDED:
-            answer = Answer("paid", payment_id, plan_id, amount, plan.currency, outcome)
-            amounts = ledger.amounts(allocated)
-            answer = _complete(session, plan, answer, number, amounts, now, today, last=owed == amount)
-        else:
-            status = "abandoned" if outcome is Outcome.ABANDONED else "declined"
-            answer = Answer(status, payment_id, plan_id, amount, plan.currency, outcome)
-            _decline(session, plan, answer, now, later=later)
-        idempotency.answer(session, merchant_id, answer.stored(), payment_id=payment_id)
-        return answer
+        return settle_within(
+            session, merchant_id, plan_id, payment_id, outcome, now, later=later, code=code, page=page
+        )
+
+
+def settle_within(
+    session: Session,
+    merchant_id: UUID,
+    plan_id: UUID,
+    payment_id: UUID,
+    outcome: Outcome,
+    now: datetime,
+    *,
+    later: bool = False,
+    code: str | None = None,
+    page: str | None = None,
+) -> Answer:
+    """The same in the caller's unit of work."""
+    plan, today = lock(session, merchant_id, plan_id, now)
+    ids = {"merchant": merchant_id, "payment": payment_id, "plan": plan_id}
+    answered = {"answered": outcome, "at": now, "today": today, "code": code, "page": page}
+    settled = _STATEMENTS.get(outcome, _DECLINE)(session, **ids, **answered)
+    if not settled:
+        return _given(session, session.get_one(Payment, (merchant_id, payment_id)))
+    ((amount, number, owed, allocated),) = settled
+    if outcome is Outcome.SUCCEEDED:
+        answer = Answer("paid", payment_id, plan_id, amount, plan.currency, outcome)
+        amounts = ledger.amounts(allocated)
+        answer = _complete(session, plan, answer, number, amounts, now, today, last=owed == amount)
+    else:
+        status = "abandoned" if outcome is Outcome.ABANDONED else "declined"
+        answer = Answer(status, payment_id, plan_id, amount, plan.currency, outcome)
+        _decline(session, plan, answer, now, later=later)
+    idempotency.answer(session, merchant_id, answer.stored(), payment_id=payment_id)
+    return answer
 
 
 def settle_pending(

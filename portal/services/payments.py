@@ -77,7 +77,7 @@ def pay(
     ``InvalidInput`` at ``amount`` for a part that cannot be paid, ``KeyReused``.
     """
     with unit_of_work(session):
-        begun = _intend(session, customer, request, key, now, origin)
+        begun = intend(session, customer, request, key, now, origin)
     if isinstance(begun, Answer):
         return begun
     return begin(session, gateway, *begun, now)
@@ -125,7 +125,7 @@ def preview(session: Session, customer: Actor, request: PaymentRequest, now: dat
     return _allocations(installments_of(session, plan), request, plan.currency, today)
 
 
-def _intend(
+def intend(
     session: Session,
     customer: Actor,
     request: PaymentRequest,
@@ -133,6 +133,7 @@ def _intend(
     now: datetime,
     origin: Origin | None,
 ) -> Answer | tuple[UUID, UUID, Charge]:
+    """The first step, in the caller's unit of work: the payment with what it covers, or its key's answer."""
     found = _find(session, customer, request)
     merchant_id, plan_id = found.merchant_id, found.id
     request = replace(request, plan_id=plan_id)

@@ -54,6 +54,18 @@ def unit_of_work(session: Session, *, waits: bool = True) -> Iterator[Session]:
         session.info["in_unit_of_work"] = False
 
 
+class _Enough(Exception):
+    """Ends a trial."""
+
+
+@contextmanager
+def trial(session: Session) -> Iterator[Session]:
+    """A unit of work that is rolled back at its end: what it would have done can be read within it."""
+    with suppress(_Enough), unit_of_work(session):
+        yield session
+        raise _Enough
+
+
 @contextmanager
 def batch_unit_of_work(session: Session) -> Iterator[Session]:
     """One of many units of work of a job; other writers get their turn before the next.

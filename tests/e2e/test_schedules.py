@@ -115,6 +115,35 @@ def test_a_hardship_is_spread_anew_and_a_worse_change_is_declined(visit: Callabl
     expect(customer.get_by_text("The dates stay as they were.")).to_be_visible()
 
 
+def test_a_customer_in_hardship_asks_and_the_shop_agrees(visit: Callable[[], Page]) -> None:
+    shop, customer, email = pair(visit)
+    begin(shop, email)
+    shop.fill("[name=start_date]", in_days(7))
+    plan, own = send(shop), accept(customer)
+
+    customer.goto(own)
+    customer.get_by_role("link", name="What if I pay early, late or on another date?").click()
+    customer.get_by_role("button", name="Show what follows").nth(1).click()
+    expect(customer.get_by_role("row", name=re.compile("Reminder: late for a week"))).to_be_visible()
+    customer.goto(own)
+    customer.get_by_role("link", name="Ask for other dates").click()
+    customer.get_by_role("link", name="Spread what is owed over new installments instead").click()
+    customer.fill("[name=num_installments]", "5")
+    customer.fill("[name=start_date]", in_days(40))
+    customer.fill("[name=reason]", "Out of work until spring")
+    customer.get_by_role("button", name="Ask for these dates").click()
+    expect(customer.get_by_text("Your proposal is sent.")).to_be_visible()
+
+    shop.goto(plan)
+    shop.get_by_role("link", name="Read and answer").click()
+    expect(shop.get_by_text("Out of work until spring")).to_be_visible()
+    shop.get_by_role("button", name="Agree").click()
+    expect(shop.get_by_text("The new dates are in force.")).to_be_visible()
+    customer.goto(own)
+    expect(customer.get_by_text("Dates moved once")).to_be_visible()
+    expect(customer.get_by_role("row", name=re.compile(r"7.*20\.00"))).to_be_visible()
+
+
 def test_a_template_is_saved_and_fills_in_the_next_plan(visit: Callable[[], Page]) -> None:
     shop, _customer, email = pair(visit)
     begin(shop, email)
