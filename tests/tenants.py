@@ -277,6 +277,7 @@ ASK_ALL_SHOPS = {
     "services.amendments._party": CUSTOMER,
     "services.closing.reasons_against": CUSTOMER,
     "services.payments._find": CUSTOMER,
+    "queries.admin._of_plan": ADMIN,
     "queries.admin.counts": ADMIN,
     "queries.admin.get_message": ADMIN,
     "queries.admin.list_events": ADMIN,

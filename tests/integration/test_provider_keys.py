@@ -11,6 +11,7 @@ import stripe
 from sqlalchemy import func, select, text, update
 
 from portal.core.errors import InvalidInput
+from portal.core.money import EXPONENTS
 from portal.extensions import now
 from portal.models import Event, Member, Message, ProviderEvent, ProviderKey, UserSession
 from portal.services import provider_keys
@@ -180,3 +181,14 @@ def test_an_event_for_another_shop_is_not_signed_for_this_one(session, client, d
     provider_keys.connect(session, doors.stripe(), other, "rk_test_other_1", now())
     assert send(client, other, event_of(provider), hook["secret"]).status_code == 400
     assert session.scalars(text("SELECT count(*) FROM provider_events")).one() == 0
+
+
+@pytest.mark.parametrize("currency", sorted(code for code, exponent in EXPONENTS.items() if exponent > 2))
+def test_a_currency_with_three_decimals_is_refused_since_stripe_takes_it_in_steps_of_ten(
+    session, doors, standin, currency
+):
+    shop = factories.make_merchant(session, "Another Shop", now=now(), currency=currency)
+    with pytest.raises(InvalidInput) as refusal:
+        provider_keys.connect(session, doors.stripe(), shop, "rk_test_dinars_1", now())
+    assert "stripe_key" in refusal.value.errors
+    assert standin.accounts == {}, "the key was not even tried"

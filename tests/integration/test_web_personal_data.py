@@ -21,6 +21,7 @@ from portal.models import (
     Acceptance,
     Event,
     EventOrigin,
+    Mandate,
     Member,
     Merchant,
     Message,
@@ -178,6 +179,16 @@ def test_the_address_signs_up_anew_and_sees_nothing_of_the_old_plans(app, sessio
     assert seller.get(f"/merchant/plans/{plan_id}").status_code == 200
     factories.accepted_plan(session, shop, anew, now=now(), first=now().date())
     assert factories.broken_invariants(session) == []
+
+
+def test_a_closed_account_has_no_consent_to_automatic_payments_any_more(session, shop, ada):
+    consents = [paid_plan(session, shop, ada, but=1) for _ in range(2)]
+    for plan_id in consents:
+        take_by_consent(session, ada, plan_id)
+    with unit_of_work(session):
+        closing.close(session, ada, now())
+    assert session.scalars(select(func.count()).select_from(Mandate)).one() == 2
+    assert session.scalars(select(Mandate.id).where(Mandate.revoked_at.is_(None))).all() == []
 
 
 def test_nothing_is_closed_while_something_is_owed(session, client, shop, ada):
