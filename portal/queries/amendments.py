@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from portal.core import amendments as rules
 from portal.core.amendments import AmendmentState, Due, Effect, Move
 from portal.core.errors import NotFound
+from portal.core.terms import hash_text
 from portal.models import Amendment
 
 from .read_models import PlanView
@@ -20,7 +21,8 @@ from .read_models import PlanView
 class AmendmentView:
     """An amendment today: an open one past its last day counts as expired.
 
-    ``can_keep``: the customer can still have the old dates back. ``terms_hash`` is that of the terms as they would be.
+    ``can_keep``: the customer can still have the old dates back. ``terms_hash`` is that of the terms as they would be;
+    ``holds``: their text still has it, computed anew.
     """
 
     number: int
@@ -34,7 +36,15 @@ class AmendmentView:
     ended_at: datetime | None
     accepted_at: datetime | None
     terms_hash: str
+    holds: bool
     can_keep: bool
+
+    @property
+    def shop_agreed_at(self) -> datetime | None:
+        """When the shop said yes to one that is in force; None where it had let the customer do it alone."""
+        if not self.by_customer:
+            return self.proposed_at
+        return None if self.ended_at == self.proposed_at else self.ended_at
 
     @property
     def worse_from(self) -> Due | None:
@@ -71,5 +81,6 @@ def _view(row: Amendment, today: date, now: datetime, *, latest: bool) -> Amendm
         row.ended_at,
         row.accepted_at,
         row.terms_hash,
+        hash_text(row.terms) == row.terms_hash,
         latest and rules.can_keep_old_dates(state, row.proposed_at, row.accepted_at, now),
     )

@@ -5,11 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
+from sqlalchemy import text as sql
 
 from portal.core.calendar import business_date
 from portal.extensions import now
 from portal.models import Amendment
+from portal.services import shops
+from portal.services.transaction import unit_of_work
 from tests import factories
 from tests.browserlike import form_at, sign_in, text
 
@@ -171,13 +174,62 @@ def test_what_was_paid_meanwhile_withdraws_it_and_says_so(merchant, customer, se
     assert state(session) == ["withdrawn"]
 
 
-def test_the_terms_page_shows_every_version(merchant, customer, session, plan_id):
+def test_the_terms_page_shows_every_version_with_its_hash_and_who_agreed(
+    merchant, customer, session, shop, plan_id
+):
+    """Worse and better ones of the shop, one that the customer asks for, one of the customer alone, one declined."""
     send(merchant, of_shop(plan_id), on_1=day(5))
     send(customer, of_customer(plan_id, "1/accept"), page=of_customer(plan_id, 1), agree="y")
-    shown = session.scalars(select(Amendment.terms_hash)).one()
+    send(merchant, of_shop(plan_id), on_1=day(6))
+    send(customer, of_customer(plan_id), on_1=day(7))
+    merchant.submit(of_shop(plan_id, "3/accept"), {}, page=of_shop(plan_id, 3))
+    with unit_of_work(session):
+        shops.allow_moves(session, shop, 14)
+    send(customer, of_customer(plan_id), on_1=day(8))
+    send(merchant, of_shop(plan_id), on_1=day(5))
+    customer.submit(of_customer(plan_id, "5/decline"), {}, page=of_customer(plan_id, 5))
+    assert state(session) == [*["in_force"] * 4, "declined"]
+    hashes = session.scalars(select(Amendment.terms_hash).order_by(Amendment.number)).all()
     for client, side in ((merchant, "merchant"), (customer, "customer")):
         page = text(client.get(f"/{side}/plans/{plan_id}/terms"))
-        assert shown in page and "Agreed by the customer" in page
+        assert all(shown in page for shown in hashes[:4]) and hashes[4] not in page
+        parts = [part.split("SHA-256")[0] for part in page.split("New dates, change ")[1:]]
+        assert ["Not needed, as nothing is due earlier" in part for part in parts] == [
+            False,
+            True,
+            False,
+            False,
+        ]
+        assert ["Not needed, as the shop allows this" in part for part in parts] == [
+            False,
+            False,
+            False,
+            True,
+        ]
+
+
+@pytest.mark.parametrize("database_role", ["owner"])
+def test_a_version_that_was_tampered_with_is_not_said_to_hold(
+    session, customer, shop, plan_id, database_role
+):
+    factories.amend(session, shop, plan_id, {1: day(15)}, now=now())
+    said = "this text is not the one that was accepted"
+    assert said not in text(customer.get(f"/customer/plans/{plan_id}/terms"))
+    on_table = " ON amendments" if session.get_bind().dialect.name == "postgresql" else ""
+    # Only the owner of the tables can take the triggers away.
+    with unit_of_work(session):
+        for trigger in ("amendments_keep_proposals", "amendments_stay_ended"):
+            session.execute(sql(f"DROP TRIGGER {trigger}{on_table}"))
+    kept = session.scalars(select(Amendment.terms)).one()
+    rewrite(session, kept.replace("free", "dear"))
+    page = text(customer.get(f"/customer/plans/{plan_id}/terms"))
+    rewrite(session, kept)
+    assert said in page
+
+
+def rewrite(session, terms):
+    with unit_of_work(session):
+        session.execute(update(Amendment).values(terms=terms))
 
 
 def test_what_is_owed_is_spread_with_a_preview_and_the_customer_sees_both(
