@@ -39,6 +39,7 @@ def load_settings(environ: Mapping[str, str]) -> dict[str, Any]:
         "SECRET_KEY": _secret_key(environ, instance, secure=secure),
         "SQLALCHEMY_DATABASE_URI": _database(environ, instance),
         "MIGRATION_DATABASE_URI": _migration_database(environ),
+        "READ_DATABASE_URI": _standby(environ),
         "CORS_ORIGINS": _origins(environ),
         "REDIS_URL": _url(environ, "REDIS_URL", ("redis", "rediss")),
         "PROVIDER_STANDIN": _provider_standin(environ, portal_url),
@@ -100,6 +101,17 @@ def _migration_database(environ: Mapping[str, str]) -> str | None:
     if not urlsplit(environ.get("DATABASE_URL", "")).username:
         raise ConfigError("DATABASE_URL must name the portal's own user when MIGRATION_DATABASE_URL is set.")
     return _database_url(environ, "MIGRATION_DATABASE_URL")
+
+
+def _standby(environ: Mapping[str, str]) -> str | None:
+    """The address of a PostgreSQL that follows the one of ``DATABASE_URL``."""
+    if not environ.get("READ_DATABASE_URL"):
+        return None
+    if not environ.get("DATABASE_URL", "").startswith("postgres"):
+        raise ConfigError(
+            "READ_DATABASE_URL names a standby of PostgreSQL: DATABASE_URL must name PostgreSQL too."
+        )
+    return _database_url(environ, "READ_DATABASE_URL")
 
 
 def _database_url(environ: Mapping[str, str], name: str) -> str:

@@ -28,7 +28,7 @@ from .adapters.payments import ByAccount
 from .adapters.payments.simulator import Simulator
 from .adapters.signing import derived_key
 from .api import limits
-from .database import engine_options
+from .database import Standby, engine_options
 from .extensions import Adapters, babel, csrf, db, htmx, limiter, login_manager, migrate
 from .presentation.emails import EmailRenderer
 from .tasks import jobs, queue
@@ -208,6 +208,7 @@ def _adapters(app: Flask) -> Adapters:
         ),
         passwords=Passwords(cheap=app.config["CHEAP_PASSWORDS"]),
         queue=huey,
+        standby=Standby(url) if (url := app.config["READ_DATABASE_URI"]) else None,
         wake_delivery=wake_delivery,
         wake_settling=wake_settling,
     )

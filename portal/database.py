@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Table, event, text
+from sqlalchemy import Connection, Table, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Engine, ExceptionContext
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 SQLITE_TIMEOUT = 15  # seconds
@@ -167,6 +167,46 @@ def is_standby(connection: Connection) -> bool:
     return connection.dialect.name == "postgresql" and bool(
         connection.scalar(text("SELECT pg_is_in_recovery()"))
     )
+
+
+class Standby:
+    """A server that follows the primary: for reading what is long, and only while it has all that was committed."""
+
+    WAITS, LOOKS_EVERY = 0.5, 0.01  # seconds, for it to catch up
+    RESTS = 10.0  # seconds, before one that could not be reached is tried again
+
+    def __init__(self, url: str) -> None:
+        options = engine_options(url) | {"connect_args": {"connect_timeout": 2}}
+        self.engine = create_engine(url, **options)
+        self._rests_until = 0.0
+
+    def has_all(self, primary: Session) -> bool:
+        """Whether whatever was committed until now can be read there, after waiting for it shortly."""
+        now = time.monotonic()
+        if now < self._rests_until:
+            return False
+        position = primary.scalar(text("SELECT pg_current_wal_flush_lsn()"))
+        try:
+            with self.engine.connect() as standby:
+                while not standby.scalar(_FOLLOWED_TO, {"position": position}):
+                    if time.monotonic() > now + self.WAITS:
+                        return False
+                    time.sleep(self.LOOKS_EVERY)
+            return True
+        except DBAPIError:
+            self._rests_until = now + self.RESTS
+            return False
+
+
+# One that was promoted follows nobody: what it says may be of its own.
+_FOLLOWED_TO = text(
+    "SELECT pg_is_in_recovery() AND pg_last_wal_replay_lsn() >= CAST(:position AS pg_lsn)",
+)
+
+
+def reads_from(session: Session) -> Engine | None:
+    """The engine that the session reads from if that is not its own; in a unit of work it is its own."""
+    return None if session.info.get("in_unit_of_work") else session.info.get("reads_from")
 
 
 @contextmanager

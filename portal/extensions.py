@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, current_app, request
 from flask_babel import Babel
@@ -13,9 +13,10 @@ from flask_limiter import Limiter
 from flask_login import LoginManager
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
+from flask_sqlalchemy.session import Session as FlaskSession
 from htmx_flask import Htmx
 from huey import Huey
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.orm import Session
 
 from .adapters import rate_limits
@@ -24,7 +25,7 @@ from .adapters.passwords import Passwords
 from .adapters.payments import Gateway
 from .adapters.rate_limits import Counts
 from .core.networks import subscriber_of
-from .database import engine_options
+from .database import Standby, engine_options, reads_from
 from .http_compression import MaskedCSRFProtect
 from .models import Base
 from .presentation.emails import EmailRenderer
@@ -37,6 +38,13 @@ class Database(SQLAlchemy):
     """Flask-SQLAlchemy, whose session is one of the thread and is used as any other."""
 
     session: Session  # type: ignore[assignment]
+
+
+class PortalSession(FlaskSession):
+    """The session of a request; what it reads may come from a standby, see ``read_from_standby``."""
+
+    def get_bind(self, *args: Any, **more: Any) -> Engine | Connection:
+        return reads_from(self) or super().get_bind(*args, **more)
 
 
 class ViewLimiter(Limiter):
@@ -55,7 +63,7 @@ class ViewLimiter(Limiter):
         return kept
 
 
-db = Database(metadata=Base.metadata, session_options={"expire_on_commit": False})
+db = Database(metadata=Base.metadata, session_options={"expire_on_commit": False, "class_": PortalSession})
 migrate = Migrate(render_as_batch=True)
 login_manager = LoginManager()
 csrf = MaskedCSRFProtect()
@@ -85,6 +93,7 @@ class Adapters:
     emails: EmailRenderer
     passwords: Passwords
     queue: Huey
+    standby: Standby | None
     wake_delivery: Callable[[int], object]
     wake_settling: Callable[[], object]
 
@@ -93,3 +102,14 @@ def adapters() -> Adapters:
     """Those of the current portal."""
     chosen: Adapters = current_app.extensions["adapters"]
     return chosen
+
+
+def read_from_standby() -> None:
+    """Let the rest of this request read from the standby if there is one that has all that was committed before.
+
+    For files and documents, which take long and change nothing; pages, and whatever decides about money, read where
+    they write.
+    """
+    standby = adapters().standby
+    if standby is not None and standby.has_all(db.session):
+        db.session.info["reads_from"] = standby.engine

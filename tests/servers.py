@@ -38,22 +38,41 @@ def postgres_server(*, durable: bool = False) -> Iterator[str]:
         initdb = [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8"]
         finish([*initdb, "--locale=C.UTF-8", "--no-sync"])
 
-        def command(port: int) -> list[str | Path]:
-            settings = {
-                "listen_addresses": "127.0.0.1",
-                "port": port,
-                "unix_socket_directories": "",
-                "max_connections": 200,
-                "timezone": "UTC",
-            }
-            if not durable:
-                settings |= dict.fromkeys(("fsync", "synchronous_commit", "full_page_writes"), "off")
-            return [binaries / "postgres", "-D", data, *(f"--{k}={v}" for k, v in settings.items())]
-
-        # SIGINT is PostgreSQL's fast shutdown: it ends the sessions and does not wait for them.
-        address = "postgresql://postgres@127.0.0.1:{port}/postgres"
-        with listening(folder, command, postgres_answers, address, signal.SIGINT) as url:
+        with serving(folder, binaries, durable) as url:
             yield url
+
+
+@contextlib.contextmanager
+def standby_server(primary: str) -> Iterator[str]:
+    """The address of a cluster that follows another of ``postgres_server``."""
+    with workplace() as folder:
+        binaries = reachable(postgres_binaries(), folder)
+        copy = [binaries / "pg_basebackup", "-d", primary, "-D", folder / "data", "-R", "-c", "fast"]
+        finish([*copy, "--no-sync"])
+        with serving(folder, binaries, durable=False) as url:
+            yield url
+
+
+@contextlib.contextmanager
+def serving(folder: Path, binaries: Path, durable: bool) -> Iterator[str]:
+    """The cluster in ``data`` of this folder."""
+
+    def command(port: int) -> list[str | Path]:
+        settings = {
+            "listen_addresses": "127.0.0.1",
+            "port": port,
+            "unix_socket_directories": "",
+            "max_connections": 200,
+            "timezone": "UTC",
+        }
+        if not durable:
+            settings |= dict.fromkeys(("fsync", "synchronous_commit", "full_page_writes"), "off")
+        return [binaries / "postgres", "-D", folder / "data", *(f"--{k}={v}" for k, v in settings.items())]
+
+    # SIGINT is PostgreSQL's fast shutdown: it ends the sessions and does not wait for them.
+    address = "postgresql://postgres@127.0.0.1:{port}/postgres"
+    with listening(folder, command, postgres_answers, address, signal.SIGINT) as url:
+        yield url
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ from flask import Blueprint, Response, request, stream_with_context
 from portal.core.calendar import business_date
 from portal.core.errors import N_, InvalidInput, NotFound
 from portal.core.roles import Permission
-from portal.extensions import db, now
+from portal.extensions import db, now, read_from_standby
 from portal.queries import exports, receivables
 from portal.services import events
 from portal.services.transaction import unit_of_work
@@ -93,6 +93,8 @@ def _day(name: str) -> date | None:
 def csv_lines(row_type: type, batches: Batches, separator: str) -> Iterator[str]:
     """The names of the columns at once, then batch after batch as text."""
     yield BYTE_ORDER_MARK + _text([[field.name for field in fields(row_type)]], separator)
+    # Here, since what is read while a file is sent has a session of its own.
+    read_from_standby()
     for batch in batches:
         # End the read here, so that a slow download holds no transaction open.
         db.session.rollback()

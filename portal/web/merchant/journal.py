@@ -17,7 +17,7 @@ from portal.core.ledger import Account, Entry
 from portal.core.money import Money, decimal_text
 from portal.core.periods import month_of
 from portal.core.roles import Permission
-from portal.extensions import db, now
+from portal.extensions import db, now, read_from_standby
 from portal.queries import journal
 from portal.queries.journal import JournalEntry
 from portal.queries.metrics import days_of
@@ -145,6 +145,7 @@ def _beancount(first: datetime.date, numbers: dict[str, str]) -> Iterator[str]:
         yield f"{first} open {name} {actor().currency}\n"
         if numbers.get(account):
             yield f"  number: {_quoted(numbers[account])}\n"
+    read_from_standby()
     for batch in journal.entries(db.session, actor(), days_of(first)):
         # End the read here, so that a slow download holds no transaction open.
         db.session.rollback()

@@ -11,7 +11,7 @@ from portal.core.accounts import shown_email
 from portal.core.errors import NotFound
 from portal.core.roles import Role
 from portal.core.states import InstallmentStatus
-from portal.extensions import db, now
+from portal.extensions import db, now, read_from_standby
 from portal.presentation import formats, pdf
 from portal.presentation.i18n import amount_text, language, number
 from portal.presentation.methods import method_name
@@ -31,24 +31,28 @@ bp = Blueprint("documents", __name__)
 @bp.get("/customer/payments/<uuid:payment_id>.pdf")
 @requires(Role.CUSTOMER)
 def receipt_for_customer(payment_id: UUID) -> Response:
+    read_from_standby()
     return _receipt(customer.get_payment(db.session, actor(), payment_id))
 
 
 @bp.get("/merchant/payments/<uuid:payment_id>.pdf")
 @requires(Role.MERCHANT)
 def receipt_for_merchant(payment_id: UUID) -> Response:
+    read_from_standby()
     return _receipt(merchant.get_payment(db.session, actor(), payment_id))
 
 
 @bp.get("/customer/plans/<uuid:plan_id>/statement.pdf")
 @requires(Role.CUSTOMER)
 def statement_for_customer(plan_id: UUID) -> Response:
+    read_from_standby()
     return _statement(listing.get_plan(db.session, actor(), plan_id, now()))
 
 
 @bp.get("/merchant/plans/<uuid:plan_id>/statement.pdf")
 @requires(Role.MERCHANT)
 def statement_for_merchant(plan_id: UUID) -> Response:
+    read_from_standby()
     return _statement(listing.get_plan(db.session, actor(), plan_id, now()))
 
 
