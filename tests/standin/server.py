@@ -199,7 +199,7 @@ class Handler(BaseHTTPRequestHandler):
                 refuse_unknown(sent, OF_PAGE)
                 return self._once(account, text, lambda: account.open_page(sent))
             case "GET", ["checkout", "sessions"]:
-                return listed(account.all("checkout.session"), sent)
+                return listed(account.all("checkout.session"), sent, path)
             case "GET", ["checkout", "sessions", page]:
                 found = account.get(page, "checkout.session")
                 return with_card(account, found) if "expand" in sent else found
@@ -209,14 +209,14 @@ class Handler(BaseHTTPRequestHandler):
                 refuse_unknown(sent, OF_PAYMENT)
                 return self._once(account, text, lambda: account.charge(sent))
             case "GET", ["payment_intents"]:
-                return listed(account.all("payment_intent"), sent)
+                return listed(account.all("payment_intent"), sent, path)
             case "GET", ["payment_intents", paid]:
                 return account.get(paid, "payment_intent")
             case "POST", ["refunds"]:
                 return self._once(account, text, lambda: account.refund(sent))
             case "GET", ["refunds"]:
                 of = [r for r in account.all("refund") if r["payment_intent"] == sent.get("payment_intent")]
-                return listed(of, sent)
+                return listed(of, sent, path)
             case "GET", ["refunds", refund]:
                 found = account.get(refund, "refund")
                 return found | {"payment_intent": account.get(found["payment_intent"], "payment_intent")}
@@ -268,7 +268,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", f"{kind}; charset=utf-8")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        with suppress(BrokenPipeError):  # Who asked was killed meanwhile.
+        with suppress(ConnectionError):  # Who asked was killed meanwhile.
             self.wfile.write(body)
 
 
@@ -297,7 +297,7 @@ def nested(pairs: list[tuple[str, str]]) -> Thing:
     return found
 
 
-def listed(things: list[Thing], sent: Thing) -> Thing:
+def listed(things: list[Thing], sent: Thing, path: str) -> Thing:
     """Newest first, a page at a time, perhaps of those made in a span of seconds."""
     span = sent.get("created", {})
     first, last = int(span.get("gte", 0)), int(span.get("lte", 1e12))
@@ -305,4 +305,4 @@ def listed(things: list[Thing], sent: Thing) -> Thing:
     if after := sent.get("starting_after"):
         found = found[[thing["id"] for thing in found].index(after) + 1 :]
     limit = int(sent.get("limit", 10))
-    return {"object": "list", "data": found[:limit], "has_more": len(found) > limit, "url": "/v1"}
+    return {"object": "list", "data": found[:limit], "has_more": len(found) > limit, "url": path}
