@@ -32,7 +32,7 @@ torture: $(VENV)/.installed-dev ## Pay 10,000 times while workers and connection
 	$(RUN) tests.concurrency.torture
 	$(RUN) tests.concurrency.torture_reminding
 
-rehearse: $(VENV)/.installed-dev tools ## Restart web groups, migrate, back up and restore under load, at full size (a quarter of an hour)
+rehearse: $(VENV)/.installed-dev tools ## Restart web groups, migrate, back up, restore under load, measure shares of CPU (half an hour)
 	$(RUN) tests.operations.rehearse
 
 fuzz: $(VENV)/.installed-dev ## Requests made up from the API's description, 1,000 for each operation (half an hour)

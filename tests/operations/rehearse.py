@@ -11,10 +11,11 @@ from pathlib import Path
 from tests import servers
 from tests.databases import PostgresDatabase, SqliteDatabases
 
-from . import backups, rolling
+from . import backups, rolling, shares
 
 FULL = rolling.Size(installments=1000, requests=4000, rate=25, restarts=40)
 BACKUP_RATE, BACKUP_SECONDS = 25, 20
+MEASURED_TIMES = 100
 LONGEST_COMPLAINT = 20
 
 
@@ -94,7 +95,27 @@ def row(report: backups.Report) -> tuple[object, ...]:
     return report.engine, backup, report.size // 1000, elsewhere, in_place, report.kept, len(report.wrong)
 
 
-PARTS = {"rolling": roll, "backups": back_up}
+def measure(asked: argparse.Namespace, folder: Path) -> list[str]:
+    with servers.postgres_server(durable=True) as superuser:
+        database = PostgresDatabase(superuser, new(folder, "measured"))
+        report = shares.run(asked.installments, MEASURED_TIMES, database, new(folder, "shares"))
+    table(
+        ("request", "web, ms of CPU", "PostgreSQL, ms of CPU", "of the web"),
+        *(
+            (
+                each.request,
+                round(each.web, 1),
+                round(each.database, 1),
+                f"{each.web / (each.web + each.database):.0%}",
+            )
+            for each in report.shares
+        ),
+    )
+    say(f"a web process: {report.connections:.0f} connections, {report.megabytes:.0f} MB")
+    return []
+
+
+PARTS = {"rolling": roll, "backups": back_up, "shares": measure}
 
 
 def table(columns: tuple[str, ...], *rows: tuple[object, ...]) -> None:
