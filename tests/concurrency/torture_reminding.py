@@ -30,13 +30,7 @@ OUTAGE_COLUMNS = (
 
 def main() -> int:
     """0 if each message is there once and arrived, and at most one came twice for each kill."""
-    parser = argparse.ArgumentParser(prog="torture_reminding", description=__doc__)
-    parser.add_argument("--reminders", type=int, default=FULL)
-    parser.add_argument("--kills", type=int, default=Pace.most_kills, help="at most so many")
-    parser.add_argument("--minute", type=float, default=60, help="seconds without Redis")
-    parser.add_argument("--charged", type=int, default=CHARGED, help="plans that are taken from cards")
-    parser.add_argument("--only", default="", help="lines whose name holds this, as 'reminding on postgres'")
-    asked = parser.parse_args()
+    asked = arguments()
     findings = []
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tallystick-torture-")))
@@ -70,6 +64,16 @@ def main() -> int:
     for finding in findings[:LONGEST_COMPLAINT]:
         say(finding)
     return 1 if findings else 0
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="torture_reminding", description=__doc__)
+    parser.add_argument("--reminders", type=int, default=FULL)
+    parser.add_argument("--kills", type=int, default=Pace.most_kills, help="at most so many")
+    parser.add_argument("--minute", type=float, default=60, help="seconds without Redis")
+    parser.add_argument("--charged", type=int, default=CHARGED, help="plans that are taken from cards")
+    parser.add_argument("--only", default="", help="lines whose name holds this, as 'reminding on postgres'")
+    return parser.parse_args()
 
 
 def asked_for(name: str, only: str) -> dict[str, str]:
