@@ -35,23 +35,21 @@ def main() -> int:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tallystick-torture-")))
         fresh = databases(stack, folder)
-        redis_url = stack.enter_context(servers.redis_server())
+        queues = {"sqlite": "", "postgres": stack.enter_context(servers.redis_server())}
         lines = asked_for("reminding on {}", asked.only)
         head(COLUMNS, lines)
         for engine, name in lines.items():
             place = new(folder, name)
-            queue = redis_url if engine == "postgres" else ""
             pace = Pace(most_kills=asked.kills)
-            report = reminding.run(engine, queue, asked.reminders, fresh(engine, place), place, pace)
+            report = reminding.run(engine, queues[engine], asked.reminders, fresh(engine, place), place, pace)
             say(row(report))
             findings += report.wrong
         lines = asked_for("charging on {}", asked.only)
         head(CHARGING_COLUMNS, lines)
         for engine, name in lines.items():
             place = new(folder, name)
-            queue = redis_url if engine == "postgres" else ""
             pace = charging.Pace(most_kills=asked.kills)
-            charged = charging.run(engine, queue, asked.charged, fresh(engine, place), place, pace)
+            charged = charging.run(engine, queues[engine], asked.charged, fresh(engine, place), place, pace)
             say(charging_row(charged))
             findings += charged.findings
         lines = asked_for("without Redis on {}", asked.only)
