@@ -24,7 +24,7 @@ from portal.extensions import db
 from portal.models import User
 from portal.services import calendars
 from portal.services.transaction import unit_of_work
-from tests import factories, servers
+from tests import consumers, factories, servers
 from tests.concurrency import web
 from tests.concurrency.clients import Answer, Load
 from tests.concurrency.orders import mixed
@@ -95,6 +95,7 @@ def run(
 
         def act() -> None:
             time.sleep(size.seconds)
+            consumers.until(lambda: any(answer.status in PAID for answer in load.log))
             began.append(time.monotonic())
             report.seconds["backup"] = shell.run(back_up)
             time.sleep(size.seconds / 2)
