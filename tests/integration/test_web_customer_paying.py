@@ -70,7 +70,7 @@ def test_htmx_on_the_plan_page_swaps_the_card_and_has_the_history_follow(
     assert "<html" not in history
 
 
-@pytest.mark.parametrize(("headers", "most"), [({}, 16), (HTMX, 18)])
+@pytest.mark.parametrize(("headers", "most"), [({}, 17), (HTMX, 19)])
 def test_the_last_payment_stays_within_its_statements(
     client, session, ada, plan, count_statements, headers, most
 ):
