@@ -105,6 +105,9 @@ def plan_of(tree: dict[str, Any]) -> Plan:
 
 def _walk(node: dict[str, Any], without: set[str]) -> Iterator[dict[str, Any]]:
     yield node
+    # Beneath, none of the conditions has to hold; the node above says which do.
+    if node["Node Type"] == "BitmapOr":
+        return
     for child in node.get("Plans", ()):
         if child.get("Subplan Name") not in without:
             yield from _walk(child, without)

@@ -77,9 +77,12 @@ JOINED = "SELECT 1 FROM plans JOIN installments ON installments.merchant_id = pl
         ("DELETE FROM plans WHERE reference = 'x'", True, ["changes"]),
     ],
 )
-def test_a_statement_that_leaves_its_shop_is_told(postgres_database, statement, asks_all, faults):
+@pytest.mark.parametrize("scans", ["on", "off"])
+def test_a_statement_that_leaves_its_shop_is_told(postgres_database, statement, asks_all, faults, scans):
+    """However PostgreSQL plans it: by a scan of the table, or by indexes alone."""
     asked = statement.format(id="'00000000-0000-0000-0000-000000000001'")
     with Superuser(postgres_database.owner_url) as owner:
+        owner(f"SET enable_seqscan = {scans}")
         plan = tenants.plan_of(owner(f"EXPLAIN (VERBOSE, FORMAT JSON) {asked}")[0][0][0]["Plan"])
     assert bool(plan.untied) == asks_all
     assert [fault.split()[0] for fault in plan.faults()] == faults

@@ -13,6 +13,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from portal.adapters.mailer import Email
+from portal.core.accounts import shown_email
 from portal.core.emails import SECRET
 from portal.core.roles import MemberRole, Role
 from portal.core.states import PlanState
@@ -70,7 +71,14 @@ def user(user_id: UUID) -> ResponseReturnValue:
     owned = [shop.id for shop in memberships if shop.role is MemberRole.OWNER]
     parties = {"customer": user_id, "shops": owned}
     plans, next_url = page_of(admin.list_plans(db.session, now(), before=before(), **parties))
-    page = render_template("admin/user.html", user=found, shops=memberships, plans=plans, next_url=next_url)
+    page = render_template(
+        "admin/user.html",
+        user=found,
+        shops=memberships,
+        plans=plans,
+        next_url=next_url,
+        audit_url=url_for(".audit", search=shown_email(found.email)),
+    )
     with unit_of_work(db.session):
         events.record_reading(db.session, actor(), user_id, origin(), now())
     return page
