@@ -20,7 +20,7 @@ SQLITE_TIMEOUT = 15  # seconds
 
 
 def engine_options(url: str) -> dict[str, Any]:
-    """SQLite waits up to 15 s for the write lock; PostgreSQL's limits belong to the portal's role, see ``limits``."""
+    """SQLite waits up to 15 s for the write lock; PostgreSQL's limits: ``portal/models/rights.py``."""
     # Ids, dates and instants may be part of what is stored as JSON.
     stored = {"json_serializer": write_json, "json_deserializer": read_json}
     if url.startswith("sqlite"):

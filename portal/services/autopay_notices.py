@@ -54,7 +54,7 @@ def end(
 ) -> None:
     """End a consent of a plan, for good, if it is in force; without an id whichever is.
 
-    ``reason`` is ``stopped``, ``card_unusable``, ``expired`` or ``plan_ended``; without a card there is no event.
+    ``reason`` is ``stopped``, ``card_unusable`` or ``plan_ended``; without a card there is no event.
     """
     ours = {"merchant": plan.merchant_id, "plan": plan.id, "at": now}
     one = {"mandate": mandate_id} if mandate_id else {}

@@ -48,6 +48,7 @@ def rename(session: Session, merchant: Actor, template_id: UUID, name: str) -> N
 
 def remove(session: Session, merchant: Actor, template_id: UUID) -> None:
     """Plans that were made from it stay as they are. Raises ``NotFound``."""
+    shops.lock(session, merchant.merchant_id)
     session.delete(_get(session, merchant, template_id))
     session.flush()
 

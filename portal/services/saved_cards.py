@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from portal.adapters.payments import Gateway, SavedCard, SaveRequest, call_provider
 from portal.models import Mandate, ProviderKey, User
 
-from . import autopay_notices, events
+from . import events
 from .charges import account_of
 from .notifications import queue_email
 from .plans import lock
@@ -93,7 +93,7 @@ def keep(session: Session, mandate: Row[*tuple[Any, ...]], card: SavedCard | Non
     with unit_of_work(session):
         plan, _ = lock(session, mandate.merchant_id, mandate.plan_id, now)
         if card is None:
-            autopay_notices.end(session, plan, mandate.id, "expired", None, now)
+            session.execute(_EXPIRED, {"merchant": mandate.merchant_id, "mandate": mandate.id, "at": now})
             return False
         facts: dict[str, Any] = {"brand": card.brand[:24], "last_four": card.last_four[-4:]}
         saved = {"brand_": facts["brand"], "last_four_": facts["last_four"]}
@@ -131,6 +131,7 @@ _WAITING = (
     .returning(Mandate.id)
     .execution_options(synchronize_session=False)
 )
+_EXPIRED = _WAITING.values(revoked_at=bindparam("at"))
 _OPENED = _WAITING.values(page=bindparam("opened"))
 _SAVED = _WAITING.values(
     brand=bindparam("brand_"),

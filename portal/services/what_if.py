@@ -61,13 +61,13 @@ def pay_as_shop(session: Session, merchant: Actor, plan_id: UUID, amount: int, n
 
 
 def _remind(session: Session, plan: Plan, now: datetime, today: date) -> None:
-    """The reminders of the installment that is due next, or of those that are late, each on its day."""
+    """Queue the reminders of the installment that is due next and of those that are late, each on its day."""
     owing = [line for line in installments_of(session, plan) if line.owed]
     ahead = [line for line in owing if line.due_on >= today][:1]
     dates = {line.due_on + timedelta(days=step) for line in ahead for step in STEPS.values()}
-    late = {today + timedelta(days=step) for step in STEPS.values()} if len(owing) > len(ahead) else set()
+    near = {today + timedelta(days=days) for days in range(max(STEPS.values()) + 1)}
     about = [line.id for line in owing if line.due_on < today or line in ahead]
-    for day in sorted(day for day in dates | late if day >= today):
+    for day in sorted(day for day in dates | near if day >= today):
         at = now + (day - today)
         reminders.queue(session, plan.merchant_id, day, at, about)
 

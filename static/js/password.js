@@ -1,4 +1,4 @@
-// Puts a button beside each password that shows what was typed. It is hidden again before it is sent, so that browsers offer to save it.
+// Puts a button beside each password that shows it until it is sent.
 document.querySelectorAll("input[type=password]").forEach((input) => {
   const button = document.createElement("button");
   const show = (shown) => {
@@ -6,9 +6,8 @@ document.querySelectorAll("input[type=password]").forEach((input) => {
     button.textContent = shown ? input.dataset.hide : input.dataset.show;
   };
   button.type = "button";
-  button.setAttribute("aria-controls", input.id);
   button.addEventListener("click", () => show(input.type === "password"));
-  input.form.addEventListener("submit", () => show(false));
-  show(false);
+  input.form.addEventListener("submit", () => show());
+  show();
   input.after(button);
 });

@@ -1,10 +1,12 @@
-// Preselects the browser's time zone in a select marked data-guess-timezone, and the currency of the zone beside it, unless somebody has chosen already.
-document.querySelectorAll("select[data-guess-timezone]").forEach((select) => {
-  const untouched = (each) => each.value === ([...each.options].find((option) => option.defaultSelected) || each.options[0])?.value;
-  const choose = (each, value) => { if ([...each.options].some((option) => option.value === value)) each.value = value; };
-  const currency = select.form?.querySelector("select[data-guess-currency]");
-  if (select.form?.querySelector('[aria-invalid="true"]') || !untouched(select)) return;
-  const unpaid = currency && untouched(currency);
-  choose(select, Intl.DateTimeFormat().resolvedOptions().timeZone);
-  if (unpaid) choose(currency, select.selectedOptions[0]?.dataset.currency);
+// Preselects the browser's time zone, and the currency of the zone, unless somebody has chosen already.
+document.querySelectorAll("select[data-guess-timezone]").forEach((zone) => {
+  const form = zone.form, currency = form.querySelector("select[data-guess-currency]");
+  if (form.querySelector('[aria-invalid="true"]')) return;
+  const choose = (select, value) => {
+    const option = [...select.options].find((each) => each.value === value);
+    if (option && (select.selectedOptions[0].defaultSelected || !select.selectedIndex)) option.selected = true;
+    return option;
+  };
+  const option = choose(zone, Intl.DateTimeFormat().resolvedOptions().timeZone);
+  if (option?.selected && currency) choose(currency, option.dataset.currency);
 });

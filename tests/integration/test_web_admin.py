@@ -240,7 +240,7 @@ def test_the_audit_trail_is_searched_by_person_and_by_plan(visit, session, shop,
     page = visit(f"/admin/audit?search={ada.email}")
     assert "Terms accepted" in page and "Offer sent" not in page and "Ada" in page
     assert "No activity found" in visit("/admin/audit?search=nobody@example.com")
-    assert "What this user did" in visit(f"/admin/users/{ada.id}")
+    assert "This user's activity" in visit(f"/admin/users/{ada.id}")
 
 
 @pytest.mark.parametrize("database_role", ["owner"])

@@ -78,14 +78,27 @@ def test_missing_the_next_date_shows_the_notices_and_that_it_is_late(ask, side):
         assert f"{on.day} {on:%b %Y} Reminder: {step} {'Customer' if side == 'merchant' else 'You'}" in words
 
 
+def test_notices_about_what_is_late_already_come_on_their_own_days(
+    ask, session, shop, ada, side, plan_id, client
+):
+    late = factories.accepted_plan(session, shop, ada, now=now() - timedelta(days=20), first=day(-5))
+    page = f"/{side}/plans/{late}/what-if"
+    token = form_at(client, page, page)["csrf_token"]
+    words = said(client.post(page, data={"csrf_token": token, "what": "pay", "amount": "1.00"}, headers=HTMX))
+    # The first notice is today's, and the next one comes six days after it.
+    for after, step in ((0, "late"), (6, "late for a week")):
+        on = day(after)
+        assert f"{on.day} {on:%b %Y} Reminder: {step} " in words, words
+
+
 def test_another_date_says_who_has_to_agree(ask, side, session, shop):
     later = text(ask(what="move", due_date=day(20).isoformat()))
-    assert ("needs the yes of the shop" in later) == (side == "customer")
+    assert ("The shop has to agree" in later) == (side == "customer")
     earlier = text(ask(what="move", due_date=day(5).isoformat()))
-    assert f"needs the yes of the {'customer' if side == 'merchant' else 'shop'}" in earlier
+    assert f"The {'customer' if side == 'merchant' else 'shop'} has to agree" in earlier
     with unit_of_work(session):
         shops.allow_moves(session, shop, 14)
-    assert "needs the yes of the shop" not in text(ask(what="move", due_date=day(20).isoformat()))
+    assert "The shop has to agree" not in text(ask(what="move", due_date=day(20).isoformat()))
 
 
 @pytest.mark.parametrize(

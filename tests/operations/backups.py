@@ -78,7 +78,7 @@ def commands(engine: str) -> tuple[list[str], list[str], list[str]]:
 def run(
     engine: str, size: Size, database_url: str, superuser_url: str, folder: Path, seed: int = 1
 ) -> Report:
-    report, place = Report(engine), workplace(folder)
+    report, place = Report(engine), program_folder(folder)
     environ = environment(place / "instance", DATABASE_URL=database_url)
     settings = load_settings(environ)
     made = create_engine(settings["SQLALCHEMY_DATABASE_URI"], **engine_options(database_url))
@@ -158,7 +158,7 @@ def closed(environ: dict[str, str], ways_in: dict[str, str]) -> list[str]:
             db.engine.dispose()
 
 
-def workplace(folder: Path) -> Path:
+def program_folder(folder: Path) -> Path:
     """A folder in which the document's commands find the program, and the portal's own files under ``instance``."""
     place = folder / "place"
     (place / "instance").mkdir(parents=True, exist_ok=True)
