@@ -12,7 +12,7 @@ if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
 
 from prometheus_client import multiprocess  # noqa: E402
 
-from portal.server import BoundedWorker, JsonLogger, close_the_door_first  # noqa: E402
+from portal.server import BoundedWorker, JsonLogger, stop_accepting_before_exit  # noqa: E402
 
 bind = f"{os.environ.get('HOST') or '127.0.0.1'}:{os.environ.get('PORT') or '8000'}"
 
@@ -47,7 +47,7 @@ loglevel = "warning"
 
 
 def on_starting(server):
-    close_the_door_first(server)
+    stop_accepting_before_exit(server)
 
 
 def child_exit(server, worker):

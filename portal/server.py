@@ -23,7 +23,7 @@ PATIENCE = 10.0
 # In seconds: for a client to close the connection after the last answer.
 LINGER = 0.5
 # In seconds, when the server stops: for connections to be made whose first packet was seen, and for all to be accepted.
-ROUND_TRIP, DOOR = 0.1, 5.0
+POLL_SECONDS, DRAIN_SECONDS = 0.1, 5.0
 
 
 class BoundedSocket(socket.socket):
@@ -81,7 +81,7 @@ class BoundedWorker(ThreadWorker):
         self.poller.register(conn.sock, EVENT_READ, partial(self.on_pending_socket_readable, conn))
 
     def set_accept_enabled(self, enabled: bool) -> None:
-        """A worker that stops closes its door at once: else the kernel would go on taking connections for it."""
+        """A worker that stops closes its listening socket at once, so that the kernel accepts no more for it."""
         super().set_accept_enabled(enabled)
         if not self.alive:
             for listener in self.sockets:
@@ -97,7 +97,7 @@ class BoundedWorker(ThreadWorker):
         return keep
 
 
-class Filter(ctypes.Structure):
+class BpfInstruction(ctypes.Structure):
     """An instruction of the kernel's packet filter (``struct sock_filter``)."""
 
     _fields_: ClassVar = [
@@ -109,40 +109,43 @@ class Filter(ctypes.Structure):
 
 
 # Load the byte of TCP's flags, drop what has SYN set, pass the rest.
-_NO_NEW_CONNECTIONS = (Filter * 4)(
-    Filter(0x30, 0, 0, 13), Filter(0x45, 0, 1, 0x02), Filter(0x06, 0, 0, 0), Filter(0x06, 0, 0, 0xFFFFFFFF)
+_NO_NEW_CONNECTIONS = (BpfInstruction * 4)(
+    BpfInstruction(0x30, 0, 0, 13),
+    BpfInstruction(0x45, 0, 1, 0x02),
+    BpfInstruction(0x06, 0, 0, 0),
+    BpfInstruction(0x06, 0, 0, 0xFFFFFFFF),
 )
 _SO_ATTACH_FILTER = 26
 
 
-def close_the_door_first(arbiter: Any) -> None:
-    """Have Gunicorn, before it stops, take in each connection that was made.
+def stop_accepting_before_exit(arbiter: Any) -> None:
+    """Before Gunicorn stops, drop new connections and wait until the workers have accepted the queued ones.
 
-    A stopping worker accepts nothing more, and what waits in the kernel's queue by then is reset: a request that may
-    have been sent, which no proxy dares to repeat. So the kernel is told first to let nobody in; who knocks meanwhile
-    is refused a second later, and is sent to another group by the proxy.
+    A stopping worker accepts nothing more, and the kernel resets what is still in its queue: a request that may have
+    been sent, which a proxy must not repeat. A client that connects meanwhile is refused a second later, and the proxy
+    sends its request to another group.
     """
     stop = arbiter.stop
 
     def stop_in_order(graceful: bool = True) -> None:
         # Not if the socket lives on: systemd's, or one that a next master has taken over.
         if graceful and sys.platform == "linux" and not arbiter.systemd and not arbiter.reexec_pid:
-            _let_nobody_in(arbiter.LISTENERS)
+            _drop_new_connections(arbiter.LISTENERS)
         stop(graceful)
 
     arbiter.stop = stop_in_order
 
 
-def _let_nobody_in(listeners: list[Any]) -> None:
-    """Returns once the workers have accepted who was there, or after ``DOOR`` seconds."""
+def _drop_new_connections(listeners: list[Any]) -> None:
+    """Return once the workers have accepted the queued connections, or after ``DRAIN_SECONDS``."""
     program = struct.pack("HL", len(_NO_NEW_CONNECTIONS), ctypes.addressof(_NO_NEW_CONNECTIONS))
     for listener in listeners:
         with suppress(OSError):
             listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
-    until = time.monotonic() + DOOR
-    time.sleep(ROUND_TRIP)
+    until = time.monotonic() + DRAIN_SECONDS
+    time.sleep(POLL_SECONDS)
     while any(listener.get_backlog() > 0 for listener in listeners) and time.monotonic() < until:
-        time.sleep(ROUND_TRIP)
+        time.sleep(POLL_SECONDS)
 
 
 class JsonLogger(Logger):

@@ -1,4 +1,4 @@
-"""Refunds that the customer's bank sent back after they had succeeded: both are told, and the shop pays another way."""
+"""Refunds that the customer's bank sent back after they had succeeded: customer and shop get an email."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .transaction import unit_of_work
 def settle_failed_refund(
     session: Session, gateway: Gateway, event: Row[*tuple[Any, ...]], now: datetime
 ) -> str:
-    """Tell both of a refund that came back, as the provider says when asked: ``done``, ``mismatch`` or ``ignored``.
+    """Record and email a refund that came back, as the provider says when asked: ``done``, ``mismatch`` or ``ignored``.
 
     The ledger stays: the money is with the shop, which owes it to the customer as before. Raises
     ``ProviderUnavailable``.
@@ -43,10 +43,12 @@ def settle_failed_refund(
     if failed.currency != payment.currency:
         return "mismatch"
     with unit_of_work(session):
-        return "done" if _tell(session, payment, failed, now) else "ignored"
+        return "done" if _record_and_notify(session, payment, failed, now) else "ignored"
 
 
-def _tell(session: Session, payment: Row[*tuple[Any, ...]], failed: FailedRefund, now: datetime) -> bool:
+def _record_and_notify(
+    session: Session, payment: Row[*tuple[Any, ...]], failed: FailedRefund, now: datetime
+) -> bool:
     """The event, and emails to both, once for each refund; False for one that was not booked as returned."""
     plan, _ = lock(session, payment.merchant_id, payment.plan_id, now)
     booked = ledger.refunds_of(session, payment.merchant_id, payment.id)

@@ -56,7 +56,7 @@ def test_each_connection_that_was_made_is_answered(environ, tmp_path):
     broken: list[Exception] = []
     answered = []
 
-    def knock() -> None:
+    def ask() -> None:
         while not refused.is_set():
             try:
                 client = socket.create_connection(("127.0.0.1", served.port), timeout=5)
@@ -70,7 +70,7 @@ def test_each_connection_that_was_made_is_answered(environ, tmp_path):
                     broken.append(failure)
 
     with web.running(environ, tmp_path) as served:
-        clients = [threading.Thread(target=knock) for _ in range(12)]
+        clients = [threading.Thread(target=ask) for _ in range(12)]
         for client in clients:
             client.start()
         time.sleep(0.5)

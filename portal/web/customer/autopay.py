@@ -40,7 +40,7 @@ def turn_on(plan_id: UUID) -> Response:
 @bp.post("/plans/<uuid:plan_id>/autopay/continue")
 @requires(Role.CUSTOMER)
 def resume(plan_id: UUID) -> Response:
-    """The provider's page again; or what became of it, as the provider says."""
+    """The provider's page again, or the outcome that the provider reports."""
     return _answered(plan_id, mandates.resume)
 
 
