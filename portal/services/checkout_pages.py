@@ -23,7 +23,7 @@ NO_ANSWER = N_("The payment provider does not answer. Try again in a minute.")
 
 
 def resume(session: Session, gateway: Gateway, customer: Actor, payment_id: UUID, now: datetime) -> Answer:
-    """The page of the customer's payment again, or what became of it. Raises ``NotFound``, ``Conflict``."""
+    """The page of the customer's payment again, or its outcome. Raises ``NotFound``, ``Conflict``."""
     row = _find(session, Payment.customer_id == customer.id, payment_id)
     if row.expires_at <= now:
         return _close(session, gateway, row, now)

@@ -25,7 +25,7 @@ from .driving import Pace, Report, Scenario, Story
 from .verdict import Verdict, bad_answers, changed_answers, unfinished
 
 AT_ONCE = 3
-# Back to the plan's page, which says what became of it.
+# Back to the plan's page, which says how it ended.
 DONE = 303
 # Another key's refund was first: its preview no longer holds, it has no answer yet, or less is left than was asked.
 REFUSED = {409, 422}

@@ -34,7 +34,7 @@ class Breaking(Simulator):
 
 
 class Gone(Breaking):
-    """Nor can it be asked what became of anything."""
+    """Nor can it be asked about any outcome."""
 
     def get(self, charge):
         raise self.failure

@@ -325,7 +325,7 @@ def _pay(plan_id: UUID, scope: Scope, installment_id: UUID | None = None) -> Res
 
 
 def _answered(answer: Answer) -> Response:
-    """The page of the form, with what became of the payment."""
+    """The page of the form, with the outcome of the payment."""
     if answer.status == "paid":
         return _paid(answer)
     if answer.url:
