@@ -182,9 +182,9 @@ def _returned(facts: Facts, currency: str) -> str:
     return _("%(amount)s returned to the customer", amount=amount_text(facts["returned"], currency))
 
 
-def _came_back(facts: Facts, currency: str) -> str:
+def _did_not_arrive(facts: Facts, currency: str) -> str:
     return _(
-        "The bank sent back the refund of %(amount)s: the customer has not got it",
+        "The refund of %(amount)s did not reach the card: the customer has not got it",
         amount=amount_text(facts["amount"], currency),
     )
 
@@ -243,7 +243,7 @@ EVENTS: dict[str, Callable[[Facts, str], str]] = {
     "payment_disputed": _disputed,
     "refund_made": _refunded,
     "refund_returned": _returned,
-    "refund_failed": _came_back,
+    "refund_failed": _did_not_arrive,
     "refund_declined": _not_returned,
     "installment_late": _late,
     "late_lifted": _lifted,
@@ -324,8 +324,8 @@ EMAILS = {
     "autopay_notice": N_("An automatic payment failed"),
     "payment_declined": N_("A payment failed"),
     "payment_disputed": N_("A disputed payment"),
-    "refund_failed": N_("A refund that came back"),
-    "refund_failed_shop": N_("To the shop: a refund that came back"),
+    "refund_failed": N_("A refund that did not arrive"),
+    "refund_failed_shop": N_("To the shop: a refund that did not arrive"),
     "payment_disputed_shop": N_("To the shop: a disputed payment"),
     "payment_returned": N_("Money that came late was returned"),
     "payment_returned_shop": N_("To the shop: money that came late was returned"),

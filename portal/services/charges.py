@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID, uuid5
 
 from sqlalchemy import Row, and_, select
 
@@ -78,3 +79,8 @@ def account_of(provider: str, sealed_key: str | None) -> Account | None:
 def page_text(description: str, reference: str) -> str:
     """What the provider's page says is paid."""
     return f"{description[:TEXT_LONGEST]} ({reference})"
+
+
+def late_return(payment_id: UUID) -> UUID:
+    """The reference under which money is returned that came after its payment had ended here."""
+    return uuid5(payment_id, "came late")

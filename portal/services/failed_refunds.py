@@ -1,4 +1,4 @@
-"""Refunds that the customer's bank sent back after they had succeeded: customer and shop get an email."""
+"""Money that was to go back to a card and did not arrive there: customer and shop get an email."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from portal.adapters.payments import FailedRefund, Gateway, ReportRequest, call_provider
-from portal.models import Payment, ProviderKey
+from portal.models import Payment, Plan, ProviderKey
 
 from . import events, ledger
-from .charges import CHARGES, account_of
+from .charges import CHARGES, account_of, late_return
 from .notifications import queue_email
 from .plans import lock
 from .transaction import unit_of_work
@@ -43,20 +43,28 @@ def settle_failed_refund(
     if failed.currency != payment.currency:
         return "mismatch"
     with unit_of_work(session):
-        return "done" if _record_and_notify(session, payment, failed, now) else "ignored"
+        return "done" if _record(session, payment, failed, now) else "ignored"
 
 
-def _record_and_notify(
-    session: Session, payment: Row[*tuple[Any, ...]], failed: FailedRefund, now: datetime
-) -> bool:
-    """The event, and emails to both, once for each refund; False for one that was not booked as returned."""
+def _record(session: Session, payment: Row[*tuple[Any, ...]], failed: FailedRefund, now: datetime) -> bool:
+    """False for a refund that was not booked as returned, nor is of money that came late."""
     plan, _ = lock(session, payment.merchant_id, payment.plan_id, now)
     booked = ledger.refunds_of(session, payment.merchant_id, payment.id)
-    if failed.reference not in {uuid5(refund_id, str(payment.id)) for refund_id in booked}:
+    known = {uuid5(refund_id, str(payment.id)) for refund_id in booked} | {late_return(payment.id)}
+    if failed.reference not in known:
         return False
-    facts: dict[str, Any] = {"payment": str(payment.id), "amount": failed.amount, "currency": failed.currency}
+    record_and_notify(session, plan, failed, now)
+    return True
+
+
+def record_and_notify(session: Session, plan: Plan, failed: FailedRefund, now: datetime) -> None:
+    """The event, and emails to both, once for each refund, in the caller's unit of work."""
+    about: dict[str, Any] = {"merchant_id": plan.merchant_id, "plan_id": plan.id, "at": now}
+    facts: dict[str, Any] = {
+        "payment": str(failed.payment_id),
+        "amount": failed.amount,
+        "currency": failed.currency,
+    }
     if queue_email(session, plan, "refund_failed_shop", plan.shop_contact, now, failed.reference, **facts):
-        about: dict[str, Any] = {"merchant_id": plan.merchant_id, "plan_id": plan.id, "at": now}
         events.record(session, "refund_failed", **about, **facts)
         queue_email(session, plan, "refund_failed", plan.customer_id, now, failed.reference, **facts)
-    return True

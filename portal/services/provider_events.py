@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from sqlalchemy import Row, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from portal.adapters.payments import (
     Charge,
+    FailedRefund,
     Gateway,
     Outcome,
-    ProviderUnavailable,
     RefundRequest,
     call_provider,
 )
@@ -22,9 +22,9 @@ from portal.core.states import PaymentState
 from portal.models import Payment, Plan, ProviderEvent, ProviderKey
 
 from . import events, saved_cards
-from .charges import CHARGES, charge_of
+from .charges import CHARGES, charge_of, late_return
 from .disputes import settle_dispute
-from .failed_refunds import settle_failed_refund
+from .failed_refunds import record_and_notify, settle_failed_refund
 from .notifications import queue_email
 from .payment_settlement import ask, settle
 from .plans import lock
@@ -115,17 +115,20 @@ def _give_back(
     """Return money that came after its payment had ended here: the debt may be paid otherwise, or gone."""
     if call_provider(gateway.get, charge) is not Outcome.SUCCEEDED:
         return
-    wanted = RefundRequest(uuid5(row.id, "came late"), charge, row.amount)
+    wanted = RefundRequest(late_return(row.id), charge, row.amount)
     outcome = call_provider(gateway.get_refund, wanted) or call_provider(gateway.refund, wanted)
-    if outcome is not Outcome.SUCCEEDED:
-        raise ProviderUnavailable("the money that came late could not be returned yet")
     with unit_of_work(session):
         plan, _ = lock(session, row.merchant_id, row.plan_id, now)
-        if session.scalars(_RETURNED, {"merchant": row.merchant_id, "payment": row.id}).first():
-            _tell(session, plan, row, now)
+        if not session.scalars(_RETURNED, {"merchant": row.merchant_id, "payment": row.id}).first():
+            return
+        if outcome is Outcome.SUCCEEDED:
+            _notify(session, plan, row, now)
+        else:
+            failed = FailedRefund(row.id, wanted.reference, row.amount, row.currency)
+            record_and_notify(session, plan, failed, now)
 
 
-def _tell(session: Session, plan: Plan, row: Row[*tuple[Any, ...]], now: datetime) -> None:
+def _notify(session: Session, plan: Plan, row: Row[*tuple[Any, ...]], now: datetime) -> None:
     facts = {"payment": str(row.id), "amount": row.amount, "currency": row.currency}
     contact = plan.shop_contact
     about = {"merchant_id": row.merchant_id, "plan_id": row.plan_id, "at": now}

@@ -208,7 +208,7 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "refund_failed": (
         PAYMENT,
-        ["$66.67", "your bank sent it back", "pay it to you another way", PLAN_PAGE],
+        ["$66.67", "did not arrive there", "pay it to you another way", PLAN_PAGE],
     ),
     "refund_failed_shop": (
         PAYMENT,

@@ -220,6 +220,52 @@ def test_a_card_that_is_charged_after_cash_paid_the_rest_goes_back(
     assert factories.cash(session) == plan.total and factories.broken_invariants(session) == []
 
 
+@pytest.fixture
+def came_late(doors, session, shop, standin, provider, page_of, plan):
+    """The page is paid after its payment had ended here and cash had paid the rest; what then comes is reported."""
+    page = page_of()
+    settle_pending(session, doors.gateway, now() + timedelta(minutes=30))
+    factories.record(session, shop, plan.id, plan.total, now=now())
+    provider.things[page] |= {"status": "open"}
+    provider.pay(page)
+    standin.send_webhooks()
+
+
+@pytest.mark.parametrize("when", ["later", "at once", "before its end was noted"])
+def test_a_return_of_money_that_came_late_is_reported_to_both_once_if_it_fails(
+    session, doors, standin, provider, came_late, plan, when
+):
+    if when == "later":
+        settle(session, doors)
+        assert "payment_returned" in kinds(session, Message)
+    else:
+        provider.refund_status = "pending"
+        assert settle(session, doors)["events_waiting"] == 2
+    (back,) = provider.all("refund")
+    provider.fail_refund(back["id"])
+    provider.tell("refund.failed", back)
+    if when != "at once":
+        standin.send_webhooks()
+    for _ in range(2):
+        assert settle(session, doors)["events_waiting"] == 0
+        standin.send_webhooks()
+    failures = [kind for kind in kinds(session, Message) if kind.startswith("refund_failed")]
+    assert failures == ["refund_failed_shop", "refund_failed"]
+    assert kinds(session, Event).count("refund_failed") == 1
+    assert "returned" in state_of(session) and len(provider.all("refund")) == 1
+    assert factories.cash(session) == plan.total and factories.broken_invariants(session) == []
+
+
+def test_a_return_of_money_that_came_late_that_the_provider_refuses_is_reported_too(
+    session, doors, provider, came_late, plan
+):
+    paid = provider.all("payment_intent")[0]
+    provider.refund({"payment_intent": paid["id"], "amount": paid["amount"]})
+    assert settle(session, doors)["events_waiting"] == 0
+    assert {"refund_failed_shop", "refund_failed"} <= set(kinds(session, Message))
+    assert "payment_returned" not in kinds(session, Message) and "returned" in state_of(session)
+
+
 def test_a_shop_whose_key_the_provider_refuses_takes_nothing(session, client, standin, connected, ada, plan):
     standin.closed = True
     sign_in(client, ada)

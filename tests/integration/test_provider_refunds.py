@@ -73,7 +73,7 @@ def test_a_refund_that_comes_back_from_the_bank_is_told_to_both_once_and_stays_i
     assert (after.installments, factories.cash(session)) == (before.installments, cash)
     assert factories.broken_invariants(session) == []
     sign_in(client, ada)
-    assert text(client.get(f"/customer/plans/{plan.id}")).count("The bank sent back the refund of") == 1
+    assert text(client.get(f"/customer/plans/{plan.id}")).count("did not reach the card") == 1
 
 
 def test_a_refund_that_fails_before_it_is_booked_is_the_settling_jobs(
