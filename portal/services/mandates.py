@@ -141,7 +141,7 @@ def _ask(session: Session, gateway: Gateway, mandate: Row[Any] | None, now: date
     if isinstance(there, GoTo):
         saved_cards.note_page(session, mandate, there.page)
         return there.url
-    if not saved_cards.keep(session, mandate, there, now):
+    if not saved_cards.note_card(session, mandate, there, now):
         raise Conflict(CLOSED, code="page_closed")
     return None
 

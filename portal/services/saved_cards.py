@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row, and_, bindparam, select, update
 from sqlalchemy.orm import Session
 
-from portal.adapters.payments import Gateway, SavedCard, SaveRequest, call_provider
+from portal.adapters.payments import Gateway, ProviderUnavailable, SavedCard, SaveRequest, call_provider
 from portal.models import Mandate, ProviderKey, User
 
 from . import events
@@ -18,7 +18,7 @@ from .plans import lock
 from .settling import SETTLE_AFTER, settle_each
 from .transaction import unit_of_work
 
-# The provider's page closes long before; a consent without a card ends then even if the provider cannot be asked.
+# The provider's page closes long before; a consent without a card then ends even if the provider does not answer.
 FORGOTTEN_AFTER = timedelta(days=1)
 
 # A row of each consent in force, with all that the provider can be asked about its card.
@@ -80,13 +80,17 @@ def settle_event(session: Session, gateway: Gateway, event: Row[*tuple[Any, ...]
 
 
 def _settle(session: Session, gateway: Gateway, row: Row[*tuple[Any, ...]], now: datetime) -> None:
-    forgotten = row.given_at <= now - FORGOTTEN_AFTER
-    card = None if forgotten else call_provider(gateway.get_card, request_of(row))
-    keep(session, row, card, now)
+    try:
+        card = call_provider(gateway.get_card, request_of(row))
+    except ProviderUnavailable:
+        if row.given_at > now - FORGOTTEN_AFTER:
+            raise
+        card = None
+    note_card(session, row, card, now)
 
 
-def keep(session: Session, mandate: Row[*tuple[Any, ...]], card: SavedCard | None, now: datetime) -> bool:
-    """Note the card that was saved, once: from now on what is due is taken from it. Without one the consent ends.
+def note_card(session: Session, mandate: Row[*tuple[Any, ...]], card: SavedCard | None, now: datetime) -> bool:
+    """Note the card that was saved, once: from now on what is due is taken from it. Without a card the consent ends.
 
     Returns whether the consent is in force with a card.
     """

@@ -212,6 +212,12 @@ def test_a_page_whose_answer_was_lost_is_found_by_its_consent(
     assert states(session) == [(True, False)] and len(provider.all("checkout.session")) == 1
 
 
+def test_a_card_that_was_saved_is_kept_though_nobody_asked_for_a_day(session, doors, provider, page_of):
+    provider.pay(page_of())
+    assert ask(session, doors, 2 * DAY) == {"cards_settled": 1, "cards_waiting": 0}
+    assert states(session) == [(True, False)] and kinds(session, Message).count("autopay_on") == 1
+
+
 def test_a_consent_whose_card_nobody_can_ask_about_ends_after_a_day(session, doors, standin, page_of):
     page_of()
     standin.closed = True
@@ -331,7 +337,7 @@ def test_a_stop_between_asking_about_the_card_and_noting_it_wins(
     provider.pay(page)
     card = doors.gateway.get_card(saved_cards.request_of(waiting))
     mandates.stop(session, doors.gateway, ada, plan.id, now())
-    assert saved_cards.keep(session, waiting, card, now()) is False
+    assert saved_cards.note_card(session, waiting, card, now()) is False
     assert states(session) == [(False, True)] and "autopay_on" not in kinds(session, Message)
 
 
