@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -26,6 +27,13 @@ from .saved_cards import MANDATES, request_of
 from .transaction import insert_rows, unit_of_work
 
 CLOSED = N_("The page for your card has closed, and no card was saved. Turn on automatic payments again.")
+ENDED = N_("Automatic payments were turned off meanwhile. Turn them on again if you want them.")
+
+
+class PageClosed(Conflict):
+    """The page for the card had closed without one, which ended the consent."""
+
+    code = "page_closed"
 
 
 def give(
@@ -46,18 +54,14 @@ def give(
     """
     if hash_text(text) != shown_hash:
         raise Conflict(N_("What you agree to has changed. Read it again."), code="other_terms")
-    with unit_of_work(session):
-        plan, provider = _lock(session, customer, plan_id, now)
-        before = mandate = _in_force(session, plan)
-        again = before and before.provider == provider and (before.saved_at or before.text == text)
-        if not again:
-            if before:
-                autopay_notices.end(session, plan, before.id, "stopped", customer.id, now)
-            _insert(session, customer, plan, provider, text, origin, now)
-            mandate = _in_force(session, plan)
-    if before and not again:
-        _close(gateway, before)
-    return _ask(session, gateway, mandate, now)
+    mandate, new = _keep_consent(session, gateway, customer, plan_id, text, origin, now)
+    try:
+        return _save_card(session, gateway, mandate, now)
+    except PageClosed:
+        if new:
+            raise
+    # The consent of before has ended with its page, so that this is a new one.
+    return give(session, gateway, customer, plan_id, text, shown_hash, origin, now)
 
 
 def resume(session: Session, gateway: Gateway, customer: Actor, plan_id: UUID, now: datetime) -> str | None:
@@ -68,7 +72,7 @@ def resume(session: Session, gateway: Gateway, customer: Actor, plan_id: UUID, n
     with unit_of_work(session):
         plan, _ = lock_for_customer(session, customer, plan_id, now)
         mandate = _in_force(session, plan)
-    return _ask(session, gateway, mandate, now)
+    return _save_card(session, gateway, mandate, now)
 
 
 def stop(session: Session, gateway: Gateway, customer: Actor, plan_id: UUID, now: datetime) -> None:
@@ -86,6 +90,30 @@ def stop(session: Session, gateway: Gateway, customer: Actor, plan_id: UUID, now
             card = {"brand": mandate.brand, "last_four": mandate.last_four}
             queue_email(session, plan, "autopay_off", plan.customer_id, now, mandate.id, **card)
     _close(gateway, mandate)
+
+
+def _keep_consent(
+    session: Session,
+    gateway: Gateway,
+    customer: Actor,
+    plan_id: UUID,
+    text: str,
+    origin: Origin,
+    now: datetime,
+) -> tuple[Row[Any] | None, bool]:
+    """The consent in force to this text with the shop's provider, and whether it is new; another one ends."""
+    with unit_of_work(session):
+        plan, provider = _lock(session, customer, plan_id, now)
+        before = _in_force(session, plan)
+        if before and before.provider == provider and (before.saved_at or before.text == text):
+            return before, False
+        if before:
+            autopay_notices.end(session, plan, before.id, "stopped", customer.id, now)
+        _insert(session, customer, plan, provider, text, origin, now)
+        mandate = _in_force(session, plan)
+    if before:
+        _close(gateway, before)
+    return mandate, True
 
 
 def _lock(session: Session, customer: Actor, plan_id: UUID, now: datetime) -> tuple[Plan, str]:
@@ -128,10 +156,13 @@ def _insert(
     insert_rows(session, Mandate, [given])
 
 
-def _ask(session: Session, gateway: Gateway, mandate: Row[Any] | None, now: datetime) -> str | None:
-    """The page for the card of a consent; None if the card is saved, which is noted."""
+def _save_card(session: Session, gateway: Gateway, mandate: Row[Any] | None, now: datetime) -> str | None:
+    """Have the provider save a card for a consent: the page for it, or None once the card is saved, which is noted.
+
+    Raises ``PageClosed``, and ``Conflict`` if the consent has ended or the provider does not answer.
+    """
     if mandate is None:
-        raise Conflict(CLOSED, code="page_closed")
+        raise PageClosed(CLOSED)
     if mandate.saved_at:
         return None
     try:
@@ -139,21 +170,28 @@ def _ask(session: Session, gateway: Gateway, mandate: Row[Any] | None, now: date
     except ProviderUnavailable:
         raise Conflict(NO_ANSWER, code="processing") from None
     if isinstance(there, GoTo):
-        saved_cards.note_page(session, mandate, there.page)
+        if not saved_cards.note_page(session, mandate, there.page):
+            _close(gateway, mandate, there.page)
+            raise Conflict(ENDED, code="page_closed")
         return there.url
-    if not saved_cards.note_card(session, mandate, there, now):
-        raise Conflict(CLOSED, code="page_closed")
+    in_force = saved_cards.note_card(session, mandate, there, now)
+    if there is None:
+        raise PageClosed(CLOSED)
+    if not in_force:
+        raise Conflict(ENDED, code="page_closed")
     return None
 
 
-def _close(gateway: Gateway, mandate: Row[Any]) -> None:
+def _close(gateway: Gateway, mandate: Row[Any], page: str | None = None) -> None:
     """Close the page of a consent that has ended.
 
     Where the provider does not answer, the page closes by itself later; a card that is given there is never charged.
     """
-    if mandate.page and not mandate.saved_at:
+    if not mandate.saved_at:
+        request = request_of(mandate)
+        request = replace(request, page=page or request.page)
         with suppress(ProviderUnavailable):
-            call_provider(gateway.close_card_page, request_of(mandate))
+            call_provider(gateway.close_card_page, request)
 
 
 _IN_FORCE = MANDATES.where(Mandate.merchant_id == bindparam("merchant"), Mandate.plan_id == bindparam("plan"))

@@ -100,11 +100,9 @@ def begin(
                 code=there.code,
                 page=there.page,
             )
-        if charge.page is None:
-            with unit_of_work(session):
-                session.execute(
-                    _OPENED, {"merchant": merchant_id, "payment": charge.reference, "page": there.page}
-                )
+        if charge.page is None and not _note_page(session, merchant_id, charge.reference, there.page):
+            outcome = call_provider(gateway.expire, replace(charge, page=there.page))
+            return settle(session, merchant_id, plan_id, charge.reference, outcome, now)
         about = (charge.reference, plan_id, charge.amount, charge.currency)
         return Answer("continue", *about, url=there.url)
     except (ProviderUnavailable, Busy):
@@ -234,15 +232,24 @@ _OF_INSTALLMENT = Reading(
         Installment, and_(Installment.merchant_id == Plan.merchant_id, Installment.plan_id == Plan.id)
     ).where(Installment.id == bindparam("wanted"))
 )
+
+
+def _note_page(session: Session, merchant_id: UUID, payment_id: UUID, page: str) -> bool:
+    """Keep the provider's name of the page that was opened; False if the payment has ended meanwhile."""
+    with unit_of_work(session):
+        ours = {"merchant": merchant_id, "payment": payment_id, "page": page}
+        return session.scalars(_OPENED, ours).first() is not None
+
+
 _OPENED = (
     update(Payment)
     .where(
         Payment.merchant_id == bindparam("merchant"),
         Payment.id == bindparam("payment"),
         Payment.state == PaymentState.PROCESSING,
-        Payment.provider_reference.is_(None),
     )
     .values(provider_reference=bindparam("page"))
+    .returning(Payment.id)
     .execution_options(synchronize_session=False)
 )
 

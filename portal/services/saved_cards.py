@@ -89,7 +89,9 @@ def _settle(session: Session, gateway: Gateway, row: Row[*tuple[Any, ...]], now:
     note_card(session, row, card, now)
 
 
-def note_card(session: Session, mandate: Row[*tuple[Any, ...]], card: SavedCard | None, now: datetime) -> bool:
+def note_card(
+    session: Session, mandate: Row[*tuple[Any, ...]], card: SavedCard | None, now: datetime
+) -> bool:
     """Note the card that was saved, once: from now on what is due is taken from it. Without a card the consent ends.
 
     Returns whether the consent is in force with a card.
@@ -112,11 +114,11 @@ def note_card(session: Session, mandate: Row[*tuple[Any, ...]], card: SavedCard 
         return True
 
 
-def note_page(session: Session, mandate: Row[*tuple[Any, ...]], page: str) -> None:
-    """Keep the provider's name of the page that was opened for the card."""
+def note_page(session: Session, mandate: Row[*tuple[Any, ...]], page: str) -> bool:
+    """Keep the provider's name of the page that was opened for the card; whether the consent waits for one."""
     ours = {"merchant": mandate.merchant_id, "mandate": mandate.id, "opened": page}
     with unit_of_work(session):
-        session.execute(_OPENED, ours)
+        return session.scalars(_OPENED, ours).first() is not None
 
 
 _IN_FORCE = select(Mandate.id).where(

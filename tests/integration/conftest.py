@@ -14,6 +14,7 @@ from portal.queries.read_models import PlanView
 from tests import factories
 
 from .providing import connected, doors, provider, standin  # noqa: F401
+from .saving_cards import card_page, plan_page, saved_card  # noqa: F401
 
 
 @pytest.fixture

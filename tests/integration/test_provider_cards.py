@@ -1,4 +1,4 @@
-"""Automatic payments by Stripe: the card is given on its page, and taken from while the customer is away; real HTTP."""
+"""Automatic payments by Stripe: taken from a saved card while the customer is away; real HTTP to a stand-in."""
 
 from __future__ import annotations
 
@@ -10,68 +10,16 @@ from sqlalchemy import select
 from portal.adapters.payments import stripe_cards
 from portal.core.errors import InvalidInput
 from portal.extensions import now
-from portal.models import Attempt, Event, Mandate, Message, Payment, ProviderEvent
-from portal.services import autopay, mandates, payment_settlement, provider_keys, saved_cards
+from portal.models import Attempt, Message, Payment
+from portal.services import autopay, payment_settlement, provider_keys
 from portal.services.charges import CHARGES, charge_of
 from portal.services.payments import begin
-from portal.services.provider_events import settle_events
 from portal.services.transaction import unit_of_work
 from tests import factories
-from tests.browserlike import form_at, sign_in, text
+
+from .saving_cards import kinds, settle, states
 
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-def address(client, connected, ada, plan):
-    sign_in(client, ada)
-    return f"/customer/plans/{plan.id}"
-
-
-@pytest.fixture
-def page_of(client, address):
-    """Agree to automatic payments, and give the name of the provider's page for the card."""
-
-    def agree():
-        answer = client.submit(f"{address}/autopay", {"agree": "y"}, address)
-        assert answer.status_code == 303, text(answer)
-        return answer.headers["Location"].rpartition("/")[2]
-
-    return agree
-
-
-@pytest.fixture
-def saved(session, doors, standin, provider, page_of):
-    """The customer has given a card, which later payments decline with a code."""
-
-    def give(decline=None):
-        provider.pay(page_of(), decline)
-        standin.send_webhooks()
-        settle(session, doors)
-        (mandate,) = mandates_of(session)
-        return mandate
-
-    return give
-
-
-def settle(session, doors, at=None):
-    return settle_events(session, doors.gateway, at or now())
-
-
-def ask(session, doors, after=timedelta(minutes=1)):
-    return saved_cards.settle_waiting(session, doors.gateway, now() + after)
-
-
-def mandates_of(session):
-    session.rollback()
-    found = session.execute(select(*Mandate.__table__.c).order_by(Mandate.id)).all()
-    session.rollback()
-    return found
-
-
-def states(session):
-    """Whether the card of each consent is saved, and whether the consent has ended."""
-    return [(row.saved_at is not None, row.revoked_at is not None) for row in mandates_of(session)]
 
 
 def outcomes(session):
@@ -83,12 +31,6 @@ def outcomes(session):
     return rows
 
 
-def kinds(session, table):
-    found = list(session.scalars(select(table.kind).order_by(table.id)))
-    session.rollback()
-    return found
-
-
 def nine(days):
     """Nine in the morning, so many days after the consent; the first line of the plan is due by then."""
     return datetime.combine(now().date() + days * DAY, datetime.min.time(), UTC) + timedelta(hours=9)
@@ -98,136 +40,10 @@ def take(session, doors, days=1):
     return autopay.take_due(session, doors.gateway, nine(days))
 
 
-def test_the_box_leads_to_the_page_and_a_signed_event_saves_the_card(
-    session, doors, client, standin, provider, page_of, address
+def test_the_due_line_is_taken_once_and_refunded_as_any_payment(
+    session, doors, shop, plan, provider, saved_card
 ):
-    page = page_of()
-    assert states(session) == [(False, False)]
-    assert "They are not on yet" in text(client.get(address))
-    provider.pay(page)
-    standin.send_webhooks()
-    assert standin.answers == [200]
-    assert settle(session, doors) == {"events_handled": 1, "events_waiting": 0}
-    (mandate,) = mandates_of(session)
-    (card,) = provider.all("payment_method")
-    assert (mandate.provider, mandate.page, mandate.last_four) == ("stripe_test", page, "4242")
-    assert (mandate.provider_reference, mandate.provider_customer) == (card["id"], card["customer"])
-    assert "Visa ending 4242" in text(client.get(address))
-    assert kinds(session, Message).count("autopay_on") == kinds(session, Event).count("autopay_on") == 1
-
-
-def test_coming_back_proves_nothing_but_the_job_asks(session, doors, client, provider, page_of, address):
-    page = page_of()
-    client.get(address)
-    assert ask(session, doors) == {"cards_settled": 0, "cards_waiting": 1}
-    assert states(session) == [(False, False)]
-    provider.pay(page)
-    assert ask(session, doors) == {"cards_settled": 1, "cards_waiting": 0}
-    assert states(session) == [(True, False)]
-
-
-def test_continue_leads_to_the_same_page_and_asks_what_became_of_it(
-    session, client, provider, page_of, address
-):
-    page = page_of()
-    for _ in range(2):
-        answer = client.submit(f"{address}/autopay/continue", {}, address)
-        assert answer.headers["Location"].endswith(page)
-    provider.pay(page)
-    assert client.submit(f"{address}/autopay/continue", {}, address).headers["Location"].endswith(address)
-    assert states(session) == [(True, False)] and "Automatic payments are on." in text(client.get(address))
-
-
-def test_agreeing_twice_is_one_consent_and_one_page(session, provider, client, page_of, address):
-    form = form_at(client, address, f"{address}/autopay") | {"agree": "y"}
-    answers = [client.post(f"{address}/autopay", data=form) for _ in range(2)]
-    assert len({answer.headers["Location"] for answer in answers}) == 1
-    assert len(provider.all("checkout.session")) == len(mandates_of(session)) == 1
-
-
-def test_a_page_that_expired_without_a_card_ends_the_consent(
-    session, doors, client, provider, page_of, address
-):
-    provider.expire(page_of())
-    answer = client.submit(f"{address}/autopay/continue", {}, address)
-    assert answer.status_code == 409 and "The page for your card has closed" in text(answer)
-    assert states(session) == [(False, True)]
-    provider.pay(page_of())
-    ask(session, doors)
-    assert states(session) == [(False, True), (True, False)]
-    assert "autopay_off" not in kinds(session, Event)
-
-
-def test_the_event_of_an_expired_page_ends_it_too(session, doors, standin, provider, page_of):
-    provider.expire(page_of())
-    standin.send_webhooks()
-    settle(session, doors)
-    assert states(session) == [(False, True)]
-
-
-def test_stop_closes_the_page_and_a_card_given_meanwhile_is_never_charged(
-    session, doors, client, standin, provider, page_of, address
-):
-    page = page_of()
-    form = form_at(client, address, f"{address}/autopay/stop")
-    assert client.post(f"{address}/autopay/stop", data=form).status_code == 303
-    assert provider.things[page]["status"] == "expired"
-    provider.things[page] |= {"status": "open"}
-    provider.pay(page)
-    standin.send_webhooks()
-    settle(session, doors)
-    ask(session, doors)
-    assert states(session) == [(False, True)]
-    assert take(session, doors) == {"attempted": 0, "failed": 0}
-
-
-def test_doubled_late_and_forged_events_change_nothing(session, doors, standin, provider, page_of):
-    page = page_of()
-    provider.tell("checkout.session.expired", provider.things[page])
-    provider.tell("checkout.session.completed", provider.things[page] | {"status": "complete"})
-    standin.send_webhooks()
-    settle(session, doors)
-    assert states(session) == [(False, False)]
-    standin.faults.doubled = 1
-    provider.pay(page)
-    provider.tell("checkout.session.completed", provider.things[page])
-    standin.send_webhooks()
-    settle(session, doors)
-    assert states(session) == [(True, False)]
-    assert kinds(session, Message).count("autopay_on") == 1
-    session.rollback()
-    assert set(session.scalars(select(ProviderEvent.result))) == {"done", "ignored"}
-
-
-def test_a_page_whose_answer_was_lost_is_found_by_its_consent(
-    session, doors, client, standin, provider, connected, address
-):
-    standin.faults.cut = 1
-    answer = client.submit(f"{address}/autopay", {"agree": "y"}, address)
-    assert answer.status_code == 409 and "does not answer" in text(answer)
-    standin.faults.cut = 0
-    (page,) = provider.all("checkout.session")
-    provider.pay(page["id"])
-    ask(session, doors)
-    assert states(session) == [(True, False)] and len(provider.all("checkout.session")) == 1
-
-
-def test_a_card_that_was_saved_is_kept_though_nobody_asked_for_a_day(session, doors, provider, page_of):
-    provider.pay(page_of())
-    assert ask(session, doors, 2 * DAY) == {"cards_settled": 1, "cards_waiting": 0}
-    assert states(session) == [(True, False)] and kinds(session, Message).count("autopay_on") == 1
-
-
-def test_a_consent_whose_card_nobody_can_ask_about_ends_after_a_day(session, doors, standin, page_of):
-    page_of()
-    standin.closed = True
-    assert ask(session, doors)["cards_waiting"] == 1
-    ask(session, doors, DAY)
-    assert states(session) == [(False, True)]
-
-
-def test_the_due_line_is_taken_once_and_refunded_as_any_payment(session, doors, shop, plan, provider, saved):
-    saved()
+    saved_card()
     assert take(session, doors) == {"attempted": 1, "failed": 0}
     assert take(session, doors) == {"attempted": 0, "failed": 0}
     assert outcomes(session) == [(1, "succeeded", "succeeded")]
@@ -251,9 +67,9 @@ def test_the_due_line_is_taken_once_and_refunded_as_any_payment(session, doors, 
     ],
 )
 def test_declines_soft_and_hard_go_as_with_the_simulator(
-    session, doors, provider, saved, code, outcome, attempts
+    session, doors, provider, saved_card, code, outcome, attempts
 ):
-    saved(code)
+    saved_card(code)
     for days in range(1, 12):
         take(session, doors, days)
     assert outcomes(session) == [(n, "declined", outcome) for n in range(1, attempts + 1)]
@@ -263,9 +79,9 @@ def test_declines_soft_and_hard_go_as_with_the_simulator(
 
 
 def test_a_payment_whose_answer_was_lost_is_found_and_never_made_again(
-    session, doors, standin, provider, saved
+    session, doors, standin, provider, saved_card
 ):
-    saved()
+    saved_card()
     standin.faults.cut = 1
     take(session, doors)
     standin.faults.cut = 0
@@ -280,14 +96,14 @@ def test_a_payment_whose_answer_was_lost_is_found_and_never_made_again(
     assert mine == [paid], "found on the third page of the list"
 
 
-def test_a_card_that_is_gone_at_the_provider_ends_the_consent(session, doors, provider, saved):
-    del provider.things[saved().provider_reference]
+def test_a_card_that_is_gone_at_the_provider_ends_the_consent(session, doors, provider, saved_card):
+    del provider.things[saved_card().provider_reference]
     take(session, doors)
     assert outcomes(session) == [(1, "declined", "card_unusable")] and states(session) == [(True, True)]
 
 
-def test_a_key_that_may_not_take_money_is_tried_again_and_ends_nothing(session, doors, standin, saved):
-    saved()
+def test_a_key_that_may_not_take_money_is_tried_again_and_ends_nothing(session, doors, standin, saved_card):
+    saved_card()
     standin.closed = True
     take(session, doors)
     standin.closed = False
@@ -297,9 +113,9 @@ def test_a_key_that_may_not_take_money_is_tried_again_and_ends_nothing(session, 
 
 
 def test_a_key_of_another_account_is_refused_once_a_card_was_saved_or_money_taken(
-    session, doors, shop, standin, saved
+    session, doors, shop, standin, saved_card
 ):
-    saved()
+    saved_card()
     for _ in range(2):
         with pytest.raises(InvalidInput):
             provider_keys.connect(session, doors.stripe(), shop, "rk_test_elsewhere_1", now())
@@ -307,20 +123,8 @@ def test_a_key_of_another_account_is_refused_once_a_card_was_saved_or_money_take
         take(session, doors)
 
 
-def test_after_a_lost_answer_agreeing_again_leads_to_the_page_that_was_opened(
-    session, client, standin, provider, connected, address
-):
-    form = form_at(client, address, f"{address}/autopay") | {"agree": "y"}
-    standin.faults.cut = 1
-    assert client.post(f"{address}/autopay", data=form).status_code == 409
-    standin.faults.cut = 0
-    answer = client.post(f"{address}/autopay", data=form)
-    (page,) = provider.all("checkout.session")
-    assert answer.headers["Location"].endswith(page["id"]) and len(mandates_of(session)) == 1
-
-
-def test_the_same_payment_asked_for_twice_is_taken_once(session, doors, provider, saved):
-    saved()
+def test_the_same_payment_asked_for_twice_is_taken_once(session, doors, provider, saved_card):
+    saved_card()
     take(session, doors)
     charge = charge_of(session.execute(CHARGES).one())
     session.rollback()
@@ -328,21 +132,10 @@ def test_the_same_payment_asked_for_twice_is_taken_once(session, doors, provider
     assert len(provider.all("payment_intent")) == 1
 
 
-def test_a_stop_between_asking_about_the_card_and_noting_it_wins(
-    session, doors, ada, plan, provider, page_of
+def test_a_signed_event_settles_a_payment_whose_answer_was_lost(
+    session, doors, standin, provider, saved_card
 ):
-    page = page_of()
-    waiting = session.execute(saved_cards.MANDATES).one()
-    session.rollback()
-    provider.pay(page)
-    card = doors.gateway.get_card(saved_cards.request_of(waiting))
-    mandates.stop(session, doors.gateway, ada, plan.id, now())
-    assert saved_cards.note_card(session, waiting, card, now()) is False
-    assert states(session) == [(False, True)] and "autopay_on" not in kinds(session, Message)
-
-
-def test_a_signed_event_settles_a_payment_whose_answer_was_lost(session, doors, standin, provider, saved):
-    saved()
+    saved_card()
     standin.faults.cut = 1
     take(session, doors)
     standin.faults.cut = 0
@@ -354,9 +147,9 @@ def test_a_signed_event_settles_a_payment_whose_answer_was_lost(session, doors, 
 
 
 def test_money_that_a_stalled_worker_takes_after_its_payment_was_given_up_goes_back(
-    session, doors, standin, provider, plan, saved, monkeypatch
+    session, doors, standin, provider, plan, saved_card, monkeypatch
 ):
-    saved()
+    saved_card()
     session.rollback()
     with unit_of_work(session):
         charge = autopay._intend(session, plan.merchant_id, plan.id, nine(1))

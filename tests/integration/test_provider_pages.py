@@ -149,6 +149,26 @@ def test_after_thirty_minutes_the_job_closes_it(session, doors, provider, page_o
     assert state_of(session) == ["abandoned"] and provider.things[page]["status"] == "expired"
 
 
+def test_who_is_sent_to_the_page_after_the_payment_ended_finds_it_closed(
+    session, doors, provider, connected, shop, ada, plan
+):
+    class Stalled:
+        """So slow that the payment was given up meanwhile."""
+
+        def __getattr__(self, name):
+            return getattr(doors.gateway, name)
+
+        def begin(self, charge):
+            there = doors.gateway.begin(charge)
+            ids = (shop.merchant_id, plan.id, charge.reference)
+            settle_payment(session, *ids, Outcome.ABANDONED, now(), later=True)
+            return there
+
+    answer = factories.pay(session, ada, plan.id, 1, gateway=Stalled(), now=now())
+    assert (answer.status, answer.url) == ("abandoned", None)
+    assert [page["status"] for page in provider.all("checkout.session")] == ["expired"]
+
+
 def test_a_page_whose_answer_was_lost_is_found_by_its_payment(
     session, doors, client, standin, provider, connected, ada, plan
 ):
