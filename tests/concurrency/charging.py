@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from config import load_settings
 from portal import create_app
-from portal.adapters.payments import stripe_cards
+from portal.adapters.payments import stripe_pages
 from portal.core.errors import Busy, Conflict
 from portal.core.roles import Actor
 from portal.core.terms import hash_text
@@ -184,12 +184,12 @@ def all_tried(session: Session, charged: list[Charged]) -> bool:
 
 def catch_up(session: Session) -> None:
     """Ten minutes later: what was begun and is not at the provider cannot come any more."""
-    before, stripe_cards.LOST_AFTER = stripe_cards.LOST_AFTER, timedelta(0)
+    before, stripe_pages.LOST_AFTER = stripe_pages.LOST_AFTER, timedelta(0)
     try:
         later = datetime.now(UTC) + timedelta(minutes=10)
         payment_settlement.settle_pending(session, adapters().gateway, later)
     finally:
-        stripe_cards.LOST_AFTER = before
+        stripe_pages.LOST_AFTER = before
 
 
 def judge(report: Report, session: Session, account: Account) -> None:

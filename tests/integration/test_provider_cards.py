@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from portal.adapters.payments import stripe_cards
+from portal.adapters.payments import stripe_pages
 from portal.core.errors import InvalidInput
 from portal.extensions import now
 from portal.models import Attempt, Message, Payment
@@ -153,7 +153,7 @@ def test_money_that_a_stalled_worker_takes_after_its_payment_was_given_up_goes_b
     session.rollback()
     with unit_of_work(session):
         charge = autopay._intend(session, plan.merchant_id, plan.id, nine(1))
-    monkeypatch.setattr(stripe_cards, "LOST_AFTER", -9 * DAY)  # The payment begins in the future.
+    monkeypatch.setattr(stripe_pages, "LOST_AFTER", -9 * DAY)  # The payment begins in the future.
     payment_settlement.settle_pending(session, doors.gateway, nine(2))
     assert outcomes(session) == [(1, "abandoned", "abandoned")]
     begin(session, doors.gateway, plan.merchant_id, plan.id, charge, nine(2))

@@ -176,6 +176,21 @@ def test_a_page_whose_answer_was_lost_is_found_by_its_consent(
     assert states(session) == [(True, False)] and len(provider.all("checkout.session")) == 1
 
 
+@pytest.mark.parametrize("minutes", [9, 11, 29])
+def test_a_page_for_a_card_that_was_never_opened_is_opened_soon_or_for_a_new_consent(
+    session, doors, standin, provider, connected, ada, plan, minutes
+):
+    words = "Take what is due."
+    agreed = (words, hash_text(words), factories.ORIGIN)
+    standin.faults.unheard = 1
+    with pytest.raises(Conflict, match="does not answer"):
+        mandates.give(session, doors.gateway, ada, plan.id, *agreed, now() - timedelta(minutes=minutes))
+    standin.faults.unheard = 0
+    url = mandates.give(session, doors.gateway, ada, plan.id, *agreed, now())
+    assert [page["url"] for page in provider.all("checkout.session")] == [url]
+    assert states(session) == [(False, False)] if minutes < 10 else [(False, True), (False, False)]
+
+
 def test_a_card_that_was_saved_is_kept_though_nobody_asked_for_a_day(session, doors, provider, card_page):
     provider.pay(card_page())
     assert ask(session, doors, 2 * DAY) == {"cards_settled": 1, "cards_waiting": 0}

@@ -5,15 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from portal.adapters.payments import Outcome
 from portal.extensions import now
 from portal.models import Event, Message, Payment, ProviderEvent
-from portal.services import provider_keys
+from portal.services import checkout_pages, provider_keys
 from portal.services.payment_settlement import settle as settle_payment
 from portal.services.payment_settlement import settle_pending
 from portal.services.provider_events import settle_events
+from portal.services.transaction import unit_of_work
 from tests import factories
 from tests.browserlike import form_at, sign_in, text
 
@@ -181,6 +182,37 @@ def test_a_page_whose_answer_was_lost_is_found_by_its_payment(
     provider.pay(page["id"])
     assert settle_pending(session, doors.gateway, now(), timedelta(0))["settled"] == 1
     assert state_of(session) == ["succeeded"] and len(provider.all("checkout.session")) == 1
+
+
+@pytest.mark.parametrize("minutes", [9, 11, 29])
+def test_a_page_that_was_never_opened_is_opened_soon_or_the_payment_ends(
+    session, doors, standin, provider, connected, ada, plan, minutes
+):
+    """The provider opens no page that closes in less than thirty minutes, and none is asked for twice."""
+    begun = now() - timedelta(minutes=minutes)
+    standin.faults.unheard = 1
+    asked = factories.pay(session, ada, plan.id, 1, gateway=doors.gateway, now=begun)
+    standin.faults.unheard = 0
+    assert asked.status == "processing" and provider.all("checkout.session") == []
+    answer = checkout_pages.resume(session, doors.gateway, ada, asked.payment_id, now())
+    assert answer.status == ("continue" if minutes < 10 else "abandoned")
+    assert len(provider.all("checkout.session")) == (minutes < 10)
+    again = factories.pay(session, ada, plan.id, 2, gateway=doors.gateway, now=now())
+    assert again.status == "continue"
+
+
+def test_a_page_whose_answer_was_lost_is_continued_later(
+    session, doors, standin, provider, connected, ada, plan
+):
+    standin.faults.cut = 1
+    asked = factories.pay(session, ada, plan.id, 1, gateway=doors.gateway, now=now())
+    standin.faults.cut = 0
+    (page,) = provider.all("checkout.session")
+    page["created"] -= 15 * 60
+    with unit_of_work(session):
+        session.execute(update(Payment).values(created_at=now() - timedelta(minutes=15)))
+    answer = checkout_pages.resume(session, doors.gateway, ada, asked.payment_id, now())
+    assert answer.url == page["url"] and len(provider.all("checkout.session")) == 1
 
 
 def test_events_doubled_late_and_out_of_order_book_once(session, doors, standin, provider, page_of):

@@ -75,9 +75,10 @@ Deliver = Callable[[str, bytes, str], None]
 
 @dataclass
 class Faults:
-    """What goes wrong: answers that are ``cut`` off after the work was done, webhooks ``lost``, ``doubled`` and
-    ``late``; each a share of all, from 0 to 1. Each answer is ``slow`` by so many seconds."""
+    """What goes wrong: calls that are ``unheard``, answers that are ``cut`` off after the work was done, webhooks
+    ``lost``, ``doubled`` and ``late``; each a share of all, from 0 to 1. Each answer is ``slow`` by so many seconds."""
 
+    unheard: float = 0
     cut: float = 0
     lost: float = 0
     doubled: float = 0
@@ -175,6 +176,9 @@ class Handler(BaseHTTPRequestHandler):
         path, query = urlsplit(self.path).path, urlsplit(self.path).query
         if path.startswith("/pay/"):
             return self._hosted(method, path.removeprefix("/pay/"), sent)
+        if random.random() < self.standin.faults.unheard:
+            self.close_connection = True
+            return None
         try:
             key = KEY.fullmatch(self.headers.get("Authorization") or "")
             if key is None or "refused" in key[1] or self.standin.closed:

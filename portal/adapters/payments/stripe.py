@@ -9,13 +9,11 @@ import json
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import stripe
-from stripe.checkout import Session as Page
 
 from portal.adapters.sealing import OF_PROVIDERS, seal, unseal
 from portal.core.payments import Provider
@@ -34,13 +32,13 @@ from . import (
     SaveRequest,
     Settled,
     stripe_cards,
+    stripe_pages,
 )
+from .stripe_pages import error_code
 
 log = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS = 15
-# The portal closes a page after thirty minutes; should it be down, the provider does a little later.
-CLOSES_AFTER = timedelta(minutes=45)
 SIGNED_WITHIN_SECONDS = 300
 EVENTS = (
     "checkout.session.completed",
@@ -105,52 +103,20 @@ class Stripe:
     # --- Payments
 
     def begin(self, charge: Charge) -> Settled | GoTo:
-        """Open a page, or find the one that is open; the idempotency key makes it one however often it is asked.
-
-        With a saved card there is no page.
-        """
+        """With a saved card there is no page."""
+        client = self._client(charge.account)
         if charge.saved:
-            return stripe_cards.take(self._client(charge.account), charge)
-        pages = self._client(charge.account).v1.checkout.sessions
-        if charge.page:
-            page = pages.retrieve(charge.page)
-        else:
-            options: stripe.RequestOptions = {"idempotency_key": f"payment-{charge.reference}"}
-            try:
-                page = pages.create(self._order(charge), options)
-            except stripe.InvalidRequestError as error:
-                return Settled(Outcome.REFUSED, _code(error))
-            except (stripe.AuthenticationError, stripe.PermissionError) as error:
-                return Settled(Outcome.REFUSED, _code(error))
-        outcome = _outcome(page, charge)
-        if outcome is None and page.url:
-            return GoTo(page.url, page.id)
-        return Settled(outcome or Outcome.ABANDONED)
+            return stripe_cards.take(client, charge)
+        return stripe_pages.begin(client, charge, self.portal_url)
 
     def get(self, charge: Charge) -> Outcome | None:
-        if charge.saved and (found := stripe_cards.get(self._client(charge.account), charge)):
+        client = self._client(charge.account)
+        if charge.saved and (found := stripe_cards.get(client, charge)):
             return found
-        page = None if charge.saved else self._find_page(charge)
-        if page is None:
-            if datetime.now(UTC) - _begun_at(charge) < stripe_cards.LOST_AFTER:
-                raise ProviderUnavailable("the page may still be opened")
-            return Outcome.ABANDONED
-        outcome = _outcome(page, charge)
-        if outcome is None:
-            raise ProviderUnavailable("the page is open")
-        return outcome
+        return stripe_pages.get(client, charge)
 
     def expire(self, charge: Charge) -> Outcome:
-        page = self._find_page(charge)
-        if page is None:
-            return self.get(charge) or Outcome.ABANDONED
-        if page.status == "open":
-            with suppress(stripe.InvalidRequestError):  # It was paid or expired meanwhile.
-                self._client(charge.account).v1.checkout.sessions.expire(page.id)
-        outcome = self.get(replace(charge, page=page.id))
-        if outcome is None:
-            raise ProviderUnavailable("the page is open")
-        return outcome
+        return stripe_pages.expire(self._client(charge.account), charge)
 
     def refund(self, request: RefundRequest) -> Outcome:
         options: stripe.RequestOptions = {"idempotency_key": f"refund-{request.reference}"}
@@ -164,7 +130,7 @@ class Stripe:
                 options,
             )
         except stripe.InvalidRequestError as error:
-            log.warning("the provider refused a refund", extra={"code": _code(error)})
+            log.warning("the provider refused a refund", extra={"code": error_code(error)})
             return Outcome.DECLINED
         return _refunded(made)
 
@@ -268,53 +234,16 @@ class Stripe:
         try:
             made = client.v1.webhook_endpoints.create({"url": url, "enabled_events": list(EVENTS)})
         except (stripe.InvalidRequestError, stripe.PermissionError) as error:
-            log.warning("the provider made no webhook", extra={"code": _code(error)})
+            log.warning("the provider made no webhook", extra={"code": error_code(error)})
             return None, None
         except stripe.StripeError as error:
             raise ProviderUnavailable() from error
         return made.id, made.secret
 
-    def _order(self, charge: Charge) -> stripe.params.checkout.SessionCreateParams:
-        back = f"{self.portal_url}/customer/payments/{charge.reference}/return"
-        about = {"payment": str(charge.reference)}
-        closes_at = _begun_at(charge) + CLOSES_AFTER
-        return {
-            "mode": "payment",
-            "allowed_payment_method_types": ["card"],
-            "adaptive_pricing": {"enabled": False},
-            "client_reference_id": str(charge.reference),
-            "customer_email": charge.email,
-            "line_items": [
-                {
-                    "quantity": 1,
-                    "price_data": {
-                        "currency": charge.currency.lower(),
-                        "unit_amount": charge.amount,
-                        "product_data": {"name": charge.text},
-                    },
-                }
-            ],
-            "metadata": about,
-            "payment_intent_data": {"metadata": about, "description": charge.text},
-            "success_url": back,
-            "cancel_url": back,
-            "expires_at": int(closes_at.timestamp()),
-        }
-
-    def _find_page(self, charge: Charge) -> Page | None:
-        """The page by its name, or, where the answer that named it was lost, by the payment that it is for."""
-        pages = self._client(charge.account).v1.checkout.sessions
-        if charge.page:
-            return pages.retrieve(charge.page)
-        for page in pages.list(stripe_cards.made_about(_begun_at(charge))).auto_paging_iter():
-            if page.client_reference_id == str(charge.reference):
-                return page
-        return None
-
     def _intent(self, charge: Charge) -> str:
         if charge.saved and (paid := stripe_cards.find_intent(self._client(charge.account), charge)):
             return paid.id
-        page = self._find_page(charge)
+        page = stripe_pages.find(self._client(charge.account), charge)
         if page is None or not page.payment_intent:
             raise ProviderUnavailable("there is no payment to refund")
         return page.payment_intent if isinstance(page.payment_intent, str) else page.payment_intent.id
@@ -342,16 +271,6 @@ class Stripe:
             if text is not None:
                 return text
         raise ProviderUnavailable("the key was sealed with another SECRET_KEY")
-
-
-def _outcome(page: Page, charge: Charge) -> Outcome | None:
-    """None while the page is open. Raises ``ValueError`` for a page that is not of this payment and amount."""
-    about = (page.amount_total, (page.currency or "").upper(), page.client_reference_id)
-    if about != (charge.amount, charge.currency, str(charge.reference)):
-        raise ValueError("the provider's page is for another payment or amount")
-    if page.payment_status == "paid":
-        return Outcome.SUCCEEDED
-    return Outcome.ABANDONED if page.status == "expired" else None
 
 
 def _refunded(made: stripe.Refund) -> Outcome:
@@ -389,11 +308,3 @@ def _uuid(text: str | None) -> UUID | None:
     with suppress(ValueError):
         return UUID(text) if text else None
     return None
-
-
-def _begun_at(charge: Charge) -> datetime:
-    return charge.begun_at or datetime.now(UTC)
-
-
-def _code(error: stripe.StripeError) -> str:
-    return str(error.code or type(error).__name__)[:64]

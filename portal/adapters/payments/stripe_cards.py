@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import stripe
 from stripe.checkout import Session as Page
 
 from . import Charge, GoTo, Outcome, ProviderUnavailable, SavedCard, SaveRequest, Settled
+from .stripe_pages import begun_at, made_about, settled_by_now
 
 # What Stripe says of a card that will never be charged again.
 UNUSABLE = {
@@ -29,29 +29,26 @@ UNUSABLE = {
 GONE = {"resource_missing", "payment_method_invalid_parameter", "payment_method_unexpected_state"}
 # A page on which a card is given is open for so many seconds.
 OPEN_FOR = 45 * 60
-# When a page that was begun and is not there cannot come any more.
-LOST_AFTER = timedelta(minutes=10)
 WITH_CARD: Any = {"expand": ["setup_intent.payment_method"]}
 
 
 def save(client: stripe.StripeClient, request: SaveRequest, portal_url: str) -> SavedCard | GoTo | None:
     """The page on which the customer gives a card, or the card; the page takes no money. None once it has closed."""
-    pages = client.v1.checkout.sessions
-    if request.page:
-        page = pages.retrieve(request.page, WITH_CARD)
+    if request.page or settled_by_now(request.begun_at):
+        page = _find_page(client, request)
     else:
-        order = _order(request, portal_url)
-        page = pages.create(order, {"idempotency_key": f"mandate-{request.reference}"})
-    if page.status == "open" and page.url:
+        key = f"mandate-{request.reference}"
+        page = client.v1.checkout.sessions.create(_order(request, portal_url), {"idempotency_key": key})
+    if page and page.status == "open" and page.url:
         return GoTo(page.url, page.id)
-    return _card(page, request)
+    return _card(page, request) if page else None
 
 
 def get_card(client: stripe.StripeClient, request: SaveRequest) -> SavedCard | None:
     """The card that was given. Raises ``ProviderUnavailable`` while the page is open, or may still be opened."""
     page = _find_page(client, request)
     if page is None:
-        if datetime.now(UTC) - request.begun_at < LOST_AFTER:
+        if not settled_by_now(request.begun_at):
             raise ProviderUnavailable("the page may still be opened")
         return None
     if page.status == "open":
@@ -108,12 +105,6 @@ def _card(page: Page, request: SaveRequest) -> SavedCard | None:
     return SavedCard(method.card.brand, method.card.last4, name, method.id)
 
 
-def made_about(begun_at: datetime) -> Any:
-    """What a list is asked for to find what was made at this time."""
-    begun = int(begun_at.timestamp())
-    return {"created": {"gte": begun - 300, "lte": begun + 3600}, "limit": 100}
-
-
 def take(client: stripe.StripeClient, charge: Charge) -> Settled:
     """Take the money from the saved card; the idempotency key makes it once however often it is asked."""
     saved = charge.saved
@@ -154,8 +145,7 @@ def find_intent(client: stripe.StripeClient, charge: Charge) -> stripe.PaymentIn
     """The payment by its name, or, where the answer that named it was lost, by the portal's own."""
     if charge.page:
         return client.v1.payment_intents.retrieve(charge.page)
-    begun = made_about(charge.begun_at or datetime.now(UTC))
-    for paid in client.v1.payment_intents.list(begun).auto_paging_iter():
+    for paid in client.v1.payment_intents.list(made_about(begun_at(charge))).auto_paging_iter():
         if "payment" in paid.metadata and paid.metadata["payment"] == str(charge.reference):
             return paid
     return None
