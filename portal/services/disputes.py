@@ -9,68 +9,48 @@ from uuid import UUID, uuid5
 from sqlalchemy import Row, exists, select
 from sqlalchemy.orm import Session
 
-from portal.adapters.payments import DisputeFound, Gateway, ReportRequest, call_provider
+from portal.adapters.payments import DisputeFound
 from portal.core.errors import N_, Conflict
 from portal.core.payments import LOST_DISPUTE
 from portal.core.states import PlanState
-from portal.models import Dispute, Payment, Plan, ProviderKey, new_id
+from portal.models import Dispute, Payment, Plan, new_id
 
 from . import events, ledger
-from .charges import CHARGES, account_of
 from .notifications import queue_email
 from .plans import installments_of, lock, refuse_while_processing
 from .reversals import Preview, write
-from .transaction import unit_of_work
 
 
-def settle_dispute(session: Session, gateway: Gateway, event: Row[*tuple[Any, ...]], now: datetime) -> str:
-    """Record how a reported dispute stands, as the provider says now: ``done``, or ``ignored`` if it is of no payment
-    of this shop. Raises ``ProviderUnavailable``, and ``Conflict`` while money of the plan is being processed."""
-    key = session.get(ProviderKey, (event.merchant_id, event.provider))
-    account = account_of(event.provider, key.sealed_key if key else None)
-    session.rollback()
-    if account is None:
-        return "ignored"
-    found = call_provider(gateway.get_dispute, ReportRequest(event.reference, account))
-    if found is None or found.payment_id is None:
-        return "ignored"
-    ours = CHARGES.where(Payment.merchant_id == event.merchant_id, Payment.id == found.payment_id)
-    row = session.execute(ours.where(Payment.provider == event.provider)).one_or_none()
-    session.rollback()
-    if row is None:
-        return "ignored"
-    if found.currency != row.currency:
-        return "mismatch"
-    with unit_of_work(session):
-        _record(session, row, event.reference, found, now)
-    return "done"
+def record_dispute(
+    session: Session, payment: Row[*tuple[Any, ...]], found: DisputeFound, reference: str, now: datetime
+) -> bool:
+    """Record how a dispute stands, in the caller's unit of work; always True.
 
-
-def _record(
-    session: Session, row: Row[*tuple[Any, ...]], reference: str, found: DisputeFound, now: datetime
-) -> None:
-    plan, today = lock(session, row.merchant_id, row.plan_id, now)
+    Raises ``Conflict`` while money of the plan is being processed.
+    """
+    plan, today = lock(session, payment.merchant_id, payment.plan_id, now)
     contact = plan.shop_contact
-    ours = (Dispute.merchant_id == row.merchant_id, Dispute.reference == reference)
+    ours = (Dispute.merchant_id == payment.merchant_id, Dispute.reference == reference)
     dispute = session.scalars(select(Dispute).where(*ours)).one_or_none()
     if dispute is None:
         about = {
-            "payment_id": row.id,
+            "payment_id": payment.id,
             "reference": reference,
             "amount": found.amount,
-            "currency": row.currency,
+            "currency": payment.currency,
         }
-        dispute = Dispute(merchant_id=row.merchant_id, id=new_id(), state="open", opened_at=now, **about)
+        dispute = Dispute(merchant_id=payment.merchant_id, id=new_id(), state="open", opened_at=now, **about)
         session.add(dispute)
         session.flush()
-        _tell(session, plan, dispute, contact, now)
+        _notify(session, plan, dispute, contact, now)
     if dispute.state != "open" or found.state == "open":
-        return
+        return True
     if found.state == "lost":
         _reverse(session, plan, dispute, now, today)
     dispute.state, dispute.closed_at = found.state, now
     session.flush()
-    _tell(session, plan, dispute, contact, now)
+    _notify(session, plan, dispute, contact, now)
+    return True
 
 
 def _reverse(session: Session, plan: Plan, dispute: Dispute, now: datetime, today: date) -> None:
@@ -88,7 +68,7 @@ def _reverse(session: Session, plan: Plan, dispute: Dispute, now: datetime, toda
     write(session, plan, payment, lost, LOST_DISPUTE, None, now, today)
 
 
-def _tell(session: Session, plan: Plan, dispute: Dispute, contact: UUID, now: datetime) -> None:
+def _notify(session: Session, plan: Plan, dispute: Dispute, contact: UUID, now: datetime) -> None:
     """The event, and emails to both; of a lost one the customer has the email about the reversal."""
     facts: dict[str, Any] = {
         "payment": str(dispute.payment_id),

@@ -9,45 +9,23 @@ from uuid import uuid5
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
-from portal.adapters.payments import FailedRefund, Gateway, ReportRequest, call_provider
-from portal.models import Payment, Plan, ProviderKey
+from portal.adapters.payments import FailedRefund
+from portal.models import Plan
 
 from . import events, ledger
-from .charges import CHARGES, account_of, late_return
+from .charges import late_return
 from .notifications import queue_email
 from .plans import lock
-from .transaction import unit_of_work
 
 
-def settle_failed_refund(
-    session: Session, gateway: Gateway, event: Row[*tuple[Any, ...]], now: datetime
-) -> str:
-    """Record and email a refund that came back, as the provider says when asked: ``done``, ``mismatch`` or ``ignored``.
+def record_failed_refund(
+    session: Session, payment: Row[*tuple[Any, ...]], failed: FailedRefund, now: datetime
+) -> bool:
+    """Record a refund that came back, in the caller's unit of work.
 
-    The ledger stays: the money is with the shop, which owes it to the customer as before. Raises
-    ``ProviderUnavailable``.
+    The ledger stays: the money is with the shop, which owes it to the customer as before. False for a refund that was
+    not booked as returned, nor is of money that came late.
     """
-    key = session.get(ProviderKey, (event.merchant_id, event.provider))
-    account = account_of(event.provider, key.sealed_key if key else None)
-    session.rollback()
-    if account is None:
-        return "ignored"
-    failed = call_provider(gateway.get_failed_refund, ReportRequest(event.reference, account))
-    if failed is None:
-        return "ignored"
-    ours = CHARGES.where(Payment.merchant_id == event.merchant_id, Payment.id == failed.payment_id)
-    payment = session.execute(ours.where(Payment.provider == event.provider)).one_or_none()
-    session.rollback()
-    if payment is None:
-        return "ignored"
-    if failed.currency != payment.currency:
-        return "mismatch"
-    with unit_of_work(session):
-        return "done" if _record(session, payment, failed, now) else "ignored"
-
-
-def _record(session: Session, payment: Row[*tuple[Any, ...]], failed: FailedRefund, now: datetime) -> bool:
-    """False for a refund that was not booked as returned, nor is of money that came late."""
     plan, _ = lock(session, payment.merchant_id, payment.plan_id, now)
     booked = ledger.refunds_of(session, payment.merchant_id, payment.id)
     known = {uuid5(refund_id, str(payment.id)) for refund_id in booked} | {late_return(payment.id)}

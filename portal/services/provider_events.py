@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -23,11 +24,12 @@ from portal.models import Payment, Plan, ProviderEvent, ProviderKey
 
 from . import events, saved_cards
 from .charges import CHARGES, charge_of, late_return
-from .disputes import settle_dispute
-from .failed_refunds import record_and_notify, settle_failed_refund
+from .disputes import record_dispute
+from .failed_refunds import record_and_notify, record_failed_refund
 from .notifications import queue_email
 from .payment_settlement import ask, settle
 from .plans import lock
+from .provider_reports import settle_report
 from .settling import settle_each
 from .transaction import insert_once, unit_of_work
 
@@ -85,9 +87,11 @@ def settle_events(session: Session, gateway: Gateway, now: datetime) -> dict[str
 def _handle(session: Session, gateway: Gateway, event: Row[*tuple[Any, ...]], now: datetime) -> str:
     """What was done about an event: ``done``, ``ignored``, or ``mismatch`` if it is of another amount."""
     if event.kind in DISPUTE_EVENTS:
-        return settle_dispute(session, gateway, event, now)
+        disputed = partial(record_dispute, session, reference=event.reference, now=now)
+        return settle_report(session, event, gateway.get_dispute, disputed)
     if event.kind == REFUND_FAILED:
-        return settle_failed_refund(session, gateway, event, now)
+        came_back = partial(record_failed_refund, session, now=now)
+        return settle_report(session, event, gateway.get_failed_refund, came_back)
     if event.kind not in (*PAGE_EVENTS, TAKEN):
         return "ignored"
     if event.payment_id is None:
