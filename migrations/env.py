@@ -9,6 +9,7 @@ from sqlalchemy import Connection, make_url
 from sqlalchemy.exc import OperationalError
 
 from portal.extensions import db, owner_engine
+from portal.models.distribution import SETTINGS
 from portal.models.rights import grant, limit_own_role, missing_limits
 from portal.models.search import is_described
 
@@ -16,7 +17,7 @@ log = logging.getLogger("portal.migrations")
 
 # Who waits for a lock makes all others wait behind it, so a migration waits shortly and often.
 # Set in each transaction: a setting of the connection would outlive it behind a pooler.
-LIMITS = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '500ms'"
+LIMITS = f"SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '500ms'; {SETTINGS}"
 ATTEMPTS, PAUSE_SECONDS = 60, 1
 LOCK_NOT_AVAILABLE = "55P03"
 

@@ -1,4 +1,4 @@
-"""Commands for the operator: make an admin, load demo data, run a day, check the books, count their sums."""
+"""Commands for the operator: make an admin, load demo data, run a day, check the books, spread the tables."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from .core.passwords import check_password
 from .database import without_statement_timeout
 from .demo import load, sign_ins
 from .extensions import adapters, db, now, owner_engine
+from .models import distribution
 from .queries import self_check as checks
 from .services import (
     accounts,
@@ -151,6 +152,21 @@ def recount() -> None:
     click.echo("The sums are counted afresh, and the words that plans are searched by are written anew.")
 
 
+@click.command("distribute")
+@click.option(
+    "--shards", type=click.IntRange(1, 128), default=16, show_default=True, help="Of the first time."
+)
+@with_appcontext
+def distribute(shards: int) -> None:
+    """Spread the tables of shops over the machines of a Citus cluster; to be run again after each upgrade."""
+    try:
+        with owner_engine().connect().execution_options(write=True) as connection, connection.begin():
+            done = distribution.distribute(connection, shards)
+    except distribution.CannotDistribute as reason:
+        raise click.ClickException(f"{reason} Nothing was changed.") from None
+    click.echo("\n".join(done or ["Every table is where it belongs. Nothing was changed."]))
+
+
 @click.command("end-sessions")
 @with_appcontext
 def end_sessions() -> None:
@@ -169,5 +185,6 @@ COMMANDS = (
     run_day,
     self_check,
     recount,
+    distribute,
     end_sessions,
 )

@@ -18,13 +18,11 @@ import psycopg2
 from sqlalchemy import Connection
 
 from portal.models import Base
+from portal.models.distribution import EVERYWHERE, LOCAL, is_of_shops
 
-# Tables whose rows are wherever they are asked for; the last two say which shops somebody has.
-SHARED = {"users", "user_tokens", "sessions", "login_attempts", "recovery_codes", "second_factors"} | {
-    *("passkeys", "used_challenges", "job_runs", "customers", "members")
-}
-TENANTS = {name for name, table in Base.metadata.tables.items() if "merchant_id" in table.c} - SHARED
-TENANTS.add("merchants")
+# Tables that are asked for by the person; the last two are beside their shops, and say which ones somebody has.
+SHARED = LOCAL | EVERYWHERE | {"customers", "members"}
+TENANTS = {name for name, table in Base.metadata.tables.items() if is_of_shops(name, table.c.keys())} - SHARED
 CONDITIONS = ("Index Cond", "Recheck Cond", "Filter", "Hash Cond", "Merge Cond", "Join Filter")
 _NAME = r'("[^"]+"|\w+)'
 EQUAL = re.compile(rf"{_NAME}\.(merchant_id|id) = (?:{_NAME}\.(\w+)|[^.]+$|.*::)")

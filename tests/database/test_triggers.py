@@ -258,6 +258,26 @@ def test_it_is_that_trigger_alone_which_refuses_it(session, shop):
     assert {case: said for case, said in answers.items() if said != "done"} == {}
 
 
+@pytest.mark.parametrize("engine_name", ["postgres"], indirect=True)
+@pytest.mark.parametrize(
+    ("trigger", "statement"),
+    [
+        ("postings_refuse_delete", "DELETE FROM {}"),
+        ("plans_keep_terms", "UPDATE {} SET terms = 'other'"),
+    ],
+)
+def test_on_a_shard_a_trigger_says_the_same(session, shop, engine_name, trigger, statement):
+    """As Citus names them: table and trigger with the shard's number behind."""
+    table = triggers(session)[trigger]
+
+    def on_a_shard(session, shop):
+        session.execute(text(f"ALTER TRIGGER {trigger} ON {table} RENAME TO {trigger}_102008"))
+        session.execute(text(f"ALTER TABLE {table} RENAME TO {table}_102008"))
+        return session.execute(text(statement.format(f"{table}_102008"))).rowcount
+
+    assert answer(session, shop, on_a_shard) == refusal(trigger)
+
+
 def test_what_may_change_can_be_changed(session, shop):
     for table, names in MAY_CHANGE.items():
         where = MAY_CHANGE_WHERE.get(table, "true")

@@ -1,28 +1,17 @@
 """The rules of tables that let the program run on many machines, read from PostgreSQL's own catalogue."""
 
+import re
+
 import pytest
 from sqlalchemy import BigInteger, Date, DateTime, Float, Integer, Numeric, Uuid, inspect, text
 
 from portal.core.ledger import SUMS
 from portal.extensions import db
+from portal.models import Base
+from portal.models.distribution import EVERYWHERE, LOCAL, NOT_KEPT, SHOPS, is_of_shops
 
 pytestmark = pytest.mark.parametrize("engine_name", ["postgres"], indirect=True)
 
-# Every other table belongs to a merchant.
-SHARED = {
-    "users",
-    "user_tokens",
-    "sessions",
-    "login_attempts",
-    "recovery_codes",
-    "second_factors",
-    "passkeys",
-    "used_challenges",
-    "job_runs",
-    "merchants",
-    "customers",
-    "alembic_version",
-}
 MONEY = {"amount", "total", "scheduled", "revenue", "owed", *SUMS}
 DATES = {"start_date", "last_day", "business_date"}
 LOOKED_UP_BY_ID = {"plans", "installments", "payments"}
@@ -36,9 +25,16 @@ def catalogue(app):
 
 @pytest.fixture
 def tenants(catalogue):
-    tables = sorted(set(catalogue.get_table_names()) - SHARED)
+    """Tables of shops, but for that of the shops themselves."""
+    tables = [
+        table for table in catalogue.get_table_names() if is_of_shops(table, names_of(catalogue, table))
+    ]
     assert len(tables) >= 9
-    return tables
+    return sorted(set(tables) - {SHOPS})
+
+
+def names_of(catalogue, table):
+    return [column["name"] for column in catalogue.get_columns(table)]
 
 
 @pytest.fixture
@@ -46,6 +42,15 @@ def columns(catalogue):
     """Every column as (table, column)."""
     tables = set(catalogue.get_table_names()) - {"alembic_version"}
     return [(table, column) for table in tables for column in catalogue.get_columns(table)]
+
+
+def test_every_table_has_its_place_on_many_machines(catalogue, tenants):
+    tables = set(catalogue.get_table_names())
+    assert {*tenants, SHOPS, *LOCAL, *EVERYWHERE} == tables == {*Base.metadata.tables, "alembic_version"}
+    assert not LOCAL & EVERYWHERE
+    assert catalogue.get_pk_constraint(SHOPS)["constrained_columns"] == ["id"]
+    with pytest.raises(LookupError, match="novelties has no merchant_id"):
+        is_of_shops("novelties", ["id", "user_id"])
 
 
 def test_every_tenant_row_names_its_merchant(catalogue, tenants):
@@ -77,9 +82,9 @@ def test_no_foreign_key_crosses_merchants(catalogue, tenants):
             assert key["referred_table"] in {"merchants", *tenants}
 
 
-def test_a_shared_table_points_to_no_tenant(catalogue):
-    for table in SHARED - {"alembic_version"}:
-        assert {key["referred_table"] for key in catalogue.get_foreign_keys(table)} <= SHARED
+def test_a_shared_table_points_to_no_tenant_but_for_a_written_list(catalogue):
+    keys = [key for table in LOCAL | EVERYWHERE | {SHOPS} for key in catalogue.get_foreign_keys(table)]
+    assert {key["name"] for key in keys if key["referred_table"] not in LOCAL | EVERYWHERE} == set(NOT_KEPT)
 
 
 def test_indexes_serve_a_merchant_or_one_of_the_named_lookups(catalogue, tenants):
@@ -174,6 +179,19 @@ def test_triggers_do_nothing_but_refuse(session):
     for body in bodies.values():
         assert body.strip().removeprefix("BEGIN").strip().startswith("RAISE EXCEPTION")
         assert "RETURN" not in body
+
+
+def test_triggers_are_given_the_name_that_they_say(session):
+    """On many machines a shard and its triggers have names of their own."""
+    rows = session.execute(
+        text(
+            "SELECT tgname, tgrelid::regclass::text, proname, prosrc, encode(tgargs, 'escape') "
+            "FROM pg_trigger t JOIN pg_proc p ON p.oid = tgfoid WHERE NOT tgisinternal"
+        )
+    )
+    for trigger, table, function, body, given in rows:
+        assert given == (table if function == "refuse_change" else trigger) + r"\000"
+        assert not re.search(r"TG_(NAME|TABLE_NAME|RELNAME|RELID)", body), function
 
 
 def test_what_is_overdue_and_what_waits_have_partial_indexes(catalogue):

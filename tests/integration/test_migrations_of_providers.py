@@ -11,7 +11,7 @@ from portal.adapters.payments import Charge, Outcome, Settled
 from portal.adapters.payments.simulator import Simulator
 from portal.core.terms import hash_text
 from portal.extensions import db
-from portal.models import Attempt, Mandate, Merchant, Payment, ProviderEvent, ProviderKey, Reversal
+from portal.models import Attempt, Mandate, Member, Merchant, Payment, ProviderEvent, ProviderKey, Reversal
 from portal.models.ledger import Allocation, Posting
 from portal.services import autopay, mandates
 from portal.services.transaction import unit_of_work
@@ -89,6 +89,28 @@ def test_payments_and_reversals_keep_all_they_say_when_providers_are_taken_back_
     factories.choose_card(db.session, ada, "succeeds")
     assert factories.pay(db.session, ada, plan_id, 2).status == "paid"
     assert factories.broken_invariants(db.session) == []
+
+
+def test_triggers_refuse_alike_before_and_after_they_are_given_the_names_that_they_say(plan):
+    _, ada, plan_id = plan
+    factories.pay(db.session, ada, plan_id, 1)
+    before, rows = described(), rows_of(Payment, Posting, Member)
+
+    def refuses():
+        for statement, said in (
+            ("DELETE FROM postings", "postings are append-only"),
+            ("UPDATE plans SET terms = terms", "plans_keep_terms"),
+            ("DELETE FROM members", "members_stay_owned"),
+        ):
+            with pytest.raises(DBAPIError, match=said):
+                changes(statement)
+
+    refuses()
+    go_to("0047_plan_templates")
+    refuses()
+    flask_migrate.upgrade(directory=MIGRATIONS)
+    refuses()
+    assert (described(), rows_of(Payment, Posting, Member)) == (before, rows)
 
 
 def test_reports_of_other_amounts_stay_while_their_index_goes_and_comes(plan):
