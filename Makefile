@@ -10,10 +10,10 @@ unexport PYTHONDONTWRITEBYTECODE
 TEST_PROCESSES = $$(( $$(getconf _NPROCESSORS_ONLN) * 3 / 2 ))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup requirements run test torture rehearse fuzz bench check audit format browser tools screenshots translations up down build logs
+.PHONY: help setup requirements run test torture rehearse test-citus fuzz bench check audit format browser tools screenshots translations up down build logs
 
 help: ## List these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.installed ## Make the virtual environment and install what the portal runs on
 	@:
@@ -34,6 +34,10 @@ torture: $(VENV)/.installed-dev ## Pay 10,000 times while workers and connection
 
 rehearse: $(VENV)/.installed-dev tools ## Restart web groups, migrate, back up, restore under load, measure shares of CPU (half an hour)
 	$(RUN) tests.operations.rehearse
+
+test-citus: $(VENV)/.installed-dev ## Try the portal on a Citus cluster; CITUS_URL is the superuser's address of its coordinator
+	@if [ -z "$$CITUS_URL" ]; then echo "Skipped, nothing was tested: CITUS_URL names no coordinator of a Citus cluster."; \
+		else $(RUN) pytest tests/operations/on_citus.py; fi
 
 fuzz: $(VENV)/.installed-dev ## Requests made up from the API's description, 1,000 for each operation (half an hour)
 	$(RUN) tests.api.fuzz $(or $(EXAMPLES),1000)

@@ -4,7 +4,7 @@
 CREATE SCHEMA citus_standin;
 SET search_path = public, citus_standin;
 
-CREATE TABLE citus_standin.workers (name text);
+CREATE TABLE citus_standin.workers (nodename text, nodeport int);
 CREATE TABLE citus_standin.asked (
     number bigint GENERATED ALWAYS AS IDENTITY, done text, relation regclass, by_column text, beside text, shards int
 );

@@ -58,7 +58,7 @@ def cluster(copy):
     """The copy with the stand-ins and two workers."""
     superuser, app = copy
     superuser(STANDINS)
-    superuser("INSERT INTO citus_standin.workers VALUES ('one'), ('two')")
+    superuser("INSERT INTO citus_standin.workers VALUES ('one', 5432), ('two', 5432)")
     ((name,),) = superuser("SELECT current_database()")
     superuser(f"ALTER DATABASE {name} SET search_path = public, citus_standin")
     return superuser, app
