@@ -170,36 +170,36 @@ def is_standby(connection: Connection) -> bool:
 
 
 class Standby:
-    """A server that follows the primary: for reading what is long, and only while it has all that was committed."""
+    """A server that follows the primary: for long reads, and only while it has everything that was committed."""
 
-    WAITS, LOOKS_EVERY = 0.5, 0.01  # seconds, for it to catch up
-    RESTS = 10.0  # seconds, before one that could not be reached is tried again
+    CATCH_UP_SECONDS, POLL_SECONDS = 0.5, 0.01
+    RETRY_SECONDS = 10.0  # after it could not be reached
 
     def __init__(self, url: str) -> None:
         options = engine_options(url) | {"connect_args": {"connect_timeout": 2}}
         self.engine = create_engine(url, **options)
-        self._rests_until = 0.0
+        self._retry_at = 0.0
 
-    def has_all(self, primary: Session) -> bool:
-        """Whether whatever was committed until now can be read there, after waiting for it shortly."""
+    def has_caught_up(self, primary: Session) -> bool:
+        """Whether everything committed until now can be read there; waits for it for up to ``CATCH_UP_SECONDS``."""
         now = time.monotonic()
-        if now < self._rests_until:
+        if now < self._retry_at:
             return False
         position = primary.scalar(text("SELECT pg_current_wal_flush_lsn()"))
         try:
             with self.engine.connect() as standby:
-                while not standby.scalar(_FOLLOWED_TO, {"position": position}):
-                    if time.monotonic() > now + self.WAITS:
+                while not standby.scalar(_REPLAYED_TO, {"position": position}):
+                    if time.monotonic() > now + self.CATCH_UP_SECONDS:
                         return False
-                    time.sleep(self.LOOKS_EVERY)
+                    time.sleep(self.POLL_SECONDS)
             return True
         except DBAPIError:
-            self._rests_until = now + self.RESTS
+            self._retry_at = now + self.RETRY_SECONDS
             return False
 
 
-# One that was promoted follows nobody: what it says may be of its own.
-_FOLLOWED_TO = text(
+# A promoted server follows no primary: what it says may be its own.
+_REPLAYED_TO = text(
     "SELECT pg_is_in_recovery() AND pg_last_wal_replay_lsn() >= CAST(:position AS pg_lsn)",
 )
 

@@ -111,5 +111,5 @@ def read_from_standby() -> None:
     they write.
     """
     standby = adapters().standby
-    if standby is not None and standby.has_all(db.session):
+    if standby is not None and standby.has_caught_up(db.session):
         db.session.info["reads_from"] = standby.engine

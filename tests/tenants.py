@@ -265,6 +265,7 @@ ASK_ALL_SHOPS = {
     "queries.customer._outlines": CUSTOMER,
     "queries.customer.plan_of_installment": CUSTOMER,
     "queries.invitations.customer_of": "the link of an offer names the plan alone",
+    "queries.listing.currency_of_plan": CUSTOMER,
     "queries.listing.merchant_of_plan": CUSTOMER,
     "queries.payments._load": CUSTOMER,
     "queries.personal_data._rows": CUSTOMER,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import flask
 import pytest
 import sqlalchemy
 from sqlalchemy import select
@@ -16,6 +17,7 @@ from portal.services import calendars
 from portal.services.transaction import unit_of_work
 from tests import factories, tenants
 from tests.databases import Superuser
+from tests.integration.api_changes import change_by_the_api
 from tests.integration.every_form import forms_of
 from tests.integration.test_web_guards import (
     guarded_rules,
@@ -43,6 +45,11 @@ def watch(app):
 def test_all_statements_name_their_shop_but_for_a_written_list(app, session, world, watch):  # noqa: F811
     open_every_page(app, world)
     ask_the_api(app, world)
+    called = []
+    with flask.request_started.connected_to(lambda *_, **__: called.append(flask.request.endpoint)):
+        change_by_the_api(app, world.shop, world.ada)
+    rules = [rule for rule in app.url_map.iter_rules() if rule.rule.startswith("/api/")]
+    assert {rule.endpoint for rule in rules if "POST" in rule.methods} - set(called) == set()
     read_a_calendar(app, session, world)
     send_every_form(app, world)
     work(app)

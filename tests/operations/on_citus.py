@@ -19,6 +19,7 @@ from portal.extensions import db
 from portal.models.distribution import NOT_KEPT
 from tests import browserlike, factories
 from tests.databases import Superuser, environment, make_roles, migrate
+from tests.integration.api_changes import change_by_the_api
 from tests.integration.test_migrations import described
 from tests.integration.test_statements_keep_to_a_shop import (
     ask_the_api,
@@ -103,6 +104,7 @@ def test_a_loaded_database_is_spread_and_nothing_is_lost(cluster):
 def test_pages_forms_api_and_jobs_answer(app, session, world):
     open_every_page(app, world)
     ask_the_api(app, world)
+    change_by_the_api(app, world.shop, world.ada)
     read_a_calendar(app, session, world)
     send_every_form(app, world)
     work(app)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
+from pathlib import Path
+
 import pytest
 from sqlalchemy import event, make_url, select
 
@@ -66,8 +71,41 @@ def test_files_come_from_the_standby_and_never_miss_what_was_committed(followed,
         follower("SELECT pg_wal_replay_resume()")
         assert reads("once it has caught up")
         follower("SELECT pg_promote()")
-        assert not app.extensions["adapters"].standby.has_all(session)
+        assert not app.extensions["adapters"].standby.has_caught_up(session)
         assert not reads("once it was promoted, and follows no longer")
+
+
+@ON_POSTGRES
+@pytest.mark.parametrize("ends", [signal.SIGINT, signal.SIGQUIT], ids=["shut down", "crashed"])
+def test_a_standby_that_stops_after_it_has_served_is_missed_by_nobody(followed, standby, session, ends):
+    app, sent = followed
+    shop, ada = factories.make_merchant(session, now=now()), factories.make_customer(session, now=now())
+    plan_id = factories.accepted_plan(session, shop, ada, now=now(), first=now().date())
+    client = app.test_client()
+    sign_in(client, shop)
+    files = ("/merchant/exports/plans.csv", f"/merchant/plans/{plan_id}/statement.pdf")
+
+    def reads() -> bool:
+        """Whether the files came from there; they always come."""
+        sent.clear()
+        for path in files:
+            assert client.get(path, buffered=True).status_code == 200, path
+        return any("FROM plans" in statement for statement in sent)
+
+    # Connections that it has served stay in the pool.
+    assert reads() and app.extensions["adapters"].standby.engine.pool.checkedin()
+    stop(standby, ends)
+    assert [reads() for _ in range(3)] == [False] * 3
+
+
+def stop(url: str, how: signal.Signals) -> None:
+    """End a server of this test's own."""
+    with Superuser(url) as superuser:
+        ((folder,),) = superuser("SHOW data_directory")
+    pid = int((Path(folder) / "postmaster.pid").read_text().split()[0])
+    os.kill(pid, how)
+    while servers.postgres_answers(url):
+        time.sleep(0.02)
 
 
 @ON_POSTGRES
@@ -77,8 +115,10 @@ def test_what_acts_and_what_decides_is_read_where_it_is_written(followed, sessio
     plan_id = factories.accepted_plan(session, shop, ada, now=now(), first=now().date())
     client = app.test_client()
     sign_in(client, ada)
-    for path in ("/customer/", f"/customer/plans/{plan_id}", "/customer/payments"):
-        assert client.get(path, follow_redirects=True).status_code in (200, 404)
+    payment = factories.pay(session, ada, plan_id, 1, now=now()).payment_id
+    plan = f"/customer/plans/{plan_id}"
+    for path in ("/customer/", plan, f"{plan}/amount", f"{plan}/terms", f"/customer/payments/{payment}"):
+        assert client.get(path).status_code == 200, path
     assert sent == []
     with app.test_request_context():
         read_from_standby()
