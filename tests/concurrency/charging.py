@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -17,19 +19,21 @@ from sqlalchemy.orm import Session
 from config import load_settings
 from portal import create_app
 from portal.adapters.payments import stripe_pages
-from portal.core.errors import Busy, Conflict
+from portal.core.errors import Conflict
 from portal.core.roles import Actor
 from portal.core.terms import hash_text
 from portal.extensions import adapters, db
-from portal.models import Attempt, Mandate, Payment, new_id
+from portal.models import Attempt, Mandate, new_id
 from portal.services import mandates, payment_settlement, provider_keys
-from portal.services.transaction import insert_rows, unit_of_work
+from portal.services.transaction import insert_rows, rollback_safely, unit_of_work
 from tests import consumers, factories
 from tests.databases import environment
 from tests.standin.account import Account
 from tests.standin.server import Faults, StandIn
 
+from . import faults
 from .reminding import queue_thrice
+from .taken import Findings, compare
 
 KEY = "rk_test_torture_1"
 TEXT = "Take what is due."
@@ -43,29 +47,25 @@ FAULTS = Faults(cut=0.15, slow_seconds=0.05)
 
 @dataclass(frozen=True)
 class Pace:
-    """Seconds between looks for a victim, how many are killed at most, and when waiting ends."""
+    """Seconds between looks for a victim, how many are killed at most, when all connections are cut, and when waiting
+    ends."""
 
     kill: float = 0.3
     most_kills: int = 4
-    longest: float = 240
+    cut: float = 1
+    longest: float = 600
 
 
 @dataclass
-class Report:
-    """One line of the table: what the provider took, and what of it is not booked, or was taken twice."""
+class Report(Findings):
+    """One line of the table: what went wrong meanwhile, what the provider took, and what of it is not booked once."""
 
-    engine: str
+    engine: str = ""
     taken: int = 0
     kills: int = 0
+    cuts: int = 0
     stopped: int = 0
     recorded: int = 0
-    lost: list[str] = field(default_factory=list)
-    doubled: list[str] = field(default_factory=list)
-    wrong: list[str] = field(default_factory=list)
-
-    @property
-    def findings(self) -> list[str]:
-        return self.lost + self.doubled + self.wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Charged:
 
 def run(engine: str, redis_url: str, plans: int, database_url: str, folder: Path, pace: Pace) -> Report:
     """Build, take among kills and lost answers, settle what has no answer, judge."""
-    report = Report(engine)
+    report = Report(engine=engine)
     with StandIn(deliver=lambda *_: None).running() as standin:
         environ = environment(
             folder, DATABASE_URL=database_url, REDIS_URL=redis_url, PORTAL_PROVIDER_STANDIN=standin.url
@@ -90,11 +90,13 @@ def run(engine: str, redis_url: str, plans: int, database_url: str, folder: Path
                 account = standin.account(KEY)
                 shop, charged = build(db.session, account, plans, datetime.now(UTC))
                 standin.faults = FAULTS
-                with consumers.running(environ, folder, 2) as workers:
+                with consumers.running(environ, folder, 2) as workers, cutting(engine, pace) as cuts:
                     others = threading.Thread(target=meanwhile, args=(app, shop, charged, report))
                     others.start()
                     report.kills = take(app, workers, account, charged, pace)
                     others.join()
+                report.cuts = cuts.count
+                db.engine.dispose()
                 standin.faults = Faults()
                 catch_up(db.session)
                 judge(report, db.session, account)
@@ -102,6 +104,17 @@ def run(engine: str, redis_url: str, plans: int, database_url: str, folder: Path
                 db.session.rollback()
                 db.engine.dispose()
     return report
+
+
+@contextlib.contextmanager
+def cutting(engine: str, pace: Pace) -> Iterator[faults.Repeated]:
+    """All connections to PostgreSQL are cut again and again; SQLite has none."""
+    if engine == "sqlite":
+        yield faults.Repeated()
+        return
+    database = db.engine
+    with faults.every(pace.cut, lambda: faults.cut_connections(database)) as cuts:
+        yield cuts
 
 
 def build(session: Session, account: Account, plans: int, now: datetime) -> tuple[Actor, list[Charged]]:
@@ -147,8 +160,8 @@ def meanwhile(app: Flask, shop: Actor, charged: list[Charged], report: Report) -
                 elif number % ONE_IN == 2:
                     factories.record(db.session, shop, one.plan_id, one.amount, now=datetime.now(UTC))
                     report.recorded += 1
-            except (Conflict, Busy):
-                db.session.rollback()
+            except (Conflict, *faults.LOST):
+                rollback_safely(db.session)
             time.sleep(0.05)
         db.session.remove()
 
@@ -175,10 +188,14 @@ def take(
 
 
 def all_tried(session: Session, charged: list[Charged]) -> bool:
-    """Every plan has an attempt, or its consent has ended."""
-    tried = set(session.scalars(select(Attempt.plan_id)))
-    ended = set(session.scalars(select(Mandate.plan_id).where(Mandate.revoked_at.is_not(None))))
-    session.rollback()
+    """Every plan has an attempt, or its consent has ended; while the database cannot say so, False."""
+    try:
+        tried = set(session.scalars(select(Attempt.plan_id)))
+        ended = set(session.scalars(select(Mandate.plan_id).where(Mandate.revoked_at.is_not(None))))
+    except faults.LOST:
+        return False
+    finally:
+        rollback_safely(session)
     return {one.plan_id for one in charged} <= tried | ended
 
 
@@ -193,29 +210,7 @@ def catch_up(session: Session) -> None:
 
 
 def judge(report: Report, session: Session, account: Account) -> None:
-    """What the provider took against what is booked, by the payment's id, and once for each plan."""
-    session.rollback()
-    rows = session.execute(select(Payment.id, Payment.plan_id, Payment.state, Payment.amount, Payment.method))
-    booked = {str(row.id): row for row in rows}
-    taken = [one for one in account.all("payment_intent") if one["status"] == "succeeded"]
-    report.taken = len(taken)
-    names = Counter(one["metadata"]["payment"] for one in account.all("payment_intent"))
-    report.doubled += [f"payment {name} was asked for {n} times" for name, n in names.items() if n > 1]
-    for one in taken:
-        row = booked.get(one["metadata"]["payment"])
-        if row is None or (row.state, row.amount) != ("succeeded", one["amount"]):
-            report.lost.append(f"{one['id']} was taken and is not booked: {row}")
-    at_provider = {one["metadata"]["payment"] for one in taken}
-    paid = [row for row in booked.values() if row.state == "succeeded"]
-    report.wrong += [
-        f"{row.id} was never taken"
-        for row in paid
-        if row.method == "provider" and str(row.id) not in at_provider
-    ]
-    times = Counter(row.plan_id for row in paid)
-    report.doubled += [f"plan {plan} was paid {n} times" for plan, n in times.items() if n > 1]
-    open_ = [row.id for row in booked.values() if row.state == "processing"]
-    report.wrong += [f"{payment} is still processing" for payment in open_]
+    """What the provider took against what is booked; and no plan was tried twice in a day."""
+    report.taken = len(compare(report, session, account))
     tried = Counter(session.scalars(select(Attempt.plan_id)))
     report.doubled += [f"plan {plan} was tried {n} times in a day" for plan, n in tried.items() if n > 1]
-    report.wrong += [f"self-check: {name}" for name in factories.broken_invariants(session)]

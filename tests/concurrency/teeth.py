@@ -37,6 +37,7 @@ HELD = "test_lock_waits.py::test_a_plan_that_is_held_too_long_is_503_and_then_pa
 REMINDING = "test_background.py::test_killed_workers_lose_no_reminder_on_{}"
 OUTAGE = "test_background.py::test_without_redis_customers_sign_in_and_pay_and_the_emails_catch_up[sqlite]"
 CHARGING = "test_charging.py::test_what_the_provider_took_is_booked_once_on_{}"
+PAGES = "test_hosted_pages.py::test_what_was_paid_there_is_booked_once_or_given_back_on_{}"
 LOST = "test_lost_connections.py::{}[postgres]"
 
 ROW_LOCK = "\n    .with_for_update(key_share=True, of=Plan)"
@@ -93,6 +94,18 @@ CUTS = (
         '        if "payment" in paid.metadata and paid.metadata["payment"] == str(charge.reference):\n',
         "        if False:\n",
         (CHARGING.format("sqlite[sqlite]"), CHARGING.format("postgres_and_redis[postgres]")),
+    ),
+    Cut(
+        "returning money that comes late",
+        "    elif row.state in (PaymentState.ABANDONED, PaymentState.DECLINED):\n",
+        "    elif False:\n",
+        (PAGES.format("sqlite[sqlite]"), PAGES.format("postgres[postgres]")),
+    ),
+    Cut(
+        "asking whether a page was paid before it closed",
+        "    return get(client, replace(charge, page=page.id))\n",
+        "    return Outcome.ABANDONED\n",
+        (PAGES.format("sqlite[sqlite]"), PAGES.format("postgres[postgres]")),
     ),
     Cut(
         "a lost connection is busy",

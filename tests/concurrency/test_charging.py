@@ -1,10 +1,10 @@
-"""Workers are killed while they take what is due from saved cards, and answers of the provider are lost."""
+"""Workers are killed and connections cut while cards are charged, and answers of the provider are lost."""
 
 import pytest
 
 from . import charging
 
-SMALL = 40
+SMALL = 24
 
 
 @pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
@@ -14,7 +14,9 @@ def test_what_the_provider_took_is_booked_once_on_sqlite(database_url, tmp_path)
 
 @pytest.mark.parametrize("engine_name", ["postgres"], indirect=True)
 def test_what_the_provider_took_is_booked_once_on_postgres_and_redis(database_url, redis_url, tmp_path):
-    check(charging.run("postgres", redis_url, SMALL, database_url, tmp_path, charging.Pace()))
+    report = charging.run("postgres", redis_url, SMALL, database_url, tmp_path, charging.Pace())
+    check(report)
+    assert report.cuts
 
 
 def check(report):

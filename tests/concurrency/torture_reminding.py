@@ -1,4 +1,4 @@
-"""`make torture`, its second half: workers killed while they remind or charge, a minute without Redis; 1 if unsound."""
+"""`make torture`, its second half: reminding, charging and paying on pages among faults, Redis gone; 1 if unsound."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests import servers
 
-from . import charging, outage, reminding
+from . import charging, hosted_pages, outage, reminding
 from .reminding import Pace, Report
 from .torture import LONGEST_COMPLAINT, databases, new, say
 
@@ -19,8 +19,12 @@ PAID = 300
 CHARGED = 400
 COLUMNS = ("database", "queue", "messages", "kills", "emails refused", "came twice", "wrong", "seconds")
 CHARGING_COLUMNS = (
-    *("database", "kills", "taken", "stopped meanwhile", "cash meanwhile", "lost", "doubled"),
-    "otherwise wrong",
+    *("database", "plans", "kills", "connections cut", "taken", "stopped meanwhile", "cash meanwhile"),
+    *("lost", "doubled", "otherwise wrong"),
+)
+PAGES_COLUMNS = (
+    *("database", "plans", "answers", "kills", "connections cut", "taken", "given back"),
+    *("lost", "doubled", "otherwise wrong", "seconds"),
 )
 OUTAGE_COLUMNS = (
     *("database", "seconds without Redis", "paid meanwhile", "slowest answer, s", "emails", "came twice"),
@@ -50,8 +54,15 @@ def main() -> int:
             place = new(folder, name)
             pace = charging.Pace(most_kills=asked.kills)
             charged = charging.run(engine, queues[engine], asked.charged, fresh(engine, place), place, pace)
-            say(charging_row(charged))
+            say(charging_row(charged, asked.charged))
             findings += charged.findings
+        lines = asked_for("hosted pages on {}", asked.only)
+        head(PAGES_COLUMNS, lines)
+        for engine, name in lines.items():
+            place, pace = new(folder, name), hosted_pages.Pace()
+            paid = hosted_pages.run(engine, queues[engine], asked.pages, fresh(engine, place), place, pace)
+            say(pages_row(paid))
+            findings += paid.findings
         lines = asked_for("without Redis on {}", asked.only)
         head(OUTAGE_COLUMNS, lines)
         for engine, name in lines.items():
@@ -70,6 +81,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--kills", type=int, default=Pace.most_kills, help="at most so many")
     parser.add_argument("--minute", type=float, default=60, help="seconds without Redis")
     parser.add_argument("--charged", type=int, default=CHARGED, help="plans that are taken from cards")
+    parser.add_argument("--pages", type=int, default=CHARGED, help="plans that are paid on pages")
     parser.add_argument("--only", default="", help="lines whose name holds this, as 'reminding on postgres'")
     return parser.parse_args()
 
@@ -93,10 +105,19 @@ def row(report: Report) -> str:
     return "| " + " | ".join(str(cell) for cell in cells) + " |"
 
 
-def charging_row(report: charging.Report) -> str:
+def charging_row(report: charging.Report, plans: int) -> str:
     cells = (
-        *(report.engine, report.kills, report.taken, report.stopped, report.recorded),
+        *(report.engine, plans, report.kills, report.cuts, report.taken, report.stopped, report.recorded),
         *(len(report.lost), len(report.doubled), len(report.wrong)),
+    )
+    return "| " + " | ".join(str(cell) for cell in cells) + " |"
+
+
+def pages_row(report: hosted_pages.Report) -> str:
+    answers = ", ".join(f"{count} x {status}" for status, count in report.answers.most_common())
+    cells = (
+        *(report.engine, report.plans, answers, report.killed, report.cuts, report.taken, report.returned),
+        *(len(report.lost), len(report.doubled), len(report.wrong), round(report.seconds)),
     )
     return "| " + " | ".join(str(cell) for cell in cells) + " |"
 

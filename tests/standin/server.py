@@ -7,6 +7,7 @@ import json
 import queue
 import random
 import re
+import sys
 import threading
 import time
 import urllib.request
@@ -70,7 +71,19 @@ OF_PAYMENT = {
     *("off_session", "confirm", "description", "metadata"),
 }
 
-Deliver = Callable[[str, bytes, str], None]
+# Given an address, a body and its signature; False if the receiver did not take it.
+Deliver = Callable[[str, bytes, str], bool | None]
+MOST_TRIES, RETRY_SECONDS = 100, 2
+
+
+@dataclass
+class Webhook:
+    """An event on its way, which is signed anew whenever it is sent."""
+
+    url: str
+    body: str
+    secret: str
+    tries: int = 0
 
 
 @dataclass
@@ -86,11 +99,23 @@ class Faults:
     slow_seconds: float = 0
 
 
-def post(url: str, body: bytes, signature: str) -> None:
-    """Send one webhook; a receiver that is down misses it."""
+def post(url: str, body: bytes, signature: str) -> bool:
+    """Send one webhook; whether it was answered with 200."""
     headers = {"Content-Type": "application/json", "Stripe-Signature": signature}
-    with suppress(OSError):
+    try:
         urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=30).close()
+    except OSError:
+        return False
+    return True
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Who asked was killed meanwhile, or something is wrong here."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class StandIn:
@@ -101,11 +126,10 @@ class StandIn:
 
     def __init__(self, port: int = 0, deliver: Deliver = post) -> None:
         self.deliver, self.faults, self.accounts = deliver, Faults(), dict[str, Account]()
-        self.outbox: queue.Queue[tuple[str, bytes, str]] = queue.Queue()
+        self.outbox: queue.Queue[Webhook] = queue.Queue()
         self.lock, self.closed = threading.Lock(), False
         handler = type("Handler", (Handler,), {"standin": self})
-        self.server = ThreadingHTTPServer(("127.0.0.1", port), handler)
-        self.server.daemon_threads = True
+        self.server = Server(("127.0.0.1", port), handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
 
     def account(self, key: str) -> Account:
@@ -117,22 +141,31 @@ class StandIn:
         return next((account for account in self.accounts.values() if page_id in account.things), None)
 
     def notify(self, event: Thing, hook: Thing) -> None:
-        body = json.dumps(event)
-        signature = stripe.WebhookSignature.generate_signature_header(body, hook["secret"])
         copies = 0 if random.random() < self.faults.lost else 1 + (random.random() < self.faults.doubled)
         for _ in range(copies):
-            self.outbox.put((hook["url"], body.encode(), signature))
+            self.outbox.put(Webhook(hook["url"], json.dumps(event), hook["secret"]))
 
-    def send_webhooks(self) -> None:
-        """Send those that wait, one after the other, in no order if they are late."""
+    def send_webhooks(self) -> bool:
+        """Send those that wait, one after the other, in no order if they are late.
+
+        What is not taken waits for the next time; whether all was taken.
+        """
         waiting = []
         with suppress(queue.Empty):
             while True:
                 waiting.append(self.outbox.get_nowait())
         if self.faults.late_seconds:
             random.shuffle(waiting)
+        refused = []
         for webhook in waiting:
-            self.deliver(*webhook)
+            signature = stripe.WebhookSignature.generate_signature_header(webhook.body, webhook.secret)
+            webhook.tries += 1
+            if self.deliver(webhook.url, webhook.body.encode(), signature) is False:
+                refused.append(webhook)
+        for webhook in refused:
+            if webhook.tries < MOST_TRIES:
+                self.outbox.put(webhook)
+        return not refused
 
     def serve(self) -> None:
         threading.Thread(target=self._send_forever, daemon=True).start()
@@ -141,7 +174,8 @@ class StandIn:
     def _send_forever(self) -> None:
         while True:
             time.sleep(0.05 + random.random() * self.faults.late_seconds)
-            self.send_webhooks()
+            if not self.send_webhooks():
+                time.sleep(RETRY_SECONDS)
 
     @contextmanager
     def running(self, *, sending: bool = False) -> Iterator[StandIn]:
