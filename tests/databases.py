@@ -21,6 +21,10 @@ from tests import servers
 
 ROOT = Path(__file__).parent.parent
 MIGRATIONS = str(ROOT / "migrations")
+CUT_OTHERS = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
 
 
 def environment(instance: Path, **more: str) -> dict[str, str]:
@@ -59,6 +63,11 @@ class SqliteDatabases:
         shutil.copyfile(self.template, path)
         return f"sqlite:///{path}"
 
+    def copy(self, folder: Path) -> str:
+        """The address of a copy that a test may take apart."""
+        path = shutil.copyfile(self.template, folder / "own.sqlite3")
+        return f"sqlite:///{path}"
+
 
 class PostgresDatabase:
     """One database with the roles of production, set back to what the migrations left.
@@ -81,10 +90,7 @@ class PostgresDatabase:
     def fresh(self, folder: Path) -> str:
         """The address of the database, emptied; connections that an earlier test left are cut."""
         with Superuser(self.superuser_url) as superuser:
-            superuser(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
+            superuser(CUT_OTHERS)
             # As a replica the server fires no trigger: neither the append-only ones nor those of foreign keys.
             superuser("SET session_replication_role = replica")
             superuser(SQL("; ").join(SQL("DELETE FROM {}").format(Identifier(table)) for table in self.rows))
@@ -92,6 +98,17 @@ class PostgresDatabase:
                 if rows:
                     superuser.restore(table, rows)
         return self.url
+
+    def copy(self, folder: Path) -> str:
+        """The address by which its owner reaches a copy that a test may take apart."""
+        self.fresh(folder)
+        server, _, name = self.superuser_url.rpartition("/")
+        copy = f"{name}_{uuid.uuid4().hex[:8]}"
+        with Superuser(f"{server}/postgres") as superuser:
+            names = {"copy": copy, "name": name, "owner": f"{name}_owner"}
+            making = SQL("CREATE DATABASE {copy} TEMPLATE {name} OWNER {owner}")
+            superuser(making.format(**{key: Identifier(value) for key, value in names.items()}))
+        return f"{self.owner_url.rpartition('/')[0]}/{copy}"
 
 
 def make_roles(superuser_url: str, name: str) -> None:

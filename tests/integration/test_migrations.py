@@ -38,17 +38,14 @@ from portal.queries.sessions import find_session
 from portal.services import accounts, imports, outbox, refunds, rollups
 from portal.services.transaction import unit_of_work
 from tests import factories
-from tests.databases import MIGRATIONS, PostgresDatabase, environment, migrate
+from tests.databases import MIGRATIONS, environment
 
 
 @pytest.fixture
 def migrated(engine_name, request, tmp_path):
     """The portal on a database of this test's own, which it may take apart."""
-    if engine_name == "postgres":
-        url = PostgresDatabase(request.getfixturevalue("postgres_url"), tmp_path).owner_url
-    else:
-        url = f"sqlite:///{tmp_path / 'own.sqlite3'}"
-        migrate(environment(tmp_path, DATABASE_URL=url))
+    made_by = {"sqlite": "sqlite_databases", "postgres": "postgres_database"}[engine_name]
+    url = request.getfixturevalue(made_by).copy(tmp_path)
     app = create_app(load_settings(environment(tmp_path, DATABASE_URL=url)) | {"TESTING": True})
     with app.app_context():
         yield
