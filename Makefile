@@ -25,7 +25,7 @@ run: setup ## Start the portal here: database, demo data, web and worker, until 
 	@bin/run
 
 test: $(VENV)/.installed-dev browser tools ## Install what tests need, then run every test: on all cores, then those that need quiet
-	$(RUN) pytest -n $(TEST_PROCESSES) --maxprocesses 8 --dist worksteal -m 'not alone'
+	$(RUN) pytest -n $(TEST_PROCESSES) --maxprocesses 8 --dist loadfile --no-loadscope-reorder -m 'not alone'
 	$(RUN) pytest -m alone
 
 torture: $(VENV)/.installed-dev ## Pay 10,000 times while workers and connections die, on both databases (an hour)

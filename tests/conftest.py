@@ -225,8 +225,8 @@ class Mailbox:
         return "250 OK"
 
 
-@pytest.fixture
-def smtp_server() -> Iterator[Mailbox]:
+@contextlib.contextmanager
+def mail_server() -> Iterator[Mailbox]:
     """A mail server: its address for MAIL_URL is ``url``, what it got is ``messages``."""
     mailbox = Mailbox()
     controller = Controller(mailbox, hostname="127.0.0.1", port=servers.free_port())
@@ -234,6 +234,13 @@ def smtp_server() -> Iterator[Mailbox]:
     mailbox.url = f"smtp://127.0.0.1:{controller.port}"
     yield mailbox
     controller.stop()
+
+
+@pytest.fixture
+def smtp_server() -> Iterator[Mailbox]:
+    """The mail server of one test."""
+    with mail_server() as mailbox:
+        yield mailbox
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests import servers
+from tests.conftest import Mailbox, mail_server
 from tests.databases import environment
 
 ROOT = Path(__file__).parent.parent.parent
@@ -71,6 +72,21 @@ class Portal:
 def portal_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
     """One portal for all browser tests: each test signs up people of its own."""
     portal = Portal(tmp_path_factory.mktemp("portal")).start()
+    yield portal
+    portal.stop()
+
+
+@pytest.fixture(scope="session")
+def mailbox() -> Iterator[Mailbox]:
+    """The mail server of ``portal_with_mail``: each test writes to addresses of its own."""
+    with mail_server() as mailbox:
+        yield mailbox
+
+
+@pytest.fixture(scope="session")
+def portal_with_mail(tmp_path_factory: pytest.TempPathFactory, mailbox: Mailbox) -> Iterator[Portal]:
+    """One portal that sends emails and asks to confirm addresses."""
+    portal = Portal(tmp_path_factory.mktemp("portal-with-mail"), MAIL_URL=mailbox.url).start()
     yield portal
     portal.stop()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -35,35 +35,31 @@ def link_to(mailbox: Mailbox, address: str, path: str) -> str:
     return found
 
 
-@pytest.fixture
-def portal(new_portal: Callable[..., Portal], smtp_server: Mailbox) -> Portal:
-    return new_portal(MAIL_URL=smtp_server.url).start()
-
-
 @pytest.mark.parametrize("script", [True, False], ids=["javascript", "no javascript"])
 def test_five_clicks_and_two_typed_fields_lead_from_the_email_to_the_accepted_terms(
-    portal: Portal, smtp_server: Mailbox, browser: Browser, script: bool
+    portal_with_mail: Portal, mailbox: Mailbox, browser: Browser, script: bool
 ):
-    assert "not verified" not in portal.said
-    context = browser.new_context(base_url=portal.url, java_script_enabled=script)
+    assert "not verified" not in portal_with_mail.said
+    seller, buyer = (f"{name}-{uuid4().hex}@example.com" for name in ("shop", "robin"))
+    context = browser.new_context(base_url=portal_with_mail.url, java_script_enabled=script)
     shop = context.new_page()
     shop.goto("/signup?role=merchant")
-    for name, typed in {"name": "Oak & Ash", "email": "shop@example.com"}.items():
+    for name, typed in {"name": "Oak & Ash", "email": seller}.items():
         shop.fill(f"[name={name}]", typed)
     for name in ("password", "password2"):
         shop.fill(f"[name={name}]", PASSWORD)
     shop.get_by_role("button", name="Create account").click()
     expect(shop.get_by_role("heading", name="Check your inbox")).to_be_visible()
-    shop.goto(link_to(smtp_server, "shop@example.com", "/verify/"))
+    shop.goto(link_to(mailbox, seller, "/verify/"))
     shop.fill("[name=password]", PASSWORD)
     shop.get_by_role("button", name="Confirm").click()
     expect(shop).to_have_url(re.compile("/merchant/$"))
-    offer(shop, "robin@example.com")
+    offer(shop, buyer)
 
-    own = browser.new_context(base_url=portal.url, java_script_enabled=script)
+    own = browser.new_context(base_url=portal_with_mail.url, java_script_enabled=script)
     robin = Person(own.new_page())
     robin.clicks += 1  # the link in the email
-    robin.page.goto(link_to(smtp_server, "robin@example.com", "/offers/"))
+    robin.page.goto(link_to(mailbox, buyer, "/offers/"))
     expect(robin.page.get_by_text("Every amount and date")).to_be_visible()
     robin.fill("Your name", "Robin Reed")
     robin.fill("Choose a password", PASSWORD)

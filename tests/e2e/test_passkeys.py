@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -26,13 +27,21 @@ PHONE = {
 }
 
 
-@pytest.fixture
-def portal(new_portal: Callable[..., Portal]) -> Iterator[Portal]:
+@pytest.fixture(scope="module")
+def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
     """Under a name, since browsers bind passkeys to names."""
     port = str(servers.free_port())
-    portal = new_portal(PORT=port, PORTAL_URL=f"http://localhost:{port}").start()
+    folder = tmp_path_factory.mktemp("passkeys")
+    portal = Portal(folder, PORT=port, PORTAL_URL=f"http://localhost:{port}").start()
     portal.url = portal.environ["PORTAL_URL"]
     yield portal
+    portal.stop()
+
+
+@pytest.fixture
+def robin() -> str:
+    """An address of this test alone."""
+    return f"robin-{uuid4().hex}@example.com"
 
 
 @pytest.fixture
@@ -68,9 +77,9 @@ def grow_old(portal: Portal) -> None:
     engine.dispose()
 
 
-def test_a_passkey_is_added_signs_in_confirms_and_is_removed(page: Page, portal: Portal):
+def test_a_passkey_is_added_signs_in_confirms_and_is_removed(page: Page, portal: Portal, robin: str):
     authenticator(page)
-    sign_up(page, "customer", "Robin Reed", "robin@example.com")
+    sign_up(page, "customer", "Robin Reed", robin)
     page.goto("/account/security")
     page.get_by_role("link", name="Add a passkey").click()
     expect(page.get_by_text("Passkeys need JavaScript")).to_be_hidden()
@@ -85,13 +94,13 @@ def test_a_passkey_is_added_signs_in_confirms_and_is_removed(page: Page, portal:
     sign_out(page)
     page.get_by_role("button", name="Sign in with a passkey").click()
     expect(page).to_have_url(re.compile("/customer/$"))
-    is_the_second_step(page)
+    is_the_second_step(page, robin)
     confirms_and_is_removed(page, portal)
 
 
-def is_the_second_step(page: Page) -> None:
+def is_the_second_step(page: Page, robin: str) -> None:
     sign_out(page)
-    page.fill("[name=email]", "robin@example.com")
+    page.fill("[name=email]", robin)
     page.fill("[name=password]", PASSWORD)
     page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page).to_have_url(re.compile("/login/code"))
@@ -119,9 +128,9 @@ def confirms_and_is_removed(page: Page, portal: Portal) -> None:
     expect(page.get_by_text("This passkey was not accepted.").first).to_be_visible()
 
 
-def test_a_person_who_is_not_verified_or_has_no_passkey_gets_a_plain_word(page: Page):
+def test_a_person_who_is_not_verified_or_has_no_passkey_gets_a_plain_word(page: Page, robin: str):
     tools, phone = authenticator(page)
-    sign_up(page, "customer", "Robin Reed", "robin@example.com")
+    sign_up(page, "customer", "Robin Reed", robin)
     page.goto("/account/passkeys/new")
     tools.send("WebAuthn.setUserVerified", {"authenticatorId": phone, "isUserVerified": False})
     page.get_by_role("button", name="Add passkey").click()
@@ -134,10 +143,10 @@ def test_a_person_who_is_not_verified_or_has_no_passkey_gets_a_plain_word(page: 
     expect(page).to_have_url(re.compile("/login$"))
 
 
-def test_without_script_everything_else_of_these_pages_works(browser: Browser, portal: Portal):
+def test_without_script_everything_else_of_these_pages_works(browser: Browser, portal: Portal, robin: str):
     context = browser.new_context(base_url=portal.url, java_script_enabled=False)
     page = context.new_page()
-    sign_up(page, "customer", "Robin Reed", "robin@example.com")
+    sign_up(page, "customer", "Robin Reed", robin)
     page.goto("/account/passkeys/new")
     expect(page.get_by_role("button", name="Add passkey")).to_be_hidden()
     expect(page.get_by_text("Passkeys need JavaScript")).to_be_visible()
@@ -147,7 +156,7 @@ def test_without_script_everything_else_of_these_pages_works(browser: Browser, p
     page.goto("/account")
     sign_out(page)
     expect(page.get_by_role("button", name="Sign in with a passkey")).to_be_hidden()
-    page.fill("[name=email]", "robin@example.com")
+    page.fill("[name=email]", robin)
     page.fill("[name=password]", PASSWORD)
     page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page).to_have_url(re.compile("/customer/$"))

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import Portal
-
 
 @pytest.mark.parametrize("path", ["/login", "/signup"])
-def test_a_password_is_shown_until_it_is_sent(new_portal: Callable[..., Portal], page: Page, path: str):
-    page.goto(new_portal().start().url + path)
+def test_a_password_is_shown_until_it_is_sent(page: Page, path: str):
+    page.goto(path)
     password = page.locator("[name=password]")
     password.fill("two-matching-halves")
     button = page.get_by_role("button", name="Show").first

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -13,26 +13,19 @@ from tests.e2e.conftest import Portal
 from tests.e2e.test_from_email_to_acceptance import link_to
 from tests.e2e.test_journey import PASSWORD, offer
 
-OWNER, SALES = "owner@example.com", "sales@example.com"
 
-
-@pytest.fixture
-def portal(new_portal: Callable[..., Portal], smtp_server: Mailbox) -> Portal:
-    return new_portal(MAIL_URL=smtp_server.url).start()
-
-
-def open_shop(page: Page, mailbox: Mailbox) -> None:
+def open_shop(page: Page, owner: str, mailbox: Mailbox) -> None:
     page.goto("/signup?role=merchant")
     for name, typed in {
         "name": "Oak & Ash",
-        "email": OWNER,
+        "email": owner,
         "password": PASSWORD,
         "password2": PASSWORD,
     }.items():
         page.fill(f"[name={name}]", typed)
     page.get_by_role("button", name="Create account").click()
     expect(page.get_by_role("heading", name="Check your inbox")).to_be_visible()
-    page.goto(link_to(mailbox, OWNER, "/verify/"))
+    page.goto(link_to(mailbox, owner, "/verify/"))
     page.fill("[name=password]", PASSWORD)
     page.get_by_role("button", name="Confirm").click()
     expect(page).to_have_url(re.compile("/merchant/$"))
@@ -40,18 +33,21 @@ def open_shop(page: Page, mailbox: Mailbox) -> None:
 
 @pytest.mark.parametrize("script", [True, False], ids=["javascript", "no javascript"])
 def test_a_member_joins_by_the_email_sells_and_is_signed_out_when_removed(
-    portal: Portal, smtp_server: Mailbox, browser: Browser, script: bool
+    portal_with_mail: Portal, mailbox: Mailbox, browser: Browser, script: bool
 ):
-    contexts = [browser.new_context(base_url=portal.url, java_script_enabled=script) for _ in range(2)]
+    address = f"sales-{uuid4().hex}@example.com"
+    contexts = [
+        browser.new_context(base_url=portal_with_mail.url, java_script_enabled=script) for _ in range(2)
+    ]
     owner, sales = (context.new_page() for context in contexts)
-    open_shop(owner, smtp_server)
+    open_shop(owner, f"owner-{uuid4().hex}@example.com", mailbox)
     owner.get_by_role("link", name="Settings").click()
     owner.get_by_role("link", name="Team").click()
-    owner.get_by_label("Email address").fill(SALES)
+    owner.get_by_label("Email address").fill(address)
     owner.get_by_role("button", name="Send invitation").click()
-    expect(owner.get_by_text(f"The invitation is sent to {SALES}.")).to_be_visible()
+    expect(owner.get_by_text(f"The invitation is sent to {address}.")).to_be_visible()
 
-    sales.goto(link_to(smtp_server, SALES, "/join/"))
+    sales.goto(link_to(mailbox, address, "/join/"))
     expect(sales.get_by_role("heading", name="Join Oak & Ash")).to_be_visible()
     sales.get_by_label("Your name").fill("Sam Sales")
     sales.get_by_label("Choose a password").fill(PASSWORD)
