@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, case, func, or_, select
+from sqlalchemy import and_, bindparam, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from portal.core.calendar import FARTHEST_ZONES, business_date
@@ -15,8 +16,8 @@ from portal.core.errors import NotFound
 from portal.core.roles import Actor
 from portal.core.states import PlanState, shown_state
 from portal.models import Installment, Payment, Plan
+from portal.statements import Reading
 
-from .listing import offered_to
 from .read_models import PlanView, plan_views, with_view_columns
 from .timeline import PaymentView, payments, payments_query
 
@@ -105,11 +106,27 @@ class _Outline:
 
 def _outlines(session: Session, customer: Actor, now: datetime) -> list[_Outline]:
     """All plans of the customer, one row for each, with what is owed and what is late of it."""
-    dates = sorted({business_date(now, zone) for zone in FARTHEST_ZONES})
+    days = {f"late{place}": business_date(now, zone) for place, zone in enumerate(FARTHEST_ZONES)}
+    late_on = {day: name for name, day in days.items()}
+    found = []
+    for row in _plans_of(customer.must_verify).named(session, customer=customer.id, **days):
+        today = business_date(now, row.timezone)
+        state = shown_state(PlanState(row.state), row.last_day, today)
+        overdue = getattr(row, late_on[today])
+        found.append(_Outline(row, state, int(overdue or 0)))
+    return found
+
+
+@cache
+def _plans_of(only_accepted: bool) -> Reading:
+    """The plans of ``customer`` with what is owed of each, and what is late on the days ``late0`` to ``late2``."""
+    whose = Plan.customer_id == bindparam("customer")
     owed = Installment.owed
-    late_by = (
-        func.sum(case((or_(Installment.late_on.is_not(None), Installment.due_on < day), owed), else_=0))
-        for day in dates
+    late = (
+        func.sum(
+            case((or_(Installment.late_on.is_not(None), Installment.due_on < bindparam(name)), owed), else_=0)
+        ).label(name)
+        for name in (f"late{place}" for place in range(len(FARTHEST_ZONES)))
     )
     sums = (
         select(
@@ -117,22 +134,18 @@ def _outlines(session: Session, customer: Actor, now: datetime) -> list[_Outline
             Installment.plan_id,
             func.min(Installment.due_on).label("next_day"),
             func.sum(owed).label("owed"),
-            *(late.label(f"late{place}") for place, late in enumerate(late_by)),
+            *late,
         )
         .join(Plan)
-        .where(Plan.customer_id == customer.id, Plan.state == PlanState.ACTIVE, owed > 0)
+        .where(whose, Plan.state == PlanState.ACTIVE, owed > 0)
         .group_by(Installment.merchant_id, Installment.plan_id)
         .subquery()
     )
-    plans = with_view_columns(select(Plan).where(offered_to(customer)), terms=False)
+    # Who has not verified the address sees no offer to it, but what was accepted before.
+    seen = (whose, Plan.acceptance_id.is_not(None)) if only_accepted else (whose,)
+    plans = with_view_columns(select(Plan).where(*seen), terms=False)
     own = and_(sums.c.merchant_id == Plan.merchant_id, sums.c.plan_id == Plan.id)
-    found = []
-    for row in session.execute(plans.outerjoin(sums, own).add_columns(*list(sums.c)[2:])):
-        today = business_date(now, row.timezone)
-        state = shown_state(PlanState(row.state), row.last_day, today)
-        overdue = getattr(row, f"late{dates.index(today)}")
-        found.append(_Outline(row, state, int(overdue or 0)))
-    return found
+    return Reading(plans.outerjoin(sums, own).add_columns(*list(sums.c)[2:]))
 
 
 def _totals(outlines: list[_Outline]) -> list[Totals]:

@@ -20,7 +20,9 @@ class Entry(NamedTuple):
     current: str
 
 
-class _Place(NamedTuple):
+class _Link(NamedTuple):
+    """A page that a navigation leads to."""
+
     endpoint: str
     label: Callable[[], str]
     # What a member needs for it; without it the page is refused.
@@ -31,35 +33,34 @@ class _Place(NamedTuple):
 
 # Settings are one place with sections; where it leads is the first section that the person may open.
 SECTIONS = (
-    _Place("merchant.settings", lambda: _("Shop"), Permission.SETTINGS, ("/merchant/account",)),
-    _Place("auth.account", lambda: _("You"), None, ("/customer/calendar",)),
-    _Place("security.show", lambda: _("Security")),
-    _Place("team.show", lambda: _("Team")),
-    _Place("plan_templates.show", lambda: _("Templates"), Permission.OFFER),
+    _Link("merchant.settings", lambda: _("Shop"), Permission.SETTINGS, ("/merchant/account",)),
+    _Link("auth.account", lambda: _("You"), None, ("/customer/calendar",)),
+    _Link("security.show", lambda: _("Security")),
+    _Link("team.show", lambda: _("Team")),
+    _Link("plan_templates.show", lambda: _("Templates"), Permission.OFFER),
 )
 OF_SHOPS = ("merchant.settings", "team.show", "plan_templates.show")
 NAVIGATION = {
     Role.MERCHANT: (
-        _Place("merchant.dashboard", lambda: _("Dashboard")),
-        _Place("merchant_plans.index", lambda: _("Plans"), None, ("/merchant/import",)),
-        _Place("customer.home", lambda: _("Purchases")),
+        _Link("merchant.dashboard", lambda: _("Dashboard")),
+        _Link("merchant_plans.index", lambda: _("Plans"), None, ("/merchant/import",)),
+        _Link("customer.home", lambda: _("Purchases")),
     ),
-    Role.CUSTOMER: (_Place("customer.home", lambda: _("Your plans")),),
+    Role.CUSTOMER: (_Link("customer.home", lambda: _("Your plans")),),
     Role.ADMIN: (
-        _Place("admin.overview", lambda: _("Overview")),
-        _Place("admin.users", lambda: _("Users")),
-        _Place("admin.plans", lambda: _("Plans")),
-        _Place("admin.messages", lambda: _("Emails")),
-        _Place("admin.jobs", lambda: _("Jobs")),
-        _Place("admin.audit", lambda: _("Audit")),
-        _Place("admin.self_check", lambda: _("Self-check")),
+        _Link("admin.overview", lambda: _("Overview")),
+        _Link("admin.users", lambda: _("Users")),
+        _Link("admin.plans", lambda: _("Plans")),
+        _Link("admin.messages", lambda: _("Emails")),
+        _Link("admin.jobs", lambda: _("Jobs")),
+        _Link("admin.audit", lambda: _("Audit")),
+        _Link("admin.self_check", lambda: _("Self-check")),
     ),
 }
 
 
-def header_of(person: Actor) -> list[Entry]:
-    """The header's entries: the page itself is marked, and on pages below it the section."""
-    sections = sections_of(person)
+def header_of(person: Actor, sections: list[Entry]) -> list[Entry]:
+    """The header's entries: the page itself is marked, and on pages below it one of the person's ``sections``."""
     inside = any(section.current for section in sections)
     entries = _marked(NAVIGATION[_kind(person)], person, nothing=inside)
     return [*entries, Entry(sections[0].url, _("Settings"), "true" if inside else "")]
@@ -71,7 +72,7 @@ def sections_of(person: Actor) -> list[Entry]:
     return _marked(tuple(s for s in SECTIONS if shops or s.endpoint not in OF_SHOPS), person)
 
 
-def _marked(places: tuple[_Place, ...], person: Actor, *, nothing: bool = False) -> list[Entry]:
+def _marked(places: tuple[_Link, ...], person: Actor, *, nothing: bool = False) -> list[Entry]:
     """The places that the person may open; the one whose address is the longest beginning of the page's is marked."""
     open_to = [place for place in places if place.needs is None or person.may(place.needs)]
     urls = [url_for(place.endpoint) for place in open_to]

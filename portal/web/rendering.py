@@ -86,7 +86,7 @@ def page_context() -> dict[str, Any]:
     person = current_user.actor
     sections = navigation.sections_of(person)
     return _language_context() | {
-        "navigation": navigation.header_of(person),
+        "navigation": navigation.header_of(person, sections),
         "sections": sections if any(section.current for section in sections) else [],
         "may": _may,
     }

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
-from flask import Flask, Response, current_app, request, url_for
+from flask import Flask, Response, current_app, request
 
 YEAR = "public, max-age=31536000, immutable"
 
@@ -28,14 +29,14 @@ def init_app(app: Flask) -> None:
 
 def static_url(filename: str) -> str:
     """Where a file of ``static/`` is served. Raises ``FileNotFoundError`` if there is none."""
-    return url_for("static", filename=filename, v=_hash(filename))
+    return f"{request.script_root}{current_app.static_url_path}/{filename}?v={_hash(filename)}"
 
 
 def _hash(filename: str) -> str:
-    path = Path(current_app.static_folder or "") / filename
-    return _hash_of_version(path, path.stat().st_mtime_ns)
+    path = f"{current_app.static_folder}/{filename}"
+    return _hash_of_version(path, os.stat(path).st_mtime_ns)
 
 
 @lru_cache(maxsize=256)
-def _hash_of_version(path: Path, changed: int) -> str:
-    return sha256(path.read_bytes()).hexdigest()[:12]
+def _hash_of_version(path: str, changed: int) -> str:
+    return sha256(Path(path).read_bytes()).hexdigest()[:12]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache, lru_cache, partial
@@ -171,6 +171,10 @@ class LanguageEnvironment(Environment):
         if self.overlayed:
             return super().get_or_select_template(*args, **options)
         return self._in(words()).get_or_select_template(*args, **options)
+
+    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
+        """What every template may use. In Jinja's chain of two maps each import would look up each name in Python."""
+        return super().make_globals(d) if d else self.globals
 
     def _in(self, said: Words) -> LanguageEnvironment:
         if self._beneath is None:
