@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from portal.adapters.payments import Outcome
 from portal.core.payments import Method
 from portal.core.roles import Actor
+from portal.queries.amendments import get_amendment
 from portal.services import (
     amendments,
     daily_run,
@@ -25,6 +26,7 @@ from portal.services import (
     refunds,
     reversals,
     rollups,
+    shops,
     write_offs,
 )
 from portal.services import refund_settlement as refund_settling
@@ -141,8 +143,15 @@ class BothPortals:
         if predicted:
             same_payment(predicted, answer)
 
+    def party(self, plan: Plan, by_customer: bool) -> Actor:
+        return self.people[plan.email] if by_customer else plan.shop.actor
+
+    def allow_moves(self, shop: Shop, days: int) -> None:
+        shop.move_days = days
+        self.unit(shops.allow_moves, shop.actor, days)()
+
     def propose(self, plan: Plan, by_customer: bool, days: dict[Line, date]) -> None:
-        actor, now = self.people[plan.email] if by_customer else plan.shop.actor, self.now
+        actor, now = self.party(plan, by_customer), self.now
         ids = [line.id for line in factories.plan_of(self.session, actor, plan.id, now).installments]
         dates = tuple((ids[line.number - 1], day) for line, day in days.items())
         proposal = amendments.Proposal(plan.id, dates)
@@ -151,13 +160,32 @@ class BothPortals:
             self.unit(amendments.propose, actor, proposal, factories.ORIGIN, now),
         )
 
-    def answer_dates(self, plan: Plan, how: str, by_customer: bool) -> None:
-        actor, now = self.people[plan.email] if by_customer else plan.shop.actor, self.now
-        args = [actor, plan.id, len(plan.amendments)]
-        args += [None, factories.ORIGIN] if how == "accept" else []
+    def spread(self, plan: Plan, by_customer: bool, wanted: list[tuple[int, date]]) -> None:
+        actor, now = self.party(plan, by_customer), self.now
+        proposal = amendments.Proposal(plan.id, (), spread=tuple(wanted))
         self.both(
-            lambda: self.model.dates.answer(plan, how, by_customer, now),
-            self.unit(getattr(amendments, how), *args, now),
+            lambda: self.model.dates.spread(plan, by_customer, wanted, now),
+            self.unit(amendments.propose, actor, proposal, factories.ORIGIN, now),
+        )
+
+    def answer_dates(self, plan: Plan, how: str, by_customer: bool) -> None:
+        actor, now, number = self.party(plan, by_customer), self.now, len(plan.amendments)
+        what, _, other = how.partition(" ")
+        args = [actor, plan.id, number]
+        if what == "accept":
+            view = factories.plan_of(self.session, actor, plan.id, now)
+            shown = get_amendment(self.session, view, number, now).terms_hash
+            args += ["0" * 64 if other else shown, factories.ORIGIN]
+        self.both(
+            lambda: self.model.dates.answer(plan, what, by_customer, not other, now),
+            self.unit(getattr(amendments, what), *args, now),
+        )
+
+    def keep_old_dates(self, plan: Plan, by_customer: bool) -> None:
+        actor, now, number = self.party(plan, by_customer), self.now, len(plan.amendments)
+        self.both(
+            lambda: self.model.dates.keep_old_dates(plan, by_customer, now),
+            self.unit(amendments.keep_old_dates, actor, plan.id, number, factories.ORIGIN, now),
         )
 
     def record(
@@ -240,6 +268,7 @@ class BothPortals:
             refunds.Request(plan.id, 1),
         )
         session, ledger, now = self.session, self.ledger, self.now
+        dates = amendments.Proposal(plan.id, (), spread=((plan.owed, now.date()),))
         acts = [
             self.unit(offers.accept, self.stranger, plan.id, "0" * 64, factories.ORIGIN, now),
             self.unit(offers.decline, self.stranger, plan.id, now),
@@ -250,6 +279,10 @@ class BothPortals:
             lambda: refunds.preview(session, self.other_shop, plan.id, 1),
             lambda: refunds.refund(session, ledger, self.other_shop, request, None, now),
             self.unit(recording.record, self.other_shop, Recording(plan.id, 1, Method.CASH), now),
+            self.unit(amendments.propose, self.stranger, dates, factories.ORIGIN, now),
+            self.unit(amendments.propose, self.other_shop, dates, factories.ORIGIN, now),
+            self.unit(amendments.accept, self.stranger, plan.id, 1, None, factories.ORIGIN, now),
+            self.unit(amendments.keep_old_dates, self.stranger, plan.id, 1, factories.ORIGIN, now),
             self.unit(reversals.reverse, self.other_shop, ReversalRequest(plan.id, plan.id, "No"), now),
         ]
         assert {outcome(act)[0] for act in acts} == {("not_found",)}

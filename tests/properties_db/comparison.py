@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from portal.core.allocation import Split
 from portal.core.errors import PortalError
-from portal.models import Event, Installment, Message, Payment, Plan, Refund, Reversal
+from portal.models import Amendment, Event, Installment, Message, Payment, Plan, Refund, Reversal
 from portal.models.ledger import Posting
 from portal.queries import metrics
 from portal.queries.read_models import PlanView, load_plans
@@ -33,6 +33,7 @@ def compare(
     expected = {(plan.id, line.number) for plan in predicted.plans for line in plan.lines if line.stamped}
     assert set(map(tuple, session.execute(stamped))) == expected
     compare_money(session, predicted, ledger)
+    compare_amendments(session, predicted)
     compare_records(session, predicted)
     for shop in shops:
         compare_shop(session, predicted, shop, now)
@@ -41,7 +42,17 @@ def compare(
 def seen(view: PlanView) -> tuple:
     lines = [
         (
-            *(i.amount, i.paid, i.reversed, i.cancelled, i.returned, i.owed, i.written_off, i.recovered),
+            *(
+                i.amount,
+                i.paid,
+                i.reversed,
+                i.cancelled,
+                i.returned,
+                i.owed,
+                i.written_off,
+                i.recovered,
+                i.moved,
+            ),
             *(i.due_on, i.paid_on, i.status, i.processing),
         )
         for i in view.installments
@@ -53,14 +64,24 @@ def expected_view(plan: model_rows.Plan, today: date) -> tuple:
     statuses = [plan.status(line, today) for line in plan.lines]
     lines = [
         (
-            *(i.amount, i.paid, i.reversed, i.cancelled, i.returned, i.owed, i.written_off, i.recovered),
+            *(
+                i.amount,
+                i.paid,
+                i.reversed,
+                i.cancelled,
+                i.returned,
+                i.owed,
+                i.written_off,
+                i.recovered,
+                i.moved,
+            ),
             *(i.due_on, i.paid_on, status, i.held),
         )
         for i, status in zip(plan.lines, statuses, strict=True)
     ]
     late = sum(i.owed for i, status in zip(plan.lines, statuses, strict=True) if status == "late")
     owed = plan.owed if plan.state == "active" else 0
-    count = len(statuses) - statuses.count("cancelled")
+    count = len(statuses) - statuses.count("cancelled") - statuses.count("moved")
     return plan.shown_state(today), owed, late, statuses.count("paid"), count, lines
 
 
@@ -99,6 +120,19 @@ def compare_money(session: Session, predicted: model.Portal, ledger: Ledger) -> 
     booked = sum(p.amount - p.returned.total() for p in by_card)
     if not any(plan.processing for plan in predicted.plans):
         assert ledger.kept() == booked
+
+
+def compare_amendments(session: Session, predicted: model.Portal) -> None:
+    """Row by row; ``accepted`` is the evidence that the customer agreed."""
+    columns = (
+        *(Amendment.plan_id, Amendment.number, Amendment.by_customer, Amendment.effect, Amendment.state),
+        *(Amendment.accepted_at.is_not(None), Amendment.last_day),
+    )
+    assert set(map(tuple, session.execute(select(*columns)))) == {
+        (plan.id, n, a.by_customer, "worse" if a.worse else "better", a.state, a.accepted, a.last_day)
+        for plan in predicted.plans
+        for n, a in enumerate(plan.amendments, 1)
+    }
 
 
 def compare_records(session: Session, predicted: model.Portal) -> None:

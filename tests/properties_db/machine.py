@@ -13,14 +13,14 @@ from sqlalchemy.orm import Session
 
 from portal.adapters.payments import Outcome
 from tests.properties_db.both_portals import BothPortals
+from tests.properties_db.machine_of_dates import WHICH, MovingDates
 from tests.properties_db.model_rows import Plan, Provider
+from tests.properties_db.never import Never
 
 ADA, BEN = "ada@example.com", "ben@example.com"
 DYING = [Provider(process_dies=when) for when in ("before", "after")]
 UNWELL = [Provider(slow=True), Provider(unreachable=True), Provider(declines_a_return=True)]
 
-# Which plan: its place among those that fit, or among all.
-WHICH = st.tuples(st.integers(0, 7), st.sampled_from([True, True, True, True, False]))
 CARDS = st.sampled_from(["succeeds", "succeeds", "succeeds", "times_out", "declined", "insufficient_funds"])
 TOTALS, PARTS, DAYS = st.integers(1, 9) | st.integers(100, 10**6), st.integers(1, 4), st.integers(-70, 40)
 FREQUENCIES = st.sampled_from(["weekly", "biweekly", "monthly"])
@@ -39,13 +39,14 @@ OFF = st.sampled_from([0, 0, 0, 0, None, None, 1, -1])
 PERCENT = st.sampled_from([1, 5, 10, 10, 20, 20, 30, 40, 50, 60, 80, 99, 100, 0, 101])
 
 
-class LifeOfPlans(RuleBasedStateMachine):
+class LifeOfPlans(MovingDates, RuleBasedStateMachine):
     """Two customers, up to three shops, and whatever may happen to their plans, in any order."""
 
     def __init__(self, engine: Engine) -> None:
         super().__init__()
         self.session = Session(engine, expire_on_commit=False)
         self.portals = BothPortals(self.session)
+        self.never = Never(self.session)
         self.previews: list[tuple[Plan, int, Any]] = []
         self.sent: list[Callable[[], None]] = []
 
@@ -64,7 +65,7 @@ class LifeOfPlans(RuleBasedStateMachine):
 
     @initialize(total=st.integers(100, 10**6), parts=st.integers(2, 4), days=st.tuples(DAYS, DAYS, DAYS))
     def begin(self, total: int, parts: int, days: tuple[int, ...]) -> None:
-        """A plan paid in part, one that runs, an offer and a loss, so that every rule finds something to do at once."""
+        """A plan paid in part, one that runs, an offer, a loss and moved dates: every rule has something to do."""
         self.portals.open_shop("UTC", "USD")
         self.portals.sign_up("Ada")
         for each, accepted in zip(days, (True, True, False), strict=True):
@@ -72,6 +73,8 @@ class LifeOfPlans(RuleBasedStateMachine):
         for _ in range(2):
             self.pay_well((0, True), "installment", 0)
         self.lose_a_plan(10_000)
+        self.offer(0, ADA, 10_000, 3, 5, "weekly", accepted=True)
+        self.move_a_plan(self.portals.model.plans[-1])
 
     def lose_a_plan(self, total: int) -> None:
         """A part recorded, the rest written off and recovered in parts, and one of these did not come in after all."""
@@ -195,47 +198,6 @@ class LifeOfPlans(RuleBasedStateMachine):
         amount, shown = plan.part_of_owed(percent), None if off is None else plan.owed + off
         self.send(lambda: self.portals.record(plan, amount, days_ago, shown, again, key))
 
-    @rule(
-        which=WHICH,
-        by_customer=st.booleans(),
-        place=st.integers(0, 3),
-        shift=st.sampled_from([1, 5, 20, 20, 45, -1, -5, -40, 0]),
-        alone=st.booleans(),
-        how=st.sampled_from(["accept", "accept", "accept", "decline", "withdraw", ""]),
-    )
-    def move_dates(
-        self,
-        which: tuple[int, bool],
-        by_customer: bool,
-        place: int,
-        shift: int,
-        alone: bool,
-        how: str,
-    ) -> None:
-        """One installment, or it and all after it, is to be due later or earlier; and mostly that is answered."""
-        plan = self.plan(which, lambda plan: plan.state == "active" and not plan.processing)
-        if plan.email not in self.portals.people or plan.accepted_on is None:
-            return
-        lines = [line for line in plan.lines if line.owed] * which[1] or plan.lines
-        first = place % len(lines)
-        today = plan.shop.today(self.portals.now)
-        # Later than today, so that what is late already can be moved too.
-        days = {
-            line: max(line.due_on, today + timedelta(days=line.number)) + timedelta(days=shift)
-            for line in lines[first : first + 1 if alone else None]
-        }
-        self.send(lambda: self.portals.propose(plan, by_customer, days))
-        if how and plan.amendments:
-            answering = by_customer if how == "withdraw" else not by_customer
-            self.send(lambda: self.portals.answer_dates(plan, how, answering))
-
-    @rule(which=WHICH, how=st.sampled_from(["accept", "decline", "withdraw"]), by_customer=st.booleans())
-    def answer_dates(self, which: tuple[int, bool], how: str, by_customer: bool) -> None:
-        """Later, twice, or by the wrong side."""
-        plan = self.plan(which, lambda plan: plan.amendments and plan.amendments[-1].state == "proposed")
-        if plan.amendments:
-            self.send(lambda: self.portals.answer_dates(plan, how, by_customer))
-
     @rule(place=st.integers(0, 7), recorded=st.sampled_from([True, True, True, False]), key=KEYS)
     def reverse(self, place: int, recorded: bool, key: str | None) -> None:
         """Mostly of what was recorded; once in a while of a card payment, which is refused."""
@@ -323,3 +285,7 @@ class LifeOfPlans(RuleBasedStateMachine):
     @invariant()
     def the_portal_is_as_the_model_predicts(self) -> None:
         self.portals.check()
+
+    @invariant()
+    def what_must_never_happen_has_not_happened(self) -> None:
+        self.never.check()

@@ -27,7 +27,7 @@ class Portal(Losses):
         self.keys: dict[tuple, tuple[Any, Any, datetime]] = {}
         self.emails: Counter[str] = Counter()
         self.events: Counter[str] = Counter()
-        self.dates = Dates(self.tell)
+        self.dates = Dates(self.tell, self.post)
 
     def offer(self, plan: Plan) -> None:
         self.plans.append(plan)

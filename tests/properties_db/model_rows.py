@@ -15,6 +15,7 @@ class Shop:
     actor: Any
     zone: str
     unit: int = 100  # minor units of one unit of its currency
+    move_days: int = 0
     books: Counter = field(default_factory=Counter)
 
     def today(self, now: datetime) -> date:
@@ -32,12 +33,13 @@ class Line:
     returned: int = 0
     written_off: int = 0
     recovered: int = 0
+    moved: int = 0
     stamped: bool = False
     payments: list[Payment] = field(default_factory=list)
 
     @property
     def owed(self) -> int:
-        return self.amount - self.paid + self.reversed - self.cancelled - self.written_off
+        return self.amount - self.paid + self.reversed - self.cancelled - self.written_off - self.moved
 
     @property
     def lost(self) -> int:
@@ -105,12 +107,31 @@ class Refund:
 
 @dataclass(eq=False)
 class Amendment:
-    """New days of lines that owe something, as one side proposed them; ``state`` does not know the calendar."""
+    """New days of lines that owe something, as one side proposed them; ``state`` does not know the calendar.
+
+    Where what is owed is spread over ``added`` amounts and days, the lines of ``moves`` have no new day; ``made`` are
+    the lines that came of it. ``accepted``: by the customer. ``alone``: nobody was asked.
+    """
 
     by_customer: bool
-    moves: list[tuple[Line, date, date]]
-    last_day: date
+    moves: list[tuple[Line, date, Any]]
+    proposed_at: datetime
+    added: list[tuple[int, date]] = field(default_factory=list)
+    last_day: date = date.max
     state: str = "proposed"
+    worse: bool = False
+    accepted: bool = False
+    alone: bool = False
+    made: list[tuple[Line, tuple[int, date]]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.owed = {line: line.owed for line, _, _ in self.moves}
+
+    @property
+    def parts(self) -> list[tuple[date | None, date | None, int]]:
+        """(old day, new day, amount): what is spread has no new day, what is added no old one."""
+        moved = [(old, new, self.owed[line]) for line, old, new in self.moves]
+        return moved + [(None, day, amount) for amount, day in self.added]
 
     def shown_state(self, today: date) -> str:
         return "expired" if self.state == "proposed" and today > self.last_day else self.state
@@ -168,6 +189,8 @@ class Plan:
             return "late" if line.late(today) else "pending"
         if line.written_off:
             return "written_off"
+        if line.moved:
+            return "moved"
         return "paid" if line.settled else "cancelled"
 
 
