@@ -71,6 +71,18 @@ OF_PAYMENT = {
     *("off_session", "confirm", "description", "metadata"),
 }
 
+# What a restricted key has to be given for a part of an address, or for what an answer writes out.
+RIGHTS = {
+    "checkout": "Checkout Sessions",
+    "payment_intents": "PaymentIntents",
+    "payment_intent": "PaymentIntents",
+    "refunds": "Refunds",
+    "disputes": "Disputes",
+    "webhook_endpoints": "Webhook Endpoints",
+    "setup_intent": "SetupIntents",
+    "payment_method": "PaymentMethods",
+}
+
 # Given an address, a body and its signature; False if the receiver did not take it.
 Deliver = Callable[[str, bytes, str], bool | None]
 MOST_TRIES, RETRY_SECONDS = 100, 2
@@ -121,13 +133,14 @@ class Server(ThreadingHTTPServer):
 class StandIn:
     """Accounts by their keys: those of one account share the part after the mode, as in ``rk_test_harbor_2``.
 
-    While it is ``closed`` it refuses every key.
+    While it is ``closed`` it refuses every key. ``rights`` are those that the calls so far have needed.
     """
 
     def __init__(self, port: int = 0, deliver: Deliver = post) -> None:
         self.deliver, self.faults, self.accounts = deliver, Faults(), dict[str, Account]()
         self.outbox: queue.Queue[Webhook] = queue.Queue()
         self.lock, self.closed = threading.Lock(), False
+        self.rights: set[tuple[str, str]] = set()
         handler = type("Handler", (Handler,), {"standin": self})
         self.server = Server(("127.0.0.1", port), handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
@@ -206,7 +219,12 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
     def _answer(self, method: str) -> None:
-        sent = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        if len(body) < length:  # Who asked was killed meanwhile.
+            self.close_connection = True
+            return None
+        sent = body.decode()
         path, query = urlsplit(self.path).path, urlsplit(self.path).query
         if path.startswith("/pay/"):
             return self._hosted(method, path.removeprefix("/pay/"), sent)
@@ -219,12 +237,12 @@ class Handler(BaseHTTPRequestHandler):
                 raise Refusal("Invalid API Key provided.", status=401)
             account = self.standin.account(key[1])
             with account.lock:
-                body = self._call(account, method, path, sent or query)
+                answer = self._call(account, method, path, sent or query)
             time.sleep(self.standin.faults.slow_seconds)
             if random.random() < self.standin.faults.cut:
                 self.close_connection = True
                 return None
-            return self._write(200, "application/json", json.dumps(body))
+            return self._write(200, "application/json", json.dumps(answer))
         except Refusal as refusal:
             return self._write(refusal.status, "application/json", json.dumps(refusal.body))
 
@@ -232,6 +250,7 @@ class Handler(BaseHTTPRequestHandler):
         """One of the calls that the portal makes; anything else is not there."""
         sent = nested(parse_qsl(text, keep_blank_values=True))
         place = path.removeprefix("/v1/").split("/")
+        self.standin.rights |= set(rights_for(method, place[0], sent))
         match method, place:
             case "POST", ["checkout", "sessions"]:
                 refuse_unknown(sent, OF_PAGE)
@@ -308,6 +327,16 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         with suppress(ConnectionError):  # Who asked was killed meanwhile.
             self.wfile.write(body)
+
+
+def rights_for(method: str, kind: str, sent: Thing) -> Iterator[tuple[str, str]]:
+    """What a restricted key needs for a call, as the provider's dashboard names it, and whether to read or to write."""
+    if kind in RIGHTS:
+        yield RIGHTS[kind], "read" if method == "GET" else "write"
+    if "customer_creation" in sent:
+        yield "Customers", "write"
+    for names in sent.get("expand", {}).values():
+        yield from ((RIGHTS[name], "read") for name in names.split("."))
 
 
 def refuse_unknown(sent: Thing, known: set[str]) -> None:
