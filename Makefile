@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 TEST_PROCESSES = $$(( $$(getconf _NPROCESSORS_ONLN) * 3 / 2 ))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup requirements run test torture rehearse test-citus fuzz bench check audit format browser tools screenshots translations up down build logs
+.PHONY: help setup requirements run test torture rehearse test-citus image-test fuzz bench check audit format browser tools screenshots translations up down build logs
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ rehearse: $(VENV)/.installed-dev tools ## Restart web groups, migrate, back up, 
 test-citus: $(VENV)/.installed-dev ## Try the portal on a Citus cluster; CITUS_URL is the superuser's address of its coordinator
 	@if [ -z "$$CITUS_URL" ]; then echo "Skipped, nothing was tested: CITUS_URL names no coordinator of a Citus cluster."; \
 		else $(RUN) pytest tests/operations/on_citus.py; fi
+
+image-test: $(VENV)/.installed-dev ## Build the image and run its services with podman or Docker, or say that neither is here
+	@$(RUN) tests.operations.image
 
 fuzz: $(VENV)/.installed-dev ## Requests made up from the API's description, 1,000 for each operation (half an hour)
 	$(RUN) tests.api.fuzz $(or $(EXAMPLES),1000)
