@@ -41,6 +41,14 @@ class Provider(StrEnum):
     STRIPE = "stripe"
 
 
+def takes(provider: str, currency: str) -> bool:
+    """Whether a provider takes every amount in a currency: Stripe takes three decimals only in steps of ten.
+
+    Source: https://docs.stripe.com/currencies#three-decimal.
+    """
+    return provider == Provider.SIMULATOR or EXPONENTS[currency] <= 2
+
+
 RECORDED = tuple(method for method in Method if method is not Method.PROVIDER)
 
 

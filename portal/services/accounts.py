@@ -282,9 +282,7 @@ def change_shop(
         .execution_options(populate_existing=True)
     ).one()
     if currency is not None and currency != shop.currency:
-        if shop.currency_fixed_at:
-            raise InvalidInput.at("currency", N_("The currency stays as it is from the first offer on."))
-        shop.currency = currency
+        shops.change_currency(shop, currency)
     # Plans keep the zone of their terms; the daily job still visits it.
     zones = dict.fromkeys([shop.timezone, *shop.earlier_timezones])
     shop.earlier_timezones = [zone for zone in zones if zone != timezone]

@@ -12,8 +12,7 @@ from sqlalchemy.orm import Session
 
 from portal.adapters.payments import Account, ProviderUnavailable
 from portal.core.errors import N_, Conflict, InvalidInput
-from portal.core.money import EXPONENTS
-from portal.core.payments import Provider
+from portal.core.payments import Provider, takes
 from portal.core.roles import Actor
 from portal.core.states import PaymentState
 from portal.models import Mandate, Payment, ProviderKey
@@ -29,7 +28,6 @@ REFUSALS = {
     "unknown": N_("This is no key for servers: those begin with rk_ or sk_."),
     "refused": N_("Stripe refused this key, or it may not do what the portal needs."),
     "another": N_("This key is of another Stripe account than the payments that it took for you."),
-    "currency": N_("Stripe does not take amounts in your currency as the portal counts them."),
     "live": N_("You take real money. Enter a live key: a test key would show payments that never happened."),
 }
 
@@ -84,10 +82,14 @@ def connect(session: Session, stripe: Stripe, owner: Actor, key: str, now: datet
 def _refuse(currency: str, before: Provider, key: str) -> None:
     if len(key) > KEY_LONGEST or not key.isascii():
         raise InvalidInput.at("stripe_key", REFUSALS["unknown"])
-    if EXPONENTS[currency] > 2:
-        raise InvalidInput.at("stripe_key", REFUSALS["currency"])
+    _refuse_currency(currency)
     if before is Provider.STRIPE and key[3:8] == "test_":
         raise InvalidInput.at("stripe_key", REFUSALS["live"])
+
+
+def _refuse_currency(currency: str) -> None:
+    if not takes(Provider.STRIPE, currency):
+        raise InvalidInput.at("stripe_key", shops.NOT_TAKEN)
 
 
 def _known(session: Session, shop_id: UUID, provider: Provider) -> str | None:
@@ -122,6 +124,7 @@ def _write(
     shop = shops.lock(session, owner.merchant_id)
     if shop.provider == Provider.STRIPE and made.provider is not Provider.STRIPE:
         raise InvalidInput.at("stripe_key", REFUSALS["live"])
+    _refuse_currency(shop.currency)
     kept = session.get(ProviderKey, (shop.id, made.provider))
     before = (Account(made.provider, kept.sealed_key), kept.webhook_id) if kept else None
     if kept is None:

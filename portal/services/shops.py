@@ -1,4 +1,4 @@
-"""A shop as the admins steer it: suspended, opened again, and how many offers it may send to new addresses a day."""
+"""A shop as a whole: suspended and opened again by admins, its limits, and the currency in which it counts."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from sqlalchemy.orm import Session
 
 from portal.core.amendments import MOST_MOVE_DAYS
 from portal.core.errors import N_, InvalidInput, NotFound
+from portal.core.payments import takes
 from portal.core.roles import Actor
 from portal.models import Merchant
 
 from . import events
 
 MOST_OFFERS_PER_DAY = 100_000
+NOT_TAKEN = N_("Stripe does not take amounts in your currency as the portal counts them.")
 
 
 def suspend(session: Session, admin: Actor, shop_id: UUID, now: datetime) -> None:
@@ -57,6 +59,18 @@ def lift_suspension(session: Session, admin: Actor, shop_id: UUID, now: datetime
     if shop.suspended_at is not None:
         shop.suspended_at = None
         events.record(session, "shop_suspension_lifted", merchant_id=shop_id, actor_id=admin.id, at=now)
+
+
+def change_currency(shop: Merchant, currency: str) -> None:
+    """Count the shop's money in another currency from its first offer on, which it has not sent yet.
+
+    Raises ``InvalidInput`` at ``currency`` once it has, and for one that the shop's provider does not take.
+    """
+    if shop.currency_fixed_at:
+        raise InvalidInput.at("currency", N_("The currency stays as it is from the first offer on."))
+    if not takes(shop.provider, currency):
+        raise InvalidInput.at("currency", NOT_TAKEN)
+    shop.currency = currency
 
 
 def limit_offers(session: Session, admin: Actor, shop_id: UUID, per_day: int | None, now: datetime) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from datetime import timedelta
+from functools import partial
 
 import pytest
 import stripe
@@ -15,6 +16,7 @@ from portal.core.money import EXPONENTS
 from portal.extensions import now
 from portal.models import Event, Member, Message, ProviderEvent, ProviderKey, UserSession
 from portal.services import provider_keys
+from portal.services.accounts import change_shop
 from portal.services.transaction import unit_of_work
 from tests import factories
 from tests.browserlike import form_at, sign_in
@@ -181,6 +183,29 @@ def test_an_event_for_another_shop_is_not_signed_for_this_one(session, client, d
     provider_keys.connect(session, doors.stripe(), other, "rk_test_other_1", now())
     assert send(client, other, event_of(provider), hook["secret"]).status_code == 400
     assert session.scalars(text("SELECT count(*) FROM provider_events")).one() == 0
+
+
+def test_a_shop_with_a_key_changes_to_no_currency_that_stripe_takes_in_steps_of_ten(session, doors, standin):
+    """Before its first offer, and while the key is tried in another window."""
+    shop = factories.make_merchant(session, "Another Shop", now=now())
+    keep = partial(change_shop, session, shop, "Another Shop", shop.email, "UTC", now())
+    provider_keys.connect(session, doors.stripe(), shop, "rk_test_dinars_1", now())
+    with pytest.raises(InvalidInput) as refusal, unit_of_work(session):
+        keep("KWD")
+    assert "currency" in refusal.value.errors
+    with unit_of_work(session):
+        keep("JPY")
+    provider_keys.remove(session, doors.stripe(), shop, now())
+
+    class Slow:
+        def connect(self, *about):
+            with unit_of_work(session):
+                keep("KWD")
+            return doors.stripe().connect(*about)
+
+    with pytest.raises(InvalidInput) as refusal:
+        provider_keys.connect(session, Slow(), shop, "rk_test_dinars_1", now())
+    assert "stripe_key" in refusal.value.errors
 
 
 @pytest.mark.parametrize("currency", sorted(code for code, exponent in EXPONENTS.items() if exponent > 2))
