@@ -17,6 +17,7 @@ from portal.adapters.payments import (
     Charge,
     Gateway,
     GoTo,
+    Outcome,
     ProviderUnavailable,
     SavedCard,
     call_provider,
@@ -30,7 +31,7 @@ from portal.core.states import REFUSALS, InstallmentStatus, PaymentState, PlanSt
 from portal.models import IdempotencyKey, Installment, Merchant, Payment, Plan, ProviderKey, User, new_id
 from portal.statements import Reading
 
-from . import idempotency, ledger, offers
+from . import idempotency, late_payments, ledger, offers
 from .charges import CHARGES, account_of, charge_of, page_text
 from .payment_settlement import Answer, settle
 from .plans import installments_of, lock, refuse_shop
@@ -90,16 +91,11 @@ def begin(
     try:
         there = call_provider(gateway.begin, charge)
         if not isinstance(there, GoTo):
-            return settle(
-                session,
-                merchant_id,
-                plan_id,
-                charge.reference,
-                there.outcome,
-                now,
-                code=there.code,
-                page=there.page,
-            )
+            ids = (merchant_id, plan_id, charge.reference)
+            answer = settle(session, *ids, there.outcome, now, code=there.code, page=there.page)
+            if there.outcome is Outcome.SUCCEEDED and answer.status != "paid":
+                _give_back(session, gateway, merchant_id, charge, there.page, now)
+            return answer
         if charge.page is None and not _note_page(session, merchant_id, charge.reference, there.page):
             outcome = call_provider(gateway.expire, replace(charge, page=there.page))
             return settle(session, merchant_id, plan_id, charge.reference, outcome, now)
@@ -232,6 +228,16 @@ _OF_INSTALLMENT = Reading(
         Installment, and_(Installment.merchant_id == Plan.merchant_id, Installment.plan_id == Plan.id)
     ).where(Installment.id == bindparam("wanted"))
 )
+
+
+def _give_back(
+    session: Session, gateway: Gateway, merchant_id: UUID, charge: Charge, page: str | None, now: datetime
+) -> None:
+    """Return what was taken so late that the payment had ended; ``page`` is the provider's name of it."""
+    ours = CHARGES.where(Payment.merchant_id == merchant_id, Payment.id == charge.reference)
+    row = session.execute(ours).one()
+    session.rollback()
+    late_payments.give_back(session, gateway, row, page, now)
 
 
 def _note_page(session: Session, merchant_id: UUID, payment_id: UUID, page: str) -> bool:

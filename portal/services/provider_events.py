@@ -11,24 +11,17 @@ from sqlalchemy import Row, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from portal.adapters.payments import (
-    Charge,
-    FailedRefund,
     Gateway,
-    Outcome,
-    RefundRequest,
-    call_provider,
 )
 from portal.core.payments import Provider
 from portal.core.states import PaymentState
-from portal.models import Payment, Plan, ProviderEvent, ProviderKey
+from portal.models import Payment, ProviderEvent, ProviderKey
 
-from . import events, saved_cards
-from .charges import CHARGES, charge_of, late_return
+from . import late_payments, saved_cards
+from .charges import CHARGES, charge_of
 from .disputes import record_dispute
-from .failed_refunds import record_and_notify, record_failed_refund
-from .notifications import queue_email
+from .failed_refunds import record_failed_refund
 from .payment_settlement import ask, settle
-from .plans import lock
 from .provider_reports import settle_report
 from .settling import settle_each
 from .transaction import insert_once, unit_of_work
@@ -103,42 +96,13 @@ def _handle(session: Session, gateway: Gateway, event: Row[*tuple[Any, ...]], no
         return "ignored"
     if (event.amount, event.currency) != (row.amount, row.currency):
         return "mismatch"
-    charge = charge_of(row)
     if row.state == PaymentState.PROCESSING:
-        outcome = ask(gateway, charge, expired=False)
+        outcome = ask(gateway, charge_of(row), expired=False)
         page = event.reference
         settle(session, row.merchant_id, row.plan_id, row.id, outcome, now, later=True, page=page)
     elif row.state in (PaymentState.ABANDONED, PaymentState.DECLINED):
-        _give_back(session, gateway, row, charge, now)
+        late_payments.give_back(session, gateway, row, event.reference, now)
     return "done"
-
-
-def _give_back(
-    session: Session, gateway: Gateway, row: Row[*tuple[Any, ...]], charge: Charge, now: datetime
-) -> None:
-    """Return money that came after its payment had ended here: the debt may be paid otherwise, or gone."""
-    if call_provider(gateway.get, charge) is not Outcome.SUCCEEDED:
-        return
-    wanted = RefundRequest(late_return(row.id), charge, row.amount)
-    outcome = call_provider(gateway.get_refund, wanted) or call_provider(gateway.refund, wanted)
-    with unit_of_work(session):
-        plan, _ = lock(session, row.merchant_id, row.plan_id, now)
-        if not session.scalars(_RETURNED, {"merchant": row.merchant_id, "payment": row.id}).first():
-            return
-        if outcome is Outcome.SUCCEEDED:
-            _notify(session, plan, row, now)
-        else:
-            failed = FailedRefund(row.id, wanted.reference, row.amount, row.currency)
-            record_and_notify(session, plan, failed, now)
-
-
-def _notify(session: Session, plan: Plan, row: Row[*tuple[Any, ...]], now: datetime) -> None:
-    facts = {"payment": str(row.id), "amount": row.amount, "currency": row.currency}
-    contact = plan.shop_contact
-    about = {"merchant_id": row.merchant_id, "plan_id": row.plan_id, "at": now}
-    events.record(session, "payment_returned", **about, **facts)
-    queue_email(session, plan, "payment_returned", plan.customer_id, now, row.id, **facts)
-    queue_email(session, plan, "payment_returned_shop", contact, now, row.id, **facts)
 
 
 def _key(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
@@ -153,16 +117,5 @@ _HANDLED = (
         ProviderEvent.event_id == bindparam("event"),
     )
     .values(handled_at=bindparam("at"), result=bindparam("result"))
-    .execution_options(synchronize_session=False)
-)
-_RETURNED = (
-    update(Payment)
-    .where(
-        Payment.merchant_id == bindparam("merchant"),
-        Payment.id == bindparam("payment"),
-        Payment.state.in_([PaymentState.ABANDONED, PaymentState.DECLINED]),
-    )
-    .values(state=PaymentState.RETURNED)
-    .returning(Payment.id)
     .execution_options(synchronize_session=False)
 )
