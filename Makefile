@@ -70,6 +70,7 @@ browser: $(VENV)/.installed-dev
 tools: tests/node/node_modules/.package-lock.json
 	@bin/ensure-command nginx nginx-light
 	@bin/ensure-command pgbouncer pgbouncer
+	@bin/ensure-command pgbackrest pgbackrest
 	@bin/ensure-command spamassassin spamassassin
 	@bin/ensure-command pdftotext poppler-utils
 

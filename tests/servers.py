@@ -32,14 +32,16 @@ class Missing(Exception):
 @contextlib.contextmanager
 def postgres_server(*, durable: bool = False) -> Iterator[str]:
     """The address of a new cluster's superuser and database ``postgres``, UTF-8; durable if asked for."""
-    with server_folder() as folder:
-        binaries = reachable(postgres_binaries(), folder)
-        data = folder / "data"
-        initdb = [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8"]
-        finish([*initdb, "--locale=C.UTF-8", "--no-sync"])
+    with server_folder() as folder, serving(folder, make_cluster(folder), durable) as url:
+        yield url
 
-        with serving(folder, binaries, durable) as url:
-            yield url
+
+def make_cluster(folder: Path) -> Path:
+    """Make one in ``data`` of the folder; returns the folder of its programs."""
+    binaries = reachable(postgres_binaries(), folder)
+    initdb = [binaries / "initdb", "-D", folder / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8"]
+    finish([*initdb, "--locale=C.UTF-8", "--no-sync"])
+    return binaries
 
 
 @contextlib.contextmanager
@@ -54,8 +56,8 @@ def standby_server(primary: str) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def serving(folder: Path, binaries: Path, durable: bool) -> Iterator[str]:
-    """The cluster in ``data`` of this folder."""
+def serving(folder: Path, binaries: Path, durable: bool, **more: str) -> Iterator[str]:
+    """The cluster in ``data`` of this folder, with more settings."""
 
     def command(port: int) -> list[str | Path]:
         settings = {
@@ -67,6 +69,7 @@ def serving(folder: Path, binaries: Path, durable: bool) -> Iterator[str]:
         }
         if not durable:
             settings |= dict.fromkeys(("fsync", "synchronous_commit", "full_page_writes"), "off")
+        settings |= more
         return [binaries / "postgres", "-D", folder / "data", *(f"--{k}={v}" for k, v in settings.items())]
 
     # SIGINT is PostgreSQL's fast shutdown: it ends the sessions and does not wait for them.

@@ -11,7 +11,7 @@ from pathlib import Path
 from tests import servers
 from tests.databases import PostgresDatabase, SqliteDatabases
 
-from . import backups, rolling, shares
+from . import backups, moments, rolling, shares
 
 FULL = rolling.Size(installments=1000, requests=4000, rate=25, restarts=40)
 BACKUP_RATE, BACKUP_SECONDS = 25, 20
@@ -115,7 +115,18 @@ def measure(asked: argparse.Namespace, folder: Path) -> list[str]:
     return []
 
 
-PARTS = {"rolling": roll, "backups": back_up, "shares": measure}
+def go_back(asked: argparse.Namespace, folder: Path) -> list[str]:
+    payments = asked.installments // 10
+    report = moments.run(payments, new(folder, "moment"))
+    steps = ("backup", "restore", "recovery")
+    table(
+        ("payments before and after", *(f"{step}, s" for step in steps), "wrong"),
+        (payments, *(round(report.seconds[step], 1) for step in steps), len(report.wrong)),
+    )
+    return report.wrong
+
+
+PARTS = {"rolling": roll, "backups": back_up, "moments": go_back, "shares": measure}
 
 
 def table(columns: tuple[str, ...], *rows: tuple[object, ...]) -> None:
