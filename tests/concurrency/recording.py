@@ -44,7 +44,7 @@ SCENARIOS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class PartyForm:
     """A form that one of the two parties sends: ``kind`` says what its success leaves in the database."""
 
     kind: str
@@ -56,17 +56,17 @@ class Wish:
 
 
 def run(scenario: Scenario, plans: int, database_url: str, folder: Path, pace: Pace, seed: int = 1) -> Report:
-    def begin(session: Session) -> list[Wish]:
+    def begin(session: Session) -> list[PartyForm]:
         shop = factories.make_merchant(session, "Cash Shop", now=datetime.now(UTC))
-        wanted = [wishes(session, shop, number, seed) for number in range(plans)]
+        wanted = [forms_of(session, shop, number, seed) for number in range(plans)]
         session.rollback()
         random.Random(seed).shuffle(wanted)
-        return [wish for together in wanted for wish in together]
+        return [form for together in wanted for form in together]
 
     return driving.run(scenario, pace, Story(begin, judge), database_url, folder, seed)
 
 
-def wishes(session: Session, shop: Actor, number: int, seed: int) -> list[Wish]:
+def forms_of(session: Session, shop: Actor, number: int, seed: int) -> list[PartyForm]:
     """100.00 in 4, of which one was paid in cash and one by card; all forms show this, and each is sent twice.
 
     On odd plans each has a key of its own, so that only one of the two can be done.
@@ -96,7 +96,7 @@ def wishes(session: Session, shop: Actor, number: int, seed: int) -> list[Wish]:
         "recovered": (shop.email, f"{of_shop}/payments/new", owed | received | RECOVERED),
     }
     made = [
-        Wish(kind, email, plan_id, path, key_of(kind, seed, number, attempt), fields)
+        PartyForm(kind, email, plan_id, path, key_of(kind, seed, number, attempt), fields)
         for kind, (email, path, fields) in forms.items()
         for attempt in range(2)
     ]
@@ -121,8 +121,8 @@ def judge(session: Session, log: list[Answer], faulty: bool) -> Verdict:
         by_key[answer.order.key].append(answer)
     expected: Counter[tuple[str, UUID]] = Counter()
     for key, answers in by_key.items():
-        wish, statuses = answers[0].order, {answer.status for answer in answers}
-        expected[wish.kind, wish.plan_id] += key in keys
+        form, statuses = answers[0].order, {answer.status for answer in answers}
+        expected[form.kind, form.plan_id] += key in keys
         if statuses & (DONE | WAITING) and key not in keys:
             verdict.lost.append(f"{key} was answered {sorted(statuses)} and left nothing")
         if key in keys and not statuses & (DONE | WAITING):

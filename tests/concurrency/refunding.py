@@ -42,7 +42,7 @@ SCENARIOS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class RefundForm:
     """The form that confirms a refund, of ``amount`` minor units and of what its preview showed."""
 
     email: str
@@ -61,9 +61,9 @@ class Wish:
 
 
 def run(scenario: Scenario, plans: int, database_url: str, folder: Path, pace: Pace, seed: int = 1) -> Report:
-    def begin(session: Session) -> list[Wish]:
+    def begin(session: Session) -> list[RefundForm]:
         shop = factories.make_merchant(session, "Refunding Shop", now=datetime.now(UTC))
-        return wishes(session, shop, build(session, shop, plans, datetime.now(UTC)), seed)
+        return forms_of(session, shop, build(session, shop, plans, datetime.now(UTC)), seed)
 
     return driving.run(scenario, pace, Story(begin, judge), database_url, folder, seed)
 
@@ -82,18 +82,18 @@ def build(session: Session, shop: Actor, plans: int, now: datetime) -> list[UUID
     return made
 
 
-def wishes(session: Session, shop: Actor, plans: list[UUID], seed: int) -> list[Wish]:
+def forms_of(session: Session, shop: Actor, plans: list[UUID], seed: int) -> list[RefundForm]:
     """Three tries a plan, beside each other: with one key on even plans, each with a key of its own on odd ones."""
-    wanted: list[list[Wish]] = []
+    wanted: list[list[RefundForm]] = []
     for number, plan_id in enumerate(plans):
         # More than is owed on one plan in two, so that money has to go back as well.
         amount = SHARE + (number % 4 > 1) * 5000
         shown = refunds.preview(session, shop, plan_id, amount).fingerprint
         keys = [f"refund-{seed}-{number}-{attempt * (number % 2)}" for attempt in range(AT_ONCE)]
-        wanted.append([Wish(shop.email, plan_id, amount, shown, key) for key in keys])
+        wanted.append([RefundForm(shop.email, plan_id, amount, shown, key) for key in keys])
     session.rollback()
     random.Random(seed).shuffle(wanted)
-    return [wish for together in wanted for wish in together]
+    return [form for together in wanted for form in together]
 
 
 def judge(session: Session, log: list[Answer], faulty: bool) -> Verdict:
@@ -111,12 +111,12 @@ def judge(session: Session, log: list[Answer], faulty: bool) -> Verdict:
     for answer in log:
         by_key[answer.order.key].append(answer)
     for key, answers in by_key.items():
-        wish, told_yes = answers[0].order, any(answer.status == DONE for answer in answers)
-        if wish.plan_id not in per_plan:
-            verdict.lost.append(f"plan {wish.plan_id} was never refunded")
+        form, told_yes = answers[0].order, any(answer.status == DONE for answer in answers)
+        if form.plan_id not in per_plan:
+            verdict.lost.append(f"plan {form.plan_id} was never refunded")
         if told_yes and key not in made:
             verdict.lost.append(f"{key} was told yes and there is no refund")
-        elif told_yes and (made[key].state, made[key].amount) != ("succeeded", wish.amount):
+        elif told_yes and (made[key].state, made[key].amount) != ("succeeded", form.amount):
             verdict.lost.append(f"{key} was told yes, and {made[key]} came of it")
         elif not told_yes and key in made:
             verdict.wrong.append(f"a refund of {key}, which was told no")

@@ -38,6 +38,7 @@ REMINDING = "test_background.py::test_killed_workers_lose_no_reminder_on_{}"
 OUTAGE = "test_background.py::test_without_redis_customers_sign_in_and_pay_and_the_emails_catch_up[sqlite]"
 CHARGING = "test_charging.py::test_what_the_provider_took_is_booked_once_on_{}"
 PAGES = "test_hosted_pages.py::test_what_was_paid_there_is_booked_once_or_given_back_on_{}"
+AMENDING = "test_amending.py::test_what_was_answered_is_what_happened[{}]"
 LOST = "test_lost_connections.py::{}[postgres]"
 
 ROW_LOCK = "\n    .with_for_update(key_share=True, of=Plan)"
@@ -59,6 +60,7 @@ CUTS = (
         (
             PAYING.format("paying on postgres"),
             REFUNDING.format("refunding on postgres"),
+            AMENDING.format("amending, connections cut on postgres"),
             HELD.format("postgres"),
         ),
     ),
@@ -124,6 +126,15 @@ CUTS = (
         "    if any(i.processing for i in installments):\n",
         "    if False:\n",
         (PAYING.format("paying on sqlite"), PAYING.format("paying on postgres")),
+    ),
+    Cut(
+        "an amendment is answered once",
+        "    if state is not AmendmentState.PROPOSED:\n",
+        "    if False:\n",
+        (
+            AMENDING.format("amending, workers killed on sqlite"),
+            AMENDING.format("amending, connections cut on postgres"),
+        ),
     ),
     Cut(
         "the lease of an email",

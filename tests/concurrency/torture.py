@@ -15,7 +15,7 @@ from pathlib import Path
 from tests import servers
 from tests.databases import PostgresDatabase, SqliteDatabases
 
-from . import paying, recording, refunding
+from . import amending, paying, recording, refunding
 from .driving import Pace, Report
 from .paying import Size
 from .web import ROOT
@@ -53,7 +53,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--installments", type=int, default=FULL.installments)
     parser.add_argument("--requests", type=int, default=FULL.requests)
     parser.add_argument(
-        "--plans", type=int, default=REFUNDED_PLANS, help="how many are refunded, recorded on"
+        "--plans", type=int, default=REFUNDED_PLANS, help="how many are refunded, recorded on, amended"
     )
     parser.add_argument("--only", default="", help="scenarios whose name holds this")
     parser.add_argument("--seed", type=int, default=1)
@@ -76,7 +76,7 @@ def reports(asked: argparse.Namespace, fresh: Callable[[str, Path], str], folder
         if asked.only in scenario.id:
             place = new(folder, scenario.id)
             yield paying.run(scenario, size, fresh(scenario.engine, place), place, asked.seed)
-    for story in (refunding, recording):
+    for story in (refunding, recording, amending):
         for scenario in story.SCENARIOS:
             if asked.only in scenario.id:
                 place = new(folder, scenario.id)
