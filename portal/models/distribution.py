@@ -7,9 +7,10 @@ to whom nearly every table points.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, Table, event, inspect, text
+from sqlalchemy.schema import AddConstraint
 
 SHOPS = "merchants"
 # Copied to every machine.
@@ -92,7 +93,10 @@ def distribute(connection: Connection, shards: int) -> list[str]:
     for table in everywhere:
         connection.execute(text("SELECT create_reference_table(:name)"), {"name": table})
     for table in of_shops:
-        _spread(connection, table, shards)
+        if table == SHOPS:
+            _spread_shops(connection, shards)
+        else:
+            _spread_beside_shops(connection, table)
     for table in (*everywhere, *of_shops):
         # The rows are copied; those that stayed on the coordinator would be asked by nobody.
         emptied = text("SELECT truncate_local_data_after_distributing_table(CAST(:name AS regclass))")
@@ -110,6 +114,30 @@ _SPREAD = text(
     "SELECT CAST(logicalrelid AS text) FROM pg_dist_partition "
     "WHERE partmethod = 'h' OR partmethod = 'n' AND repmodel = 't'"
 )
+
+
+def is_distributed(connection: Connection) -> bool:
+    """Whether the database is spread over machines."""
+    if connection.dialect.name != "postgresql":
+        return False
+    known = connection.scalar(text("SELECT to_regclass('pg_dist_partition')")) is not None
+    return known and SHOPS in connection.scalars(_SPREAD).all()
+
+
+@event.listens_for(Table, "before_create")
+def _leave_out_keys(table: Table, connection: Connection, **_: Any) -> None:
+    """A table that a migration makes beside shops that are spread gets its foreign keys once it is spread itself."""
+    if is_distributed(connection) and is_of_shops(table.name, table.columns.keys()):
+        for key in table.foreign_key_constraints:
+            key.use_alter = True
+
+
+@event.listens_for(Table, "after_create")
+def _spread_and_add_keys(table: Table, connection: Connection, **_: Any) -> None:
+    if is_distributed(connection) and is_of_shops(table.name, table.columns.keys()):
+        _spread_beside_shops(connection, table.name)
+        for key in table.foreign_key_constraints:
+            connection.execute(AddConstraint(key))
 
 
 def _require_cluster(connection: Connection) -> None:
@@ -142,13 +170,14 @@ def _missing(before: list[Part], after: list[Part]) -> list[Part]:
     return [part for part in before if part not in set(after) and part.name not in NOT_KEPT]
 
 
-def _spread(connection: Connection, table: str, shards: int) -> None:
-    if table == SHOPS:
-        statement = "SELECT create_distributed_table(:name, 'id', shard_count => :shards)"
-        connection.execute(text(statement), {"name": table, "shards": shards})
-    else:
-        statement = "SELECT create_distributed_table(:name, 'merchant_id', colocate_with => :shops)"
-        connection.execute(text(statement), {"name": table, "shops": SHOPS})
+def _spread_shops(connection: Connection, shards: int) -> None:
+    statement = "SELECT create_distributed_table(:shops, 'id', shard_count => :shards)"
+    connection.execute(text(statement), {"shops": SHOPS, "shards": shards})
+
+
+def _spread_beside_shops(connection: Connection, table: str) -> None:
+    statement = "SELECT create_distributed_table(:name, 'merchant_id', colocate_with => :shops)"
+    connection.execute(text(statement), {"name": table, "shops": SHOPS})
 
 
 def _said(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
+import flask_migrate
 import pytest
 from sqlalchemy import make_url
 
@@ -14,7 +15,7 @@ from portal.extensions import db
 from portal.models import Base
 from portal.models.distribution import EVERYWHERE, LOCAL, NOT_KEPT, SHOPS
 from tests import factories
-from tests.databases import PostgresDatabase, Superuser, environment
+from tests.databases import MIGRATIONS, PostgresDatabase, Superuser, environment
 from tests.integration.test_migrations import described
 
 STANDINS = Path(__file__).with_name("citus_standin.sql").read_text()
@@ -125,6 +126,17 @@ def test_it_may_be_run_again_and_takes_what_an_upgrade_brought(cluster):
         ],
     )
     assert asked(superuser, "spread")[-1] == ("novelties", "merchant_id", "merchants", None)
+
+
+def test_a_table_that_a_migration_makes_is_spread_before_it_has_foreign_keys(cluster):
+    superuser, app = cluster
+    assert run(app, "distribute")[0] == 0
+    before = described()
+    flask_migrate.downgrade(directory=MIGRATIONS, revision="0046_mandates")
+    flask_migrate.upgrade(directory=MIGRATIONS)
+    assert described() == before
+    assert asked(superuser, "spread")[-1] == ("plan_templates", "merchant_id", "merchants", None)
+    assert run(app, "distribute") == (0, ["Every table is where it belongs. Nothing was changed."])
 
 
 def test_without_a_cluster_it_says_in_one_line_what_is_missing(copy):
