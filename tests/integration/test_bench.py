@@ -18,7 +18,6 @@ SMALL = [
     "table",
     "--lines",
     "pay",
-    "home",
     "search",
 ]
 
@@ -30,4 +29,4 @@ def test_a_small_run_reads_and_pays_beside_the_bare_program_and_writes_the_page(
     assert done.returncode == 0, done.stderr
     rows = [line.split("|")[1].strip() for line in page.read_text().splitlines() if line.startswith("| ")]
     assert rows[0] == "request"
-    assert [row.split()[0] for row in rows[2:]] == ["pay", "home", "home", "search"]
+    assert [row.split()[0] for row in rows[2:]] == ["pay", "search"]
