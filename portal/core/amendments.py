@@ -160,7 +160,7 @@ def check_moves(
                 continue
             if not known[line_id].owed:
                 raise Conflict(
-                    N_("Installment %(number)s owes nothing, so its date stays."),
+                    N_("No. %(number)s owes nothing, so its date stays."),
                     code="line_settled",
                     number=known[line_id].number,
                 )

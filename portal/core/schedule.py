@@ -118,7 +118,7 @@ def _span(today: date) -> tuple[date, date]:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ScheduleRequest:
     """The schedule that a shop asks for: ``total`` minor units in ``count`` installments.
 
     Without a ``first`` date the dates follow the acceptance. A ``deposit``, in minor units, comes before the
@@ -134,33 +134,33 @@ class Wish:
     month_day: str | None = None
 
 
-def build_schedule(wish: Wish, today: date) -> tuple[Line, ...]:
+def build_schedule(asked: ScheduleRequest, today: date) -> tuple[Line, ...]:
     """The schedule of a new plan that is sent ``today``.
 
     Raises one ``InvalidInput`` naming every field at fault: ``total_amount``, ``deposit``, ``num_installments``,
     ``start_date``, ``day_of_month``.
     """
-    rest = wish.total - (wish.deposit or 0)
+    rest = asked.total - (asked.deposit or 0)
     with collecting() as faults:
         with faults.caught():
-            check_amount(wish.total, wish.currency)
-        _check_deposit(faults, wish.deposit, wish.total)
-        most = MAX_INSTALLMENTS - (wish.deposit is not None)
-        if not 1 <= wish.count <= most:
+            check_amount(asked.total, asked.currency)
+        _check_deposit(faults, asked.deposit, asked.total)
+        most = MAX_INSTALLMENTS - (asked.deposit is not None)
+        if not 1 <= asked.count <= most:
             faults.add("num_installments", N_("Choose 1 to %(most)s installments."), most=most)
-        elif not faults.errors and rest < wish.count:
+        elif not faults.errors and rest < asked.count:
             faults.add(
                 "total_amount",
                 N_("%(total)s cannot be split into %(count)s installments: each must be above zero."),
-                total=decimal_text(rest, wish.currency),
-                count=wish.count,
+                total=decimal_text(rest, asked.currency),
+                count=asked.count,
             )
-        _check_first(faults, wish, today)
-    amounts = split(rest, wish.count)
-    if wish.first is None:
-        return _after_acceptance(amounts, wish, today)
-    dates = due_dates(wish.first, wish.frequency, wish.count, wish.month_day)
-    return _with_deposit(wish.deposit, tuple(zip(amounts, dates, strict=True)), today)
+        _check_first(faults, asked, today)
+    amounts = split(rest, asked.count)
+    if asked.first is None:
+        return _after_acceptance(amounts, asked, today)
+    dates = due_dates(asked.first, asked.frequency, asked.count, asked.month_day)
+    return _with_deposit(asked.deposit, tuple(zip(amounts, dates, strict=True)), today)
 
 
 def _check_deposit(faults: Faults, deposit: int | None, total: int) -> None:
@@ -168,38 +168,38 @@ def _check_deposit(faults: Faults, deposit: int | None, total: int) -> None:
         faults.add("deposit", N_("A deposit is above zero and below the total."))
 
 
-def _check_first(faults: Faults, wish: Wish, today: date) -> None:
+def _check_first(faults: Faults, asked: ScheduleRequest, today: date) -> None:
     """The first date is within the years that a plan may have, and after that of a deposit."""
     earliest, latest = _span(today)
-    if wish.month_day is not None and wish.month_day not in MONTH_DAYS:
+    if asked.month_day is not None and asked.month_day not in MONTH_DAYS:
         faults.add("day_of_month", N_("Choose a day from 1 to 28, or the last."))
-    elif wish.month_day is not None and (wish.first is None or wish.frequency is not Frequency.MONTHLY):
+    elif asked.month_day is not None and (asked.first is None or asked.frequency is not Frequency.MONTHLY):
         faults.add("day_of_month", N_("A day of the month needs a first date and installments every month."))
-    if wish.first is None:
+    if asked.first is None:
         return
-    if not earliest <= wish.first <= latest:
+    if not earliest <= asked.first <= latest:
         faults.add(
             "start_date",
             N_("Choose a first due date from %(earliest)s to %(latest)s."),
             earliest=earliest.isoformat(),
             latest=latest.isoformat(),
         )
-    elif wish.deposit is not None and wish.first <= today:
+    elif asked.deposit is not None and asked.first <= today:
         faults.add("start_date", AFTER_DEPOSIT)
 
 
 AFTER_DEPOSIT = N_("The deposit is due first: choose a date after today.")
 
 
-def _after_acceptance(amounts: Sequence[int], wish: Wish, today: date) -> tuple[Line, ...]:
-    all_of = [wish.deposit, *amounts] if wish.deposit is not None else amounts
+def _after_acceptance(amounts: Sequence[int], asked: ScheduleRequest, today: date) -> tuple[Line, ...]:
+    all_of = [asked.deposit, *amounts] if asked.deposit is not None else amounts
     return tuple(
         Line(
             number,
             amount,
-            due_if_accepted(number, wish.frequency, today),
-            _kind(number, wish.deposit),
-            rule_of(number, wish.frequency),
+            due_if_accepted(number, asked.frequency, today),
+            _kind(number, asked.deposit),
+            rule_of(number, asked.frequency),
         )
         for number, amount in enumerate(all_of, start=1)
     )

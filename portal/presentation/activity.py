@@ -36,7 +36,8 @@ def event_words(event: EventView, currency: str) -> str:
     words = EVENTS.get(event.kind)
     if words:
         try:
-            return words(event.facts, currency)
+            is_deposit = event.has_deposit and event.facts.get("number") == 1
+            return words(event.facts | {"is_deposit": is_deposit}, currency)
         except Exception as error:
             about = {"event": str(event.id), "error": f"{type(error).__name__}: {error}"}
             log.warning("an event lacks facts", extra=about)
@@ -137,6 +138,8 @@ def _came_late(facts: Facts, currency: str) -> str:
 
 def _late(facts: Facts, _currency: str) -> str:
     due_on = formats.short_day(date.fromisoformat(facts["due_on"]), language())
+    if facts["is_deposit"]:
+        return _("Deposit, due %(day)s, became late", day=due_on)
     return _("Installment %(number)s, due %(day)s, became late", number=facts["number"], day=due_on)
 
 
@@ -162,6 +165,8 @@ def _amended(facts: Facts, _currency: str) -> str:
 
 def _lifted(facts: Facts, _currency: str) -> str:
     due_on = formats.short_day(date.fromisoformat(facts["due_on"]), language())
+    if facts["is_deposit"]:
+        return _("Deposit is due on %(day)s and no longer late", day=due_on)
     return _(
         "Installment %(number)s is due on %(day)s and no longer late", number=facts["number"], day=due_on
     )

@@ -34,7 +34,7 @@ class Agreement:
     address_verified: bool
 
     @property
-    def holds(self) -> bool:
+    def text_matches_hash(self) -> bool:
         """Whether the text still has the hash that was stored when it was accepted, computed anew."""
         return hash_text(self.terms) == self.terms_hash
 

@@ -22,7 +22,7 @@ class AmendmentView:
     """An amendment today: an open one past its last day counts as expired.
 
     ``can_keep``: the customer can still have the old dates back. ``terms_hash`` is that of the terms as they would be;
-    ``holds``: their text still has it, computed anew.
+    ``text_matches_hash``: their text still has it, computed anew.
     """
 
     number: int
@@ -36,7 +36,7 @@ class AmendmentView:
     ended_at: datetime | None
     accepted_at: datetime | None
     terms_hash: str
-    holds: bool
+    text_matches_hash: bool
     can_keep: bool
 
     @property

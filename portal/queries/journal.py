@@ -17,6 +17,8 @@ from portal.core.roles import Actor
 from portal.models import Installment, Merchant, Payment, Plan
 from portal.models.ledger import Posting
 
+from .read_models import IS_DEPOSIT
+
 BATCH = 500
 ENTRIES = {(entry.debit, entry.credit): entry for entry in Entry}
 
@@ -30,6 +32,7 @@ class JournalEntry:
     amount: Money
     description: str
     number: int
+    is_deposit: bool
     reference: str
     receipt: str
 
@@ -46,6 +49,7 @@ def entries(session: Session, merchant: Actor, days: DateRange) -> Iterator[list
                 Money(row.amount, row.currency),
                 row.description,
                 row.number,
+                row.is_deposit,
                 row.reference,
                 f"{row.reference}-{row.receipt}" if row.receipt else "",
             )
@@ -69,6 +73,7 @@ def _postings(merchant: Actor, days: DateRange) -> Select[Any]:
             Posting.currency,
             Plan.description,
             Installment.number,
+            IS_DEPOSIT,
             Plan.reference,
             Payment.number.label("receipt"),
         )

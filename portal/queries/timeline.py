@@ -71,7 +71,10 @@ class PaymentView:
 
 @dataclass(frozen=True, slots=True)
 class EventView:
-    """Something that happened; ``actor`` is None when the portal itself did it. ``facts``: amounts in minor units."""
+    """Something that happened; ``actor`` is None when the portal itself did it. ``facts``: amounts in minor units.
+
+    ``has_deposit``: it is of a plan whose first installment is the deposit.
+    """
 
     id: UUID
     kind: str
@@ -81,6 +84,7 @@ class EventView:
     reference: str | None
     plan_id: UUID | None
     actor_id: UUID | None
+    has_deposit: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +261,7 @@ def events_query() -> Select[Any]:
             Plan.reference,
             Event.plan_id,
             Event.actor_id,
+            Plan.deposit.is_not(None),
         )
         .outerjoin(User, User.id == Event.actor_id)
         .outerjoin(Plan, (Plan.merchant_id == Event.merchant_id) & (Plan.id == Event.plan_id))

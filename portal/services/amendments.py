@@ -21,7 +21,7 @@ from portal.core.states import REFUSALS, PlanState
 from portal.core.text import clean_line
 from portal.models import Acceptance, Amendment, AmendmentLine, Plan, new_id
 
-from . import due_dates, events, open_amendments, own_moves, spreading, verification
+from . import amendments_at_once, due_dates, events, open_amendments, spreading, verification
 from .notifications import queue_email
 from .offers import EXPIRE_BATCH
 from .plans import installments_of, lock, refuse_while_processing, with_contact
@@ -70,7 +70,7 @@ def preview(session: Session, actor: Actor, proposal: Proposal, now: datetime) -
     today = business_date(now, plan.timezone)
     moves = _work_out(session, plan, proposal, today)
     worse = rules.worse_from(moves)
-    return Preview(moves, worse, own_moves.holds_at_once(session, plan, by_customer, moves, today))
+    return Preview(moves, worse, amendments_at_once.applies_at_once(session, plan, by_customer, moves, today))
 
 
 def propose(session: Session, actor: Actor, proposal: Proposal, origin: Origin, now: datetime) -> int:
@@ -84,7 +84,7 @@ def propose(session: Session, actor: Actor, proposal: Proposal, origin: Origin, 
     case = _lock(session, actor, proposal.plan_id, now)
     _expire_on(session, case.plan, case.today, now)
     moves, reason = _check(session, case, proposal)
-    at_once = own_moves.holds_at_once(session, case.plan, case.by_customer, moves, case.today)
+    at_once = amendments_at_once.applies_at_once(session, case.plan, case.by_customer, moves, case.today)
     amendment = _write(session, case, moves, reason, origin)
     if at_once:
         _put_in_force(session, case, amendment)

@@ -18,7 +18,15 @@ from portal.core.errors import N_, Conflict, InvalidInput, collecting
 from portal.core.ledger import Entry
 from portal.core.payments import spread
 from portal.core.roles import Actor, Origin
-from portal.core.schedule import FirstDue, Frequency, Kind, Line, Wish, build_schedule, own_schedule
+from portal.core.schedule import (
+    FirstDue,
+    Frequency,
+    Kind,
+    Line,
+    ScheduleRequest,
+    build_schedule,
+    own_schedule,
+)
 from portal.core.states import PlanState
 from portal.core.text import clean_line
 from portal.models import Acceptance, Installment, Merchant, Plan, new_id
@@ -72,7 +80,7 @@ def preview(merchant: Actor, proposal: Proposal, now: datetime) -> tuple[Line, .
     if proposal.lines is not None:
         return own_schedule(proposal.total, currency, proposal.lines, today, proposal.deposit)
     first = None if proposal.first_due is FirstDue.ACCEPTANCE else proposal.start_date
-    wish = Wish(
+    asked = ScheduleRequest(
         proposal.total,
         currency,
         proposal.num_installments,
@@ -81,7 +89,7 @@ def preview(merchant: Actor, proposal: Proposal, now: datetime) -> tuple[Line, .
         proposal.deposit,
         proposal.day_of_month,
     )
-    return build_schedule(wish, today)
+    return build_schedule(asked, today)
 
 
 def offer(session: Session, merchant: Actor, proposal: Proposal, now: datetime) -> UUID:

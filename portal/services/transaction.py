@@ -54,16 +54,16 @@ def unit_of_work(session: Session, *, waits: bool = True) -> Iterator[Session]:
         session.info["in_unit_of_work"] = False
 
 
-class _Enough(Exception):
-    """Ends a trial."""
+class _EndOfTrial(Exception):
+    """Rolls a trial back; never leaves it."""
 
 
 @contextmanager
 def trial(session: Session) -> Iterator[Session]:
     """A unit of work that is rolled back at its end: what it would have done can be read within it."""
-    with suppress(_Enough), unit_of_work(session):
+    with suppress(_EndOfTrial), unit_of_work(session):
         yield session
-        raise _Enough
+        raise _EndOfTrial
 
 
 @contextmanager

@@ -106,6 +106,14 @@ class Words:
     def percent(self, rate: Decimal, places: int = 2) -> str:
         return formats.percent(rate, self.language, places)
 
+    def rate(self, hundredths: int) -> str:
+        """A rate kept in hundredths of a percent: 1250 is "12.50%", 2500 is "25%"."""
+        return self.percent(Decimal(hundredths) / 100, 2 if hundredths % 100 else 0)
+
+    def moved_line(self, move: Any, plan: Any) -> Any:
+        """What an installment of ``plan`` is called of which an amendment says that it moves."""
+        return self.gettext("Deposit") if plan.deposit and move.number == 1 else self.number(move.number)
+
     def moment(self, instant: datetime, zone: str = "UTC") -> str:
         return formats.moment(instant, zone, self.language)
 
@@ -206,4 +214,6 @@ def _filters(said: Words) -> dict[str, Callable[..., Any]]:
         "span": said.span,
         "number": said.number,
         "line": said.line,
+        "moved_line": said.moved_line,
+        "rate": said.rate,
     }

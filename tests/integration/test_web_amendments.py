@@ -94,7 +94,7 @@ def test_the_preview_says_what_it_means_in_words(merchant, plan_id):
         assert "<html" not in swapped.get_data(as_text=True)
 
 
-def test_a_better_date_holds_at_once_and_the_customer_can_have_the_old_one(
+def test_a_better_date_applies_at_once_and_the_customer_can_have_the_old_one(
     merchant, customer, session, plan_id
 ):
     answer = send(merchant, of_shop(plan_id), on_1=day(15), reason="As agreed on the phone")

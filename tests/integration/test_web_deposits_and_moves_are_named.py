@@ -13,7 +13,7 @@ from sqlalchemy import select
 from portal.core.calendar import business_date
 from portal.extensions import now
 from portal.models import Message
-from portal.services import reminders
+from portal.services import overdue, reminders
 from portal.services.transaction import unit_of_work
 from tests import factories
 from tests.browserlike import form_at, sign_in, text
@@ -75,6 +75,26 @@ def test_the_customer_reads_deposit_in_the_calendar_and_before_paying(customer, 
     amount = f"/customer/plans/{plan_id}/amount"
     preview = customer.post(f"{amount}/preview", data=form_at(customer, amount, amount) | {"amount": "15.00"})
     assert "<li>Deposit: " in text(preview) and "<li>No. 2" in text(preview)
+
+
+def test_what_became_late_and_is_not_any_more_is_the_deposit(merchant, customer, session, shop, plan_id):
+    with unit_of_work(session):
+        overdue.mark(session, shop.merchant_id, "UTC", day(0), now())
+    factories.amend(session, shop, plan_id, {1: day(3)}, now=now())
+    for page in (merchant.get(f"/merchant/plans/{plan_id}"), customer.get(f"/customer/plans/{plan_id}")):
+        words = text(page)
+        assert "Deposit, due" in words and "became late" in words
+        assert "Deposit is due on" in words and "and no longer late" in words
+        assert "Installment 1" not in words
+
+
+def test_the_terms_and_the_journal_say_deposit(merchant, session, shop, plan_id):
+    factories.amend(session, shop, plan_id, {1: day(3)}, now=now())
+    for page in ("amendments/1", "terms"):
+        words = text(merchant.get(f"/merchant/plans/{plan_id}/{page}"))
+        assert '<th scope="row" data-label="No.">Deposit</th>' in words, page
+    said = {row["text"].rpartition(", ")[2] for row in file_of(merchant, "journal")}
+    assert said == {"deposit", "installment 2", "installment 3", "installment 4"}
 
 
 def test_a_reminder_of_it_knows_that_it_is_the_deposit(session, shop, plan_id):

@@ -7,9 +7,11 @@ from datetime import timedelta
 
 import pytest
 
+from portal.adapters.payments.simulator import Simulator
 from portal.core.calendar import business_date
+from portal.core.terms import hash_text
 from portal.extensions import now
-from portal.services import shops
+from portal.services import mandates, shops
 from portal.services.transaction import unit_of_work
 from tests import factories
 from tests.browserlike import form_at, sign_in, text
@@ -99,6 +101,16 @@ def test_another_date_says_who_has_to_agree(ask, side, session, shop):
     with unit_of_work(session):
         shops.allow_moves(session, shop, 14)
     assert "The shop has to agree" not in text(ask(what="move", due_date=day(20).isoformat()))
+
+
+def test_it_says_that_automatic_payments_are_not_included(client, session, shop, ada, plan_id, side):
+    sign_in(client, shop if side == "merchant" else ada)
+    words = "Automatic payments are on, but not included here."
+    page = f"/{side}/plans/{plan_id}/what-if"
+    assert words not in text(client.get(page))
+    agreed = "Take what is due."
+    mandates.give(session, Simulator(), ada, plan_id, agreed, hash_text(agreed), factories.ORIGIN, now())
+    assert words in text(client.get(page))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from portal.core.schedule import Frequency, Line, Wish, build_schedule, due_dates
+from portal.core.schedule import Frequency, Line, ScheduleRequest, build_schedule, due_dates
 
 TODAY = date(2026, 1, 10)
 
@@ -48,7 +48,7 @@ def test_weeks_keep_their_weekday_through_leap_days_and_years_ends(frequency, da
 
 
 def test_a_schedule_is_numbered_from_one_with_the_larger_parts_first():
-    lines = build_schedule(Wish(10000, "USD", 3, Frequency.MONTHLY, date(2026, 1, 31)), TODAY)
+    lines = build_schedule(ScheduleRequest(10000, "USD", 3, Frequency.MONTHLY, date(2026, 1, 31)), TODAY)
     assert lines == (
         Line(1, 3334, date(2026, 1, 31)),
         Line(2, 3333, date(2026, 2, 28)),
@@ -57,4 +57,6 @@ def test_a_schedule_is_numbered_from_one_with_the_larger_parts_first():
 
 
 def test_one_installment_is_a_schedule():
-    assert build_schedule(Wish(1, "JPY", 1, Frequency.WEEKLY, TODAY), TODAY) == (Line(1, 1, TODAY),)
+    assert build_schedule(ScheduleRequest(1, "JPY", 1, Frequency.WEEKLY, TODAY), TODAY) == (
+        Line(1, 1, TODAY),
+    )

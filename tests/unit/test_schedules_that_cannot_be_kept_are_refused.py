@@ -6,7 +6,7 @@ import pytest
 
 from portal.core.errors import InvalidInput
 from portal.core.money import MAX_AMOUNT
-from portal.core.schedule import Frequency, Wish, build_schedule
+from portal.core.schedule import Frequency, ScheduleRequest, build_schedule
 
 TODAY = date(2026, 3, 15)
 GOOD = {"total": 10000, "currency": "USD", "count": 3, "first": TODAY}
@@ -14,7 +14,7 @@ GOOD = {"total": 10000, "currency": "USD", "count": 3, "first": TODAY}
 
 def fields_at_fault(**answers):
     with pytest.raises(InvalidInput) as refused:
-        build_schedule(Wish(**(GOOD | answers), frequency=Frequency.MONTHLY), TODAY)
+        build_schedule(ScheduleRequest(**(GOOD | answers), frequency=Frequency.MONTHLY), TODAY)
     return set(refused.value.errors)
 
 
@@ -39,11 +39,14 @@ def test_a_first_date_too_far_back_or_ahead_is_named(first):
 
 @pytest.mark.parametrize("first", [date(2021, 3, 15), date(2036, 3, 15), date(2026, 1, 1)])
 def test_five_years_back_and_ten_ahead_are_allowed(first):
-    assert build_schedule(Wish(**(GOOD | {"first": first}), frequency=Frequency.MONTHLY), TODAY)
+    assert build_schedule(ScheduleRequest(**(GOOD | {"first": first}), frequency=Frequency.MONTHLY), TODAY)
 
 
 def test_sixty_installments_are_allowed():
-    assert len(build_schedule(Wish(**(GOOD | {"count": 60}), frequency=Frequency.WEEKLY), TODAY)) == 60
+    assert (
+        len(build_schedule(ScheduleRequest(**(GOOD | {"count": 60}), frequency=Frequency.WEEKLY), TODAY))
+        == 60
+    )
 
 
 def test_all_fields_at_fault_are_named_at_once():
@@ -54,12 +57,14 @@ def test_all_fields_at_fault_are_named_at_once():
 def test_the_bounds_count_from_a_leap_day():
     leap_day = date(2028, 2, 29)
     first = date(2023, 2, 28)
-    assert build_schedule(Wish(100, "USD", 1, Frequency.WEEKLY, first), leap_day)[0].due_on == first
+    assert (
+        build_schedule(ScheduleRequest(100, "USD", 1, Frequency.WEEKLY, first), leap_day)[0].due_on == first
+    )
 
 
 def test_a_refusal_says_what_would_be_allowed():
     with pytest.raises(InvalidInput) as refused:
-        build_schedule(Wish(0, "USD", 61, Frequency.WEEKLY, date(1999, 1, 1)), TODAY)
+        build_schedule(ScheduleRequest(0, "USD", 61, Frequency.WEEKLY, date(1999, 1, 1)), TODAY)
     said = {field: str(error) for field, error in refused.value.errors.items()}
     assert "1 to 60" in said["num_installments"]
     assert "2021-03-15" in said["start_date"]

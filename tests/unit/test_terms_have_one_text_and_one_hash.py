@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from portal.core.schedule import Frequency, Line, Wish, build_schedule
+from portal.core.schedule import Frequency, Line, ScheduleRequest, build_schedule
 from portal.core.terms import Terms, hash_text, write_terms
 
 TODAY = date(2026, 1, 10)
@@ -20,7 +20,9 @@ def terms(**changes):
         "description": "Sofa, grün",
         "currency": "USD",
         "frequency": "monthly",
-        "lines": build_schedule(Wish(10000, "USD", 3, Frequency.MONTHLY, date(2026, 1, 31)), TODAY),
+        "lines": build_schedule(
+            ScheduleRequest(10000, "USD", 3, Frequency.MONTHLY, date(2026, 1, 31)), TODAY
+        ),
         "last_day": date(2026, 2, 9),
         "timezone": "Europe/Paris",
     }

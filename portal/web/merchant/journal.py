@@ -130,12 +130,10 @@ def _both_sides(row: JournalEntry, numbers: dict[str, str]) -> tuple[Line, Line]
 
 
 def _text(row: JournalEntry) -> str:
-    return _(
-        "%(entry)s: %(what)s, installment %(number)s",
-        entry=_(ENTRIES[row.entry]),
-        what=row.description,
-        number=row.number,
-    )
+    about = {"entry": _(ENTRIES[row.entry]), "what": row.description}
+    if row.is_deposit:
+        return _("%(entry)s: %(what)s, deposit", **about)
+    return _("%(entry)s: %(what)s, installment %(number)s", number=row.number, **about)
 
 
 def _beancount(first: datetime.date, numbers: dict[str, str]) -> Iterator[str]:

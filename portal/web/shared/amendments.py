@@ -18,14 +18,14 @@ from portal.core.amendments import AmendmentState
 from portal.core.errors import Conflict, Forbidden, InvalidInput
 from portal.core.payments import REASON_LONGEST
 from portal.core.roles import Need, Permission, Role
-from portal.core.schedule import PERIODS, Frequency, Wish, build_schedule
+from portal.core.schedule import PERIODS, Frequency, ScheduleRequest, build_schedule
 from portal.extensions import db, now
 from portal.guards import View
 from portal.presentation.i18n import error_text
 from portal.queries import listing
 from portal.queries.amendments import get_amendment
 from portal.queries.read_models import PlanView
-from portal.services import amendments, own_moves
+from portal.services import amendments, amendments_at_once
 from portal.services.amendments import Preview, Proposal
 from portal.services.transaction import unit_of_work
 from portal.web.fields import DayField, KeyField, TextField, WholeNumberField
@@ -151,14 +151,14 @@ class SpreadForm(ChangeForm):
             raise ValidationError(_("Choose how often from the list."))
 
     def proposal(self) -> Proposal:
-        wish = Wish(
+        asked = ScheduleRequest(
             self.plan.owed,
             self.plan.currency,
             self.num_installments.data,
             Frequency(self.frequency.data),
             self.start_date.data,
         )
-        lines = build_schedule(wish, self.plan.today)
+        lines = build_schedule(asked, self.plan.today)
         return Proposal(
             self.plan.id, (), self.reason.data, tuple((line.amount, line.due_on) for line in lines)
         )
@@ -306,7 +306,9 @@ def _form_page(form: ChangeForm, side: str, status: int = 200, preview: Preview 
         spreads=spreads,
         form_url=_url(side, "spread" if spreads else "new", plan.id),
         preview_url=_url(side, "spread_preview" if spreads else "preview", plan.id),
-        free_days=own_moves.days_to_move(db.session, plan.merchant_id, plan.id) if side == "customer" else 0,
+        free_days=amendments_at_once.days_to_move(db.session, plan.merchant_id, plan.id)
+        if side == "customer"
+        else 0,
         other_url=_url(side, "new" if spreads else "spread", plan.id),
     )
 

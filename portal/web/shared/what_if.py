@@ -15,11 +15,12 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms.validators import InputRequired
 
-from portal.core.errors import Conflict, InvalidInput
+from portal.core.errors import N_, Conflict, InvalidInput
 from portal.core.roles import Permission, Role
 from portal.extensions import db, now
 from portal.presentation.i18n import error_text
 from portal.queries import listing, metrics
+from portal.queries.autopay import find_autopay
 from portal.queries.read_models import PlanView
 from portal.services import amendments, what_if
 from portal.services.transaction import trial
@@ -27,17 +28,18 @@ from portal.web.fields import AmountField, DayField, KeyField
 from portal.web.forms import PageForm
 from portal.web.guards import actor, origin, requires
 from portal.web.rendering import preview_status, respond
+from portal.web.words import words
 
 bp = Blueprint("what_if", __name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What would be: the plan, the emails in order, the shop's numbers now and then, and whether it waits for a yes."""
+    """What would be: the plan, the emails in order, the shop's numbers in words, and whether it waits for a yes."""
 
     plan: PlanView
     emails: list[what_if.Sent]
-    numbers: list[tuple[str, int, int]]
+    numbers: list[tuple[str, str]]
     waits: bool
 
 
@@ -58,6 +60,7 @@ class MoveForm(WhatIfForm):
     due_date = DayField(_l("New date"), [InputRequired(_l("Enter a date, such as 2026-12-31."))])
 
 
+NUMBERS = {"total_revenue": N_("Total revenue"), "outstanding": N_("Outstanding"), "overdue": N_("Overdue")}
 FORMS: dict[str, type[WhatIfForm]] = {"pay": PayForm, "miss": WhatIfForm, "move": MoveForm}
 
 
@@ -113,7 +116,7 @@ def _found(plan: PlanView, side: str, form: WhatIfForm) -> Found:
         emails = what_if.emails(db.session, plan.merchant_id, plan.id, now(), act)
         then = listing.get_plan(db.session, actor(), plan.id, later)
         after = _numbers(later) if before else {}
-    numbers = [(name, before[name], after[name]) for name in before]
+    numbers = [(_(NUMBERS[name]), _then(after[name], before[name], plan.currency)) for name in before]
     moved = isinstance(form, MoveForm)
     return Found(then, emails, numbers, moved and then.times_moved == plan.times_moved)
 
@@ -126,14 +129,18 @@ def _move(plan_id: UUID, installment_id: UUID, due_on: date) -> None:
         raise InvalidInput({"due_date": next(iter(invalid.errors.values()))}) from None
 
 
+def _then(then: int, before: int, currency: str) -> str:
+    """A number as it would be, beside the one of today where they differ."""
+    amount = partial(words().amount, currency=currency)
+    if then == before:
+        return amount(then)
+    return words().gettext("%(then)s, now %(before)s", then=amount(then), before=amount(before))
+
+
 def _numbers(moment: datetime) -> dict[str, int]:
     """The shop's numbers that a plan can change, in minor units, by their names."""
     found = metrics.dashboard(db.session, actor(), moment)
-    return {
-        "total_revenue": found.total_revenue,
-        "outstanding": found.outstanding,
-        "overdue": found.overdue,
-    }
+    return {name: getattr(found, name) for name in NUMBERS}
 
 
 def _page(
@@ -161,5 +168,5 @@ def _page(
         found=found,
         url=url_for(f".for_{side}", plan_id=plan.id),
         back=url_for("merchant_plans.show" if side == "merchant" else "customer.plan", plan_id=plan.id),
-        names={"total_revenue": _("Total revenue"), "outstanding": _("Outstanding"), "overdue": _("Overdue")},
+        autopay=find_autopay(db.session, plan, now()),
     )

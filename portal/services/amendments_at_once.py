@@ -15,7 +15,7 @@ from portal.models import Amendment, Merchant, Plan
 from .plans import installments_of
 
 
-def holds_at_once(
+def applies_at_once(
     session: Session, plan: Plan, by_customer: bool, moves: tuple[Move, ...], today: date
 ) -> bool:
     if not by_customer:
