@@ -91,6 +91,15 @@ def portal_with_mail(tmp_path_factory: pytest.TempPathFactory, mailbox: Mailbox)
     portal.stop()
 
 
+@pytest.fixture(scope="session")
+def portal_with_standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
+    """One portal with the stand-in of the payment provider beside it."""
+    standin = f"http://127.0.0.1:{servers.free_port()}"
+    portal = Portal(tmp_path_factory.mktemp("cards"), PORTAL_PROVIDER_STANDIN=standin).start()
+    yield portal
+    portal.stop()
+
+
 @pytest.fixture
 def new_portal(tmp_path: Path) -> Iterator[Callable[..., Portal]]:
     """Makes portals, not yet started, that a test may start, stop and break; ``new_portal(PORT="...")``."""

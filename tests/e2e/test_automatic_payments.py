@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
 from uuid import uuid4
 
@@ -13,7 +13,6 @@ from config import load_settings
 from portal import create_app
 from portal.extensions import adapters, db
 from portal.services import autopay
-from tests import servers
 from tests.e2e.conftest import Portal
 from tests.e2e.test_journey import offer, sign_up, visit
 from tests.e2e.test_schedules import accept
@@ -25,26 +24,17 @@ DUE_IN = 7
 
 
 @pytest.fixture(scope="session")
-def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
-    """A portal with the stand-in of the provider beside it."""
-    standin = f"http://127.0.0.1:{servers.free_port()}"
-    portal = Portal(tmp_path_factory.mktemp("cards"), PORTAL_PROVIDER_STANDIN=standin).start()
-    yield portal
-    portal.stop()
-
-
-@pytest.fixture(scope="session")
-def base_url(portal: Portal) -> str:
-    return portal.url
+def base_url(portal_with_standin: Portal) -> str:
+    return portal_with_standin.url
 
 
 @pytest.fixture
-def at_nine(portal: Portal) -> Callable[[int], dict[str, int]]:
+def at_nine(portal_with_standin: Portal) -> Callable[[int], dict[str, int]]:
     """Runs the job as the worker does at nine in the morning, so many days from today."""
 
     def run(days: int) -> dict[str, int]:
         morning = datetime.combine(datetime.now(UTC).date() + timedelta(days=days), time(9), UTC)
-        app = create_app(load_settings(portal.environ) | {"TESTING": True})
+        app = create_app(load_settings(portal_with_standin.environ) | {"TESTING": True})
         with app.app_context():
             try:
                 return autopay.take_due(db.session, adapters().gateway, morning)

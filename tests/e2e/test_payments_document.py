@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -13,7 +13,6 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests import servers
 from tests.e2e.conftest import Portal
 from tests.e2e.test_automatic_payments import begin, shop_sees
 from tests.e2e.test_journey import visit
@@ -25,17 +24,8 @@ STEPS = dict(re.findall(r"^(\d+)\. (.+)$", DOCUMENT, re.MULTILINE))
 
 
 @pytest.fixture(scope="session")
-def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
-    """Started as the document's last section says; but on a port of its own."""
-    standin = f"http://127.0.0.1:{servers.free_port()}"
-    portal = Portal(tmp_path_factory.mktemp("document"), PORTAL_PROVIDER_STANDIN=standin).start()
-    yield portal
-    portal.stop()
-
-
-@pytest.fixture(scope="session")
-def base_url(portal: Portal) -> str:
-    return portal.url
+def base_url(portal_with_standin: Portal) -> str:
+    return portal_with_standin.url
 
 
 def named(step: int) -> list[str]:
@@ -59,9 +49,9 @@ def connect(shop: Page, key: str) -> None:
     shop.get_by_role("button", name=button).click()
 
 
-def test_each_step_goes_as_it_stands_there(visit: Callable[[], Page], portal: Portal) -> None:
+def test_each_step_goes_as_it_stands_there(visit: Callable[[], Page], portal_with_standin: Portal) -> None:
     (said,) = re.findall(r"Connect a shop by the key `(.+?)`", DOCUMENT)
-    assert said in portal.said
+    assert said in portal_with_standin.said
     shop, customer, plan = begin(visit)
     at_shop, name = shop.url, uuid4().hex[:8]
     key = f"rk_test_{name}_1"
@@ -92,8 +82,8 @@ def test_each_step_goes_as_it_stands_there(visit: Callable[[], Page], portal: Po
     shop.goto(f"{at_shop}/refund?amount=100")
     shop.get_by_role("button", name=re.compile("^Refund")).last.click()
     expect(shop.get_by_text("returned to the customer").first).to_be_visible()
-    (intent,) = at_the_provider(portal, key, "payment_intents")
-    (refund,) = at_the_provider(portal, key, f"refunds?payment_intent={intent['id']}")
+    (intent,) = at_the_provider(portal_with_standin, key, "payment_intents")
+    (refund,) = at_the_provider(portal_with_standin, key, f"refunds?payment_intent={intent['id']}")
     assert refund["amount"] == intent["amount"] == 3334
 
     connect(shop, f"rk_live_{name}_1")
