@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
+from unittest.mock import patch
 
 from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
 from portal.models import Installment
-from portal.services import daily_run
+from portal.services import daily_run, transaction
 from tests.concurrency import web
 
 from . import clients, places, recording
@@ -37,7 +38,8 @@ LONGEST_SECONDS = 600.0
 class Overdue:
     """How many fell overdue and were reminded of, in seconds; ``update`` is one bare UPDATE of the same rows.
 
-    ``marking`` is on a machine as quiet as that UPDATE's, ``beside`` is the same while the web goes on.
+    ``marking`` is on a machine as quiet as that UPDATE's and without the pauses in which others write on SQLite;
+    ``beside`` is with both.
     """
 
     engine: str
@@ -78,7 +80,11 @@ def measure(place: Place, quiet_seconds: float, folder: Path) -> Overdue:
     on, installments = _day_of_many(place)
     with places.copy(place, folder) as one:
         update_seconds = _bare_update(one, on)
-    with places.copy(place, folder) as another, places.session(another) as session:
+    with (
+        places.copy(place, folder) as another,
+        places.session(another) as session,
+        patch.object(transaction, "SQLITE_YIELD_SECONDS", 0),
+    ):
         alone = _mark(session, on)[1]
     with web.running(place.environ(), folder) as served:
         stage = Stage(recording.application(place), place, served.port)

@@ -91,9 +91,9 @@ UPDATE, 100,000 reminders in at most {seconds:.0f} s, and the web's 99th percent
 it is when the worker is quiet.
 
 Beside its UPDATE, marking locks each row first, so that it never waits for a payment, writes an event for each, with
-its keys and indexes, and commits every five hundred, which waits for the disk. SQLite finds each page three times, and
-has one writer: after each batch the worker stays away for five milliseconds, in which people pay, but whoever comes
-while a batch is written waits for its end.
+its keys and indexes, and commits every five hundred, which waits for the disk. SQLite has one writer: after each batch
+the worker pauses for five milliseconds, in which people pay, but who comes while a batch is written waits for its end.
+The column "marking" is without these pauses, the column "beside the web" with them.
 
 {table}
 """

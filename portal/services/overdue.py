@@ -5,8 +5,23 @@ from __future__ import annotations
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import Select, String, cast, func, literal, select, tuple_, update
+from sqlalchemy import (
+    Column,
+    MetaData,
+    Select,
+    String,
+    Table,
+    cast,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.orm import Session
+from sqlalchemy.schema import CreateTable
 
 from portal.database import is_postgresql
 from portal.models import Installment, Plan
@@ -16,6 +31,7 @@ from . import events
 BATCH = 500
 Place = tuple[date, UUID]
 ORDER = (Installment.due_on, Installment.id)
+PAGE = (*ORDER, Installment.plan_id, Installment.number)
 
 
 def mark(
@@ -32,11 +48,11 @@ def mark(
 
     Returns how many were stamped, and where to go on; None at the end. A row that a payment or another worker holds is
     skipped; the next run handles it. The rows never leave the database: PostgreSQL finds, records and
-    stamps in one statement, SQLite, where nobody else writes meanwhile, finds the same page three times.
+    stamps in one statement, SQLite, where nobody else writes meanwhile, keeps the page in a table of its connection.
     """
     query = _page(merchant_id, zone, today, after, batch)
     on_postgresql = is_postgresql(session)
-    page = query.cte("page") if on_postgresql else query.subquery("page")
+    page = query.cte("page") if on_postgresql else _kept(session, query)
     place = (page.c.due_on, page.c.id)
     facts = {
         "number": page.c.number,
@@ -68,12 +84,28 @@ def mark(
     return count, (due_on, last_id) if count == batch else None
 
 
+_KEPT = Table(
+    "overdue_page",
+    MetaData(),
+    *(Column(column.key, column.type) for column in PAGE),
+    prefixes=["TEMPORARY"],
+)
+
+
+def _kept(session: Session, query: Select[date, UUID, UUID, int]) -> Table:
+    """The page in a table that only this connection sees, in place of what it held before."""
+    session.execute(CreateTable(_KEPT, if_not_exists=True))
+    session.execute(delete(_KEPT))
+    session.execute(insert(_KEPT).from_select(list(_KEPT.c), query))
+    return _KEPT
+
+
 def _page(
     merchant_id: UUID, zone: str, today: date, after: Place | None, batch: int
 ) -> Select[date, UUID, UUID, int]:
     """The next page of installments, locked; rows locked by others are skipped."""
     query = (
-        select(*ORDER, Installment.plan_id, Installment.number)
+        select(*PAGE)
         .join(Plan)
         .where(
             Installment.merchant_id == merchant_id,
