@@ -198,7 +198,7 @@ class _Maker:
             notes.append(words.gettext("%(amount)s returned", amount=words.amount(i.returned, currency)))
         paid_on = i.paid_on if i.status is InstallmentStatus.PAID else None
         return Row(
-            words.gettext("Deposit") if i.is_deposit else words.number(i.number),
+            words.line(i),
             words.short_day(i.due_on),
             words.amount(i.amount, currency),
             tuple(notes),

@@ -101,7 +101,13 @@ class Words:
 
     def line(self, installment: Any) -> Any:
         """What an installment is called: its number, or that it is the deposit."""
-        return self.gettext("Deposit") if installment.is_deposit else self.number(installment.number)
+        return self.line_name(installment.number, installment.is_deposit)
+
+    def line_name(self, number: int, is_deposit: bool) -> Any:
+        """As ``line``, by its number; the word has a class, since a column of numbers is too narrow for it."""
+        if is_deposit:
+            return Markup('<span class="deposit">{}</span>').format(self.gettext("Deposit"))
+        return self.number(number)
 
     def percent(self, rate: Decimal, places: int = 2) -> str:
         return formats.percent(rate, self.language, places)
@@ -112,7 +118,7 @@ class Words:
 
     def moved_line(self, move: Any, plan: Any) -> Any:
         """What an installment of ``plan`` is called of which an amendment says that it moves."""
-        return self.gettext("Deposit") if plan.deposit and move.number == 1 else self.number(move.number)
+        return self.line_name(move.number, bool(plan.deposit) and move.number == 1)
 
     def moment(self, instant: datetime, zone: str = "UTC") -> str:
         return formats.moment(instant, zone, self.language)
@@ -214,6 +220,7 @@ def _filters(said: Words) -> dict[str, Callable[..., Any]]:
         "span": said.span,
         "number": said.number,
         "line": said.line,
+        "line_name": said.line_name,
         "moved_line": said.moved_line,
         "rate": said.rate,
     }

@@ -92,7 +92,7 @@ def test_the_terms_and_the_journal_say_deposit(merchant, session, shop, plan_id)
     factories.amend(session, shop, plan_id, {1: day(3)}, now=now())
     for page in ("amendments/1", "terms"):
         words = text(merchant.get(f"/merchant/plans/{plan_id}/{page}"))
-        assert '<th scope="row" data-label="No.">Deposit</th>' in words, page
+        assert '<th scope="row" data-label="No."><span class="deposit">Deposit</span></th>' in words, page
     said = {row["text"].rpartition(", ")[2] for row in file_of(merchant, "journal")}
     assert said == {"deposit", "installment 2", "installment 3", "installment 4"}
 
