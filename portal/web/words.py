@@ -18,6 +18,7 @@ from markupsafe import Markup, escape
 
 from portal.core.accounts import shown_email
 from portal.core.errors import N_
+from portal.core.schedule import Frequency
 from portal.presentation import formats
 from portal.presentation.i18n import name_of, sentences
 
@@ -52,6 +53,13 @@ STATES = {
     "proposed": ("info", N_("Proposed")),
     "in_force": ("good", N_("In force")),
     "withdrawn": ("plain", N_("Withdrawn")),
+}
+# How often installments are due, within a sentence.
+RHYTHMS = {
+    Frequency.WEEKLY: N_("every week"),
+    Frequency.BIWEEKLY: N_("every two weeks"),
+    Frequency.MONTHLY: N_("every month"),
+    Frequency.OWN: N_("dates of their own"),
 }
 
 LONGEST_UNBROKEN = 30
@@ -111,6 +119,9 @@ class Words:
 
     def percent(self, rate: Decimal, places: int = 2) -> str:
         return formats.percent(rate, self.language, places)
+
+    def rhythm(self, frequency: str) -> str:
+        return self.gettext(RHYTHMS[Frequency(frequency)])
 
     def rate(self, hundredths: int) -> str:
         """A rate kept in hundredths of a percent: 1250 is "12.50%", 2500 is "25%"."""
@@ -223,4 +234,5 @@ def _filters(said: Words) -> dict[str, Callable[..., Any]]:
         "line_name": said.line_name,
         "moved_line": said.moved_line,
         "rate": said.rate,
+        "rhythm": said.rhythm,
     }
