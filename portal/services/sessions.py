@@ -174,8 +174,8 @@ STEPS_SINCE_A_BACKUP = 1000
 def end_all_access(session: Session) -> int:
     """End the sessions, links and calendar addresses of everybody; returns how many sessions that were.
 
-    After a restore they stand as they stood in the backup. A link that was made since must not come to hold again once
-    the version has been counted up to where it was.
+    After a restore they are as they were in the backup. The version is raised far enough that no link made since the
+    backup becomes valid again.
     """
     version = User.session_version + STEPS_SINCE_A_BACKUP
     session.execute(update(User).values(session_version=version, calendar_key=None))
