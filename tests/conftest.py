@@ -6,6 +6,7 @@ Nothing is replaced by a mock. Tests in ``unit`` and ``properties`` may not reac
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import sys
 import tempfile
@@ -263,6 +264,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker("redis")
         if "page" in used:
             item.add_marker("browser")
+
+
+def pytest_collection_finish() -> None:
+    """What was loaded until now stays: the collector of garbage need not look at it."""
+    gc.freeze()
 
 
 def _is_on_its_engine(item: pytest.Item) -> bool:
