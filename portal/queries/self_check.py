@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, or_, select, text, union_all
+from sqlalchemy import Select, func, or_, select, text, union_all
 from sqlalchemy.orm import Session
 
 from portal.core.amendments import AmendmentState
@@ -275,8 +277,15 @@ def run(session: Session) -> list[Finding]:
 
 def _rollup(session: Session, table: type[Base]) -> Finding:
     """Compares a rollup, with the deltas not rolled up yet, to a count of all rows."""
-    name, kept = table.__tablename__, table.__table__
-    counted = recount(table, engine_name(session)).subquery()
+    name = table.__tablename__
+    return Finding(name, ROLLUPS[name], len(session.execute(_differing(table, engine_name(session))).all()))
+
+
+@cache
+def _differing(table: type[Base], engine: str) -> Select[Any]:
+    """The keys of a rollup under which the two differ."""
+    kept = table.__table__
+    counted = recount(table, engine).subquery()
     keys = [column.name for column in kept.primary_key]
     sums = [column.name for column in kept.columns if not column.primary_key]
     compared = union_all(
@@ -284,8 +293,7 @@ def _rollup(session: Session, table: type[Base]) -> Finding:
         select(*(counted.c[name] for name in keys), *(-counted.c[name] for name in sums)),
     ).subquery()
     by = [compared.c[name] for name in keys]
-    differing = select(*by).group_by(*by).having(or_(*(func.sum(compared.c[name]) != 0 for name in sums)))
-    return Finding(name, ROLLUPS[name], len(session.execute(differing).all()))
+    return select(*by).group_by(*by).having(or_(*(func.sum(compared.c[name]) != 0 for name in sums)))
 
 
 def _hashes(session: Session) -> Finding:
