@@ -161,6 +161,29 @@ def test_late_plans_are_found_in_the_order_of_what_is_due(session, merchant, sho
     assert "Oak table" not in page
 
 
+BOTH = ["Newest first", "Active plans, next due first"]
+CHOICES = {
+    "": BOTH,
+    "?sort=due": BOTH,
+    "?status=active": BOTH,
+    "?status=overdue": ["Oldest due first"],
+    "?status=overdue&sort=due": ["Oldest due first"],
+    "?status=due": ["Next due first"],
+    "?status=done&sort=due": ["Newest first"],
+}
+
+
+@pytest.mark.parametrize("headers", [{}, HTMX], ids=["page", "part of a page"])
+@pytest.mark.parametrize("query", CHOICES)
+def test_the_order_offers_what_the_list_can_do_and_marks_what_it_does(merchant, plan, query, headers):
+    page = text(merchant.get(f"{LIST}{query}", headers=headers))
+    order = re.search(r'<select[^>]*name="sort"[^>]*>.*?</select>', page, re.S)[0]
+    assert re.findall(r"<option[^>]*>([^<]+)</option>", order) == CHOICES[query]
+    assert ("hx-swap-oob" in order) == bool(headers)
+    chosen = re.search(r"<option selected[^>]*>([^<]+)<", order)
+    assert (chosen or re.search(r"<option[^>]*>([^<]+)<", order))[1] == CHOICES[query][query == "?sort=due"]
+
+
 def test_a_plan_leads_back_to_where_the_list_was(merchant, plan):
     page = text(merchant.get(f"{LIST}?search=oak&status=active&sort=due"))
     link = html.unescape(re.search(rf'href="({LIST}{plan.id}[^"]*)"', page)[1])

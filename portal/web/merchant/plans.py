@@ -62,6 +62,8 @@ TABS = {
 # Only plans that are active have a day that is due next.
 WITH_DUE_DAYS = ("", "active", "overdue", "due")
 ORDERS = {"": _l("Newest first"), "due": _l("Active plans, next due first")}
+# Who is late is followed up from the oldest on: these have one order only.
+IN_DUE_ORDER = {"overdue": _l("Oldest due first"), "due": _l("Next due first")}
 PLACE_NAMES = ("search", "status", "sort", "before", "after")
 
 
@@ -84,6 +86,7 @@ def index() -> Response:
     """The list's filters and order from its address; unknown values are ignored."""
     form = FilterForm(request.args)
     listing = _listing(form)
+    form.sort.choices = _choices(_orders(listing.status))
     filters = {"search": listing.search, "status": listing.status, "sort": "due" if listing.by_due else ""}
     filters = {name: value for name, value in filters.items() if value}
     counts = tab_counts(db.session, actor(), now())
@@ -91,6 +94,7 @@ def index() -> Response:
     return respond(
         "merchant/plans.html",
         "merchant/_plans.html",
+        also=("merchant/_order.html",),
         form=form,
         found=found,
         totals=totals,
@@ -106,10 +110,16 @@ def index() -> Response:
 
 def _listing(form: FilterForm) -> PlanListQuery:
     status = form.status.data if form.status.data in STATES else ""
-    # Who is late is followed up from the oldest on.
-    by_due = status in WITH_DUE_DAYS and (form.sort.data == "due" or status in ("overdue", "due"))
+    by_due = status in IN_DUE_ORDER or (status in WITH_DUE_DAYS and form.sort.data == "due")
     before, after = (_place(request.args.get(name, ""), by_due) for name in ("before", "after"))
     return PlanListQuery(status, searched(), by_due, before, None if before else after)
+
+
+def _orders(status: str) -> Mapping[str, str]:
+    """The orders that a list of this status can have; the first is the one that nobody has to choose."""
+    if status in IN_DUE_ORDER:
+        return {"": IN_DUE_ORDER[status]}
+    return ORDERS if status in WITH_DUE_DAYS else {"": ORDERS[""]}
 
 
 def _place(text: str, by_due: bool) -> Cursor | None:
