@@ -50,6 +50,6 @@ def deliver_the_past(session: Session, write: Callable[[OutgoingMessage], Email]
             )
         )
         message.state, message.tries, message.sent_at = "sent", 1, message.send_after + DELIVERY
-        message.subject, message.body = email.subject, email.text
+        message.subject, message.body, message.html = email.subject, email.text, email.html
         sent[message.sent_at] += 1
     return sent

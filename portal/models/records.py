@@ -24,7 +24,7 @@ from .base import Base, new_id
 class Message(Base):
     """An email to one person, written in the transaction of its ``cause``; a job delivers it.
 
-    ``facts`` holds the values of the email; ``subject`` and ``body`` are kept as sent.
+    ``facts`` holds the values of the email; ``subject``, the text ``body`` and ``html`` are kept as sent.
     """
 
     __tablename__ = "messages"
@@ -43,6 +43,7 @@ class Message(Base):
     sent_at: Mapped[datetime | None]
     subject: Mapped[str | None] = mapped_column(String(300))
     body: Mapped[str | None] = mapped_column(Text)
+    html: Mapped[str | None] = mapped_column(Text)
     error: Mapped[str | None] = mapped_column(String(300))
 
     __table_args__ = (

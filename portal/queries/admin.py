@@ -72,6 +72,7 @@ class MessageRow:
 class MessageView(MessageRow):
     """A message with all that its email is written from."""
 
+    html: str | None
     facts: dict[str, Any]
     name: str
     language: str
@@ -249,6 +250,7 @@ def list_messages(session: Session, *, state: str = "", before: UUID | None = No
 
 def get_message(session: Session, message_id: UUID) -> MessageView:
     query = _messages().add_columns(
+        Message.html,
         Message.facts,
         User.name,
         User.language,

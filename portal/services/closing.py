@@ -178,7 +178,7 @@ def _forget(session: Session, user: User, now: datetime) -> None:
     emptied = (
         update(Message)
         .where(*about_account, Message.state != "queued")
-        .values(subject=None, body=None, facts={})
+        .values(subject=None, body=None, html=None, facts={})
     )
     session.execute(emptied.execution_options(synchronize_session=False))
     # No mailbox has this ending (RFC 2606), and nothing of the old address is in it.

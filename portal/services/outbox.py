@@ -228,9 +228,10 @@ def _record_sent(session: Session, message: OutgoingMessage, email: Email, now: 
     """A sent message's columns. Text that the database cannot store is dropped, or the email would be sent again."""
     sent = {"state": "sent", "sent_at": now, "error": None}
     # A secret is not kept where an admin could read it.
-    body = None if message.kind in SECRET or email.secret else email.text
+    secret = message.kind in SECRET or email.secret
+    kept = {} if secret else {"body": email.text, "html": email.html}
     try:
-        _record(session, message, sent | {"subject": email.subject, "body": body})
+        _record(session, message, sent | kept | {"subject": email.subject})
     except Busy:
         raise
     except Exception:

@@ -51,7 +51,7 @@ OF_SOME_PLANS = {"merchant_reversals.reverse", "amendments.merchant_show"}
 UNLINKED = {
     *("static", "health.healthz", "health.readyz", "metrics.show", "security_txt.show"),
     *("site_files.robots", "site_files.favicon"),
-    *("calendars.feed", "emails.unsubscribe", "customer.card"),
+    *("calendars.feed", "emails.unsubscribe", "customer.card", "admin.message_html"),
     # Where the operator wrote them, and where the provider's page leads back to.
     *("about.imprint", "about.privacy", "payment_pages.come_back"),
     *("invitations.plain", "addresses.confirm"),

@@ -24,6 +24,7 @@ from portal.models import (
     Installment,
     Member,
     Merchant,
+    Message,
     Plan,
     PlanWords,
     Reminder,
@@ -325,6 +326,17 @@ def test_a_shop_that_has_sent_an_offer_keeps_its_currency_and_another_may_change
         db.session.execute(to_dinar.where(Merchant.id == shop.id))
     with unit_of_work(db.session):
         db.session.execute(to_dinar.where(Merchant.id == fresh.id))
+
+
+def test_emails_keep_their_text_while_their_html_goes_and_comes(migrated):
+    shop = factories.make_merchant(db.session)
+    factories.offered_plan(db.session, shop, "ada.buyer@example.com")
+    sent = {"state": "sent", "sent_at": factories.NOW, "body": "An offer", "html": "<p>An offer"}
+    with unit_of_work(db.session):
+        db.session.execute(update(Message).values(sent))
+    flask_migrate.downgrade(directory=MIGRATIONS, revision="0048_triggers_say_their_names")
+    flask_migrate.upgrade(directory=MIGRATIONS)
+    assert db.session.execute(select(Message.body, Message.html)).all() == [("An offer", None)]
 
 
 def test_plans_that_are_there_are_searched_by_the_words_that_services_write(migrated):

@@ -206,6 +206,32 @@ def test_a_email_is_shown_as_it_would_go_out_and_then_as_it_went(app, visit, ses
     assert "No emails" in visit("/admin/messages?state=queued")
 
 
+def test_an_email_is_shown_with_its_formatting_where_it_can_do_nothing(
+    app, client, visit, session, shop, plan_id
+):
+    (offer,) = [row for row in admin.list_messages(session) if row.kind == "offer_sent"]
+
+    def shown(path):
+        return client.get(path).get_data(as_text=True)
+
+    path = f"/admin/messages/{offer.id}"
+    assert f'<iframe class="email-frame" sandbox loading="lazy" src="{path}/html"' in shown(path)
+    as_it_would_be = shown(f"{path}/html")
+    assert "<table" in as_it_would_be and f"/customer/plans/{plan_id}" in as_it_would_be
+    adapters = app.extensions["adapters"]
+    outbox.deliver(session, adapters.mailer, adapters.emails.write, lambda: NOW)
+    with unit_of_work(session):
+        accounts.change_shop(session, shop, "Another Name", shop.email, "UTC", NOW)
+    sent = client.get(f"{path}/html")
+    assert sent.get_data(as_text=True) == as_it_would_be
+    directives = sent.headers["Content-Security-Policy"].split("; ")
+    assert {"sandbox", "default-src 'none'", "frame-ancestors 'self'"} <= set(directives)
+    assert sent.headers["X-Frame-Options"] == "SAMEORIGIN"
+    session.execute(text("UPDATE messages SET html = NULL"))
+    session.commit()
+    assert client.get(f"{path}/html").status_code == 404 and "iframe" not in shown(path)
+
+
 def test_the_audit_trail_has_words_for_everything_that_happened(client, visit, session, shop, ada, plan_id):
     factories.choose_card(session, ada, simulator.TestCard.DECLINED)
     factories.pay(session, ada, plan_id, 2)

@@ -42,6 +42,8 @@ def test_an_admin_reads_the_email_without_its_link(environ, session, smtp_server
     client.submit("/login", {"email": boss.email, "password": PASSWORD})
     page = client.get(f"/admin/messages/{email.id}").get_data(as_text=True)
     assert "[link hidden]" in page and "the link is hidden here" in page and "/reset/" not in page
+    drawn = client.get(f"/admin/messages/{email.id}/html").get_data(as_text=True)
+    assert "[link hidden]" in drawn and "/reset/" not in drawn
     assert "/reset/" not in kept(session)
     if sent and mail_url:
         (received,) = smtp_server.messages

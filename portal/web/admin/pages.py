@@ -15,6 +15,7 @@ from flask_babel import gettext as _
 from portal.adapters.mailer import Email
 from portal.core.accounts import shown_email
 from portal.core.emails import SECRET
+from portal.core.errors import NotFound
 from portal.core.roles import MemberRole, Role
 from portal.core.states import PlanState
 from portal.extensions import adapters, db, now
@@ -40,6 +41,11 @@ only_admins = requires(Role.ADMIN)
 Row = TypeVar("Row")
 
 MESSAGE_STATES = ("queued", "sent", "failed")
+# What an email may do in a frame of its page: be drawn with its own styles, and nothing else.
+FRAMED = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; base-uri 'none'; "
+    "frame-ancestors 'self'; sandbox"
+)
 
 
 @bp.get("/")
@@ -146,6 +152,16 @@ def message(message_id: UUID) -> ResponseReturnValue:
     return render_template("admin/message.html", message=found, email=email, secret=secret)
 
 
+@bp.get("/messages/<uuid:message_id>/html")
+@only_admins
+def message_html(message_id: UUID) -> ResponseReturnValue:
+    """The HTML of an email, for a frame of its page: it runs nothing, loads nothing and leads nowhere."""
+    email = _email(admin.get_message(db.session, message_id))
+    if not email or not email.html:
+        raise NotFound()
+    return email.html, {"Content-Security-Policy": FRAMED, "X-Frame-Options": "SAMEORIGIN"}
+
+
 @bp.post("/messages/<uuid:message_id>/send-again")
 @only_admins
 def send_again(message_id: UUID) -> ResponseReturnValue:
@@ -159,7 +175,7 @@ def send_again(message_id: UUID) -> ResponseReturnValue:
 def _email(message: MessageView) -> Email | None:
     """The email as it was sent, or as it looks now; None for one that lacks facts. A secret link is not shown."""
     if message.body is not None:
-        return Email(message.subject or "", message.body, "")
+        return Email(message.subject or "", message.body, message.html or "")
     try:
         email = adapters().emails.write(message, hidden=_("[link hidden]"))
     except Exception as error:
