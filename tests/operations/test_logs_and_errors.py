@@ -90,6 +90,8 @@ def collector():
     server = HTTPServer(("127.0.0.1", 0), Keeping)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://key@127.0.0.1:{server.server_port}/1", bodies
+    # Its threads would go on, and draw numbers from ``random`` beside the tests that come later.
+    sentry_sdk.get_client().close()
     sentry_sdk.init(auto_enabling_integrations=False)
     server.shutdown()
     server.server_close()
