@@ -141,6 +141,7 @@ class StandIn:
         self.outbox: queue.Queue[Webhook] = queue.Queue()
         self.lock, self.closed = threading.Lock(), False
         self.rights: set[tuple[str, str]] = set()
+        self.ended = threading.Event()
         handler = type("Handler", (Handler,), {"standin": self})
         self.server = Server(("127.0.0.1", port), handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
@@ -185,10 +186,9 @@ class StandIn:
         self.server.serve_forever(poll_interval=0.05)
 
     def _send_forever(self) -> None:
-        while True:
-            time.sleep(0.05 + random.random() * self.faults.late_seconds)
+        while not self.ended.wait(0.05 + random.random() * self.faults.late_seconds):
             if not self.send_webhooks():
-                time.sleep(RETRY_SECONDS)
+                self.ended.wait(RETRY_SECONDS)
 
     @contextmanager
     def running(self, *, sending: bool = False) -> Iterator[StandIn]:
@@ -198,6 +198,7 @@ class StandIn:
         try:
             yield self
         finally:
+            self.ended.set()
             self.server.shutdown()
             self.server.server_close()
 
