@@ -65,7 +65,7 @@ def test_clients_beside_a_self_check_only_ever_see_the_limits_of_the_role(throug
 @pytest.mark.alone
 def test_customers_pay_through_it_while_connections_are_cut(database_url, pgbouncer_url, tmp_path):
     scenario = Scenario("through PgBouncer, connections cut", "postgres", cuts=True)
-    size = Size(installments=30, requests=120, pace=Pace(cut_every=1))
+    size = Size(installments=30, requests=120, pace=Pace(cut_every=0.2))
     report = run(scenario, size, pgbouncer_url, tmp_path)
     assert report.verdict.findings == []
     assert report.faults
