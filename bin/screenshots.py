@@ -44,10 +44,11 @@ def wait_for(portal: subprocess.Popen[str]) -> None:
 
 
 def take_all() -> None:
-    system = Path("/usr/bin/chromium")
+    installed = (Path("/usr/bin/chromium"), Path("/usr/bin/chromium-headless-shell"))
+    system = next((path for path in installed if path.exists()), None)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=system if system.exists() else None,
+            executable_path=system,
             args=[
                 "--disable-gpu",
                 "--disable-dev-shm-usage",

@@ -18,7 +18,8 @@ from tests.conftest import Mailbox, mail_server
 from tests.databases import environment
 
 ROOT = Path(__file__).parent.parent.parent
-CHROMIUM = Path("/usr/bin/chromium")
+# The one without windows takes a quarter less CPU.
+CHROMIUMS = (Path("/usr/bin/chromium-headless-shell"), Path("/usr/bin/chromium"))
 START_SECONDS = 180
 # A name that Chromium asks no name server for: to a browser it is another site than the portal's address.
 ANOTHER_SITE = "another-site.example.com"
@@ -130,5 +131,6 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
     args.append(f"--host-resolver-rules=MAP {ANOTHER_SITE} 127.0.0.1")
     if os.geteuid() == 0:
         args.append("--no-sandbox")
-    system = {"executable_path": str(CHROMIUM)} if CHROMIUM.exists() else {}
+    found = [path for path in CHROMIUMS if path.exists()]
+    system = {"executable_path": str(found[0])} if found else {}
     return browser_type_launch_args | system | {"args": args}
