@@ -6,6 +6,7 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from tests import factories
 from . import driving
 from .clients import Answer
 from .driving import Pace, Report, Scenario, Story
-from .recording import BUSY, DONE, WAITING, PartyForm
+from .recording import BUSY, DONE, WAITING, PartyForm, forms_of_a_shop
 from .verdict import Verdict, as_sent, bad_answers, changed_answers, unfinished
 
 TOTAL, PARTS = 10_000, 4
@@ -41,13 +42,7 @@ SCENARIOS = (
 
 
 def run(scenario: Scenario, plans: int, database_url: str, folder: Path, pace: Pace, seed: int = 1) -> Report:
-    def begin(session: Session) -> list[PartyForm]:
-        shop = factories.make_merchant(session, "Patient Shop", now=datetime.now(UTC))
-        wanted = [forms_of(session, shop, number, seed) for number in range(plans)]
-        session.rollback()
-        random.Random(seed).shuffle(wanted)
-        return [form for together in wanted for form in together]
-
+    begin = partial(forms_of_a_shop, name="Patient Shop", plans=plans, seed=seed, forms_of=forms_of)
     return driving.run(scenario, pace, Story(begin, judge), database_url, folder, seed)
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import random
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -56,14 +58,23 @@ class PartyForm:
 
 
 def run(scenario: Scenario, plans: int, database_url: str, folder: Path, pace: Pace, seed: int = 1) -> Report:
-    def begin(session: Session) -> list[PartyForm]:
-        shop = factories.make_merchant(session, "Cash Shop", now=datetime.now(UTC))
-        wanted = [forms_of(session, shop, number, seed) for number in range(plans)]
-        session.rollback()
-        random.Random(seed).shuffle(wanted)
-        return [form for together in wanted for form in together]
-
+    begin = partial(forms_of_a_shop, name="Cash Shop", plans=plans, seed=seed, forms_of=forms_of)
     return driving.run(scenario, pace, Story(begin, judge), database_url, folder, seed)
+
+
+def forms_of_a_shop(
+    session: Session,
+    name: str,
+    plans: int,
+    seed: int,
+    forms_of: Callable[[Session, Actor, int, int], list[PartyForm]],
+) -> list[PartyForm]:
+    """A shop of this name and its plans: the forms of each plan together, the plans in any order."""
+    shop = factories.make_merchant(session, name, now=datetime.now(UTC))
+    wanted = [forms_of(session, shop, number, seed) for number in range(plans)]
+    session.rollback()
+    random.Random(seed).shuffle(wanted)
+    return [form for together in wanted for form in together]
 
 
 def forms_of(session: Session, shop: Actor, number: int, seed: int) -> list[PartyForm]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from datetime import date, datetime
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import func, select
@@ -39,20 +40,15 @@ def compare(
         compare_shop(session, predicted, shop, now)
 
 
+sums_of = attrgetter(
+    "amount", "paid", "reversed", "cancelled", "returned", "owed", "written_off", "recovered", "moved"
+)
+
+
 def seen(view: PlanView) -> tuple:
     lines = [
         (
-            *(
-                i.amount,
-                i.paid,
-                i.reversed,
-                i.cancelled,
-                i.returned,
-                i.owed,
-                i.written_off,
-                i.recovered,
-                i.moved,
-            ),
+            *sums_of(i),
             *(i.due_on, i.paid_on, i.status, i.processing),
         )
         for i in view.installments
@@ -64,17 +60,7 @@ def expected_view(plan: model_rows.Plan, today: date) -> tuple:
     statuses = [plan.status(line, today) for line in plan.lines]
     lines = [
         (
-            *(
-                i.amount,
-                i.paid,
-                i.reversed,
-                i.cancelled,
-                i.returned,
-                i.owed,
-                i.written_off,
-                i.recovered,
-                i.moved,
-            ),
+            *sums_of(i),
             *(i.due_on, i.paid_on, status, i.held),
         )
         for i, status in zip(plan.lines, statuses, strict=True)
