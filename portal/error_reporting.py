@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import sentry_sdk
-from sentry_sdk.integrations.flask import FlaskIntegration
-
 # An address may hold a secret, a form what somebody typed, a header a cookie or token.
 LEFT_OUT = ("data", "cookies", "headers", "query_string", "env", "url")
 
@@ -14,6 +11,9 @@ LEFT_OUT = ("data", "cookies", "headers", "query_string", "env", "url")
 def start(dsn: str | None) -> None:
     """Report what the log calls an error, with its traceback, without values: no variables, no person, no address."""
     if dsn:
+        import sentry_sdk
+        from sentry_sdk.integrations.flask import FlaskIntegration
+
         sentry_sdk.init(
             dsn,
             # Of the libraries only Flask: the others would measure every statement.

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parent.parent
 MIGRATIONS = str(ROOT / "migrations")
 CUT_OTHERS = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-    WHERE datname = current_database() AND pid <> pg_backend_pid()
+    WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
 """
 
 

@@ -1,6 +1,7 @@
 """Passkeys (WebAuthn): what a browser is asked, and whether its answer proves what it should.
 
 Every answer needs user verification: the device has checked a fingerprint, a face or a PIN.
+The library is loaded by the first passkey: processes that see none do without its 6 MB.
 """
 
 from __future__ import annotations
@@ -8,27 +9,24 @@ from __future__ import annotations
 import json
 from base64 import urlsafe_b64decode
 from collections.abc import Sequence
-from typing import Any
-
-import webauthn
-from webauthn.helpers.structs import (
-    AuthenticatorSelectionCriteria,
-    PublicKeyCredentialDescriptor,
-    ResidentKeyRequirement,
-    UserVerificationRequirement,
-)
+from typing import TYPE_CHECKING, Any
 
 from portal.core.passkeys import Answer, NewPasskey, Site
 
+if TYPE_CHECKING:
+    from webauthn.helpers.structs import PublicKeyCredentialDescriptor
+
 PORTAL_NAME = "Tallystick"
 CREDENTIAL_ID_LONGEST = 1023
-_VERIFIED = UserVerificationRequirement.REQUIRED
 
 
 def creation_options(
     site: Site, challenge: bytes, user_id: bytes, email: str, name: str, known: Sequence[bytes]
 ) -> str:
     """What ``navigator.credentials.create`` is asked, as JSON; a device that has one of ``known`` makes none."""
+    import webauthn
+    from webauthn.helpers import structs
+
     options = webauthn.generate_registration_options(
         rp_id=site.domain,
         rp_name=PORTAL_NAME,
@@ -36,8 +34,9 @@ def creation_options(
         user_name=email,
         user_display_name=name,
         challenge=challenge,
-        authenticator_selection=AuthenticatorSelectionCriteria(
-            resident_key=ResidentKeyRequirement.REQUIRED, user_verification=_VERIFIED
+        authenticator_selection=structs.AuthenticatorSelectionCriteria(
+            resident_key=structs.ResidentKeyRequirement.REQUIRED,
+            user_verification=structs.UserVerificationRequirement.REQUIRED,
         ),
         exclude_credentials=_described(known),
     )
@@ -46,17 +45,22 @@ def creation_options(
 
 def request_options(site: Site, challenge: bytes, allowed: Sequence[bytes] = ()) -> str:
     """What ``navigator.credentials.get`` is asked, as JSON: for one of the ``allowed``, or for any that it knows."""
+    import webauthn
+    from webauthn.helpers import structs
+
     options = webauthn.generate_authentication_options(
         rp_id=site.domain,
         challenge=challenge,
         allow_credentials=_described(allowed),
-        user_verification=_VERIFIED,
+        user_verification=structs.UserVerificationRequirement.REQUIRED,
     )
     return webauthn.options_to_json(options)
 
 
 def read_new(site: Site, answer: Answer) -> NewPasskey | None:
     """The passkey that was made for this challenge on this site; None for anything else."""
+    import webauthn
+
     try:
         made = webauthn.verify_registration_response(
             credential=answer.credential,
@@ -85,6 +89,8 @@ def find_ids(answer: Answer) -> tuple[bytes, bytes | None] | None:
 
 def check(site: Site, answer: Answer, public_key: bytes, sign_count: int) -> int | None:
     """The passkey's new count of signatures if the answer is signed with it; None if not, or if it is no higher."""
+    import webauthn
+
     try:
         proved = webauthn.verify_authentication_response(
             credential=answer.credential,
@@ -101,6 +107,8 @@ def check(site: Site, answer: Answer, public_key: bytes, sign_count: int) -> int
 
 
 def _described(ids: Sequence[bytes]) -> list[PublicKeyCredentialDescriptor]:
+    from webauthn.helpers.structs import PublicKeyCredentialDescriptor
+
     return [PublicKeyCredentialDescriptor(id=credential_id) for credential_id in ids]
 
 

@@ -1,4 +1,7 @@
-"""Password rules: a minimum length, and hard to guess even with the user's names."""
+"""Password rules: a minimum length, and hard to guess even with the user's names.
+
+zxcvbn's lists of words are loaded by the first new password: processes that see none do without their 13 MB.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,6 @@ import unicodedata
 from itertools import accumulate
 from math import prod
 from threading import Lock
-
-from zxcvbn import matching, zxcvbn
 
 from .errors import N_, InvalidInput
 from .text import check_length
@@ -82,6 +83,8 @@ def check_password(password: str, again: str, *, name: str, email: str, username
 
 
 def _check_strength(password: str, own: set[str]) -> None:
+    from zxcvbn import zxcvbn
+
     words = [*_PORTAL, *own, *(word for text in own for word in re.findall(r"\w{3,}", text))]
     with _one_at_a_time:
         judged = zxcvbn(password[: _judged_length(password)], user_inputs=words)
@@ -100,4 +103,6 @@ def _judged_length(password: str) -> int:
 
 def _readings(text: str) -> int:
     """In how many ways zxcvbn reads signs in this text as letters, at most."""
+    from zxcvbn import matching
+
     return prod(max(1, sum(sign in text for sign in signs)) for signs in matching.L33T_TABLE.values())

@@ -2,6 +2,8 @@
 
 The fonts know Latin, Greek, Cyrillic, Armenian, Georgian, Hebrew, Arabic, Chinese, Japanese and Korean. A character
 that they lack is drawn as a box, and a note on the document says so.
+
+typst and fontTools are loaded by the first document: processes that draw none do without their 8 MB.
 """
 
 from __future__ import annotations
@@ -13,10 +15,10 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-import typst
-from fontTools.ttLib import TTFont
+if TYPE_CHECKING:
+    import typst
 
 TEMPLATE = Path(__file__).parent.parent.parent / "templates/pdf/document.typ"
 FONTS = (Path(__file__).parent / "fonts", Path(str(files("cvttf_NotoSansCJK_Regular"))))
@@ -79,6 +81,8 @@ def draw(document: Document) -> bytes:
 
 
 def _compiler(words: Mapping[str, Any]) -> typst.Compiler:
+    import typst
+
     return typst.Compiler(
         TEMPLATE,
         root=TEMPLATE.parent,
@@ -90,12 +94,16 @@ def _compiler(words: Mapping[str, Any]) -> typst.Compiler:
 @cache
 def _fonts() -> typst.Fonts:
     """Fonts of the machine would differ from one to the next."""
+    import typst
+
     return typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=list(FONTS))
 
 
 @cache
 def _known() -> frozenset[int]:
     """The code points that one of the fonts can draw."""
+    from fontTools.ttLib import TTFont
+
     known: set[int] = set()
     for path in (path for folder in FONTS for path in folder.iterdir() if path.suffix in (".ttf", ".otf")):
         with TTFont(path, lazy=True) as font:

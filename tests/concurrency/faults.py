@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from portal.adapters.payments.simulator import Simulator
 from portal.core.errors import Busy
 from portal.services import payment_settlement, refund_settlement
+from tests.databases import CUT_OTHERS
 
 # The settling job waits a minute; here it comes sooner, to meet the requests that repeat what it settles.
 SETTLE_AFTER = timedelta(seconds=2)
@@ -70,10 +71,7 @@ def cut_connections(engine: Engine) -> int:
     """End all connections to this PostgreSQL database, the portal's and the tests' own; returns how many."""
     url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
     with contextlib.closing(psycopg2.connect(url)) as own, own.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
-        )
+        cursor.execute(CUT_OTHERS)
         return cursor.rowcount
 
 

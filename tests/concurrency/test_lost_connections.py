@@ -30,7 +30,7 @@ def cut(database_url):
         with contextlib.closing(psycopg2.connect(database_url)) as own, own.cursor() as cursor:
             cursor.execute(
                 "SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity "
-                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                "WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
             )
             return cursor.rowcount
 

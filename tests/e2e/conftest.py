@@ -15,7 +15,7 @@ import pytest
 
 from tests import servers
 from tests.conftest import Mailbox, mail_server
-from tests.databases import environment
+from tests.databases import SqliteDatabases, environment
 
 ROOT = Path(__file__).parent.parent.parent
 # The one without windows takes a quarter less CPU.
@@ -70,9 +70,23 @@ class Portal:
 
 
 @pytest.fixture(scope="session")
-def portal_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
+def new_instance(
+    tmp_path_factory: pytest.TempPathFactory, sqlite_databases: SqliteDatabases
+) -> Callable[[str], Path]:
+    """Makes folders for portals; their databases are migrated, which takes a third of a start."""
+
+    def make(name: str) -> Path:
+        folder = tmp_path_factory.mktemp(name)
+        sqlite_databases.fresh(folder)
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def portal_server(new_instance: Callable[[str], Path]) -> Iterator[Portal]:
     """One portal for all browser tests: each test signs up people of its own."""
-    portal = Portal(tmp_path_factory.mktemp("portal")).start()
+    portal = Portal(new_instance("portal")).start()
     yield portal
     portal.stop()
 
@@ -85,18 +99,18 @@ def mailbox() -> Iterator[Mailbox]:
 
 
 @pytest.fixture(scope="session")
-def portal_with_mail(tmp_path_factory: pytest.TempPathFactory, mailbox: Mailbox) -> Iterator[Portal]:
+def portal_with_mail(new_instance: Callable[[str], Path], mailbox: Mailbox) -> Iterator[Portal]:
     """One portal that sends emails and asks to confirm addresses."""
-    portal = Portal(tmp_path_factory.mktemp("portal-with-mail"), MAIL_URL=mailbox.url).start()
+    portal = Portal(new_instance("portal-with-mail"), MAIL_URL=mailbox.url).start()
     yield portal
     portal.stop()
 
 
 @pytest.fixture(scope="session")
-def portal_with_standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
+def portal_with_standin(new_instance: Callable[[str], Path]) -> Iterator[Portal]:
     """One portal with the stand-in of the payment provider beside it."""
     standin = f"http://127.0.0.1:{servers.free_port()}"
-    portal = Portal(tmp_path_factory.mktemp("cards"), PORTAL_PROVIDER_STANDIN=standin).start()
+    portal = Portal(new_instance("cards"), PORTAL_PROVIDER_STANDIN=standin).start()
     yield portal
     portal.stop()
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -27,8 +28,8 @@ TOO_WIDE = """() => {
 
 
 @pytest.fixture(scope="module")
-def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
-    portal = Portal(tmp_path_factory.mktemp("long-words")).start()
+def portal(new_instance: Callable[[str], Path]) -> Iterator[Portal]:
+    portal = Portal(new_instance("long-words")).start()
     portal.flask("create-admin", "admin@example.com", "--password-stdin", typed=PASSWORD)
     yield portal
     portal.stop()

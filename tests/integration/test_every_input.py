@@ -132,11 +132,11 @@ def test_ordinary_numbers_are_left_alone_in_every_field_for_words(all_forms):
     assert cases >= 4, cases
 
 
-@pytest.mark.parametrize("body", [b"a=&" * 240_000, b"&" * 990_000, b"%41=%42&" * 110_000])
-def test_many_fields_are_counted_before_they_are_read(all_forms, body):
+def test_many_fields_are_counted_before_they_are_read(all_forms):
     actions = {form.action: form for form in all_forms if form.method == "post"}
-    for action, form in actions.items():
-        assert within_limit(form.send_raw(body), action).status_code == 413, action
+    for body in (b"a=&" * 240_000, b"&" * 990_000, b"%41=%42&" * 110_000):
+        for action, form in actions.items():
+            assert within_limit(form.send_raw(body), (action, body[:4])).status_code == 413, action
     assert len(actions) > 10
 
 

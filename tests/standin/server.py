@@ -299,8 +299,11 @@ class Handler(BaseHTTPRequestHandler):
         form = dict(parse_qsl(sent)) if method == "POST" else {}
         chosen = form.get("do")
         if chosen == "pay":
-            with account.lock:
-                account.pay(page_id, form.get("decline"))
+            try:
+                with account.lock:
+                    account.pay(page_id, form.get("decline"))
+            except Refusal:  # The portal closed the page meanwhile.
+                return self._write(200, "text/html", CLOSED)
             return self._redirect(page["success_url"])
         if chosen == "leave":
             return self._redirect(page["cancel_url"])
