@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -26,6 +27,10 @@ REPORT = Path(__file__).parent.parent / "docs/performance.md"
 def main() -> int:
     asked = _arguments()
     found = Findings(plans=asked.plans, sizes=(asked.few, asked.many))
+    if asked.against:
+        found.against = subprocess.check_output(
+            ["git", "-C", asked.against, "log", "-1", "--format=%h"], text=True
+        ).strip()
     try:
         with ExitStack() as stack:
             cluster = stack.enter_context(servers.postgres_server(durable=True))
