@@ -17,7 +17,7 @@ from tests.databases import Superuser
 
 from . import crowd, footprint, growth, overdue, places, searching, table
 from .loading import PARTS
-from .report import Findings, page
+from .report import Findings, page, slower
 from .table import Effort
 
 PARTS_OF_A_RUN = ("table", "crowd", "footprint", "growth", "search", "overdue")
@@ -43,6 +43,8 @@ def main() -> int:
     written = page(
         found, shlex.join(["make", "bench", *([f"BENCH={shlex.join(sys.argv[1:])}"] if sys.argv[1:] else [])])
     )
+    for line in slower(REPORT.read_text(), found.lines):
+        print(f"Slower: {line}")
     asked.report.write_text(written)
     print(written)
     return 0

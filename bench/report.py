@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,6 +42,9 @@ ids, and answer with as much JSON. It checks no token, no input and no limit, an
 programs take turns, each on its own copy of the database; *of bare* is the share of the portal's CPU that the bare
 program needs too, from the medians of the turns. *SQL* counts the statements of one request, the reader's
 own account included.{against}
+
+The API that came before this portal took 4,704 us for a payment where this portal took 10,417, both in one run before
+statements were compiled once: it commits once, locks nothing, keeps no books and no key, and asked twice it pays twice.
 
 {table}
 
@@ -197,6 +201,15 @@ def _why(lines: list[Line]) -> str:
         for name, reason in WHY.items()
         if line.name.startswith(name) and not line.met
     )
+
+
+def slower(page: str, lines: Iterable[Line]) -> Iterator[str]:
+    """The requests whose share of the bare program is at least five points less than on an earlier page."""
+    shares = dict(re.findall(r"^\| ([^|]+) \|[^|]*\| (\d+)% \|", page, re.MULTILINE))
+    for line in lines:
+        before = int(shares.get(line.name, 0)) / 100
+        if line.of_bare <= before - 0.05:
+            yield f"{line.name}: {line.of_bare:.0%} of bare, on the page before {before:.0%}"
 
 
 def machine() -> str:
