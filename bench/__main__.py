@@ -40,9 +40,8 @@ def main() -> int:
             _measure(asked, cluster, _folders(folder), found)
     except servers.Missing as missing:
         sys.exit(str(missing))
-    written = page(
-        found, shlex.join(["make", "bench", *([f"BENCH={shlex.join(sys.argv[1:])}"] if sys.argv[1:] else [])])
-    )
+    options = f" BENCH='{shlex.join(sys.argv[1:])}'" if sys.argv[1:] else ""
+    written = page(found, f"make bench{options}")
     for line in slower(REPORT.read_text(), found.lines):
         print(f"Slower: {line}")
     asked.report.write_text(written)

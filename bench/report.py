@@ -21,7 +21,8 @@ from .table import SPREAD, Line
 
 PAGE = """# How fast the portal is
 
-This page is written by `{command}` and holds what that run measured, on {machine},
+This page is written by `{command}`
+and holds what that run measured, on {machine},
 on {day}. Where a goal was not met it says so.
 {parts}"""
 
@@ -73,6 +74,9 @@ Goal: at most {most} times slower, and no statement that reads a table of many r
 at the large shop).
 
 {table}
+
+The search is for words that very many plans of the larger shop hold. It stops after 2,001 of them, so reading the
+plans one after the other may be the quickest way, which EXPLAIN names like a reading of all.
 """
 
 SEARCH = """
@@ -83,6 +87,9 @@ of plans and what all that were found come to. Medians of {turns}. Of more than 
 "more than". Goal: at most {most:.0f} ms.
 
 {table}
+
+Of the plans that are found, the sums are added up and the newest are sorted out: the more are found, the longer it
+takes.
 """
 
 OVERDUE = """
@@ -97,7 +104,8 @@ it is when the worker is quiet.
 Beside its UPDATE, marking locks each row first, so that it never waits for a payment, writes an event for each, with
 its keys and indexes, and commits every five hundred, which waits for the disk. SQLite has one writer: after each batch
 the worker pauses for five milliseconds, in which people pay, but who comes while a batch is written waits for its end.
-The column "marking" is without these pauses, the column "beside the web" with them.
+The column "marking" is without these pauses, the column "beside the web" with them. Web, database, worker and clients
+share the cores named above, and most of what pages take longer meanwhile is waiting for one.
 
 {table}
 """
