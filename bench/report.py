@@ -75,8 +75,8 @@ at the large shop).
 
 {table}
 
-The search is for words that very many plans of the larger shop hold. It stops after 2,001 of them, so reading the
-plans one after the other may be the quickest way, which EXPLAIN names like a reading of all.
+On the list, what is read from end to end is the count for the tab of plans that are done, which stops at a hundred:
+one shop has all plans here, and the planners of both databases read them in order until so many are found.
 """
 
 SEARCH = """
@@ -105,7 +105,7 @@ Beside its UPDATE, marking locks each row first, so that it never waits for a pa
 its keys and indexes, and commits every five hundred, which waits for the disk. SQLite has one writer: after each batch
 the worker pauses for five milliseconds, in which people pay, but who comes while a batch is written waits for its end.
 The column "marking" is without these pauses, the column "beside the web" with them. Web, database, worker and clients
-share the cores named above, and most of what pages take longer meanwhile is waiting for one.
+share the cores named above, so a page waits for a core too.
 
 {table}
 """
@@ -119,7 +119,7 @@ together, and ready in {seconds:.0f} s.
 
 {table}
 
-A process holds 100 MB once all code is loaded, 21 of them SQLAlchemy's and 17 the portal's. Forked processes share what
+A process holds 124 MB once all code is loaded, 21 of them SQLAlchemy's and 17 the portal's. Forked processes share what
 neither of them writes, but Python counts references in the objects themselves; the worker shares nothing.
 """
 

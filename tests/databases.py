@@ -21,10 +21,12 @@ from tests import servers
 
 ROOT = Path(__file__).parent.parent
 MIGRATIONS = str(ROOT / "migrations")
-CUT_OTHERS = """
-    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+# Not the server's own processes, such as those that vacuum.
+OTHERS = """
+    pg_stat_activity
     WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
 """
+CUT_OTHERS = f"SELECT pg_terminate_backend(pid) FROM {OTHERS}"
 
 
 def environment(instance: Path, **more: str) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Passkeys (WebAuthn): what a browser is asked, and whether its answer proves what it should.
 
 Every answer needs user verification: the device has checked a fingerprint, a face or a PIN.
-The library is loaded by the first passkey: processes that see none do without its 6 MB.
+The library is loaded by the first passkey: processes that see none do without its 4 MB.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from portal.extensions import db, now
 from portal.services import payment_settlement, refund_settlement, refunds
 from tests import factories
 from tests.browserlike import Forms
-from tests.databases import Superuser
+from tests.databases import OTHERS, Superuser
 from tests.factories import plan_of
 
 pytestmark = pytest.mark.parametrize("engine_name", ["postgres"], indirect=True)
@@ -28,10 +28,7 @@ def cut(database_url):
 
     def end_all() -> int:
         with contextlib.closing(psycopg2.connect(database_url)) as own, own.cursor() as cursor:
-            cursor.execute(
-                "SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity "
-                "WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
-            )
+            cursor.execute(f"SELECT pg_terminate_backend(pid, 2000) FROM {OTHERS}")
             return cursor.rowcount
 
     return end_all

@@ -73,7 +73,7 @@ class Portal:
 def new_instance(
     tmp_path_factory: pytest.TempPathFactory, sqlite_databases: SqliteDatabases
 ) -> Callable[[str], Path]:
-    """Makes folders for portals; their databases are migrated, which takes a third of a start."""
+    """Makes folders for portals; their databases are migrated already."""
 
     def make(name: str) -> Path:
         folder = tmp_path_factory.mktemp(name)
